@@ -1,0 +1,121 @@
+//! The end of a request.
+
+use crate::{Answer, Cost, Decision, FinishReason, Sample, SampleId, Usage};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Why a strategy stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// The strategy bought one sample and has it.
+    Single,
+    /// All planned samples are drawn.
+    SamplesDrawn,
+    /// The posterior that the leader stays ahead passed the target.
+    TargetReached,
+    /// The leader cannot be overtaken within what is left of the budget.
+    CannotBeOvertaken,
+    /// The next sample is not worth its price.
+    NotWorthIt,
+    /// A verifier accepted a sample.
+    Verified,
+    /// The samples hold no answers that can be compared.
+    NotComparable,
+    /// The budget in tokens, dollars or samples is used up.
+    BudgetSpent,
+    /// The time is up.
+    TimeUp,
+    /// The thought reached its cap and was closed.
+    ThinkingCap,
+    /// Every sample failed.
+    EngineFailed,
+    /// The caller went away.
+    Cancelled,
+}
+
+impl StopReason {
+    /// In words for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Single => "one sample was asked for",
+            Self::SamplesDrawn => "all planned samples are drawn",
+            Self::TargetReached => "the leading answer stays ahead with the wanted probability",
+            Self::CannotBeOvertaken => "the leading answer can no longer be overtaken",
+            Self::NotWorthIt => "the next sample is not worth its price",
+            Self::Verified => "a verifier accepted the answer",
+            Self::NotComparable => {
+                "the samples hold no final answers to compare, so the first good one is kept"
+            }
+            Self::BudgetSpent => "the budget is spent",
+            Self::TimeUp => "the time is up",
+            Self::ThinkingCap => "the thought reached its cap and was closed",
+            Self::EngineFailed => "the engine failed",
+            Self::Cancelled => "the request was cancelled",
+        }
+    }
+}
+
+/// How sure one can be of the answer; each number says what it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Confidence {
+    /// Votes for the answer over all finished samples, in [0, 1]. `None` where nothing voted.
+    pub vote_share: Option<f64>,
+    /// Probability that the leader stays ahead however many samples are drawn: a statement about
+    /// the vote, not about the truth.
+    pub posterior_leader: Option<f64>,
+}
+
+/// One line of the trace: a decision and what it was taken on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TraceEvent {
+    /// Seconds since the start of the request.
+    pub seconds: f64,
+    /// Finished samples at that time.
+    pub finished: u32,
+    /// Votes by class at that time, most first.
+    pub votes: Vec<u32>,
+    /// What was decided.
+    #[serde(flatten)]
+    pub decision: Decision,
+}
+
+/// The end of a request: the answer, what it cost and how it came about.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outcome {
+    /// Names this request in logs and receipts.
+    pub trace_id: String,
+    /// The strategy's name.
+    pub strategy: String,
+    /// The model's name.
+    pub model: String,
+    /// The sample whose text is the reply; `None` if the strategy abstained.
+    pub chosen: Option<SampleId>,
+    /// The final answer, if one was found.
+    pub answer: Option<Answer>,
+    /// The reply's text.
+    pub content: String,
+    /// The reply's thought.
+    pub reasoning: String,
+    /// Tool calls of the reply, in the API's shape.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_calls: Option<Value>,
+    /// Why the chosen sample ended.
+    pub finish: Option<FinishReason>,
+    /// Why the strategy stopped.
+    pub stop: StopReason,
+    /// How sure one can be.
+    pub confidence: Confidence,
+    /// Samples started.
+    pub samples_drawn: u32,
+    /// The bill in tokens.
+    pub usage: Usage,
+    /// The bill in money.
+    pub cost: Cost,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// Each decision with its reason.
+    pub trace: Vec<TraceEvent>,
+    /// All samples.
+    pub samples: Vec<Sample>,
+}
