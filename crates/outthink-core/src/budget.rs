@@ -1,6 +1,6 @@
 //! Hard limits of one request.
 
-use crate::{Cost, Usage};
+use crate::{Cost, Price, Usage};
 use serde::{Deserialize, Serialize};
 
 /// Hard limits of one request; `None` is no limit. The driver reserves before it spends, so that
@@ -35,10 +35,75 @@ impl Budget {
             return Some("a budget of 0 samples buys nothing: give at least 1".into());
         }
         match self.max_seconds {
-            Some(s) if !s.is_finite() || s <= 0.0 => Some(format!(
-                "a budget of {s} seconds buys nothing: give a positive number"
-            )),
+            Some(s) if !s.is_finite() || s <= 0.0 => {
+                Some(format!("a budget of {s} seconds buys nothing: give a positive number"))
+            }
             _ => None,
+        }
+    }
+}
+
+/// What a budget still pays for, everything that runs counted at its full length.
+///
+/// The driver starts nothing that does not fit, so that a hard limit holds whatever the engine does.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Room {
+    /// Generated tokens; `None` is no limit.
+    pub tokens: Option<u64>,
+    /// Dollars; `None` is no limit.
+    pub cost: Option<Cost>,
+    /// Samples; `None` is no limit.
+    pub samples: Option<u32>,
+    /// What the prompt of one sample costs at most.
+    pub prompt_cost: Cost,
+    /// What the engine charges.
+    pub price: Price,
+}
+
+impl Room {
+    /// A sample shorter than this is not worth starting.
+    pub const SHORTEST: u64 = 16;
+
+    /// How many samples of up to `max_tokens` can be started now. Where there is room for less than
+    /// one at full length but for [`Room::SHORTEST`] tokens, that is one, shortened.
+    pub fn affordable(&self, max_tokens: u64) -> u32 {
+        let least = max_tokens.min(Self::SHORTEST);
+        let fits = |tokens: u64| {
+            let by_tokens = self.tokens.map_or(u64::MAX, |left| left / tokens.max(1));
+            let each = self.prompt_cost + self.price.cost(&Usage { completion: tokens, ..Usage::default() });
+            let by_cost = self.cost.map_or(u64::MAX, |left| left.nano().checked_div(each.nano()).unwrap_or(u64::MAX));
+            by_tokens.min(by_cost)
+        };
+        let full = fits(max_tokens);
+        let count = if full == 0 { fits(least).min(1) } else { full };
+        u32::try_from(count).unwrap_or(u32::MAX).min(self.samples.unwrap_or(u32::MAX))
+    }
+
+    /// The length that one sample may have: `max_tokens`, or what there is room for.
+    pub fn cap(&self, max_tokens: u64) -> u64 {
+        let by_cost = self.cost.and_then(|left| self.price.affordable_output(left.saturating_sub(self.prompt_cost)));
+        max_tokens.min(self.tokens.unwrap_or(u64::MAX)).min(by_cost.unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_started_fits_in_the_room(
+            tokens in 0u64..100_000, cost in 0u64..10_000_000, prompt in 0u64..1_000_000,
+            output in 0u64..1_000_000_000, max_tokens in 1u64..5_000,
+        ) {
+            let price = Price { input: 0, cached: 0, output };
+            let room = Room { tokens: Some(tokens), cost: Some(Cost::from_nano(cost)), samples: Some(64), prompt_cost: Cost::from_nano(prompt), price };
+            let count = u64::from(room.affordable(max_tokens));
+            let each = room.cap(max_tokens);
+            prop_assert!(count * each <= tokens);
+            let bill = price.cost(&Usage { completion: each, ..Usage::default() }).nano() + prompt;
+            prop_assert!(count * bill <= cost, "{count} x {bill} > {cost}");
         }
     }
 }

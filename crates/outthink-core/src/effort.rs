@@ -5,9 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// How much thinking a request is allowed, by the names that the OpenAI API uses.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Effort {
     /// One sample as the engine gives it.
@@ -40,15 +38,7 @@ pub struct EffortPlan {
 
 impl Effort {
     /// All of them, from the least to the most.
-    pub const ALL: [Self; 7] = [
-        Self::None,
-        Self::Minimal,
-        Self::Low,
-        Self::Medium,
-        Self::High,
-        Self::Xhigh,
-        Self::Max,
-    ];
+    pub const ALL: [Self; 7] = [Self::None, Self::Minimal, Self::Low, Self::Medium, Self::High, Self::Xhigh, Self::Max];
 
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
@@ -74,11 +64,7 @@ impl Effort {
             Self::Xhigh => (64, 4_096, 0.99),
             Self::Max => (128, 8_192, 0.995),
         };
-        EffortPlan {
-            max_samples,
-            max_tokens_per_sample,
-            target_confidence,
-        }
+        EffortPlan { max_samples, max_tokens_per_sample, target_confidence }
     }
 }
 
@@ -97,9 +83,6 @@ impl FromStr for Effort {
     type Err = UnknownEffort;
 
     fn from_str(word: &str) -> Result<Self, UnknownEffort> {
-        Self::ALL
-            .into_iter()
-            .find(|e| e.name() == word)
-            .ok_or_else(|| UnknownEffort(word.into()))
+        Self::ALL.into_iter().find(|e| e.name() == word).ok_or_else(|| UnknownEffort(word.into()))
     }
 }

@@ -151,13 +151,7 @@ pub struct EngineError {
 impl EngineError {
     /// A failure of the given origin that no retry mends.
     pub fn new(origin: Origin, message: impl Into<String>) -> Self {
-        Self {
-            origin,
-            message: message.into(),
-            hint: None,
-            retryable: false,
-            status: None,
-        }
+        Self { origin, message: message.into(), hint: None, retryable: false, status: None }
     }
 
     /// Adds what to do about it.

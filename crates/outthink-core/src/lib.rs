@@ -24,12 +24,13 @@ mod sample;
 mod state;
 mod step;
 mod usage;
+mod verifier;
 
-pub use budget::Budget;
+pub use budget::{Budget, Room};
 pub use effort::{Effort, EffortPlan, UnknownEffort};
 pub use engine::{
-    Capabilities, Delta, Engine, EngineError, Finish, FinishReason, ModelInfo, Origin, SampleEvent,
-    SampleRequest, SampleStream, Sampling,
+    Capabilities, Delta, Engine, EngineError, Finish, FinishReason, ModelInfo, Origin, SampleEvent, SampleRequest,
+    SampleStream, Sampling,
 };
 pub use money::{Cost, Price, PriceError};
 pub use outcome::{Confidence, Outcome, StopReason, TraceEvent};
@@ -38,6 +39,7 @@ pub use sample::{Answer, AnswerKind, ClassId, Sample, SampleId, SampleStatus};
 pub use state::{State, Tally};
 pub use step::{Decision, Step, Strategy};
 pub use usage::Usage;
+pub use verifier::{Verdict, Verifier};
 
 /// Derives the seed of draw number `index` from a base seed (`SplitMix64`, Steele et al. 2014).
 ///

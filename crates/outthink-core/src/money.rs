@@ -6,9 +6,7 @@ use std::fmt;
 use std::ops::{Add, AddAssign};
 
 /// An amount in billionths of a US dollar.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cost(u64);
 
@@ -87,11 +85,7 @@ impl Price {
     /// If a figure is negative or not finite.
     pub fn per_million_usd(input: f64, cached: f64, output: f64) -> Result<Self, PriceError> {
         let nano = |usd: f64| Cost::from_usd(usd).map(Cost::nano).ok_or(PriceError(usd));
-        Ok(Self {
-            input: nano(input)?,
-            cached: nano(cached)?,
-            output: nano(output)?,
-        })
+        Ok(Self { input: nano(input)?, cached: nano(cached)?, output: nano(output)? })
     }
 
     /// Whether everything is free.
@@ -104,22 +98,14 @@ impl Price {
     /// Verifier tokens are charged as output, the dearer of the two kinds.
     pub fn cost(&self, usage: &Usage) -> Cost {
         let fresh = usage.prompt.saturating_sub(usage.cached);
-        let parts = [
-            (fresh, self.input),
-            (usage.cached, self.cached),
-            (usage.generated(), self.output),
-        ];
-        let total: u128 = parts
-            .iter()
-            .map(|&(t, p)| u128::from(t) * u128::from(p))
-            .sum();
+        let parts = [(fresh, self.input), (usage.cached, self.cached), (usage.generated(), self.output)];
+        let total: u128 = parts.iter().map(|&(t, p)| u128::from(t) * u128::from(p)).sum();
         Cost(u64::try_from(total.div_ceil(1_000_000)).unwrap_or(u64::MAX))
     }
 
     /// How many more generated tokens `left` pays for; `None` if output is free.
     pub fn affordable_output(&self, left: Cost) -> Option<u64> {
-        let tokens =
-            u128::from(left.0) * 1_000_000 / u128::from((self.output != 0).then_some(self.output)?);
+        let tokens = u128::from(left.0) * 1_000_000 / u128::from((self.output != 0).then_some(self.output)?);
         Some(u64::try_from(tokens).unwrap_or(u64::MAX))
     }
 }

@@ -44,9 +44,7 @@ impl StopReason {
             Self::CannotBeOvertaken => "the leading answer can no longer be overtaken",
             Self::NotWorthIt => "the next sample is not worth its price",
             Self::Verified => "a verifier accepted the answer",
-            Self::NotComparable => {
-                "the samples hold no final answers to compare, so the first good one is kept"
-            }
+            Self::NotComparable => "the samples hold no final answers to compare, so the first good one is kept",
             Self::BudgetSpent => "the budget is spent",
             Self::TimeUp => "the time is up",
             Self::ThinkingCap => "the thought reached its cap and was closed",

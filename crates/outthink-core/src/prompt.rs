@@ -19,17 +19,13 @@ pub struct Prompt {
 impl Prompt {
     /// One question from the user.
     pub fn user(text: &str) -> Self {
-        Self {
-            messages: vec![serde_json::json!({"role": "user", "content": text})],
-            extra: Map::new(),
-        }
+        Self { messages: vec![serde_json::json!({"role": "user", "content": text})], extra: Map::new() }
     }
 
     /// Puts a system message before the others.
     #[must_use]
     pub fn with_system(mut self, text: &str) -> Self {
-        self.messages
-            .insert(0, serde_json::json!({"role": "system", "content": text}));
+        self.messages.insert(0, serde_json::json!({"role": "system", "content": text}));
         self
     }
 
@@ -41,10 +37,7 @@ impl Prompt {
 
     /// Whether the caller offers tools.
     pub fn has_tools(&self) -> bool {
-        self.extra
-            .get("tools")
-            .and_then(Value::as_array)
-            .is_some_and(|t| !t.is_empty())
+        self.extra.get("tools").and_then(Value::as_array).is_some_and(|t| !t.is_empty())
     }
 }
 
@@ -67,11 +60,9 @@ mod tests {
 
     #[test]
     fn parts_are_read_and_kept() {
-        let content = json!([{"type": "text", "text": "what is this?"}, {"type": "image_url", "image_url": {"url": "data:,x"}}]);
-        let prompt = Prompt {
-            messages: vec![json!({"role": "user", "content": content})],
-            extra: Map::new(),
-        };
+        let content =
+            json!([{"type": "text", "text": "what is this?"}, {"type": "image_url", "image_url": {"url": "data:,x"}}]);
+        let prompt = Prompt { messages: vec![json!({"role": "user", "content": content})], extra: Map::new() };
         assert_eq!(prompt.last_user_text().as_deref(), Some("what is this?"));
         assert_eq!(prompt.messages[0]["content"], content);
     }

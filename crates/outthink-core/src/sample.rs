@@ -104,9 +104,6 @@ impl Sample {
 
     /// Whether it holds something that can be shown to a user.
     pub fn is_usable(&self) -> bool {
-        self.is_done()
-            && (!self.content.trim().is_empty()
-                || self.tool_calls.is_some()
-                || self.answer.is_some())
+        self.is_done() && (!self.content.trim().is_empty() || self.tool_calls.is_some() || self.answer.is_some())
     }
 }

@@ -1,6 +1,6 @@
 //! All that is known about one problem so far.
 
-use crate::{Budget, ClassId, Cost, Sample, SampleId, SampleStatus, Usage};
+use crate::{Budget, ClassId, Cost, Room, Sample, SampleId, SampleStatus, Usage};
 
 /// Votes for classes of equivalent answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,8 +39,8 @@ pub struct State {
     pub usage: Usage,
     /// What that costs.
     pub cost: Cost,
-    /// Samples that the budget still pays for, each at its full length.
-    pub affordable: u32,
+    /// What the budget still pays for.
+    pub room: Room,
     /// Whether a verifier is at hand.
     pub has_verifier: bool,
     /// Whether the engine can continue a given text.
@@ -50,10 +50,7 @@ pub struct State {
 impl State {
     /// Samples that the engine works on.
     pub fn running(&self) -> u32 {
-        self.samples
-            .iter()
-            .filter(|s| s.status == SampleStatus::Running)
-            .count() as u32
+        self.samples.iter().filter(|s| s.status == SampleStatus::Running).count() as u32
     }
 
     /// Samples that came to their end.

@@ -65,11 +65,7 @@ pub struct Decision {
 impl Decision {
     /// One step with its reason.
     pub fn new(step: Step, why: impl Into<String>) -> Self {
-        Self {
-            steps: vec![step],
-            why: why.into(),
-            posterior: None,
-        }
+        Self { steps: vec![step], why: why.into(), posterior: None }
     }
 
     /// Adds the posterior probability that it rests on.

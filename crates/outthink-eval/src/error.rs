@@ -1,0 +1,37 @@
+//! What can be wrong with data.
+
+use std::path::PathBuf;
+
+/// A file that cannot be used; the message says where and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum EvalError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A line is not what it should be.
+    #[error("{path}, line {line}: {problem}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong and what is wanted.
+        problem: String,
+    },
+    /// The file holds nothing.
+    #[error("{path} holds no {what}: give a file with one JSON object a line")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// The strategy cannot be built.
+    #[error(transparent)]
+    Strategy(#[from] outthink_strategy::StrategyError),
+}

@@ -1,0 +1,181 @@
+//! Strategies over a recording.
+
+use crate::{EvalError, Interval, Pool, PoolProblem, wilson};
+use outthink_core::{Answer, AnswerKind, Budget, ModelInfo, Outcome, Price, derive_seed};
+use outthink_strategy::simulate::{Recorded, simulate};
+use outthink_strategy::stopping::posterior_leader;
+use outthink_strategy::{DriveRequest, StrategySpec};
+use outthink_verify::Comparison;
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// How a recording is drawn from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReplayOptions {
+    /// Samples of each problem at most; fewer where the recording holds fewer.
+    pub samples: u32,
+    /// Orders in which the samples of each problem are drawn, one for each seed.
+    pub seeds: u32,
+    /// The first of them.
+    pub first_seed: u64,
+}
+
+impl Default for ReplayOptions {
+    fn default() -> Self {
+        Self { samples: 40, seeds: 20, first_seed: 0 }
+    }
+}
+
+/// What a strategy reached on a pool.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReplayRow {
+    /// The pool.
+    pub pool: String,
+    /// The strategy.
+    pub strategy: String,
+    /// Problems.
+    pub problems: u32,
+    /// Share of right answers, over problems and seeds.
+    pub accuracy: f64,
+    /// 95 % interval over problems.
+    pub interval: Interval,
+    /// Samples a problem, on average, cancelled ones included.
+    pub samples: f64,
+    /// Generated tokens a problem, on average, as recorded.
+    pub tokens: f64,
+    /// How often each reason to stop was given.
+    pub stops: Vec<(String, u32)>,
+}
+
+/// Runs a strategy over every problem of a pool, drawing without replacement in `seeds` orders.
+///
+/// # Errors
+/// If the strategy cannot be built.
+pub fn replay(pool: &Pool, spec: &StrategySpec, options: &ReplayOptions) -> Result<ReplayRow, EvalError> {
+    let mut spec = spec.clone();
+    spec.max_samples = spec.max_samples.min(options.samples);
+    let mut tally = RowTally::default();
+    for (index, problem) in pool.problems.iter().enumerate() {
+        for seed in 0..options.seeds {
+            let order = draw_order(problem, options, index, seed);
+            let outcome = run(problem, &order, &spec, options)?;
+            let right =
+                outcome.chosen.and_then(|id| order.get(id as usize)).is_some_and(|&i| problem.samples[i].correct);
+            tally.add(right, f64::from(outcome.samples_drawn), outcome.usage.completion as f64, stop_name(&outcome));
+        }
+    }
+    Ok(tally.row(pool, &spec.name, options))
+}
+
+/// The Adaptive-Consistency rule drawn one sample at a time: the yardstick of the paper.
+///
+/// Samples without an answer do not vote but count.
+pub fn one_at_a_time(pool: &Pool, target: f64, options: &ReplayOptions) -> ReplayRow {
+    let mut tally = RowTally::default();
+    for (index, problem) in pool.problems.iter().enumerate() {
+        for seed in 0..options.seeds {
+            let mut votes: Vec<(&str, u32, usize)> = Vec::new();
+            let (mut drawn, mut tokens) = (0u32, 0.0);
+            for &i in &draw_order(problem, options, index, seed) {
+                let sample = &problem.samples[i];
+                drawn += 1;
+                tokens += sample.tokens;
+                if let Some(answer) = sample.answer.as_deref() {
+                    match votes.iter_mut().find(|v| v.0 == answer) {
+                        Some(vote) => vote.1 += 1,
+                        None => votes.push((answer, 1, i)),
+                    }
+                }
+                let mut counts: Vec<u32> = votes.iter().map(|v| v.1).collect();
+                counts.sort_unstable_by_key(|c| std::cmp::Reverse(*c));
+                let at = |rank: usize| counts.get(rank).copied().unwrap_or(0);
+                if at(0) > 0 && posterior_leader(at(0), at(1)) >= target {
+                    break;
+                }
+            }
+            let leader = votes.iter().rev().max_by_key(|v| v.1);
+            tally.add(leader.is_some_and(|v| problem.samples[v.2].correct), f64::from(drawn), tokens, "rule".into());
+        }
+    }
+    tally.row(pool, "one-at-a-time", options)
+}
+
+fn draw_order(problem: &PoolProblem, options: &ReplayOptions, index: usize, seed: u32) -> Vec<usize> {
+    let base = derive_seed(options.first_seed + u64::from(seed), index as u64);
+    let mut order: Vec<usize> = (0..problem.samples.len()).collect();
+    // Fisher and Yates; the modulo's bias is below 2^-50 for such short lists.
+    for i in (1..order.len()).rev() {
+        order.swap(i, (derive_seed(base, i as u64) % (i as u64 + 1)) as usize);
+    }
+    order.truncate(options.samples as usize);
+    order
+}
+
+fn run(
+    problem: &PoolProblem,
+    order: &[usize],
+    spec: &StrategySpec,
+    options: &ReplayOptions,
+) -> Result<Outcome, EvalError> {
+    let recorded: Vec<Recorded> = order
+        .iter()
+        .map(|&i| {
+            let sample = &problem.samples[i];
+            let answer = sample.answer.clone().map(|text| Answer { text, kind: AnswerKind::Literal });
+            Recorded {
+                answer,
+                tokens: sample.tokens.max(0.0).round() as u64,
+                prompt_tokens: 0,
+                score: sample.verifier_score,
+            }
+        })
+        .collect();
+    let request = DriveRequest {
+        budget: Budget { max_samples: Some(options.samples), ..Budget::default() },
+        ..DriveRequest::default()
+    };
+    let model = ModelInfo { id: "recorded".into(), context: None, price: Price::default() };
+    let mut strategy = spec.build()?;
+    Ok(simulate(&request, &model, strategy.as_mut(), &recorded, Comparison::Literal))
+}
+
+fn stop_name(outcome: &Outcome) -> String {
+    serde_json::to_value(outcome.stop).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+#[derive(Default)]
+struct RowTally {
+    runs: f64,
+    right: f64,
+    samples: f64,
+    tokens: f64,
+    stops: HashMap<String, u32>,
+}
+
+impl RowTally {
+    fn add(&mut self, right: bool, samples: f64, tokens: f64, stop: String) {
+        self.runs += 1.0;
+        self.right += f64::from(u8::from(right));
+        self.samples += samples;
+        self.tokens += tokens;
+        *self.stops.entry(stop).or_default() += 1;
+    }
+
+    fn row(self, pool: &Pool, strategy: &str, options: &ReplayOptions) -> ReplayRow {
+        let problems = pool.problems.len() as u32;
+        let runs = self.runs.max(1.0);
+        let mut stops: Vec<(String, u32)> = self.stops.into_iter().collect();
+        stops.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        ReplayRow {
+            pool: pool.name.clone(),
+            strategy: strategy.to_owned(),
+            problems,
+            accuracy: self.right / runs,
+            // The seeds of one problem are no independent draws: the n of the interval is the problems.
+            interval: wilson(self.right / f64::from(options.seeds.max(1)), problems),
+            samples: self.samples / runs,
+            tokens: self.tokens / runs,
+            stops,
+        }
+    }
+}

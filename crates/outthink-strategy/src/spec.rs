@@ -1,0 +1,103 @@
+//! Strategies by name.
+
+use crate::strategies::{Adaptive, BestOfN, BudgetForcing, SelfConsistency, Single};
+use outthink_core::{Effort, Strategy};
+use serde::{Deserialize, Serialize};
+
+/// The names that [`StrategySpec::build`] knows.
+pub const STRATEGY_NAMES: [&str; 5] = ["single", "self-consistency", "adaptive", "best-of-n", "budget-forcing"];
+
+/// A strategy by name with its settings, as the command line and the API give them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StrategySpec {
+    /// One of [`STRATEGY_NAMES`].
+    pub name: String,
+    /// Samples at most.
+    pub max_samples: u32,
+    /// Generated tokens of one sample at most.
+    pub max_tokens_per_sample: u64,
+    /// Posterior at which `adaptive` stops, in (0.5, 1).
+    pub target_confidence: f64,
+    /// Budget forcing: tokens of thought at most, after which the thought is closed.
+    pub thinking_cap: Option<u64>,
+    /// Budget forcing: tokens of thought at least; a shorter thought is extended.
+    pub thinking_floor: Option<u64>,
+}
+
+/// A strategy that cannot be built as asked; the message says the mend.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StrategyError(pub String);
+
+impl StrategySpec {
+    /// What an effort stands for: `none` is `single`, all others are `adaptive`.
+    pub fn for_effort(effort: Effort) -> Self {
+        let plan = effort.plan();
+        Self {
+            name: if effort == Effort::None { "single" } else { "adaptive" }.into(),
+            max_samples: plan.max_samples,
+            max_tokens_per_sample: plan.max_tokens_per_sample,
+            target_confidence: plan.target_confidence,
+            thinking_cap: None,
+            thinking_floor: None,
+        }
+    }
+
+    /// Makes the machine.
+    ///
+    /// # Errors
+    /// If the name is unknown or a setting is out of its range.
+    ///
+    /// ```
+    /// use outthink_strategy::StrategySpec;
+    /// let mut spec = StrategySpec::for_effort("low".parse()?);
+    /// assert_eq!(spec.build()?.name(), "adaptive");
+    /// spec.name = "majority".into();
+    /// assert!(spec.build().is_err_and(|e| e.to_string().contains("self-consistency")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+        self.check()?;
+        let (samples, max_tokens) = (self.max_samples, self.max_tokens_per_sample);
+        Ok(match self.name.as_str() {
+            "single" => Box::new(Single { max_tokens }),
+            "self-consistency" => Box::new(SelfConsistency { samples, max_tokens }),
+            "adaptive" => Box::new(Adaptive {
+                max_samples: samples,
+                max_tokens,
+                target: self.target_confidence,
+                price: Adaptive::PRICE,
+            }),
+            "best-of-n" => Box::new(BestOfN::new(samples, max_tokens)),
+            "budget-forcing" => {
+                Box::new(BudgetForcing::new(self.thinking_floor.unwrap_or(0), self.thinking_cap.unwrap_or(max_tokens)))
+            }
+            other => {
+                return Err(StrategyError(format!("unknown strategy `{other}`: use {}", STRATEGY_NAMES.join(", "))));
+            }
+        })
+    }
+
+    fn check(&self) -> Result<(), StrategyError> {
+        let target = self.target_confidence;
+        let (floor, cap) = (self.thinking_floor.unwrap_or(0), self.thinking_cap.unwrap_or(self.max_tokens_per_sample));
+        let problem = if self.max_samples == 0 {
+            "0 samples cannot answer: ask for at least 1".to_owned()
+        } else if self.max_tokens_per_sample == 0 || cap == 0 {
+            "a sample of 0 tokens cannot answer: allow at least 1".to_owned()
+        } else if !(target > 0.5 && target < 1.0) && self.name == "adaptive" {
+            format!(
+                "a target confidence of {target} cannot be aimed at: give a number above 0.5 and below 1, such as 0.95"
+            )
+        } else if floor > cap {
+            format!(
+                "a thought of at least {floor} and at most {cap} tokens is not possible: lower the floor or raise the cap"
+            )
+        } else if self.name != "budget-forcing" && (self.thinking_cap.is_some() || self.thinking_floor.is_some()) {
+            format!("a cap or floor on the thought belongs to the strategy budget-forcing, not to `{}`", self.name)
+        } else {
+            return Ok(());
+        };
+        Err(StrategyError(problem))
+    }
+}

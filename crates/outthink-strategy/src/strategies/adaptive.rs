@@ -1,0 +1,104 @@
+//! Draws in waves and stops when more votes would not pay.
+
+use super::{give_up, stop_with_leader};
+use crate::stopping::{cannot_be_overtaken, posterior_leader, samples_to_decision};
+use crate::value::gain_per_sample;
+use outthink_core::{AnswerKind, Decision, SampleStatus, State, Step, StopReason, Strategy};
+
+/// Adaptive-Consistency (Aggarwal et al. 2023) in waves, with two further reasons to stop.
+///
+/// It stops when the posterior that the leader stays ahead reaches `target`, when the leader cannot
+/// be overtaken within what is left, or when the gain of the best purchase falls below `price`.
+/// Departures from the paper: a wave is as long as the shortest run of samples after which the rule
+/// could fire, so it draws in parallel without drawing what one-at-a-time would have saved; and
+/// samples without an answer use up the budget but do not vote.
+#[derive(Debug, Clone)]
+pub struct Adaptive {
+    /// Samples at most.
+    pub max_samples: u32,
+    /// Generated tokens of each at most.
+    pub max_tokens: u64,
+    /// Posterior at which to stop, in (0.5, 1).
+    pub target: f64,
+    /// The least gain in the expected share of the chosen answer that one sample must bring.
+    pub price: f64,
+}
+
+/// After so many failures without one success the engine is taken for broken.
+const FAILURES_BEFORE_GIVING_UP: usize = 3;
+
+impl Adaptive {
+    /// The price that is used where none is set, chosen on recorded pools: see `docs/LOG.md`.
+    pub const PRICE: f64 = 2e-4;
+
+    fn running_is_useless(&self, state: &State, left: u32) -> Option<(StopReason, String, f64)> {
+        let tally = state.tally();
+        let (v1, v2) = (tally.count(0), tally.count(1));
+        let posterior = posterior_leader(v1, v2);
+        let belief = format!("votes {v1}:{v2} of {}, posterior {posterior:.3}", tally.votes());
+        if v1 > 0 && posterior >= self.target {
+            return Some((StopReason::TargetReached, format!("{belief} reaches {:.3}", self.target), posterior));
+        }
+        if v1 > 0 && cannot_be_overtaken(v1, v2, left) {
+            return Some((StopReason::CannotBeOvertaken, format!("{belief}, {left} left"), posterior));
+        }
+        if tally.votes() >= 2 && left > 0 {
+            let gain = gain_per_sample(&tally, left);
+            if gain < self.price {
+                return Some((
+                    StopReason::NotWorthIt,
+                    format!("{belief}, a sample gains {gain:.5} < {:.5}", self.price),
+                    posterior,
+                ));
+            }
+        }
+        None
+    }
+}
+
+/// Whether the finished samples show that a vote means nothing here: two or more, none with an
+/// answer that was marked as final, and no two that agree.
+fn not_comparable(state: &State) -> bool {
+    let done = state.done().count();
+    let marked = state.done().any(|s| s.answer.as_ref().is_some_and(|a| a.kind != AnswerKind::LastNumber));
+    done >= 2 && !marked && state.tally().count(0) <= 1
+}
+
+impl Strategy for Adaptive {
+    fn name(&self) -> &'static str {
+        "adaptive"
+    }
+
+    fn step(&mut self, state: &State) -> Decision {
+        let failed = state.samples.iter().filter(|s| s.status == SampleStatus::Failed).count();
+        let unstarted = self.max_samples.saturating_sub(state.samples.len() as u32);
+        let running = state.running();
+        let affordable = unstarted.min(state.room.affordable(self.max_tokens));
+        // What runs frees its reservation when it ends early, so with a tight budget `affordable`
+        // understates what is left; nothing can be closed by counting before it ended.
+        let left = if running > 0 { running + unstarted } else { affordable };
+        let tally = state.tally();
+        let posterior = posterior_leader(tally.count(0), tally.count(1));
+
+        if failed >= FAILURES_BEFORE_GIVING_UP && state.done().next().is_none() && running == 0 {
+            return give_up(state);
+        }
+        if not_comparable(state) {
+            return stop_with_leader(state, StopReason::NotComparable, "the samples hold no final answers to compare");
+        }
+        if let Some((reason, why, posterior)) = self.running_is_useless(state, left) {
+            return stop_with_leader(state, reason, why).with_posterior(posterior);
+        }
+        if running > 0 {
+            return Decision::new(Step::Wait, format!("{running} samples are on their way")).with_posterior(posterior);
+        }
+        if affordable == 0 {
+            let reason = if unstarted == 0 { StopReason::SamplesDrawn } else { StopReason::BudgetSpent };
+            return stop_with_leader(state, reason, "nothing more can be bought").with_posterior(posterior);
+        }
+        let (v1, v2) = (tally.count(0), tally.count(1));
+        let count = samples_to_decision(v1, v2, self.target, affordable);
+        let why = format!("votes {v1}:{v2}, posterior {posterior:.3}: no decision before {count} more");
+        Decision::new(Step::Sample { count, max_tokens: self.max_tokens }, why).with_posterior(posterior)
+    }
+}

@@ -1,0 +1,86 @@
+//! A cap and a floor on the length of one thought.
+
+use super::{give_up, stop_with_leader};
+use outthink_core::{Decision, FinishReason, Sample, State, Step, StopReason, Strategy};
+
+/// Budget forcing (Muennighoff et al. 2025, s1): a thought that reaches `cap` tokens is closed and
+/// the model answers; one that ends before `floor` tokens is told to go on.
+#[derive(Debug, Clone)]
+pub struct BudgetForcing {
+    /// Tokens of thought at most.
+    pub cap: u64,
+    /// Tokens of thought at least.
+    pub floor: u64,
+    /// Tokens for the answer once the thought was closed.
+    pub answer_tokens: u64,
+    /// How often a short thought is extended at most.
+    pub most_extensions: u32,
+    extensions: u32,
+    closed: bool,
+}
+
+/// What a closed thought goes on with.
+const CLOSE: &str = "\n\nTime is up. The answer is";
+/// What a short thought goes on with.
+const EXTEND: &str = "\n\nWait, let me check this again step by step.";
+
+impl BudgetForcing {
+    /// A thought of `floor` to `cap` tokens.
+    pub const fn new(floor: u64, cap: u64) -> Self {
+        Self { cap, floor, answer_tokens: 64, most_extensions: 4, extensions: 0, closed: false }
+    }
+
+    fn after(&mut self, state: &State, last: &Sample) -> Decision {
+        let spent: u64 = state.samples.iter().map(|s| s.usage.completion).sum();
+        let cut_off = last.finish == Some(FinishReason::Length);
+        let reason = if self.closed { StopReason::ThinkingCap } else { StopReason::Single };
+        if self.closed || last.tool_calls.is_some() {
+            return stop(last, reason, format!("{spent} tokens spent"));
+        }
+        if state.room.affordable(self.answer_tokens) == 0 {
+            return stop(last, StopReason::BudgetSpent, "nothing is left to close the thought with");
+        }
+        if cut_off || spent >= self.cap || last.content.trim().is_empty() {
+            self.closed = true;
+            let append = CLOSE.to_owned();
+            let step = Step::Continue { sample: last.id, append, max_tokens: self.answer_tokens };
+            return Decision::new(step, format!("{spent} tokens of thought reach the cap of {}: close it", self.cap));
+        }
+        if spent < self.floor && self.extensions < self.most_extensions {
+            self.extensions += 1;
+            let step = Step::Continue { sample: last.id, append: EXTEND.to_owned(), max_tokens: self.cap - spent };
+            return Decision::new(
+                step,
+                format!("{spent} tokens of thought are below the floor of {}: go on", self.floor),
+            );
+        }
+        stop(last, reason, format!("{spent} tokens of thought, between floor and cap"))
+    }
+}
+
+fn stop(sample: &Sample, reason: StopReason, why: impl Into<String>) -> Decision {
+    Decision::new(Step::Stop { sample: sample.id, reason }, why)
+}
+
+impl Strategy for BudgetForcing {
+    fn name(&self) -> &'static str {
+        "budget-forcing"
+    }
+
+    fn step(&mut self, state: &State) -> Decision {
+        if state.running() > 0 {
+            return Decision::new(Step::Wait, "the thought goes on");
+        }
+        match state.samples.last() {
+            None if state.room.affordable(self.cap) == 0 => give_up(state),
+            None => {
+                // What closes the thought must be paid for as well.
+                let most = state.room.cap(self.cap + self.answer_tokens).saturating_sub(self.answer_tokens).max(1);
+                let step = Step::Sample { count: 1, max_tokens: most.min(self.cap) };
+                Decision::new(step, format!("a thought of {} to {} tokens", self.floor, self.cap))
+            }
+            Some(last) if last.is_done() => self.after(state, &last.clone()),
+            Some(_) => stop_with_leader(state, StopReason::EngineFailed, "going on failed: the earlier text is kept"),
+        }
+    }
+}
