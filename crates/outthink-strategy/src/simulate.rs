@@ -2,7 +2,7 @@
 
 use crate::{DriveRequest, End, Table};
 use outthink_core::{
-    Answer, Capabilities, Finish, FinishReason, ModelInfo, Outcome, SampleId, Step, StopReason, Strategy, Usage,
+    Answer, Capabilities, Delta, Finish, FinishReason, ModelInfo, Outcome, SampleId, Step, StopReason, Strategy, Usage,
 };
 use outthink_verify::Comparison;
 use std::collections::VecDeque;
@@ -75,7 +75,10 @@ pub fn simulate(
             break End { chosen: table.best_so_far(), reason: StopReason::BudgetSpent };
         }
     };
+    // What still runs is cancelled live as well, after some of its tokens: count them all.
     for id in running {
+        let tokens = samples.get(id as usize).map_or(0, |s| s.tokens);
+        table.delta(id, &Delta { tokens, ..Delta::default() }, &mut (0.0, 0));
         table.cancel(id);
     }
     table.outcome(strategy.name(), end, 0.0)

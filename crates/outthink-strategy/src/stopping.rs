@@ -103,7 +103,7 @@ mod tests {
         }
 
         #[test]
-        fn no_decision_is_possible_before_the_wave_ends(v2 in 0u32..40, extra in 0u32..40, target in 0.6f64..0.995) {
+        fn no_decision_is_possible_before_the_wave_ends(v2 in 0u32..40, extra in 0u32..8, target in 0.9f64..0.995) {
             let v1 = v2 + extra;
             prop_assume!(posterior_leader(v1, v2) < target);
             let wave = samples_to_decision(v1, v2, target, 500);

@@ -29,7 +29,7 @@ const FAILURES_BEFORE_GIVING_UP: usize = 3;
 
 impl Adaptive {
     /// The price that is used where none is set, chosen on recorded pools: see `docs/LOG.md`.
-    pub const PRICE: f64 = 2e-4;
+    pub const PRICE: f64 = 2e-5;
 
     fn running_is_useless(&self, state: &State, left: u32) -> Option<(StopReason, String, f64)> {
         let tally = state.tally();
