@@ -1,1 +1,36 @@
-//! Placeholder.
+//! Engines over HTTP, engines made of recordings, and a scriptable mock.
+//!
+//! - [`openai`]: any OpenAI-compatible server, with retries, timeouts by phase and cancellation.
+//! - [`mock`]: an engine with known success rates, failures on order and counters, for tests.
+//! - [`replay`]: recorded samples, drawn without replacement.
+//!
+//! The one crate with an HTTP client. It never decides how many samples are worth their price,
+//! never looks for answers in them, never retries a sample of which content was passed on, and
+//! never puts a key into an error or a log.
+//!
+//! ```
+//! use futures_util::StreamExt as _;
+//! use outthink_core::{Engine as _, Prompt, SampleEvent, SampleRequest};
+//! use outthink_engine::mock::{MockEngine, Outcome, Script};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let engine = MockEngine::new(Script::new(vec![Outcome::new("The answer is 4.", 1.0)]));
+//! let request = SampleRequest {
+//!     prompt: Prompt::user("2+2?"),
+//!     seeds: vec![1, 2],
+//!     max_tokens: 100,
+//!     ..SampleRequest::default()
+//! };
+//! for stream in engine.start(request) {
+//!     let events: Vec<_> = stream.collect().await;
+//!     assert!(matches!(events.last(), Some(Ok(SampleEvent::Finish(_)))));
+//! }
+//! # }
+//! ```
+
+pub mod mock;
+pub mod openai;
+pub mod replay;
+mod retry;
+pub mod sse;

@@ -1,0 +1,188 @@
+//! From the events of a stream to the events of its samples, and the counting of tokens.
+
+use super::{Secret, error};
+use outthink_core::{Delta, EngineError, Finish, FinishReason, Origin, SampleEvent, Usage};
+use serde_json::{Map, Value};
+use std::collections::VecDeque;
+
+/// Events in the order in which they came, each with the index of its choice.
+pub(super) type Queue = VecDeque<(usize, Result<SampleEvent, EngineError>)>;
+
+#[derive(Debug, Clone, Default)]
+struct Choice {
+    finish: Option<FinishReason>,
+    tokens: u64,
+    reasoning: u64,
+    with_logprobs: u64,
+}
+
+/// What was read of one reply so far.
+#[derive(Debug)]
+pub(super) struct Assembler {
+    choices: Vec<Choice>,
+    usage: Option<Value>,
+    prompt_chars: u64,
+    passed_on: bool,
+}
+
+impl Assembler {
+    pub(super) fn new(n: usize, prompt_chars: u64) -> Self {
+        Self { choices: vec![Choice::default(); n], usage: None, prompt_chars, passed_on: false }
+    }
+
+    /// Whether content was passed on, so that no retry can be made.
+    pub(super) const fn passed_on(&self) -> bool {
+        self.passed_on
+    }
+
+    /// Whether every choice has told why it ended.
+    pub(super) fn all_finished(&self) -> bool {
+        self.choices.iter().all(|c| c.finish.is_some())
+    }
+
+    /// Reads the data of one event.
+    pub(super) fn push(&mut self, data: &str, key: Option<&Secret>, out: &mut Queue) -> Result<(), EngineError> {
+        let Ok(Value::Object(mut event)) = serde_json::from_str(data) else {
+            return Err(EngineError::new(
+                Origin::Engine,
+                format!(
+                    "the engine sent an event that is no JSON object: {}",
+                    error::clean(&data.chars().take(80).collect::<String>(), key)
+                ),
+            ));
+        };
+        if event.get("error").is_some_and(|e| !e.is_null()) {
+            return Err(error::in_stream(&event.into(), self.passed_on, key));
+        }
+        if let Some(usage) = event.remove("usage").filter(Value::is_object) {
+            self.usage = Some(usage);
+        }
+        let Some(Value::Array(choices)) = event.remove("choices") else {
+            return Ok(());
+        };
+        for choice in choices {
+            let Value::Object(choice) = choice else {
+                continue;
+            };
+            self.choice(choice, out)?;
+        }
+        Ok(())
+    }
+
+    fn choice(&mut self, mut event: Map<String, Value>, out: &mut Queue) -> Result<(), EngineError> {
+        let index = event.get("index").and_then(Value::as_u64).unwrap_or(0) as usize;
+        let Some(choice) = self.choices.get_mut(index) else {
+            return Ok(());
+        };
+        let logprobs = logprobs(event.get("logprobs"));
+        // A server that does not stream sends the whole message at once.
+        let fields = event.remove("delta").or_else(|| event.remove("message"));
+        if let Some(Value::Object(fields)) = fields {
+            let mut delta = delta(fields);
+            let is_empty = delta.content.is_empty() && delta.reasoning.is_empty() && delta.extra.is_empty();
+            delta.tokens = match logprobs.len() as u64 {
+                0 => u64::from(!is_empty),
+                known => known,
+            };
+            if !is_empty || delta.tokens > 0 {
+                choice.tokens += delta.tokens;
+                choice.with_logprobs += logprobs.len() as u64;
+                if delta.content.is_empty() && !delta.reasoning.is_empty() {
+                    choice.reasoning += delta.tokens;
+                }
+                delta.logprobs = logprobs;
+                self.passed_on = true;
+                out.push_back((index, Ok(SampleEvent::Delta(delta))));
+            }
+        }
+        if let Some(reason) = event.get("finish_reason").and_then(Value::as_str) {
+            choice.finish = Some(finish_reason(reason)?);
+        }
+        Ok(())
+    }
+
+    /// Ends the reply: a [`Finish`] for each choice that told why it ended, an error for others.
+    pub(super) fn finish(&mut self, out: &mut Queue) {
+        let usages = self.usages();
+        for (index, (choice, usage)) in self.choices.iter().zip(usages).enumerate() {
+            let event = match choice.finish {
+                Some(reason) => Ok(SampleEvent::Finish(Finish { reason, usage })),
+                None => Err(error::broke_off(self.passed_on)),
+            };
+            out.push_back((index, event));
+        }
+    }
+
+    /// Ends the reply with the same error for every choice.
+    pub(super) fn fail(&self, error: &EngineError, out: &mut Queue) {
+        out.extend((0..self.choices.len()).map(|index| (index, Err(error.clone()))));
+    }
+
+    fn usages(&self) -> Vec<Usage> {
+        let told = |pointer: &str| self.usage.as_ref()?.pointer(pointer)?.as_u64();
+        let counted: u64 = self.choices.iter().map(|c| c.tokens).sum();
+        let certain: u64 = self.choices.iter().map(|c| c.with_logprobs).sum();
+        // A count that is smaller than what was seen is wrong; llama.cpp counts one choice of n.
+        let completion = told("/completion_tokens").filter(|&told| told >= certain && (told > 0 || counted == 0));
+        let prompt = told("/prompt_tokens").filter(|&t| t > 0);
+        let prompt_tokens = prompt.unwrap_or_else(|| self.prompt_chars.div_ceil(4));
+        let cached = told("/prompt_tokens_details/cached_tokens").unwrap_or(0);
+        let reasoning = told("/completion_tokens_details/reasoning_tokens");
+        let one = self.choices.len() == 1;
+        let usage = |(index, choice): (usize, &Choice)| {
+            let tokens = match completion {
+                Some(told) if one => told,
+                Some(told) if told > counted && counted > 0 => {
+                    let share = u128::from(told) * u128::from(choice.tokens) / u128::from(counted);
+                    u64::try_from(share).unwrap_or(told)
+                }
+                _ => choice.tokens,
+            };
+            let exact = prompt.is_some() && completion.is_some_and(|c| one || c == counted);
+            Usage {
+                prompt: prompt_tokens,
+                // The choices after the first share its work on the prompt.
+                cached: if index == 0 { cached.min(prompt_tokens) } else { prompt_tokens },
+                completion: tokens,
+                reasoning: reasoning.filter(|_| one).unwrap_or(choice.reasoning).min(tokens),
+                estimated: !exact,
+                ..Usage::default()
+            }
+        };
+        self.choices.iter().enumerate().map(usage).collect()
+    }
+}
+
+fn logprobs(field: Option<&Value>) -> Vec<f32> {
+    let tokens = field.and_then(|l| l["content"].as_array()).map(Vec::as_slice);
+    let tokens = tokens.unwrap_or_default().iter();
+    tokens.filter_map(|t| t["logprob"].as_f64()).map(|p| p as f32).collect()
+}
+
+fn delta(mut fields: Map<String, Value>) -> Delta {
+    fields.remove("role");
+    let mut text = |name: &str| match fields.get(name) {
+        Some(Value::String(_)) => match fields.shift_remove(name) {
+            Some(Value::String(text)) => text,
+            _ => String::new(),
+        },
+        _ => String::new(),
+    };
+    let content = text("content");
+    let (reasoning, twin) = (text("reasoning_content"), text("reasoning"));
+    fields.retain(|_, v| !(v.is_null() || v.as_array().is_some_and(Vec::is_empty)));
+    Delta { content, reasoning: if reasoning.is_empty() { twin } else { reasoning }, extra: fields, ..Delta::default() }
+}
+
+fn finish_reason(reason: &str) -> Result<FinishReason, EngineError> {
+    match reason {
+        "length" | "max_tokens" => Ok(FinishReason::Length),
+        "tool_calls" | "function_call" => Ok(FinishReason::ToolCalls),
+        "content_filter" => Ok(FinishReason::ContentFilter),
+        "abort" | "error" => Err(EngineError::new(
+            Origin::Engine,
+            format!("the engine ended the sample with the finish reason {reason}"),
+        )),
+        _ => Ok(FinishReason::Stop),
+    }
+}

@@ -1,0 +1,148 @@
+//! Making an engine: the address, the client and what the server says of its models.
+
+use super::upstream::{Wire, read_text, refusal};
+use super::{Dialect, GENERIC, OPENAI, OpenAiEngine, OpenAiOptions, error, options};
+use crate::retry;
+use outthink_core::{EngineError, ModelInfo, Origin, Price};
+use reqwest::redirect;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+/// Bytes of a list of models at most.
+const LIST_LIMIT: usize = 8 << 20;
+/// How long an unused connection is kept: less than the 5 s after which uvicorn closes it.
+const POOL_IDLE: Duration = Duration::from_secs(4);
+
+impl OpenAiEngine {
+    /// An engine for a known model, without asking the server anything. The dialect is
+    /// [`GENERIC`] unless given.
+    ///
+    /// # Errors
+    /// If the address is not valid or no model is named.
+    pub fn new(options: OpenAiOptions) -> Result<Self, EngineError> {
+        let Some(id) = options.model.clone() else {
+            return Err(EngineError::new(Origin::Caller, "no model is named")
+                .with_hint("name one, or connect to the server to take its first"));
+        };
+        let info = ModelInfo { id, context: None, price: options.price };
+        let dialect = options.dialect.unwrap_or(GENERIC);
+        let multiplex = options.multiplex;
+        Ok(Self::build(wire(options)?, info, dialect, multiplex))
+    }
+
+    /// Asks the server for its models: finds the model's name, its context and the dialect, as
+    /// far as they are not given.
+    ///
+    /// # Errors
+    /// If the address is not valid, the server does not answer, or it lists no model.
+    pub async fn connect(options: OpenAiOptions) -> Result<Self, EngineError> {
+        let OpenAiOptions { model, dialect, price, multiplex, .. } = options.clone();
+        let wire = wire(options)?;
+        let listed = match list(&wire).await {
+            Ok(models) => models,
+            // Some hosted servers have no list.
+            Err(e) if model.is_some() && matches!(e.status, Some(404 | 405 | 501)) => Vec::new(),
+            Err(e) => return Err(e),
+        };
+        let named = |m: &&Value| model.as_deref().is_none_or(|id| m["id"] == id);
+        let entry = listed.iter().find(named);
+        let id = model.clone().or_else(|| {
+            let id = entry?["id"].as_str()?;
+            Some(id.to_owned())
+        });
+        let Some(id) = id else {
+            return Err(EngineError::new(Origin::Engine, "the engine lists no model")
+                .with_hint("load a model in the server, or name one"));
+        };
+        let owner = entry.or_else(|| listed.first()).map(|m| &m["owned_by"]);
+        let owner = owner.and_then(Value::as_str).unwrap_or_default();
+        let guess = if wire.endpoint.starts_with("https://api.openai.com/") { OPENAI } else { Dialect::guess(owner) };
+        let context = entry.and_then(context);
+        let info = info(id, context, price);
+        let dialect = dialect.unwrap_or(guess);
+        Ok(Self::build(wire, info, dialect, multiplex))
+    }
+
+    fn build(wire: Wire, model: ModelInfo, dialect: Dialect, multiplex: bool) -> Self {
+        Self { wire: Arc::new(wire), model, dialect, multiplex }
+    }
+}
+
+const fn info(id: String, context: Option<u64>, price: Price) -> ModelInfo {
+    ModelInfo { id, context, price }
+}
+
+/// vLLM and `SGLang` tell `max_model_len`, llama.cpp `meta.n_ctx` or the training length, others
+/// `context_length`.
+fn context(model: &Value) -> Option<u64> {
+    ["/max_model_len", "/context_length", "/meta/n_ctx", "/meta/n_ctx_train"]
+        .into_iter()
+        .find_map(|p| model.pointer(p)?.as_u64())
+}
+
+fn wire(options: OpenAiOptions) -> Result<Wire, EngineError> {
+    let endpoint = options::endpoint(&options.base_url)?;
+    // An error means that the program has chosen a provider already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder()
+        .connect_timeout(options.timeouts.connect)
+        .pool_idle_timeout(POOL_IDLE)
+        // A key must not follow a redirect to another host.
+        .redirect(redirect::Policy::none());
+    let client = if endpoint.starts_with("http://") {
+        // Spares reading the system's certificates, which may not be there.
+        client.tls_certs_only([])
+    } else {
+        client
+    };
+    let client = client.build().map_err(|e| {
+        EngineError::new(Origin::Internal, format!("no HTTP client could be made: {e}"))
+            .with_hint("are the system's certificates installed?")
+    })?;
+    Ok(Wire {
+        client,
+        endpoint,
+        key: options.api_key,
+        timeouts: options.timeouts,
+        max_retries: options.max_retries,
+        permits: Arc::new(Semaphore::new(options.max_in_flight.clamp(1, Semaphore::MAX_PERMITS))),
+    })
+}
+
+async fn list(wire: &Wire) -> Result<Vec<Value>, EngineError> {
+    let mut attempt = 0;
+    loop {
+        let limit = wire.timeouts.first_token;
+        let result = timeout(limit, list_once(wire)).await;
+        let (error, after) = match result {
+            Ok(Ok(models)) => return Ok(models),
+            Ok(Err(failure)) => failure,
+            Err(_) => return Err(error::timeout("the engine did not list its models", limit, false)),
+        };
+        attempt += 1;
+        if !error.retryable || attempt > wire.max_retries {
+            return Err(error);
+        }
+        sleep(retry::delay(0, attempt, after).min(limit)).await;
+    }
+}
+
+async fn list_once(wire: &Wire) -> Result<Vec<Value>, (EngineError, Option<Duration>)> {
+    let request = wire.client.get(format!("{}/models", wire.endpoint));
+    let request = wire.authorise(request).map_err(|e| (e, None))?;
+    let transport = |e| (error::of_transport(e, false), None);
+    let mut response = request.send().await.map_err(transport)?;
+    if !response.status().is_success() {
+        return Err(refusal(response, wire).await);
+    }
+    let text = read_text(&mut response, LIST_LIMIT).await;
+    let list: Option<Value> = serde_json::from_str(&text.map_err(transport)?).ok();
+    match list.as_ref().map(|l| l["data"].as_array().or(l.as_array())) {
+        Some(Some(models)) => Ok(models.clone()),
+        Some(None) => Err((error::not_a_stream("JSON that is no list of models"), None)),
+        None => Err((error::not_a_stream("something that is no JSON"), None)),
+    }
+}

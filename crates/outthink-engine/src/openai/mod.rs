@@ -1,0 +1,107 @@
+//! Any server that speaks the chat completions API.
+
+mod assemble;
+mod connect;
+mod dialect;
+mod error;
+mod options;
+mod request;
+mod share;
+mod upstream;
+
+pub use dialect::{Continuation, Dialect, GENERIC, LLAMA_CPP, OPENAI, SGLANG, VLLM};
+pub use options::{OpenAiOptions, Secret, Timeouts};
+
+use futures_util::stream;
+use outthink_core::{Capabilities, Engine, EngineError, ModelInfo, SampleEvent, SampleRequest, SampleStream};
+use std::sync::Arc;
+use upstream::{Run, Wire};
+
+/// An engine behind an OpenAI-compatible server.
+///
+/// Always streams, so that every sample can be cancelled while it runs. Its streams do their work
+/// while they are polled, inside a tokio runtime; no task outlives them.
+///
+/// ```no_run
+/// use outthink_engine::openai::{OpenAiEngine, OpenAiOptions};
+///
+/// # async fn run() -> Result<(), outthink_core::EngineError> {
+/// let engine = OpenAiEngine::connect(OpenAiOptions::new("http://localhost:8000")).await?;
+/// # Ok(()) }
+/// ```
+pub struct OpenAiEngine {
+    wire: Arc<Wire>,
+    model: ModelInfo,
+    dialect: Dialect,
+    multiplex: bool,
+}
+
+impl OpenAiEngine {
+    /// The dialect that it speaks.
+    pub const fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    fn body(&self, request: &SampleRequest, seed: u64, n: usize) -> Result<String, EngineError> {
+        let body = request::body(request, &self.model.id, &self.dialect, seed, n)?;
+        Ok(body.to_string())
+    }
+
+    fn run(&self, request: &SampleRequest, seed: u64, n: usize) -> Result<Run, EngineError> {
+        let body = self.body(request, seed, n)?;
+        let extra = request.prefix.as_deref().unwrap_or_default().len() as u64;
+        let chars = |value: &serde_json::Value| value["content"].to_string().len() as u64;
+        let prompt_chars = request.prompt.messages.iter().map(chars).sum::<u64>() + extra;
+        Ok(Run::new(Arc::clone(&self.wire), body, seed, n, prompt_chars))
+    }
+}
+
+impl std::fmt::Debug for OpenAiEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenAiEngine")
+            .field("model", &self.model)
+            .field("dialect", &self.dialect.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine for OpenAiEngine {
+    fn model(&self) -> &ModelInfo {
+        &self.model
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            continuation: self.dialect.continuation != Continuation::None,
+            logprobs: self.dialect.logprobs,
+            shared_prefill: self.dialect.shared_prefill || (self.multiplex && self.dialect.n),
+        }
+    }
+
+    fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
+        let n = request.seeds.len();
+        if let [first, _, ..] = request.seeds[..]
+            && self.multiplex
+            && self.dialect.n
+        {
+            return match self.run(&request, first, n) {
+                Ok(run) => share::split(run, n),
+                Err(error) => (0..n).map(|_| failed(error.clone())).collect(),
+            };
+        }
+        let one = |&seed: &u64| match self.run(&request, seed, 1) {
+            Ok(run) => single(run),
+            Err(error) => failed(error),
+        };
+        request.seeds.iter().map(one).collect()
+    }
+}
+
+fn failed(error: EngineError) -> SampleStream {
+    let item: Result<SampleEvent, _> = Err(error);
+    Box::pin(stream::once(std::future::ready(item)))
+}
+
+fn single(run: Run) -> SampleStream {
+    Box::pin(stream::unfold(run, |mut run| async move { run.next().await.map(|(_, event)| (event, run)) }))
+}

@@ -1,0 +1,320 @@
+//! One HTTP request, from its place in the queue to its last event.
+
+use super::assemble::{Assembler, Queue};
+use super::{Secret, Timeouts, error};
+use crate::{retry, sse};
+use outthink_core::{EngineError, Origin, SampleEvent};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Response};
+use serde::de::IgnoredAny;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+/// Bytes of one event at most.
+const EVENT_LIMIT: usize = 8 << 20;
+/// Bytes of a reply that is no stream at most.
+const BODY_LIMIT: usize = 32 << 20;
+/// Bytes of an error's body at most.
+const ERROR_LIMIT: usize = 64 << 10;
+/// How long the usage may come after the last finish reason.
+const USAGE_WAIT: Duration = Duration::from_secs(2);
+/// How long the end of the body may come after `[DONE]`, so that the connection can serve again.
+const TAIL_WAIT: Duration = Duration::from_millis(10);
+
+/// What all requests of one engine share.
+pub(super) struct Wire {
+    pub(super) client: Client,
+    pub(super) endpoint: String,
+    pub(super) key: Option<Secret>,
+    pub(super) timeouts: Timeouts,
+    pub(super) max_retries: u32,
+    pub(super) permits: Arc<Semaphore>,
+}
+
+impl Wire {
+    /// Adds the key to a request.
+    pub(super) fn authorise(&self, request: reqwest::RequestBuilder) -> Result<reqwest::RequestBuilder, EngineError> {
+        let Some(key) = self.key.as_ref().filter(|k| !k.expose().is_empty()) else {
+            return Ok(request);
+        };
+        let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {}", key.expose())) else {
+            return Err(EngineError::new(
+                Origin::Caller,
+                "the key of the engine holds characters that no header can carry",
+            ));
+        };
+        value.set_sensitive(true);
+        Ok(request.header(AUTHORIZATION, value))
+    }
+}
+
+/// Reads at most `limit` bytes of a body as text.
+pub(super) async fn read_text(response: &mut Response, limit: usize) -> Result<String, reqwest::Error> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        let room = limit - bytes.len();
+        bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if bytes.len() == limit {
+            break;
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The error that a reply with a failing status stands for, and when to come back.
+pub(super) async fn refusal(mut response: Response, wire: &Wire) -> (EngineError, Option<Duration>) {
+    let status = response.status().as_u16();
+    let after = response.headers().get(RETRY_AFTER);
+    let after = after.and_then(|v| v.to_str().ok()).and_then(retry::retry_after);
+    let body = timeout(wire.timeouts.idle, read_text(&mut response, ERROR_LIMIT)).await;
+    let body = body.ok().and_then(Result::ok).unwrap_or_default();
+    (error::of_status(status, &body, wire.key.as_ref()), after)
+}
+
+struct Failure {
+    error: EngineError,
+    retry: bool,
+    after: Option<Duration>,
+}
+
+impl Failure {
+    /// One that is not tried again here, whatever the caller may do.
+    const fn last(error: EngineError) -> Self {
+        Self { error, retry: false, after: None }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Self { retry: error.retryable, error, after: None }
+    }
+}
+
+struct Open {
+    response: Response,
+    decoder: sse::Decoder,
+    is_stream: bool,
+    seen: bool,
+    /// When the next event must have come.
+    due: Instant,
+}
+
+enum Phase {
+    Waiting,
+    Open(Box<Open>),
+    Ended,
+}
+
+/// A request for `n` samples as it runs. Dropping it closes the connection.
+pub(super) struct Run {
+    wire: Arc<Wire>,
+    body: String,
+    seed: u64,
+    n: usize,
+    prompt_chars: u64,
+    phase: Phase,
+    assembler: Assembler,
+    queue: Queue,
+    permit: Option<OwnedSemaphorePermit>,
+    deadline: Instant,
+    attempt: u32,
+}
+
+impl Run {
+    pub(super) fn new(wire: Arc<Wire>, body: String, seed: u64, n: usize, prompt_chars: u64) -> Self {
+        Self {
+            assembler: Assembler::new(n, prompt_chars),
+            wire,
+            body,
+            seed,
+            n,
+            prompt_chars,
+            phase: Phase::Waiting,
+            queue: Queue::new(),
+            permit: None,
+            deadline: Instant::now(),
+            attempt: 0,
+        }
+    }
+
+    /// The next event and the choice that it belongs to; `None` after the last.
+    pub(super) async fn next(&mut self) -> Option<(usize, Result<SampleEvent, EngineError>)> {
+        loop {
+            if let Some(event) = self.queue.pop_front() {
+                return Some(event);
+            }
+            let result = match self.phase {
+                Phase::Ended => return None,
+                Phase::Waiting => self.open().await,
+                Phase::Open(_) => self.read().await,
+            };
+            if let Err(failure) = result {
+                self.retry_or_fail(failure).await;
+            }
+        }
+    }
+
+    async fn retry_or_fail(&mut self, failure: Failure) {
+        let may = failure.retry && !self.assembler.passed_on() && self.attempt < self.wire.max_retries;
+        // The failed connection is closed before the wait.
+        self.phase = Phase::Waiting;
+        self.attempt += 1;
+        let wait = retry::delay(self.seed, self.attempt, failure.after);
+        let next = Instant::now() + wait;
+        if may && next < self.deadline {
+            self.assembler = Assembler::new(self.n, self.prompt_chars);
+            sleep_until(next).await;
+        } else {
+            self.assembler.fail(&failure.error, &mut self.queue);
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        self.phase = Phase::Ended;
+        self.permit = None;
+    }
+
+    async fn open(&mut self) -> Result<(), Failure> {
+        let timeouts = self.wire.timeouts;
+        if self.permit.is_none() {
+            let permit = Arc::clone(&self.wire.permits).acquire_owned().await;
+            let closed = |_| EngineError::new(Origin::Internal, "the engine was closed");
+            self.permit = Some(permit.map_err(closed)?);
+            self.deadline = Instant::now() + timeouts.total;
+        }
+        let url = format!("{}/chat/completions", self.wire.endpoint);
+        let request = self.wire.client.post(url);
+        let request = request
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, "text/event-stream")
+            .body(self.body.clone());
+        let due = Instant::now() + timeouts.first_token;
+        let reply = timeout_at(due.min(self.deadline), self.wire.authorise(request)?.send());
+        let response = match reply.await {
+            Err(_) => return Err(self.late(false)),
+            Ok(Err(e)) => return Err(error::of_transport(e, false).into()),
+            Ok(Ok(response)) => response,
+        };
+        if !response.status().is_success() {
+            let (error, after) = refusal(response, &self.wire).await;
+            return Err(Failure { after, ..error.into() });
+        }
+        let kind = response.headers().get(CONTENT_TYPE);
+        let kind = kind.and_then(|v| v.to_str().ok()).unwrap_or_default();
+        if kind.starts_with("text/html") {
+            return Err(error::not_a_stream("an HTML page").into());
+        }
+        self.phase = Phase::Open(Box::new(Open {
+            is_stream: !kind.starts_with("application/json"),
+            response,
+            decoder: sse::Decoder::new(EVENT_LIMIT),
+            seen: false,
+            due,
+        }));
+        Ok(())
+    }
+
+    /// The failure of a phase that took too long.
+    fn late(&self, seen: bool) -> Failure {
+        let (timeouts, passed_on) = (self.wire.timeouts, self.assembler.passed_on());
+        Failure::last(if Instant::now() >= self.deadline {
+            error::timeout("the sample did not end", timeouts.total, passed_on)
+        } else if seen {
+            error::timeout("nothing more came from the engine", timeouts.idle, passed_on)
+        } else {
+            error::timeout("no first token came from the engine", timeouts.first_token, passed_on)
+        })
+    }
+
+    /// Reads one chunk of the body.
+    async fn read(&mut self) -> Result<(), Failure> {
+        let Phase::Open(open) = &mut self.phase else {
+            return Ok(());
+        };
+        let limit = open.due.min(self.deadline);
+        if !open.is_stream {
+            let text = timeout_at(limit, read_text(&mut open.response, BODY_LIMIT)).await;
+            let text = match text {
+                Err(_) => return Err(self.late(false)),
+                Ok(Err(e)) => return Err(error::of_transport(e, false).into()),
+                Ok(Ok(text)) => text,
+            };
+            self.push(&text)?;
+            if !self.assembler.passed_on() && !self.assembler.all_finished() {
+                return Err(error::not_a_stream("JSON that holds no choices").into());
+            }
+            self.finish();
+            return Ok(());
+        }
+        let events = match timeout_at(limit, open.response.chunk()).await {
+            Ok(Ok(Some(bytes))) => open.decoder.push(&bytes),
+            Ok(Ok(None)) => {
+                let rest = open.decoder.finish();
+                let rest = rest.map_err(|e| error::not_a_stream(&e.to_string()))?;
+                let seen = open.seen || rest.is_some();
+                // Half an event is what a connection that broke leaves.
+                let is_whole = |d: &String| d != sse::DONE && serde_json::from_str::<IgnoredAny>(d).is_ok();
+                if let Some(data) = rest.filter(is_whole) {
+                    self.push(&data)?;
+                }
+                if !seen {
+                    return Err(error::not_a_stream("nothing").into());
+                }
+                return self.close();
+            }
+            // Only the usage was missing.
+            Err(_) | Ok(Err(_)) if self.assembler.all_finished() => return self.close(),
+            Err(_) => {
+                let seen = open.seen;
+                return Err(self.late(seen));
+            }
+            Ok(Err(e)) => return Err(error::of_transport(e, self.assembler.passed_on()).into()),
+        };
+        let events = events.map_err(|e| error::not_a_stream(&e.to_string()))?;
+        if !events.is_empty() {
+            open.seen = true;
+        }
+        let any = !events.is_empty();
+        for data in events {
+            if data.trim() == sse::DONE {
+                self.tail().await;
+                return self.close();
+            }
+            self.push(&data)?;
+        }
+        if any && let Phase::Open(open) = &mut self.phase {
+            let idle = self.wire.timeouts.idle;
+            let wait = if self.assembler.all_finished() { idle.min(USAGE_WAIT) } else { idle };
+            open.due = Instant::now() + wait;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, data: &str) -> Result<(), EngineError> {
+        self.assembler.push(data, self.wire.key.as_ref(), &mut self.queue)
+    }
+
+    /// Reads the end of the body, so that the connection can serve again.
+    async fn tail(&mut self) {
+        if let Phase::Open(open) = &mut self.phase {
+            let _ = timeout(TAIL_WAIT, open.response.chunk()).await;
+        }
+    }
+
+    /// The reply is over: retries where it broke off before any content.
+    fn close(&mut self) -> Result<(), Failure> {
+        if !self.assembler.passed_on() && !self.assembler.all_finished() {
+            return Err(error::broke_off(false).into());
+        }
+        self.finish();
+        Ok(())
+    }
+
+    fn finish(&mut self) {
+        self.assembler.finish(&mut self.queue);
+        self.end();
+    }
+}

@@ -1,0 +1,179 @@
+//! Server-sent events, read from bytes as they come.
+//!
+//! Follows the event stream grammar of the HTML standard: lines end in CR, LF or CRLF, comments
+//! begin with a colon, the `data` lines of one event are joined by line breaks. Fields other than
+//! `data` are passed over. Bytes that are not UTF-8 become replacement characters; nothing panics.
+
+/// The end of chat completion streams: an event with this for its data.
+pub const DONE: &str = "[DONE]";
+
+/// A line or an event that is longer than the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an event of more than {limit} bytes")]
+pub struct TooLong {
+    /// The limit in bytes.
+    pub limit: usize,
+}
+
+/// Splits a stream of bytes into the data of its events.
+///
+/// How the bytes are cut into chunks makes no difference.
+///
+/// ```
+/// use outthink_engine::sse::Decoder;
+///
+/// let mut decoder = Decoder::new(1024);
+/// assert_eq!(decoder.push(b"data: 1\r\n\r\ndata: [DO")?, ["1"]);
+/// assert_eq!(decoder.push(b"NE]\n\n")?, ["[DONE]"]);
+/// # Ok::<(), outthink_engine::sse::TooLong>(())
+/// ```
+#[derive(Debug)]
+pub struct Decoder {
+    line: Vec<u8>,
+    data: Vec<u8>,
+    has_data: bool,
+    after_cr: bool,
+    first_line: bool,
+    limit: usize,
+}
+
+impl Decoder {
+    /// A decoder for events of at most `limit` bytes.
+    pub const fn new(limit: usize) -> Self {
+        Self { line: Vec::new(), data: Vec::new(), has_data: false, after_cr: false, first_line: true, limit }
+    }
+
+    /// Takes more bytes and gives the data of the events that they complete.
+    ///
+    /// # Errors
+    /// If a line or an event is longer than the limit; the stream cannot be read further then.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<String>, TooLong> {
+        let mut events = Vec::new();
+        for &byte in bytes {
+            let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
+            match byte {
+                b'\n' if after_cr => {}
+                b'\r' | b'\n' => events.extend(self.end_line()?),
+                _ if self.line.len() >= self.limit => return Err(self.too_long()),
+                _ => self.line.push(byte),
+            }
+        }
+        Ok(events)
+    }
+
+    /// The data of an event that was left without its closing empty line, at the stream's end.
+    ///
+    /// The standard discards it; servers that forget the last line break are more common than
+    /// those that mean it, and half an event is not valid JSON anyway.
+    ///
+    /// # Errors
+    /// As [`Decoder::push`].
+    pub fn finish(&mut self) -> Result<Option<String>, TooLong> {
+        if !self.line.is_empty() {
+            self.end_line()?;
+        }
+        Ok(self.end_event())
+    }
+
+    fn end_line(&mut self) -> Result<Option<String>, TooLong> {
+        let mut line = std::mem::take(&mut self.line);
+        if std::mem::take(&mut self.first_line) && line.starts_with(b"\xEF\xBB\xBF") {
+            line.drain(..3);
+        }
+        if line.is_empty() {
+            return Ok(self.end_event());
+        }
+        let colon = line.iter().position(|&b| b == b':').unwrap_or(line.len());
+        if &line[..colon] == b"data" {
+            let value = line.get(colon + 1..).unwrap_or_default();
+            let value = value.strip_prefix(b" ").unwrap_or(value);
+            if self.data.len() + value.len() >= self.limit {
+                return Err(self.too_long());
+            }
+            if std::mem::replace(&mut self.has_data, true) {
+                self.data.push(b'\n');
+            }
+            self.data.extend_from_slice(value);
+        }
+        line.clear();
+        self.line = line;
+        Ok(None)
+    }
+
+    fn end_event(&mut self) -> Option<String> {
+        let data = std::mem::take(&mut self.data);
+        std::mem::take(&mut self.has_data).then(|| String::from_utf8_lossy(&data).into_owned())
+    }
+
+    const fn too_long(&self) -> TooLong {
+        TooLong { limit: self.limit }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn all(bytes: &[u8], cut: usize) -> Vec<String> {
+        let mut decoder = Decoder::new(1 << 16);
+        let mut events = Vec::new();
+        for chunk in bytes.chunks(cut.max(1)) {
+            events.extend(decoder.push(chunk).unwrap());
+        }
+        events.extend(decoder.finish().unwrap());
+        events
+    }
+
+    #[test]
+    fn every_line_ending_comments_and_joined_lines() {
+        for end in ["\n", "\r\n", "\r"] {
+            let text =
+                ": ping\n\nid: 7\ndata: a\ndata:b\nretry\ndata\n\n\n\ndata: é\n\ndata: [DONE]\n\n".replace('\n', end);
+            for cut in 1..=text.len() {
+                assert_eq!(all(text.as_bytes(), cut), ["a\nb\n", "é", "[DONE]"]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_event_needs_no_empty_line_and_a_mark_is_passed_over() {
+        assert_eq!(all("\u{feff}data: x".as_bytes(), 2), ["x"]);
+        assert_eq!(all(b"data: x\n", 3), ["x"]);
+        assert!(all(b": only a comment", 3).is_empty());
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused() {
+        let mut decoder = Decoder::new(8);
+        assert_eq!(decoder.push(b"data: 0123456789"), Err(TooLong { limit: 8 }));
+        let mut decoder = Decoder::new(8);
+        let lines = b"data:12\n".repeat(10);
+        assert_eq!(decoder.push(&lines), Err(TooLong { limit: 8 }));
+    }
+
+    proptest! {
+        #[test]
+        fn chunking_makes_no_difference(bytes in "(data: ?|:|\r|\n|\r\n|x|é|event){0,40}", cuts in prop::collection::vec(1usize..9, 1..20)) {
+            let whole = all(bytes.as_bytes(), usize::MAX);
+            let mut decoder = Decoder::new(1 << 16);
+            let mut events = Vec::new();
+            let mut rest = bytes.as_bytes();
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() { break; }
+                let (chunk, tail) = rest.split_at((*cut).min(rest.len()));
+                events.extend(decoder.push(chunk).unwrap());
+                rest = tail;
+            }
+            events.extend(decoder.finish().unwrap());
+            prop_assert_eq!(events, whole);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), limit in 0usize..64) {
+            let mut decoder = Decoder::new(limit);
+            let _ = decoder.push(&bytes);
+            let _ = decoder.finish();
+        }
+    }
+}

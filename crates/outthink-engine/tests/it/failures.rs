@@ -1,0 +1,145 @@
+//! What goes wrong between us and a server.
+
+use crate::server::{Do, Server, events, reply, stream_head, text};
+use crate::{KEY, Whole, engine, one, options, request, sample, whole};
+use outthink_core::{Engine as _, EngineError, Origin};
+use outthink_engine::openai::{OpenAiEngine, OpenAiOptions};
+use std::time::{Duration, Instant};
+
+const CONTENT: &str = r#"{"choices":[{"index":0,"delta":{"content":"4"}}]}"#;
+const END: &str = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+
+fn error(all: &Whole) -> &EngineError {
+    all.error.as_ref().unwrap()
+}
+
+#[tokio::test]
+async fn what_is_no_stream_is_said_so() {
+    let page = "<html><body>Welcome</body></html>";
+    for (kind, body) in [
+        ("text/html; charset=utf-8", page),
+        ("text/plain", page),
+        ("application/json", r#"{"hello":1}"#),
+        ("text/event-stream", ""),
+    ] {
+        let all = sample(reply("200 OK", kind, body)).await;
+        let error = error(&all);
+        assert_eq!(error.origin, Origin::Engine);
+        assert!(error.to_string().contains("/v1"), "{kind}: {error}");
+    }
+    let all = sample(reply("404 Not Found", "text/html", page)).await;
+    assert_eq!(error(&all).status, Some(404));
+    assert!(error(&all).to_string().contains("/v1"));
+}
+
+#[tokio::test]
+async fn broken_json_and_half_an_event() {
+    let all = sample(events(&[CONTENT, r#"{"choices":[{"#, END])).await;
+    assert_eq!(all.content, "4");
+    assert!(error(&all).message.contains("no JSON object") && !error(&all).retryable);
+
+    let mut script = events(&[CONTENT]);
+    script.push(text(r#"data: {"choices":[{"index":0,"del"#));
+    let all = sample(script).await;
+    assert_eq!(all.content, "4");
+    assert!(error(&all).message.contains("finish reason") && !error(&all).retryable);
+}
+
+#[tokio::test]
+async fn an_end_without_a_finish_reason_is_an_error() {
+    for script in [events(&[CONTENT]), events(&[CONTENT, "[DONE]"])] {
+        let server = Server::start(vec![script]).await;
+        let all = whole(one(&engine(&server))).await;
+        assert!(error(&all).message.contains("finish reason") && !error(&all).retryable);
+        assert_eq!(server.requests().len(), 1, "no retry after content");
+    }
+}
+
+#[tokio::test]
+async fn an_error_inside_the_stream_is_not_retried_after_content() {
+    let failure = format!(r#"{{"error":{{"message":"out of memory {KEY}","code":503}}}}"#);
+    let server = Server::start(vec![events(&[CONTENT, &failure])]).await;
+    let all = whole(one(&engine(&server))).await;
+    assert_eq!(all.content, "4");
+    assert!(error(&all).message.contains("out of memory ***") && !error(&all).retryable);
+    assert_eq!(server.requests().len(), 1);
+
+    let server = Server::start(vec![events(&[&failure]), events(&[CONTENT, END])]).await;
+    let all = whole(one(&engine(&server))).await;
+    assert_eq!((all.content.as_str(), server.requests().len()), ("4", 2));
+}
+
+#[tokio::test]
+async fn too_many_requests_are_repeated_when_the_server_says() {
+    let busy =
+        text("HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let server = Server::start(vec![vec![busy], events(&[CONTENT, END, "[DONE]"])]).await;
+    let begin = Instant::now();
+    let all = whole(one(&engine(&server))).await;
+    assert_eq!(all.content, "4");
+    assert!(all.finish.is_some() && begin.elapsed() >= Duration::from_secs(1));
+    let requests = server.requests();
+    assert_eq!(requests.len(), 2);
+    assert_eq!(requests[0], requests[1]);
+}
+
+#[tokio::test]
+async fn a_wait_beyond_the_total_limit_is_not_begun() {
+    let busy = text("HTTP/1.1 503 Busy\r\nretry-after: 3600\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let server = Server::start(vec![vec![busy]]).await;
+    let begin = Instant::now();
+    let all = whole(one(&engine(&server))).await;
+    assert_eq!((error(&all).status, error(&all).retryable), (Some(503), true));
+    assert!(begin.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn the_callers_faults_and_the_keys_are_told_apart() {
+    let body = format!(r#"{{"error":{{"message":"wrong: {KEY}"}}}}"#);
+    for (status, origin) in [("400 Bad Request", Origin::Caller), ("401 Unauthorized", Origin::Engine)] {
+        let server = Server::start(vec![reply(status, "application/json", &body)]).await;
+        let all = whole(one(&engine(&server))).await;
+        assert_eq!(error(&all).origin, origin);
+        assert!(error(&all).message.contains("wrong: ***"));
+        assert_eq!(server.requests().len(), 1, "{status} is not retried");
+    }
+}
+
+#[tokio::test]
+async fn every_phase_has_its_own_timeout() {
+    let short = Duration::from_millis(150);
+    let mut stalled = events(&[CONTENT]);
+    stalled.push(Do::Hang);
+    let mut dripping = vec![stream_head()];
+    for _ in 0..50 {
+        dripping.extend([Do::Wait(short / 3), text(format!("data: {CONTENT}\n\n"))]);
+    }
+    for (script, words, content) in [
+        (vec![Do::Hang], "no first token", false),
+        (vec![stream_head(), Do::Hang], "no first token", false),
+        (vec![stream_head(), text(": ping\n\n"), Do::Hang], "no first token", false),
+        (stalled, "nothing more came", true),
+        (dripping, "did not end", true),
+    ] {
+        let server = Server::start(vec![script]).await;
+        let mut options = options(&server);
+        options.timeouts.first_token = short;
+        options.timeouts.idle = short;
+        options.timeouts.total = short * 4;
+        let all = whole(one(&OpenAiEngine::new(options).unwrap())).await;
+        assert!(error(&all).message.contains(words), "{words}: {:?}", error(&all));
+        assert_eq!(error(&all).retryable, !content);
+        assert_eq!(server.requests().len(), 1, "a timeout is not retried here");
+    }
+}
+
+#[tokio::test]
+async fn nobody_there_is_said_without_the_address() {
+    let mut options = OpenAiOptions::new("http://user:hunter2@127.0.0.1:9");
+    options.model = Some("m".into());
+    options.max_retries = 1;
+    let engine = OpenAiEngine::new(options).unwrap();
+    let all = whole(engine.start(request(&[1])).remove(0)).await;
+    assert!(error(&all).message.contains("no connection") && error(&all).retryable);
+    assert!(!error(&all).to_string().contains("hunter2"));
+}
