@@ -1,1 +1,34 @@
-//! Placeholder.
+//! Scaling laws from measurements: estimators, fits, intervals and forecasts.
+//!
+//! Numbers in, structs out. Nothing in this crate reads a file, a clock or a network, spawns an
+//! engine, or draws hidden randomness: whatever resamples takes a seed, and gives the same result
+//! on one thread as on sixty-four.
+//!
+//! - [`estimate`]: pass@k, maj@k, means with intervals, paired comparisons over problems.
+//! - [`pretrain`]: loss against parameters and tokens (the Chinchilla form).
+//!
+//! # Examples
+//!
+//! ```
+//! use outthink_law::estimate::{maj_at_k, pass_at_k, Ballots};
+//!
+//! // 100 samples, 20 right: how often is one of 10 right?
+//! let p = pass_at_k(100, 20, 10)?;
+//! assert!((p - 0.9049).abs() < 1e-4);
+//!
+//! // Five samples: three say A (right), two say B. A vote among three of them.
+//! let ballots = Ballots { counts: &[3, 2], correct: Some(0), blank: 0 };
+//! assert!((maj_at_k(&ballots, 3)? - 0.7).abs() < 1e-12);
+//! # Ok::<(), outthink_law::LawError>(())
+//! ```
+
+mod error;
+pub mod estimate;
+mod interval;
+mod optim;
+pub mod pretrain;
+mod rng;
+mod special;
+
+pub use error::LawError;
+pub use interval::Interval;

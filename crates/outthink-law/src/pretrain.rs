@@ -1,0 +1,326 @@
+//! Pre-training loss against parameters and tokens: L(N, D) = E + A/N^α + B/D^β.
+//!
+//! Hoffmann et al. 2022 (arXiv:2203.15556), approach 3, eq. 2 and 10; the fit follows the
+//! replication by Besiroglu et al. 2024 (arXiv:2404.10102), which sums the Huber loss over the
+//! runs and does not average it.
+//!
+//! Departures: the two power terms are held at the middle of the data instead of at N = D = 1,
+//! which removes the near-perfect correlation of A with α; starts are drawn by seed around the
+//! data's own scale instead of from a fixed grid of 4,500; L-BFGS uses the analytic gradient.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::LawError;
+use crate::error::{need_points, need_positive, same_len};
+use crate::interval::Interval;
+use crate::optim::{Limits, minimise};
+use crate::rng::Rng;
+
+const FORM: &str = "the Chinchilla law E + A/N^alpha + B/D^beta";
+/// Floating-point operations of training per parameter and token (Kaplan et al. 2020, table 1).
+const FLOP_PER_PARAM_TOKEN: f64 = 6.0;
+/// Keeps the optimiser's tolerances meaningful: the objective itself is about 1e-3.
+const SCALE: f64 = 1e3;
+
+/// Runs to fit: one entry a run in each column.
+#[derive(Debug, Clone, Copy)]
+pub struct Runs<'a> {
+    /// Parameters, N.
+    pub params: &'a [f64],
+    /// Training tokens, D.
+    pub tokens: &'a [f64],
+    /// Final loss in nats a token.
+    pub loss: &'a [f64],
+}
+
+/// How to fit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PretrainOptions {
+    /// Starts of the optimiser.
+    pub starts: usize,
+    /// Bootstrap draws over runs, each started at the best fit; 0 gives no intervals.
+    pub bootstraps: usize,
+    /// Seed of starts and draws.
+    pub seed: u64,
+    /// Residual in log loss at which the Huber loss turns from square to linear.
+    pub huber_delta: f64,
+    /// Level of the intervals.
+    pub level: f64,
+}
+
+impl Default for PretrainOptions {
+    /// 300 starts, 1,000 draws, seed 0, delta 1e-3 (Hoffmann et al.), level 0.95.
+    fn default() -> Self {
+        Self { starts: 300, bootstraps: 1_000, seed: 0, huber_delta: 1e-3, level: 0.95 }
+    }
+}
+
+/// L(N, D) = E + A/N^α + B/D^β.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Chinchilla {
+    /// Irreducible loss E.
+    pub floor: f64,
+    /// A of the parameter term.
+    pub a: f64,
+    /// Exponent α of the parameter term.
+    pub alpha: f64,
+    /// B of the data term.
+    pub b: f64,
+    /// Exponent β of the data term.
+    pub beta: f64,
+}
+
+/// The split of a training budget that the law calls best.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Optimum {
+    /// Training compute C in floating-point operations.
+    pub flops: f64,
+    /// Parameters N*.
+    pub params: f64,
+    /// Tokens D*.
+    pub tokens: f64,
+    /// Loss at (N*, D*).
+    pub loss: f64,
+}
+
+impl Optimum {
+    /// D*/N*.
+    pub fn tokens_per_param(&self) -> f64 {
+        self.tokens / self.params
+    }
+}
+
+impl Chinchilla {
+    /// Loss of a model of `params` parameters trained on `tokens` fresh tokens.
+    pub fn loss(&self, params: f64, tokens: f64) -> f64 {
+        self.floor + self.a * params.powf(-self.alpha) + self.b * tokens.powf(-self.beta)
+    }
+
+    /// Best N and D under C = 6 N D (Hoffmann et al. 2022, eq. 4).
+    pub fn optimum(&self, flops: f64) -> Optimum {
+        let sum = self.alpha + self.beta;
+        // In logarithms: A^(1/sum) overflows where both exponents are small.
+        let ln_g = (self.alpha.ln() + self.a.ln() - self.beta.ln() - self.b.ln()) / sum;
+        let ln_c = (flops / FLOP_PER_PARAM_TOKEN).ln();
+        let params = (ln_g + self.beta / sum * ln_c).exp();
+        let tokens = (self.alpha / sum * ln_c - ln_g).exp();
+        Optimum { flops, params, tokens, loss: self.loss(params, tokens) }
+    }
+}
+
+/// Intervals of the constants, percentiles over bootstrap draws.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ChinchillaIntervals {
+    /// Of E.
+    pub floor: Interval,
+    /// Of A; wide, for A moves with α along a flat valley.
+    pub a: Interval,
+    /// Of α.
+    pub alpha: Interval,
+    /// Of B; wide, for B moves with β along a flat valley.
+    pub b: Interval,
+    /// Of β.
+    pub beta: Interval,
+}
+
+/// Intervals of the best split of one budget.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OptimumIntervals {
+    /// Of N*.
+    pub params: Interval,
+    /// Of D*.
+    pub tokens: Interval,
+    /// Of D*/N*.
+    pub tokens_per_param: Interval,
+    /// Of the loss there.
+    pub loss: Interval,
+}
+
+/// A fitted law with its bootstrap draws.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PretrainFit {
+    /// The best fit.
+    pub law: Chinchilla,
+    /// Sum of the Huber losses of log-loss residuals at the best fit.
+    pub objective: f64,
+    /// Runs fitted.
+    pub n: usize,
+    /// Starts that ended within 0.1 % of the best objective: few of many means a hard surface.
+    pub starts_agreeing: usize,
+    /// One fit for each bootstrap draw.
+    pub draws: Vec<Chinchilla>,
+    /// Level that the intervals claim.
+    pub level: f64,
+}
+
+impl PretrainFit {
+    /// Percentile interval of any function of the law; `None` where no draws were asked for.
+    pub fn interval(&self, f: impl Fn(&Chinchilla) -> f64) -> Option<Interval> {
+        if self.draws.is_empty() {
+            return None;
+        }
+        let values: Vec<f64> = self.draws.iter().map(f).collect();
+        Some(Interval::from_draws(&values, self.level))
+    }
+
+    /// Intervals of the five constants; `None` where no draws were asked for.
+    pub fn intervals(&self) -> Option<ChinchillaIntervals> {
+        Some(ChinchillaIntervals {
+            floor: self.interval(|l| l.floor)?,
+            a: self.interval(|l| l.a)?,
+            alpha: self.interval(|l| l.alpha)?,
+            b: self.interval(|l| l.b)?,
+            beta: self.interval(|l| l.beta)?,
+        })
+    }
+
+    /// Intervals of the best split of `flops`; `None` where no draws were asked for.
+    pub fn optimum_intervals(&self, flops: f64) -> Option<OptimumIntervals> {
+        Some(OptimumIntervals {
+            params: self.interval(|l| l.optimum(flops).params)?,
+            tokens: self.interval(|l| l.optimum(flops).tokens)?,
+            tokens_per_param: self.interval(|l| l.optimum(flops).tokens_per_param())?,
+            loss: self.interval(|l| l.optimum(flops).loss)?,
+        })
+    }
+}
+
+/// Logarithms of the runs about their means, and what a fit needs of them.
+struct Logs {
+    params: Vec<f64>,
+    tokens: Vec<f64>,
+    loss: Vec<f64>,
+    mid_params: f64,
+    mid_tokens: f64,
+    delta: f64,
+}
+
+impl Logs {
+    fn new(runs: &Runs<'_>, delta: f64) -> Self {
+        let centred = |xs: &[f64]| {
+            let logs: Vec<f64> = xs.iter().map(|x| x.ln()).collect();
+            let mid = logs.iter().sum::<f64>() / logs.len() as f64;
+            (logs.into_iter().map(|x| x - mid).collect(), mid)
+        };
+        let (params, mid_params) = centred(runs.params);
+        let (tokens, mid_tokens) = centred(runs.tokens);
+        Self { params, tokens, loss: runs.loss.iter().map(|l| l.ln()).collect(), mid_params, mid_tokens, delta }
+    }
+
+    /// Σ w Huber(log-sum-exp(a − α n, b − β d, e) − ln L) and its gradient, both times [`SCALE`]
+    /// (Hoffmann et al. 2022, eq. 10). The unknowns are (a, α, b, β, e).
+    fn objective(&self, rows: &[(u32, f64)], p: &[f64; 5]) -> (f64, [f64; 5]) {
+        let floor = p[4].exp();
+        let mut value = 0.0;
+        let mut g = [0.0; 5];
+        for &(row, weight) in rows {
+            let i = row as usize;
+            let (n, d) = (self.params[i], self.tokens[i]);
+            let of_params = (p[0] - p[1] * n).exp();
+            let of_tokens = (p[2] - p[3] * d).exp();
+            let sum = of_params + of_tokens + floor;
+            let r = sum.ln() - self.loss[i];
+            let slope = weight * r.clamp(-self.delta, self.delta);
+            value += slope * (r - 0.5 * r.clamp(-self.delta, self.delta));
+            let slope = slope / sum;
+            g[0] += slope * of_params;
+            g[1] -= slope * of_params * n;
+            g[2] += slope * of_tokens;
+            g[3] -= slope * of_tokens * d;
+            g[4] += slope * floor;
+        }
+        (value * SCALE, g.map(|v| v * SCALE))
+    }
+
+    fn law(&self, p: &[f64; 5]) -> Chinchilla {
+        Chinchilla {
+            floor: p[4].exp(),
+            a: (p[0] + p[1] * self.mid_params).exp(),
+            alpha: p[1],
+            b: (p[2] + p[3] * self.mid_tokens).exp(),
+            beta: p[3],
+        }
+    }
+}
+
+/// Fits L(N, D) = E + A/N^α + B/D^β.
+///
+/// # Errors
+///
+/// Columns of different length, fewer than six runs, a value that is not finite and positive, or
+/// one model size or one number of tokens only.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::pretrain::{fit, PretrainOptions, Runs};
+///
+/// let (mut params, mut tokens, mut loss) = (vec![], vec![], vec![]);
+/// for n in [1e8, 1e9, 1e10] {
+///     for d in [1e9, 1e10, 1e11] {
+///         params.push(n);
+///         tokens.push(d);
+///         loss.push(1.8 + 480.0 / f64::powf(n, 0.35) + 2_000.0 / f64::powf(d, 0.37));
+///     }
+/// }
+/// let runs = Runs { params: &params, tokens: &tokens, loss: &loss };
+/// let fit = fit(&runs, PretrainOptions { bootstraps: 0, ..Default::default() })?;
+/// assert!((fit.law.alpha - 0.35).abs() < 1e-3);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
+pub fn fit(runs: &Runs<'_>, options: PretrainOptions) -> Result<PretrainFit, LawError> {
+    let n = runs.loss.len();
+    same_len("params", runs.params.len(), "loss", n)?;
+    same_len("tokens", runs.tokens.len(), "loss", n)?;
+    need_points(FORM, 5, n)?;
+    for (what, column) in [("params", runs.params), ("tokens", runs.tokens), ("loss", runs.loss)] {
+        need_positive(what, column)?;
+        if what != "loss" && column.iter().all(|&x| x == column[0]) {
+            return Err(LawError::OneValueOnly { what, points: n });
+        }
+    }
+    need_positive("huber_delta", &[options.huber_delta])?;
+    let logs = Logs::new(runs, options.huber_delta);
+    let rows: Vec<(u32, f64)> = (0..n as u32).map(|i| (i, 1.0)).collect();
+    let lowest = runs.loss.iter().copied().fold(f64::INFINITY, f64::min);
+    let middle = runs.loss.iter().sum::<f64>() / n as f64;
+    let rough = Limits { iterations: 200, gradient: 1e-7, relative: 1e-7 };
+    let ends: Vec<_> = (0..options.starts.max(1) as u64)
+        .into_par_iter()
+        .map(|i| {
+            let mut rng = Rng::stream(options.seed, i);
+            let start = [
+                (middle * rng.between(0.02, 0.8)).ln(),
+                rng.between(0.02, 1.2),
+                (middle * rng.between(0.02, 0.8)).ln(),
+                rng.between(0.02, 1.2),
+                (lowest * rng.between(0.1, 0.98)).ln(),
+            ];
+            minimise(|p| logs.objective(&rows, p), start, rough)
+        })
+        .filter(|end| end.value.is_finite() && end.at.iter().all(|v| v.is_finite()))
+        .collect();
+    let Some(best) = ends.iter().min_by(|x, y| x.value.total_cmp(&y.value)) else {
+        return Err(LawError::NoConvergence { form: FORM, starts: options.starts });
+    };
+    let best = minimise(|p| logs.objective(&rows, p), best.at, Limits::default());
+    let draws = (0..options.bootstraps as u64)
+        .into_par_iter()
+        .map(|i| {
+            let counts = Rng::stream(options.seed ^ 0xb007, i).resample(n);
+            let rows: Vec<(u32, f64)> =
+                (0..).zip(&counts).filter(|&(_, &c)| c > 0).map(|(i, &c)| (i, f64::from(c))).collect();
+            let limits = Limits { relative: 1e-9, ..rough };
+            logs.law(&minimise(|p| logs.objective(&rows, p), best.at, limits).at)
+        })
+        .collect();
+    Ok(PretrainFit {
+        law: logs.law(&best.at),
+        objective: best.value / SCALE,
+        n,
+        starts_agreeing: (ends.iter()).filter(|end| end.value <= best.value * 1.001 + 1e-12).count(),
+        draws,
+        level: options.level,
+    })
+}

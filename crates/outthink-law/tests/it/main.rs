@@ -1,0 +1,6 @@
+//! Integration tests, in one binary.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, which say why they skip")]
+#![expect(clippy::approx_constant, reason = "a published interval ends at .318")]
+
+mod estimate;
+mod pretrain;

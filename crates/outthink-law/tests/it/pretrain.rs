@@ -1,0 +1,150 @@
+//! The Chinchilla fit on published runs, on made data, and on data that it must refuse.
+
+use std::path::PathBuf;
+
+use outthink_law::LawError;
+use outthink_law::pretrain::{Chinchilla, PretrainFit, PretrainOptions, Runs, fit};
+
+struct Table {
+    params: Vec<f64>,
+    tokens: Vec<f64>,
+    loss: Vec<f64>,
+}
+
+impl Table {
+    fn runs(&self) -> Runs<'_> {
+        Runs { params: &self.params, tokens: &self.tokens, loss: &self.loss }
+    }
+}
+
+fn published(leave_out: usize) -> Option<Table> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/laws/chinchilla_epoch.csv");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        println!("skipped: {} is absent", path.display());
+        return None;
+    };
+    let mut rows: Vec<[f64; 3]> = text
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            [cells[3], cells[4], cells[6]].map(|c| c.parse().unwrap())
+        })
+        .collect();
+    rows.sort_by(|x, y| x[2].total_cmp(&y[2]));
+    rows.truncate(rows.len() - leave_out);
+    Some(Table {
+        params: rows.iter().map(|r| r[0]).collect(),
+        tokens: rows.iter().map(|r| r[1] / 6.0 / r[0]).collect(),
+        loss: rows.iter().map(|r| r[2]).collect(),
+    })
+}
+
+fn near(fit: &PretrainFit, floor: f64, alpha: f64, beta: f64) {
+    let law = fit.law;
+    assert!((law.floor - floor).abs() < 0.003, "{law:?}");
+    assert!((law.alpha - alpha).abs() < 0.003, "{law:?}");
+    assert!((law.beta - beta).abs() < 0.003, "{law:?}");
+}
+
+#[test]
+fn the_replication_of_besiroglu_et_al() {
+    let Some(table) = published(5) else { return };
+    let clock = std::time::Instant::now();
+    let fit = fit(&table.runs(), PretrainOptions::default()).unwrap();
+    println!(
+        "{:?} {} agree {} in {:?}\n{:?}",
+        fit.law,
+        fit.objective,
+        fit.starts_agreeing,
+        clock.elapsed(),
+        fit.intervals()
+    );
+    assert_eq!(fit.n, 240);
+    near(&fit, 1.817, 0.347, 0.367);
+    assert!(fit.objective <= 0.001_018_4, "{}", fit.objective);
+    let i = fit.intervals().unwrap();
+    for (got, low, high) in [(i.floor, 1.764, 1.874), (i.alpha, 0.318, 0.374), (i.beta, 0.327, 0.410)] {
+        let slack = 0.15 * (high - low);
+        assert!((got.low - low).abs() < slack, "{got:?} against {low}");
+        assert!((got.high - high).abs() < slack, "{got:?} against {high}");
+    }
+    // About 20 tokens a parameter at Chinchilla's own budget.
+    let ratio = fit.law.optimum(5.76e23).tokens_per_param();
+    assert!((15.0..30.0).contains(&ratio), "{ratio}");
+    let held = fit.optimum_intervals(5.76e23).unwrap().tokens_per_param;
+    assert!(held.contains(ratio), "{held:?}");
+}
+
+#[test]
+fn all_245_runs() {
+    let Some(table) = published(0) else { return };
+    let options = PretrainOptions { bootstraps: 0, ..PretrainOptions::default() };
+    let fit = fit(&table.runs(), options).unwrap();
+    near(&fit, 1.891, 0.349, 0.453);
+    assert_eq!(fit.intervals(), None);
+}
+
+const TRUE_LAW: Chinchilla = Chinchilla { floor: 1.7, a: 400.0, alpha: 0.34, b: 1_200.0, beta: 0.33 };
+
+fn made(noise: impl Fn(usize) -> f64) -> Table {
+    let mut table = Table { params: vec![], tokens: vec![], loss: vec![] };
+    for i in 0..60 {
+        let n = 1e8 * 1.6_f64.powi(i % 10);
+        let d = 2e9 * 2.3_f64.powi(i / 10);
+        table.params.push(n);
+        table.tokens.push(d);
+        table.loss.push(TRUE_LAW.loss(n, d) * noise(i as usize).exp());
+    }
+    table
+}
+
+#[test]
+fn exact_data_give_the_law_back() {
+    let fit = fit(&made(|_| 0.0).runs(), PretrainOptions { bootstraps: 0, ..Default::default() });
+    let law = fit.unwrap().law;
+    assert!((law.floor - 1.7).abs() < 1e-3, "{law:?}");
+    assert!((law.alpha - 0.34).abs() < 1e-3, "{law:?}");
+    assert!((law.beta - 0.33).abs() < 1e-3, "{law:?}");
+}
+
+#[test]
+fn the_optimum_is_one() {
+    let best = TRUE_LAW.optimum(1e22);
+    assert!((6.0 * best.params * best.tokens / 1e22 - 1.0).abs() < 1e-9);
+    for step in [0.9, 1.1] {
+        assert!(TRUE_LAW.loss(best.params * step, best.tokens / step) > best.loss);
+    }
+}
+
+#[test]
+fn the_same_on_any_number_of_threads() {
+    let table = made(|i| 0.003 * ((i * 37 % 11) as f64 - 5.0) / 5.0);
+    let options = PretrainOptions { starts: 20, bootstraps: 20, ..PretrainOptions::default() };
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| fit(&table.runs(), options).unwrap())
+    };
+    assert_eq!(run(1), run(4));
+}
+
+#[test]
+fn refuses_what_it_cannot_fit() {
+    let good = made(|_| 0.0);
+    let of = |change: &dyn Fn(&mut Table)| {
+        let mut t = made(|_| 0.0);
+        change(&mut t);
+        fit(&t.runs(), PretrainOptions::default()).unwrap_err()
+    };
+    let negative = of(&|t| t.loss[7] = -2.0);
+    assert_eq!(negative.to_string(), "loss at row 7 is -2; need a finite number above 0");
+    let nan = of(&|t| t.tokens[3] = f64::NAN);
+    assert!(matches!(nan, LawError::BadValue { what: "tokens", row: 3, .. }));
+    let one_size = of(&|t| t.params.fill(1e9));
+    assert!(matches!(one_size, LawError::OneValueOnly { what: "params", .. }));
+    let short = of(&|t| t.params.truncate(5));
+    assert!(matches!(short, LawError::LengthMismatch { .. }));
+    let few = Runs { params: &good.params[..5], tokens: &good.tokens[..5], loss: &good.loss[..5] };
+    let few = fit(&few, PretrainOptions::default()).unwrap_err();
+    assert!(matches!(few, LawError::TooFewPoints { points: 5, need: 6, .. }));
+}
