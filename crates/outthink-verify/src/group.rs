@@ -1,0 +1,114 @@
+//! Classes of equivalent answers.
+
+use crate::{canonical, equivalent};
+use outthink_core::{Answer, AnswerKind, ClassId};
+use std::collections::HashMap;
+
+/// How answers are compared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Comparison {
+    /// Letter by letter, but for white space at the ends.
+    Literal,
+    /// By meaning, as [`equivalent`] judges.
+    #[default]
+    Math,
+}
+
+/// Gives each answer the number of its class; classes are numbered in order of first sight.
+///
+/// ```
+/// use outthink_core::{Answer, AnswerKind};
+/// use outthink_verify::{Comparison, Grouper};
+///
+/// let boxed = |text: &str| Answer { text: text.into(), kind: AnswerKind::Boxed };
+/// let mut grouper = Grouper::new(Comparison::Math);
+/// assert_eq!(grouper.class_of(&boxed("1/2")), 0);
+/// assert_eq!(grouper.class_of(&boxed("3")), 1);
+/// assert_eq!(grouper.class_of(&boxed("0.5")), 0);
+/// assert_eq!(grouper.text_of(0), Some("1/2"));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Grouper {
+    comparison: Comparison,
+    /// The first answer of each class, and whether it is compared by the letter.
+    classes: Vec<(String, bool)>,
+    seen: HashMap<(String, bool), ClassId>,
+}
+
+impl Grouper {
+    /// A grouper without classes.
+    pub fn new(comparison: Comparison) -> Self {
+        Self { comparison, ..Self::default() }
+    }
+
+    /// The class of `answer`: the first one whose first answer is equivalent, or a new one.
+    ///
+    /// Answers of the kinds JSON, tool call and literal are in canonical form already and are
+    /// compared by the letter under either comparison, and only with each other.
+    pub fn class_of(&mut self, answer: &Answer) -> ClassId {
+        let literal = self.comparison == Comparison::Literal
+            || matches!(answer.kind, AnswerKind::Json | AnswerKind::ToolCall | AnswerKind::Literal);
+        let text = answer.text.trim();
+        let key = if literal { text.to_owned() } else { canonical(text) };
+        let key = (key, literal);
+        if let Some(&class) = self.seen.get(&key) {
+            return class;
+        }
+        let found = if literal {
+            None
+        } else {
+            self.classes.iter().position(|(first, by_letter)| !by_letter && equivalent(first, text))
+        };
+        let class = found.unwrap_or_else(|| {
+            self.classes.push((text.to_owned(), literal));
+            self.classes.len() - 1
+        });
+        let class = ClassId::try_from(class).unwrap_or(ClassId::MAX);
+        self.seen.insert(key, class);
+        class
+    }
+
+    /// The first answer of a class, if there is such a class.
+    pub fn text_of(&self, class: ClassId) -> Option<&str> {
+        let index = usize::try_from(class).ok()?;
+        self.classes.get(index).map(|(text, _)| text.as_str())
+    }
+
+    /// The number of classes so far.
+    pub fn len(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// Whether there is no class yet.
+    pub fn is_empty(&self) -> bool {
+        self.classes.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(text: &str, kind: AnswerKind) -> Answer {
+        Answer { text: text.into(), kind }
+    }
+
+    #[test]
+    fn literal_comparison_keeps_spellings_apart() {
+        let mut grouper = Grouper::new(Comparison::Literal);
+        assert_eq!(grouper.class_of(&answer("1/2", AnswerKind::Boxed)), 0);
+        assert_eq!(grouper.class_of(&answer("0.5", AnswerKind::Boxed)), 1);
+        assert_eq!(grouper.class_of(&answer(" 1/2 ", AnswerKind::Boxed)), 0);
+        assert_eq!(grouper.len(), 2);
+        assert_eq!(grouper.text_of(7), None);
+    }
+
+    #[test]
+    fn json_is_compared_by_the_letter() {
+        let mut grouper = Grouper::new(Comparison::Math);
+        assert!(grouper.is_empty());
+        assert_eq!(grouper.class_of(&answer("[1,2]", AnswerKind::Json)), 0);
+        assert_eq!(grouper.class_of(&answer("[2,1]", AnswerKind::Json)), 1);
+        assert_eq!(grouper.class_of(&answer("[1,2]", AnswerKind::Boxed)), 2);
+    }
+}

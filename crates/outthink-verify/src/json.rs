@@ -1,0 +1,180 @@
+//! Canonical JSON, and the answers that come as JSON.
+
+use outthink_core::{Answer, AnswerKind};
+use serde_json::{Number, Value};
+use std::fmt::Write;
+
+/// Deeper values are written as `null`; the parser of `serde_json` stops at 128 by itself.
+const MAX_DEPTH: usize = 128;
+
+/// The canonical JSON of a reply that is wholly a JSON object or array, in a code fence or not.
+///
+/// Keys are sorted, white space is dropped and numbers are normalised, so that equal values have
+/// equal texts.
+///
+/// ```
+/// let answer = outthink_verify::find_json_answer("```json\n{\"b\": 1.0, \"a\": [2]}\n```");
+/// assert_eq!(answer.expect("it is an object").text, r#"{"a":[2],"b":1}"#);
+/// ```
+pub fn find_json_answer(text: &str) -> Option<Answer> {
+    let value = whole_json(text)?;
+    Some(Answer { text: canonical_json(&value), kind: AnswerKind::Json })
+}
+
+/// The canonical form of a message's `tool_calls` array: an array of name and arguments, in order.
+///
+/// The ids of the calls are left out; arguments are read as JSON where they are JSON. An empty
+/// array, or a value that is no array of calls, has no answer.
+pub fn find_tool_call_answer(tool_calls: &Value) -> Option<Answer> {
+    let calls = tool_calls.as_array().filter(|calls| !calls.is_empty())?;
+    let mut text = String::from("[");
+    for (index, call) in calls.iter().enumerate() {
+        let function = call.get("function").or_else(|| call.get("custom"))?;
+        let name = function.get("name")?.as_str()?;
+        let arguments = function.get("arguments").or_else(|| function.get("input")).unwrap_or(&Value::Null);
+        let arguments = match arguments {
+            Value::String(raw) if raw.trim().is_empty() => Value::Object(serde_json::Map::new()),
+            Value::String(raw) => serde_json::from_str(raw).unwrap_or_else(|_| Value::String(raw.clone())),
+            other => other.clone(),
+        };
+        if index > 0 {
+            text.push(',');
+        }
+        text.push_str("{\"name\":");
+        write_string(name, &mut text);
+        text.push_str(",\"arguments\":");
+        write_value(&arguments, 0, &mut text);
+        text.push('}');
+    }
+    text.push(']');
+    Some(Answer { text, kind: AnswerKind::ToolCall })
+}
+
+/// The `answer` field of a reply that is wholly, or ends with, a JSON object.
+pub(crate) fn answer_field(text: &str) -> Option<String> {
+    let value = whole_json(text)?;
+    let object = value.as_object()?;
+    let (_, value) = object.iter().rfind(|(key, _)| {
+        let key = key.to_ascii_lowercase();
+        matches!(key.as_str(), "answer" | "final_answer" | "finalanswer")
+    })?;
+    match value {
+        Value::Null => None,
+        Value::String(text) if text.trim().is_empty() => None,
+        Value::String(text) => Some(text.trim().to_owned()),
+        other => Some(canonical_json(other)),
+    }
+}
+
+/// The object or array that the whole text is, once its code fence is off.
+fn whole_json(text: &str) -> Option<Value> {
+    let text = strip_fence(text.trim());
+    if !text.starts_with(['{', '[']) {
+        return None;
+    }
+    serde_json::from_str(text).ok()
+}
+
+fn strip_fence(text: &str) -> &str {
+    let Some(inner) = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```")) else {
+        return text;
+    };
+    let inner = inner.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+    inner.trim()
+}
+
+/// JSON with sorted keys, no white space and normalised numbers.
+pub(crate) fn canonical_json(value: &Value) -> String {
+    let mut out = String::new();
+    write_value(value, 0, &mut out);
+    out
+}
+
+fn write_value(value: &Value, depth: usize, out: &mut String) {
+    if depth > MAX_DEPTH {
+        out.push_str("null");
+        return;
+    }
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+        Value::Number(number) => write_number(number, out),
+        Value::String(text) => write_string(text, out),
+        Value::Array(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                write_value(item, depth + 1, out);
+            }
+            out.push(']');
+        }
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by(|a, b| a.0.cmp(b.0));
+            out.push('{');
+            for (index, (key, item)) in entries.into_iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                write_string(key, out);
+                out.push(':');
+                write_value(item, depth + 1, out);
+            }
+            out.push('}');
+        }
+    }
+}
+
+/// Integers as they are; floats that are whole numbers as integers.
+fn write_number(number: &Number, out: &mut String) {
+    let float = number.as_f64().unwrap_or(f64::NAN);
+    let written = if number.is_f64() && float.fract() == 0.0 && float.abs() < 9.0e15 {
+        write!(out, "{}", float as i64)
+    } else {
+        write!(out, "{number}")
+    };
+    debug_assert!(written.is_ok(), "writing to a string does not fail");
+}
+
+fn write_string(text: &str, out: &mut String) {
+    out.push_str(&Value::String(text.to_owned()).to_string());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn key_order_space_and_number_spelling_do_not_matter() {
+        let a = find_json_answer("{\"x\": 1.0, \"y\": {\"b\": 2, \"a\": -0.0}}").unwrap();
+        let b = find_json_answer("```\n{\"y\":{\"a\":0,\"b\":2},\"x\":1}\n```").unwrap();
+        assert_eq!(a, b);
+        assert_eq!(find_json_answer("42"), None);
+        assert_eq!(find_json_answer("Here: {\"x\": 1}"), None);
+        assert_eq!(find_json_answer("{\"x\": 1"), None);
+    }
+
+    #[test]
+    fn tool_calls_ignore_ids() {
+        let a = json!([{"id": "call_1", "type": "function",
+            "function": {"name": "get", "arguments": "{\"city\": \"Rome\", \"days\": 2.0}"}}]);
+        let b = json!([{"id": "call_9", "type": "function",
+            "function": {"name": "get", "arguments": "{\"days\":2,\"city\":\"Rome\"}"}}]);
+        let c = json!([{"id": "call_9", "function": {"name": "get", "arguments": "not json"}}]);
+        assert_eq!(find_tool_call_answer(&a), find_tool_call_answer(&b));
+        assert_ne!(find_tool_call_answer(&a), find_tool_call_answer(&c));
+        assert_eq!(find_tool_call_answer(&json!([])), None);
+        assert_eq!(find_tool_call_answer(&json!({"a": 1})), None);
+    }
+
+    #[test]
+    fn the_answer_field_is_found() {
+        assert_eq!(answer_field("{\"answer\": 42}").as_deref(), Some("42"));
+        assert_eq!(answer_field("{\"Answer\": \"x\"}").as_deref(), Some("x"));
+        assert_eq!(answer_field("{\"answer\": null}"), None);
+        assert_eq!(answer_field("{\"other\": 1}"), None);
+    }
+}

@@ -1,0 +1,91 @@
+//! Exact numbers from their digits.
+
+use crate::ast::Expr;
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use num_traits::{One, Zero};
+
+/// Powers of ten past this are not computed.
+const MAX_EXPONENT: i64 = 1_200;
+
+/// The number that the lexer's text means; nothing if it is too large.
+pub(crate) fn parse_number(text: &str) -> Option<Expr> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let value: BigInt = if digits.is_empty() {
+        return None;
+    } else {
+        digits.parse().ok()?
+    };
+    let shift = exponent.checked_sub(i64::try_from(fraction.len()).ok()?)?;
+    if exponent.abs() > MAX_EXPONENT {
+        return None;
+    }
+    let power = num_traits::pow(BigInt::from(10), usize::try_from(shift.unsigned_abs()).ok()?);
+    let value = if shift >= 0 { BigRational::from_integer(value * power) } else { BigRational::new(value, power) };
+    Some(Expr::Num { value, decimal: !fraction.is_empty() || exponent < 0 })
+}
+
+/// The value of a number that was not written as a decimal.
+pub(crate) fn as_fraction(expr: &Expr) -> Option<BigRational> {
+    match expr {
+        Expr::Num { value, decimal: false } => Some(value.clone()),
+        _ => None,
+    }
+}
+
+/// The number times a million, rounded half away from zero.
+pub(crate) fn round_six(value: &BigRational) -> BigInt {
+    (value * BigInt::from(1_000_000)).round().to_integer()
+}
+
+/// Whether a decimal and another number are the same to six places.
+///
+/// Numbers below a thousandth must agree to three digits as well: `0.0000001` is not 0.
+pub(crate) fn decimal_eq(a: &BigRational, b: &BigRational) -> bool {
+    if a == b {
+        return true;
+    }
+    if round_six(a) != round_six(b) {
+        return false;
+    }
+    let zero = BigRational::zero();
+    let positive = |x: &BigRational| if *x < zero { -x.clone() } else { x.clone() };
+    let (a, b) = (positive(a), positive(b));
+    let larger = if a > b { a.clone() } else { b.clone() };
+    let thousand = BigRational::from_integer(1_000.into());
+    let apart = positive(&(a - b));
+    &larger * &thousand >= BigRational::one() || apart * thousand < larger
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> BigRational {
+        match parse_number(text) {
+            Some(Expr::Num { value, .. }) => value,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn digits_become_exact_numbers() {
+        assert_eq!(value("1.50"), BigRational::new(3.into(), 2.into()));
+        assert_eq!(value("1.2e3"), BigRational::from_integer(1200.into()));
+        assert_eq!(value("5e-1"), value("0.5"));
+        assert_eq!(parse_number("1e999999999"), None);
+        assert_eq!(parse_number("1e99999999999999999999"), None);
+    }
+
+    #[test]
+    fn decimals_agree_to_six_places() {
+        assert!(decimal_eq(&value("0.333333"), &BigRational::new(1.into(), 3.into())));
+        assert!(!decimal_eq(&value("0.3333"), &BigRational::new(1.into(), 3.into())));
+        assert!(!decimal_eq(&value("0.0000001"), &value("0.0000002")));
+    }
+}

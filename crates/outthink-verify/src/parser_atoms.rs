@@ -1,0 +1,303 @@
+//! Atoms: names, functions, groups.
+
+use crate::ast::{Expr, Func};
+use crate::lexer::{SET_OPEN, Tok};
+use crate::parser::Parser;
+
+const GREEK: &[&str] = &[
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "epsilon",
+    "varepsilon",
+    "zeta",
+    "eta",
+    "theta",
+    "vartheta",
+    "iota",
+    "kappa",
+    "lambda",
+    "mu",
+    "nu",
+    "xi",
+    "rho",
+    "sigma",
+    "tau",
+    "phi",
+    "varphi",
+    "chi",
+    "psi",
+    "omega",
+    "Gamma",
+    "Delta",
+    "Theta",
+    "Lambda",
+    "Xi",
+    "Sigma",
+    "Phi",
+    "Psi",
+    "Omega",
+    "ell",
+    "hbar",
+];
+
+/// The function of a name.
+pub(crate) fn function(name: &str) -> Option<Func> {
+    Some(match name {
+        "sin" => Func::Sin,
+        "cos" => Func::Cos,
+        "tan" => Func::Tan,
+        "cot" => Func::Cot,
+        "sec" => Func::Sec,
+        "csc" => Func::Csc,
+        "arcsin" | "asin" => Func::Asin,
+        "arccos" | "acos" => Func::Acos,
+        "arctan" | "atan" => Func::Atan,
+        "sinh" => Func::Sinh,
+        "cosh" => Func::Cosh,
+        "tanh" => Func::Tanh,
+        "exp" => Func::Exp,
+        "ln" => Func::Ln,
+        "log" | "lg" => Func::Log,
+        "abs" => Func::Abs,
+        "floor" => Func::Floor,
+        "ceil" => Func::Ceil,
+        "sqrt" => Func::Root,
+        "max" => Func::Max,
+        "min" => Func::Min,
+        "gcd" => Func::Gcd,
+        "lcm" => Func::Lcm,
+        _ => return None,
+    })
+}
+
+/// Whether a command begins an atom.
+pub(crate) fn starts_atom(name: &str) -> bool {
+    function(name).is_some()
+        || GREEK.contains(&name)
+        || matches!(name, "frac" | "pi" | "infty" | "binom" | "lfloor" | "lceil" | "mathbb" | "emptyset" | "imath")
+}
+
+/// A letter as a constant or a variable.
+pub(crate) fn letter(c: char) -> Expr {
+    match c {
+        'e' => Expr::E,
+        'i' => Expr::I,
+        other => Expr::Var(other.to_string()),
+    }
+}
+
+impl Parser {
+    pub(crate) fn atom(&mut self) -> Option<Expr> {
+        match self.peek()? {
+            Tok::Num(_) => self.number(),
+            Tok::Text(text) => {
+                let text = crate::normal::fold_words(text);
+                self.at_next();
+                let mut letters = text.chars();
+                match (letters.next(), letters.next()) {
+                    (Some(c), None) if c.is_ascii_alphabetic() => Some(Expr::Var(c.to_string())),
+                    _ => Some(Expr::Text(text)),
+                }
+            }
+            Tok::Begin(name) => {
+                let known = name.ends_with("matrix");
+                self.at_next();
+                if known { self.matrix() } else { None }
+            }
+            Tok::Word(word) => {
+                let word = word.clone();
+                self.at_next();
+                self.word(&word)
+            }
+            Tok::Cmd(name) => {
+                let name = name.clone();
+                self.at_next();
+                self.named(&name)
+            }
+            Tok::Sym('|') => {
+                self.at_next();
+                self.bars()
+            }
+            Tok::Sym(c) => {
+                let c = *c;
+                if !matches!(c, '(' | '[' | '{' | SET_OPEN) {
+                    return None;
+                }
+                self.at_next();
+                self.bracket(c)
+            }
+            Tok::End => None,
+        }
+    }
+
+    fn at_next(&mut self) {
+        self.bump();
+    }
+
+    fn word(&mut self, word: &str) -> Option<Expr> {
+        match word {
+            "pi" | "infty" => return self.named(word),
+            "infinity" | "inf" | "oo" | "Infinity" => return Some(Expr::Infinity),
+            _ => {}
+        }
+        if function(word).is_some() {
+            return self.named(word);
+        }
+        let mut letters = word.chars();
+        match (letters.next(), letters.next()) {
+            (Some(c), None) => self.subscripted(letter(c)),
+            _ if word.len() <= 3 => {
+                let mut factors: Vec<Expr> = word.chars().map(letter).collect();
+                let last = factors.pop()?;
+                let last = self.subscripted(last)?;
+                // `xy^2` squares the last letter only.
+                if self.take_sym('^') {
+                    let exponent = self.exponent()?;
+                    factors.push(Expr::Pow(Box::new(last), Box::new(exponent)));
+                } else {
+                    factors.push(last);
+                }
+                Some(Expr::Mul(factors))
+            }
+            _ => None,
+        }
+    }
+
+    /// A name with its index and its primes.
+    fn subscripted(&mut self, name: Expr) -> Option<Expr> {
+        let mut text = match &name {
+            Expr::Var(text) => text.clone(),
+            _ if self.peek() != Some(&Tok::Sym('_')) => return Some(name),
+            Expr::E => "e".to_owned(),
+            _ => "i".to_owned(),
+        };
+        if self.take_sym('_') {
+            let index = match self.peek()? {
+                Tok::Num(number) => {
+                    let number = number.clone();
+                    self.at_next();
+                    number
+                }
+                _ => match self.argument()? {
+                    Expr::Num { value, .. } => value.to_string(),
+                    Expr::Var(index) | Expr::Text(index) => index,
+                    Expr::I => "i".to_owned(),
+                    Expr::E => "e".to_owned(),
+                    other => format!("{other:?}"),
+                },
+            };
+            text.push('_');
+            text.push_str(&index);
+        }
+        while self.take_sym('\'') {
+            text.push('\'');
+        }
+        Some(Expr::Var(text))
+    }
+
+    fn named(&mut self, name: &str) -> Option<Expr> {
+        if GREEK.contains(&name) {
+            return self.subscripted(Expr::Var(format!("\\{name}")));
+        }
+        match name {
+            "pi" => return Some(Expr::Pi),
+            "infty" => return Some(Expr::Infinity),
+            "imath" => return Some(Expr::I),
+            "emptyset" => return Some(Expr::Set(Vec::new())),
+            "frac" => return self.fraction(),
+            "binom" => {
+                let top = self.argument()?;
+                return Some(Expr::Call(Func::Binomial, vec![top, self.argument()?]));
+            }
+            "mathbb" => {
+                let Expr::Var(name) = self.argument()? else { return None };
+                return Some(Expr::Var(format!("\\mathbb{name}")));
+            }
+            "lfloor" | "lceil" => {
+                let inside = self.sum()?;
+                let (func, close) = if name == "lfloor" { (Func::Floor, "rfloor") } else { (Func::Ceil, "rceil") };
+                return match self.bump() {
+                    Some(Tok::Cmd(end)) if end == close => Some(Expr::Call(func, vec![inside])),
+                    _ => None,
+                };
+            }
+            _ => {}
+        }
+        self.call(function(name)?)
+    }
+
+    fn call(&mut self, func: Func) -> Option<Expr> {
+        if func == Func::Root {
+            let index = if self.take_sym('[') {
+                let index = self.sum()?;
+                if !self.take_sym(']') {
+                    return None;
+                }
+                index
+            } else {
+                Expr::int(2)
+            };
+            let inside = self.argument()?;
+            return Some(Expr::Call(Func::Root, vec![inside, index]));
+        }
+        let mut base = Expr::int(10);
+        let mut exponent = None;
+        loop {
+            if func == Func::Log && self.take_sym('_') {
+                base = self.argument()?;
+            } else if self.take_sym('^') {
+                exponent = Some(self.exponent()?);
+            } else {
+                break;
+            }
+        }
+        let mut func = func;
+        if exponent.as_ref() == Some(&Expr::int(-1)) {
+            let inverse = match func {
+                Func::Sin => Some(Func::Asin),
+                Func::Cos => Some(Func::Acos),
+                Func::Tan => Some(Func::Atan),
+                _ => None,
+            };
+            if let Some(inverse) = inverse {
+                (func, exponent) = (inverse, None);
+            }
+        }
+        let mut arguments = self.arguments()?;
+        match func {
+            Func::Log if arguments.len() == 1 => arguments.push(base),
+            Func::Log if arguments.len() == 2 => {}
+            Func::Max | Func::Min | Func::Gcd | Func::Lcm if !arguments.is_empty() => {}
+            _ if arguments.len() == 1 => {}
+            _ => return None,
+        }
+        let value = Expr::Call(func, arguments);
+        Some(match exponent {
+            Some(exponent) => Expr::Pow(Box::new(value), Box::new(exponent)),
+            None => value,
+        })
+    }
+
+    /// What a function is applied to: brackets, or the factors up to the next sign or function.
+    fn arguments(&mut self) -> Option<Vec<Expr>> {
+        if matches!(self.peek(), Some(Tok::Sym('(' | '{'))) {
+            return match self.atom()? {
+                Expr::Bracket { items, .. } | Expr::Set(items) => Some(items),
+                other => Some(vec![other]),
+            };
+        }
+        let mut factors = vec![self.power()?];
+        while self.starts_factor() {
+            match self.peek() {
+                Some(Tok::Cmd(name)) if function(name).is_some() && name != "sqrt" => break,
+                Some(Tok::Word(word)) if function(word).is_some() => break,
+                Some(Tok::Sym(_) | Tok::Text(_) | Tok::Begin(_)) => break,
+                _ => factors.push(self.power()?),
+            }
+        }
+        let one = if factors.len() == 1 { factors.pop()? } else { Expr::Mul(factors) };
+        Some(vec![one])
+    }
+}
