@@ -14,6 +14,7 @@ pub use options::{OpenAiOptions, Secret, Timeouts};
 
 use futures_util::stream;
 use outthink_core::{Capabilities, Engine, EngineError, ModelInfo, SampleEvent, SampleRequest, SampleStream};
+use serde_json::Value;
 use std::sync::Arc;
 use upstream::{Run, Wire};
 
@@ -49,9 +50,9 @@ impl OpenAiEngine {
 
     fn run(&self, request: &SampleRequest, seed: u64, n: usize) -> Result<Run, EngineError> {
         let body = self.body(request, seed, n)?;
-        let extra = request.prefix.as_deref().unwrap_or_default().len() as u64;
-        let chars = |value: &serde_json::Value| value["content"].to_string().len() as u64;
-        let prompt_chars = request.prompt.messages.iter().map(chars).sum::<u64>() + extra;
+        let messages = request.prompt.messages.iter().map(text_chars);
+        let prefix = request.prefix.as_deref().unwrap_or_default();
+        let prompt_chars = messages.sum::<u64>() + prefix.chars().count() as u64;
         Ok(Run::new(Arc::clone(&self.wire), body, seed, n, prompt_chars))
     }
 }
@@ -94,6 +95,15 @@ impl Engine for OpenAiEngine {
             Err(error) => failed(error),
         };
         request.seeds.iter().map(one).collect()
+    }
+}
+
+/// Characters of text in a message; pictures and sound are not counted.
+fn text_chars(message: &Value) -> u64 {
+    let chars = |text: &Value| text.as_str().map_or(0, |t| t.chars().count() as u64);
+    match &message["content"] {
+        Value::Array(parts) => parts.iter().map(|p| chars(&p["text"])).sum(),
+        content => chars(content),
     }
 }
 

@@ -86,6 +86,8 @@ pub(super) fn body(
     }
     if request.logprobs && dialect.logprobs {
         body.insert("logprobs".into(), true.into());
+        // Left out, llama.cpp takes it for 20 and sends some kilobytes a token.
+        body.entry("top_logprobs").or_insert(1.into());
     } else {
         body.remove("top_logprobs");
     }
@@ -115,6 +117,12 @@ mod tests {
         assert_eq!(body["max_completion_tokens"], 5);
         assert_eq!(body["seed"], (1u64 << 53) - 1);
         assert!(body.get("n").is_none() && body.get("top_logprobs").is_none());
+
+        let mut request = request();
+        request.logprobs = true;
+        assert_eq!(super::body(&request, "m", &VLLM, 1, 1).unwrap()["top_logprobs"], 3);
+        request.prompt.extra.clear();
+        assert_eq!(super::body(&request, "m", &VLLM, 1, 1).unwrap()["top_logprobs"], 1);
     }
 
     #[test]

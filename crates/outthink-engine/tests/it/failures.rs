@@ -143,3 +143,13 @@ async fn nobody_there_is_said_without_the_address() {
     assert!(error(&all).message.contains("no connection") && error(&all).retryable);
     assert!(!error(&all).to_string().contains("hunter2"));
 }
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_is_said_to_be_unreachable() {
+    let server = Server::start(vec![vec![text("HTTP/1.1 400 Bad Request\r\n\r\n")]]).await;
+    let mut options = options(&server);
+    options.base_url = server.url().replace("http:", "https:");
+    options.max_retries = 0;
+    let all = whole(one(&OpenAiEngine::new(options).unwrap())).await;
+    assert!(error(&all).message.contains("no connection"), "{:?}", error(&all));
+}
