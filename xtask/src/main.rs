@@ -83,4 +83,20 @@ mod tests {
     fn this_repository_is_tidy() {
         tidy(&root()).unwrap();
     }
+
+    #[test]
+    fn the_readme_names_what_an_effort_buys() {
+        let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+        for effort in outthink_core::Effort::ALL {
+            let name = format!("| `{effort}` |");
+            let row = readme.lines().find(|l| l.starts_with(&name)).unwrap();
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let plan = effort.plan();
+            assert_eq!(cells[3], plan.max_samples.to_string(), "{row}");
+            assert_eq!(cells[4].replace(',', ""), plan.max_tokens_per_sample.to_string(), "{row}");
+            if plan.max_samples > 1 {
+                assert_eq!(cells[5].parse(), Ok(plan.target_confidence), "{row}");
+            }
+        }
+    }
 }
