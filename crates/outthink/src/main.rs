@@ -1,1 +1,53 @@
-fn main() {}
+//! The command line of outthink: the one place where engines, strategies and the gateway are wired
+//! together.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
+
+mod commands;
+mod defaults;
+mod env;
+mod error;
+mod models;
+mod render;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Spend inference compute where it pays.
+///
+/// outthink draws as many samples of a model's answer as are worth their price, takes the vote, and
+/// says how sure one can be and what it cost.
+#[derive(Debug, Parser)]
+#[command(name = "outthink", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer one question.
+    Ask(Box<commands::ask::AskArgs>),
+    /// List, fetch and find models.
+    Models(commands::models::ModelsArgs),
+    /// Compare strategies over recorded samples, without a model.
+    Replay(commands::replay::ReplayArgs),
+    /// Measure accuracy over a set of questions, or the speed of the embedded engine.
+    Bench(commands::bench::BenchArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Ask(args) => commands::ask::run(&args),
+        Command::Models(args) => commands::models::run(args),
+        Command::Replay(args) => commands::replay::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            error.print();
+            ExitCode::from(error.code)
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! `outthink ask`: one question, thought about as long as it pays.
+
+use super::engine::EngineArgs;
+use super::runtime;
+use super::thinking::{PriceArgs, ThinkingArgs};
+use crate::error::{CliError, INTERRUPTED};
+use crate::{defaults, render};
+use anyhow::Context;
+use clap::Args;
+use outthink_core::{Outcome, Prompt};
+use outthink_strategy::{DriveRequest, Driver, StrategySpec, Update};
+use std::io::Read;
+use std::process::ExitCode;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+#[derive(Debug, Args)]
+pub(crate) struct AskArgs {
+    /// The question; `-` reads it from standard input.
+    question: String,
+    /// Print everything that is known of the answer as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Print each decision with its reason.
+    #[arg(long, conflicts_with = "json")]
+    trace: bool,
+    #[command(flatten)]
+    thinking: ThinkingArgs,
+    #[command(flatten)]
+    engine: EngineArgs,
+    #[command(flatten)]
+    price: PriceArgs,
+    #[command(flatten)]
+    draw: DrawArgs,
+}
+
+/// How samples are drawn.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Sampling")]
+pub(crate) struct DrawArgs {
+    /// Seed of the samples: the same seed gives the same samples where the engine can.
+    #[arg(long, value_name = "N", default_value_t = defaults::SEED)]
+    pub(crate) seed: u64,
+    /// Softmax temperature; 0 is greedy [default: 0.7 for a vote and 0 for one sample on the
+    /// embedded engine, else the server's].
+    #[arg(long, value_name = "T")]
+    pub(crate) temperature: Option<f64>,
+    /// System message instead of ours, which asks to reason step by step and to end with
+    /// "The answer is <answer>."; empty for none.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) system: Option<String>,
+}
+
+impl DrawArgs {
+    /// The question under its system message.
+    pub(crate) fn prompt(&self, question: &str) -> Prompt {
+        let prompt = Prompt::user(question);
+        match self.system.as_deref().unwrap_or(defaults::SYSTEM_PROMPT) {
+            "" => prompt,
+            system => prompt.with_system(system),
+        }
+    }
+
+    /// Checks the numbers.
+    pub(crate) fn check(&self) -> Result<(), CliError> {
+        match self.temperature {
+            Some(t) if !(0.0..=10.0).contains(&t) => {
+                Err(CliError::usage(format!("a temperature of {t} is not possible"))
+                    .hint("give a number from 0, which is greedy, to 2"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &AskArgs) -> Result<ExitCode, CliError> {
+    let question = question(&args.question)?;
+    args.draw.check()?;
+    let spec = args.thinking.spec()?;
+    let price = args.price.price()?;
+    let request = DriveRequest {
+        prompt: args.draw.prompt(&question),
+        budget: args.thinking.budget(price)?,
+        sampling: defaults::sampling(args.engine.is_embedded()?, args.draw.temperature, spec_votes(&spec)),
+        seed: args.draw.seed,
+        logprobs: false,
+        trace_id: "ask".into(),
+    };
+    let file = args.engine.locate()?;
+    let runtime = runtime()?;
+    let (outcome, interrupted) = runtime.block_on(async {
+        let engine = args.engine.connect(file, price).await?;
+        drive(&Driver::new(engine), request, &spec).await
+    })?;
+    // An engine's threads may still be at work on what was cancelled; the answer is here.
+    runtime.shutdown_background();
+    if args.json {
+        let text = serde_json::to_string_pretty(&outcome).context("cannot write JSON")?;
+        println!("{text}");
+    } else {
+        if args.trace {
+            render::trace(&outcome);
+        }
+        render::outcome(&outcome, price.is_some());
+    }
+    Ok(if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+/// Whether samples vote, so that equal ones would tell nothing.
+fn spec_votes(spec: &StrategySpec) -> bool {
+    spec.max_samples > 1 && !matches!(spec.name.as_str(), "single" | "budget-forcing")
+}
+
+fn question(given: &str) -> Result<String, CliError> {
+    let mut text = given.to_owned();
+    if given == "-" {
+        text.clear();
+        std::io::stdin().read_to_string(&mut text).context("cannot read the question from standard input")?;
+    }
+    if text.trim().is_empty() {
+        return Err(
+            CliError::usage("the question is empty").hint("give it in quotes, or `-` to read it from standard input")
+        );
+    }
+    Ok(text.trim().to_owned())
+}
+
+/// Runs the driver to its end or to Ctrl-C; says which it was.
+async fn drive(driver: &Driver, request: DriveRequest, spec: &StrategySpec) -> Result<(Outcome, bool), CliError> {
+    let strategy = spec.build().map_err(|e| CliError::usage(e.to_string()))?;
+    let (sender, updates) = unbounded_channel();
+    let run = driver.run(request, strategy, sender);
+    let (result, interrupted) = tokio::join!(run, watch(updates, spec.max_samples));
+    match result {
+        Ok(outcome) => Ok((outcome, interrupted)),
+        Err(failure) => Err(failure.error.into()),
+    }
+}
+
+/// Shows the vote until the driver ends, or Ctrl-C, at which the receiver is dropped and with it
+/// the driver's work. A second Ctrl-C ends the process.
+async fn watch(mut updates: UnboundedReceiver<Update>, max_samples: u32) -> bool {
+    let live = render::Live::new(max_samples);
+    let interrupt = tokio::signal::ctrl_c();
+    tokio::pin!(interrupt);
+    loop {
+        tokio::select! {
+            update = updates.recv() => match update {
+                Some(update) => live.show(&update),
+                None => return false,
+            },
+            Ok(()) = &mut interrupt => break,
+        }
+    }
+    drop(updates);
+    tokio::spawn(async {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+    });
+    true
+}

