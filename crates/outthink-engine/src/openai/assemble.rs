@@ -8,6 +8,9 @@ use std::collections::VecDeque;
 /// Events in the order in which they came, each with the index of its choice.
 pub(super) type Queue = VecDeque<(usize, Result<SampleEvent, EngineError>)>;
 
+/// Counts above this are not believed.
+const MOST_TOKENS: u64 = u32::MAX as u64;
+
 #[derive(Debug, Clone, Default)]
 struct Choice {
     finish: Option<FinishReason>,
@@ -102,24 +105,26 @@ impl Assembler {
     }
 
     /// Ends the reply: a [`Finish`] for each choice that told why it ended, an error for others.
-    pub(super) fn finish(&mut self, out: &mut Queue) {
-        let usages = self.usages();
-        for (index, (choice, usage)) in self.choices.iter().zip(usages).enumerate() {
+    pub(super) fn finish(&self, out: &mut Queue) {
+        self.fail(&error::broke_off(self.passed_on), out);
+    }
+
+    /// Ends the reply by an error for each choice that had not told why it ended.
+    pub(super) fn fail(&self, error: &EngineError, out: &mut Queue) {
+        for (index, (choice, usage)) in self.choices.iter().zip(self.usages()).enumerate() {
             let event = match choice.finish {
                 Some(reason) => Ok(SampleEvent::Finish(Finish { reason, usage })),
-                None => Err(error::broke_off(self.passed_on)),
+                None => Err(error.clone()),
             };
             out.push_back((index, event));
         }
     }
 
-    /// Ends the reply with the same error for every choice.
-    pub(super) fn fail(&self, error: &EngineError, out: &mut Queue) {
-        out.extend((0..self.choices.len()).map(|index| (index, Err(error.clone()))));
-    }
-
     fn usages(&self) -> Vec<Usage> {
-        let told = |pointer: &str| self.usage.as_ref()?.pointer(pointer)?.as_u64();
+        let told = |pointer: &str| {
+            let count = self.usage.as_ref()?.pointer(pointer)?.as_u64()?;
+            (count <= MOST_TOKENS).then_some(count)
+        };
         let counted: u64 = self.choices.iter().map(|c| c.tokens).sum();
         let certain: u64 = self.choices.iter().map(|c| c.with_logprobs).sum();
         // A count that is smaller than what was seen is wrong; llama.cpp counts one choice of n.
@@ -184,5 +189,53 @@ fn finish_reason(reason: &str) -> Result<FinishReason, EngineError> {
             format!("the engine ended the sample with the finish reason {reason}"),
         )),
         _ => Ok(FinishReason::Stop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_choice_that_ended_keeps_its_end_when_another_fails() {
+        let mut assembler = Assembler::new(2, 8);
+        let mut out = Queue::new();
+        let event = r#"{"choices":[{"index":1,"delta":{"content":"b"},"finish_reason":"stop"}]}"#;
+        assembler.push(event, None, &mut out).unwrap();
+        assembler.finish(&mut out);
+        assert!(matches!(out[1], (0, Err(_))));
+        assert!(matches!(out[2], (1, Ok(SampleEvent::Finish(_)))));
+    }
+
+    #[test]
+    fn both_names_of_the_thought_are_read_once() {
+        let fields = r#"{"reasoning":"hm","reasoning_content":"hm","content":null,"refusal":"no","tool_calls":[]}"#;
+        let delta = delta(serde_json::from_str(fields).unwrap());
+        assert_eq!((delta.reasoning.as_str(), delta.content.as_str()), ("hm", ""));
+        assert_eq!(delta.extra.keys().collect::<Vec<_>>(), ["refusal"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_event_makes_it_panic_and_counts_stay_sane(
+            events in prop::collection::vec(
+                r#"\{("choices":\[(\{("index":[012],)?"delta":(null|7|\{"content":("x"|null|\[\])\})(,"finish_reason":"[a-z]{4}")?\}|3)?\],?)?("usage":(null|1|\{"completion_tokens":(-1|1\.5|[0-9]{1,20})\}))?\}|.{0,20}"#,
+                0..8,
+            ),
+        ) {
+            let mut assembler = Assembler::new(2, 8);
+            let mut out = Queue::new();
+            for event in &events {
+                let _ = assembler.push(event, None, &mut out);
+            }
+            assembler.finish(&mut out);
+            for (index, event) in out {
+                prop_assert!(index < 2);
+                if let Ok(SampleEvent::Finish(finish)) = event {
+                    prop_assert!(finish.usage.completion <= MOST_TOKENS);
+                }
+            }
+        }
     }
 }
