@@ -56,12 +56,12 @@ impl Adaptive {
     }
 }
 
-/// Whether the finished samples show that a vote means nothing here: two or more, none with an
+/// Whether the finished samples show that a vote means nothing here: three or more, none with an
 /// answer that was marked as final, and no two that agree.
 fn not_comparable(state: &State) -> bool {
     let done = state.done().count();
     let marked = state.done().any(|s| s.answer.as_ref().is_some_and(|a| a.kind != AnswerKind::LastNumber));
-    done >= 2 && !marked && state.tally().count(0) <= 1
+    done >= 3 && !marked && state.tally().count(0) <= 1
 }
 
 impl Strategy for Adaptive {
