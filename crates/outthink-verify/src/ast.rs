@@ -130,10 +130,10 @@ impl Expr {
 
     /// The names of the variables, added to `names`.
     pub(crate) fn variables(&self, names: &mut Vec<String>) {
-        if let Expr::Var(name) = self {
-            if !names.contains(name) {
-                names.push(name.clone());
-            }
+        if let Expr::Var(name) = self
+            && !names.contains(name)
+        {
+            names.push(name.clone());
         }
         for child in self.children() {
             child.variables(names);

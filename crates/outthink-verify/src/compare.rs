@@ -1,11 +1,11 @@
 //! Whether two answers mean the same.
 
 use crate::ast::{Expr, Rel};
-use crate::eval::evaluate;
 use crate::exact::exact;
 use crate::normal::{fold_words, is_literal_shape, squeeze, unwrap};
-use crate::number::{decimal_eq, round_six};
 use crate::parser::{Parsed, parse};
+use crate::points::{approx, proportional, scalars};
+use crate::relation::{flip, interval, is_name, mirrored};
 use num_rational::BigRational;
 
 /// Longer answers are compared as text.
@@ -14,9 +14,6 @@ const MAX_LENGTH: usize = 4_096;
 const FUEL: u32 = 4_000;
 /// Larger unordered collections are compared in the order given.
 const MAX_UNORDERED: usize = 32;
-/// Points at which expressions with variables are compared, and how many must be defined.
-const POINTS: u64 = 8;
-const MIN_FINITE: u32 = 3;
 
 /// Whether two answers mean the same.
 ///
@@ -51,28 +48,28 @@ pub fn equivalent(a: &str, b: &str) -> bool {
     if a == b || squeeze(a) == squeeze(b) {
         return true;
     }
-    match (read(a), read(b)) {
-        (Some(left), Some(right)) => {
-            if let (Some(a), Some(b)) = (&left.unit, &right.unit)
-                && a != b
-            {
-                return false;
-            }
-            let mut judge = Judge { fuel: FUEL };
-            judge.same(&left.expr, &right.expr) || (bare_word(a) && fold_words(a) == fold_words(b))
-        }
-        _ => {
-            let (a, b) = (fold_words(a), fold_words(b));
-            a == b && !a.is_empty()
-        }
+    let (Some(left), Some(right)) = (read(a), read(b)) else {
+        let (a, b) = (fold_words(a), fold_words(b));
+        return a == b && !a.is_empty();
+    };
+    if let (Some(a), Some(b)) = (&left.unit, &right.unit)
+        && a != b
+    {
+        return false;
     }
+    let mut judge = Judge { fuel: FUEL };
+    judge.same(&left.expr, &right.expr) || (bare_word(a) && fold_words(a) == fold_words(b))
 }
 
 /// Whether `answer` is right where `gold` is the reference answer.
 ///
-/// As [`equivalent`], but the reference may name several accepted spellings, one a line.
+/// As [`equivalent`], but the reference may name several accepted spellings, one a line. An empty reference
+/// accepts nothing.
 pub fn is_correct(answer: &str, gold: &str) -> bool {
     let mut lines = gold.lines().filter(|line| !line.trim().is_empty()).peekable();
+    if gold.trim().is_empty() {
+        return false;
+    }
     equivalent(answer, gold) || lines.any(|line| equivalent(answer, line))
 }
 
@@ -99,8 +96,7 @@ pub fn canonical(answer: &str) -> String {
             _ => squeeze(text),
         },
         Some(_) => squeeze(text),
-        None if text.is_empty() => String::new(),
-        None => fold_words(text),
+        None => Some(fold_words(text)).filter(|words| !words.is_empty()).unwrap_or_else(|| squeeze(text)),
     }
 }
 
@@ -221,7 +217,6 @@ impl Judge {
             return false;
         };
         let truncated = |first: &Expr, rest: &[(Rel, Expr)]| match rest {
-            [] => None,
             [(rel, side)] => Some((first.clone(), *rel, side.clone())),
             [.., (rel, side)] if rest.iter().all(|(rel, _)| *rel == Rel::Eq) => {
                 Some((first.clone(), *rel, side.clone()))
@@ -245,7 +240,9 @@ impl Judge {
         }
         sides_b.reverse();
         rels_b.reverse();
-        rels_b.iter_mut().for_each(|rel| *rel = mirrored(*rel));
+        for rel in &mut rels_b {
+            *rel = mirrored(*rel);
+        }
         rels_a == rels_b && self.ordered(&sides_a, &sides_b)
     }
 
@@ -264,187 +261,4 @@ impl Judge {
 
 fn hundredth() -> Expr {
     Expr::Num { value: BigRational::new(1.into(), 100.into()), decimal: false }
-}
-
-/// A variable, or the application of a named function: `f(x)`.
-fn is_name(expr: &Expr) -> bool {
-    match expr {
-        Expr::Var(_) | Expr::Text(_) | Expr::I | Expr::E => true,
-        Expr::Mul(items) => items.len() <= 3 && items.iter().all(|item| matches!(item, Expr::Var(_))),
-        _ => false,
-    }
-}
-
-fn mirrored(rel: Rel) -> Rel {
-    match rel {
-        Rel::Lt => Rel::Gt,
-        Rel::Gt => Rel::Lt,
-        Rel::Le => Rel::Ge,
-        Rel::Ge => Rel::Le,
-        other => other,
-    }
-}
-
-fn flip(sides: &(Expr, Rel, Expr)) -> (Expr, Rel, Expr) {
-    (sides.2.clone(), mirrored(sides.1), sides.0.clone())
-}
-
-/// The interval that an inequality in one variable means.
-fn interval(first: &Expr, rest: &[(Rel, Expr)]) -> Option<Expr> {
-    let bracket = |low: Expr, low_in: bool, high: Expr, high_in: bool| Expr::Bracket {
-        open: if low_in { '[' } else { '(' },
-        close: if high_in { ']' } else { ')' },
-        items: vec![low, high],
-    };
-    let constant = |expr: &Expr| !expr.any(&|part| matches!(part, Expr::Var(_)));
-    let bound = |name: &Expr, rel: Rel, value: &Expr| {
-        if !matches!(name, Expr::Var(_)) || !constant(value) {
-            return None;
-        }
-        match rel {
-            Rel::Lt => Some(bracket(Expr::Infinity.neg(), false, value.clone(), false)),
-            Rel::Le => Some(bracket(Expr::Infinity.neg(), false, value.clone(), true)),
-            Rel::Gt => Some(bracket(value.clone(), false, Expr::Infinity, false)),
-            Rel::Ge => Some(bracket(value.clone(), true, Expr::Infinity, false)),
-            _ => None,
-        }
-    };
-    match rest {
-        [(rel, side)] => bound(first, *rel, side).or_else(|| bound(side, mirrored(*rel), first)),
-        [(rel, middle), (rel_b, last)] if matches!(middle, Expr::Var(_)) => {
-            if !constant(first) || !constant(last) {
-                return None;
-            }
-            match (rel, rel_b) {
-                (Rel::Lt | Rel::Le, Rel::Lt | Rel::Le) => {
-                    Some(bracket(first.clone(), *rel == Rel::Le, last.clone(), *rel_b == Rel::Le))
-                }
-                (Rel::Gt | Rel::Ge, Rel::Gt | Rel::Ge) => {
-                    Some(bracket(last.clone(), *rel_b == Rel::Ge, first.clone(), *rel == Rel::Ge))
-                }
-                _ => None,
-            }
-        }
-        _ => None,
-    }
-}
-
-fn is_decimal(expr: &Expr) -> bool {
-    match expr {
-        Expr::Num { decimal, .. } => *decimal,
-        Expr::Percent(inner) => is_decimal(inner),
-        _ => false,
-    }
-}
-
-/// Whether two numbers agree to six places.
-fn approx(a: &Expr, b: &Expr) -> bool {
-    match (exact(a, &[]), exact(b, &[])) {
-        (Some(x), Some(y)) => decimal_eq(&x, &y),
-        _ => false,
-    }
-}
-
-/// Compares two expressions that stand for one number each, with variables or without.
-fn scalars(a: &Expr, b: &Expr) -> bool {
-    if !a.is_scalar() || !b.is_scalar() {
-        return false;
-    }
-    let decimal = is_decimal(a) || is_decimal(b);
-    let mut names = Vec::new();
-    a.variables(&mut names);
-    b.variables(&mut names);
-    if names.is_empty() {
-        if let (Some(x), Some(y)) = (exact(a, &[]), exact(b, &[])) {
-            return x == y || (decimal && decimal_eq(&x, &y));
-        }
-        let none = |_: &str| f64::NAN;
-        let (x, y) = (evaluate(a, &none), evaluate(b, &none));
-        if x.is_finite() && y.is_finite() {
-            let close = (x - y).abs() <= 1e-10 * x.abs().max(y.abs()) + 1e-13;
-            return close || (decimal && rounds_alike(x.re, y.re) && (x.im - y.im).abs() < 1e-9);
-        }
-        return x.re == y.re && x.re.is_infinite() && x.im == 0.0 && y.im == 0.0;
-    }
-    identical(a, b, &names)
-}
-
-fn rounds_alike(x: f64, y: f64) -> bool {
-    match (BigRational::from_float(x), BigRational::from_float(y)) {
-        (Some(x), Some(y)) => round_six(&x) == round_six(&y) && decimal_eq(&x, &y),
-        _ => false,
-    }
-}
-
-/// The value of a variable at a point: between 0.3 and 2.7 in size, of either sign.
-fn sample(name: &str, point: u64) -> f64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ point.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    for byte in name.bytes() {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    hash ^= hash >> 31;
-    hash = hash.wrapping_mul(0x94d0_49bb_1331_11eb);
-    hash ^= hash >> 29;
-    let size = 0.3 + 2.4 * ((hash >> 40) as f64 / f64::from(1 << 24));
-    if point.is_multiple_of(3) { -size } else { size }
-}
-
-/// Whether two expressions agree at several points (Schwartz, Zippel), exactly where possible.
-fn identical(a: &Expr, b: &Expr, names: &[String]) -> bool {
-    let mut finite = 0;
-    for point in 0..POINTS {
-        let value_of = |name: &str| sample(name, point);
-        let (x, y) = (evaluate(a, &value_of), evaluate(b, &value_of));
-        if !x.is_finite() || !y.is_finite() {
-            continue;
-        }
-        finite += 1;
-        if (x - y).abs() > 1e-8 * x.abs().max(y.abs()) + 1e-11 {
-            return false;
-        }
-    }
-    if finite < MIN_FINITE {
-        return false;
-    }
-    let at: Vec<(String, BigRational)> = names
-        .iter()
-        .zip(2_i64..)
-        .map(|(name, index)| {
-            let value = BigRational::new((index * index + 7).into(), (2 * index + 1).into());
-            (name.clone(), value)
-        })
-        .collect();
-    match (exact(a, &at), exact(b, &at)) {
-        (Some(x), Some(y)) => {
-            let decimal = a.any(&is_decimal) || b.any(&is_decimal);
-            x == y || (decimal && decimal_eq(&x, &y))
-        }
-        _ => true,
-    }
-}
-
-/// Whether two equations or inequalities `a rel 0` and `b rel 0` are the same up to a factor.
-fn proportional(a: &Expr, b: &Expr, rel: Rel) -> bool {
-    let mut ratio: Option<f64> = None;
-    let mut finite = 0;
-    for point in 0..POINTS {
-        let value_of = |name: &str| sample(name, point);
-        let (x, y) = (evaluate(a, &value_of), evaluate(b, &value_of));
-        if !(x.is_finite() && y.is_finite() && x.is_real() && y.is_real()) || y.re == 0.0 {
-            continue;
-        }
-        let here = x.re / y.re;
-        if !here.is_finite() || here == 0.0 {
-            return false;
-        }
-        let first = *ratio.get_or_insert(here);
-        if (here - first).abs() > 1e-8 * first.abs() {
-            return false;
-        }
-        finite += 1;
-    }
-    let sign_kept = ratio.is_some_and(|ratio| ratio > 0.0) || matches!(rel, Rel::Eq | Rel::Ne);
-    // Without variables every two sides are in proportion.
-    let varies = a.any(&|part| matches!(part, Expr::Var(_)));
-    finite >= MIN_FINITE && sign_kept && varies
 }

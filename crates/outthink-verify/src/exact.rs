@@ -98,8 +98,8 @@ fn call(func: Func, values: &[BigRational]) -> Option<BigRational> {
         Func::Binomial => binomial(first, values.get(1)?),
         Func::Max => values.iter().max().cloned(),
         Func::Min => values.iter().min().cloned(),
-        Func::Gcd => fold(values, |a, b| a.gcd(b)),
-        Func::Lcm => fold(values, |a, b| a.lcm(b)),
+        Func::Gcd => fold(values, Integer::gcd),
+        Func::Lcm => fold(values, Integer::lcm),
         _ => None,
     }
 }

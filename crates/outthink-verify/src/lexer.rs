@@ -202,9 +202,7 @@ impl Lexer<'_> {
     /// The length of a thousands separator at `at`, if exactly three digits follow it.
     fn separator(&self, at: usize) -> Option<usize> {
         let rest = self.rest.get(at..)?;
-        let length = if rest.starts_with("{,}") {
-            3
-        } else if rest.starts_with(",\\!") {
+        let length = if rest.starts_with("{,}") || rest.starts_with(",\\!") {
             3
         } else if rest.starts_with("\\,") || rest.starts_with("\\!") {
             2

@@ -31,6 +31,9 @@ mod normal;
 mod number;
 mod parser;
 mod parser_atoms;
+mod parser_quantities;
+mod points;
+mod relation;
 mod scan;
 mod units;
 

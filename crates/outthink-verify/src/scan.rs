@@ -8,7 +8,7 @@ pub(crate) fn leading_number(text: &str) -> Option<&str> {
     while matches!(bytes.get(at), Some(b'-' | b'+' | b'$')) && at < 2 {
         at += 1;
     }
-    if !digit(at) && !(bytes.get(at) == Some(&b'.') && digit(at + 1)) {
+    if !(digit(at) || bytes.get(at) == Some(&b'.') && digit(at + 1)) {
         return None;
     }
     let mut end = at;
