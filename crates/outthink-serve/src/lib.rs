@@ -1,1 +1,104 @@
-//! Placeholder.
+//! An OpenAI-compatible gateway: chat completions in, a decided answer and its bill out.
+//!
+//! A request goes to the engine whose model it names. `reasoning_effort`, or the `outthink` object,
+//! says how much may be spent behind the one final answer; every reply carries the standard `usage`
+//! and an `outthink` receipt. Fields that are not read here reach the engine untouched.
+//!
+//! It never logs prompts or completions, never runs work for a client that has left, and holds no
+//! keys. It decides nothing about sampling: that is done by the strategies.
+//!
+//! | field | meaning here |
+//! |---|---|
+//! | `max_tokens`, `max_completion_tokens` | generated tokens of *one* sample; `outthink.budget_tokens` limits all of them together |
+//! | `usage.completion_tokens` | all tokens that were generated: cancelled, discarded and verifier tokens too |
+//! | `usage…reasoning_tokens` | those of them that are not the visible reply |
+//! | `n` | final answers: 1 |
+//! | `logprobs` | asked of the engine for weighing samples; `null` in the reply |
+//!
+//! ```
+//! # use outthink_core::{Capabilities, Effort, Engine, ModelInfo, Price, SampleRequest, SampleStream};
+//! use outthink_serve::{ServeOptions, router};
+//! use std::sync::Arc;
+//!
+//! # struct Nothing(ModelInfo);
+//! # impl Engine for Nothing {
+//! #     fn model(&self) -> &ModelInfo { &self.0 }
+//! #     fn capabilities(&self) -> Capabilities { Capabilities::default() }
+//! #     fn start(&self, _: SampleRequest) -> Vec<SampleStream> { Vec::new() }
+//! # }
+//! # let engine = Nothing(ModelInfo { id: "m".into(), context: None, price: Price::default() });
+//! let options = ServeOptions::new(vec![Arc::new(engine)]).with_default_effort(Effort::Low);
+//! let app: axum::Router = router(options);
+//! ```
+
+mod error;
+mod fields;
+mod log;
+mod receipt;
+mod reply;
+mod request;
+mod routes;
+mod running;
+mod settings;
+mod stream;
+
+use outthink_core::{Effort, Engine};
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// What a gateway serves.
+#[derive(Clone)]
+pub struct ServeOptions {
+    /// The engines; the first is the default. A request's `model` picks one by its model's id.
+    pub engines: Vec<Arc<dyn Engine>>,
+    /// The effort of requests that name none.
+    pub default_effort: Effort,
+    /// Bytes of a request body at most.
+    pub max_body_bytes: usize,
+}
+
+impl ServeOptions {
+    /// Bytes of a request body at most, where nothing else is said.
+    pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+    /// These engines with the usual settings.
+    pub fn new(engines: Vec<Arc<dyn Engine>>) -> Self {
+        Self { engines, default_effort: Effort::default(), max_body_bytes: Self::MAX_BODY_BYTES }
+    }
+
+    /// Sets the effort of requests that name none.
+    #[must_use]
+    pub fn with_default_effort(mut self, effort: Effort) -> Self {
+        self.default_effort = effort;
+        self
+    }
+}
+
+impl fmt::Debug for ServeOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServeOptions")
+            .field("engines", &self.engines.iter().map(|e| &e.model().id).collect::<Vec<_>>())
+            .field("default_effort", &self.default_effort)
+            .field("max_body_bytes", &self.max_body_bytes)
+            .finish()
+    }
+}
+
+/// The gateway's routes, to be served alone or mounted in another application.
+pub fn router(options: ServeOptions) -> axum::Router {
+    routes::router(options)
+}
+
+/// Serves until `shutdown` completes, then finishes the requests that run and takes no new ones.
+///
+/// # Errors
+/// If the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    options: ServeOptions,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(options)).with_graceful_shutdown(shutdown).await
+}

@@ -1,0 +1,107 @@
+//! Errors in the shape that the OpenAI API gives them.
+
+use crate::receipt;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use outthink_core::{EngineError, Origin};
+use outthink_strategy::DriveError;
+use serde_json::{Value, json};
+
+/// An error as the client sees it: an HTTP status and the API's error object.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ApiError {
+    pub(crate) status: StatusCode,
+    pub(crate) message: String,
+    pub(crate) kind: &'static str,
+    pub(crate) param: Option<String>,
+    pub(crate) code: Option<&'static str>,
+    /// What was spent all the same.
+    pub(crate) bill: Option<Box<Value>>,
+    /// The generated tokens of that bill, for the log.
+    pub(crate) tokens: u64,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), kind, param: None, code: None, bill: None, tokens: 0 }
+    }
+
+    /// What was asked cannot be done; `param` names the field at fault.
+    pub(crate) fn invalid(param: &str, message: impl Into<String>) -> Self {
+        let error = Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", message);
+        Self { param: Some(param.to_owned()), ..error }
+    }
+
+    /// The body as a whole is at fault.
+    pub(crate) fn invalid_body(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", message)
+    }
+
+    pub(crate) fn with_code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    /// The request ended without an answer; the bill goes with the error.
+    pub(crate) fn of_run(failed: &DriveError, effort: &str) -> Self {
+        let mut error = Self::of_engine(&failed.error);
+        error.tokens = failed.outcome.usage.generated();
+        error.bill = Some(Box::new(receipt::receipt(&failed.outcome, effort)));
+        error
+    }
+
+    fn of_engine(error: &EngineError) -> Self {
+        let (status, kind, code) = match (error.origin, error.status) {
+            (Origin::Engine, Some(429)) => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded"),
+            (Origin::Caller, status) => {
+                let given = status.and_then(|s| StatusCode::from_u16(s).ok()).filter(StatusCode::is_client_error);
+                (given.unwrap_or(StatusCode::BAD_REQUEST), "invalid_request_error", "engine_refused")
+            }
+            (Origin::Engine, _) if timed_out(error) => (StatusCode::GATEWAY_TIMEOUT, "api_error", "engine_timeout"),
+            (Origin::Engine, _) => (StatusCode::BAD_GATEWAY, "api_error", "engine_error"),
+            (Origin::Internal, _) => (StatusCode::INTERNAL_SERVER_ERROR, "api_error", "internal_error"),
+        };
+        Self::new(status, kind, error.to_string()).with_code(code)
+    }
+
+    /// The JSON body.
+    pub(crate) fn body(&self) -> Value {
+        let mut body = json!({
+            "error": { "message": self.message, "type": self.kind, "param": self.param, "code": self.code }
+        });
+        if let Some(bill) = &self.bill {
+            body["outthink"] = Value::clone(bill);
+        }
+        body
+    }
+}
+
+fn timed_out(error: &EngineError) -> bool {
+    matches!(error.status, Some(408 | 504))
+        || error.status.is_none() && ["timed out", "timeout", "time out"].iter().any(|w| error.message.contains(w))
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        (self.status, axum::Json(self.body())).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_tells_whose_fault_it_is() {
+        let status = |error: EngineError| ApiError::of_engine(&error).status.as_u16();
+        assert_eq!(status(EngineError::new(Origin::Caller, "too long")), 400);
+        assert_eq!(status(EngineError::new(Origin::Caller, "no").with_status(422)), 422);
+        assert_eq!(status(EngineError::new(Origin::Caller, "no").with_status(502)), 400);
+        assert_eq!(status(EngineError::new(Origin::Engine, "broken")), 502);
+        assert_eq!(status(EngineError::new(Origin::Engine, "broken").with_status(503)), 502);
+        assert_eq!(status(EngineError::new(Origin::Engine, "slow").with_status(504)), 504);
+        assert_eq!(status(EngineError::new(Origin::Engine, "no bytes for 60 s: timed out")), 504);
+        assert_eq!(status(EngineError::new(Origin::Engine, "busy").with_status(429)), 429);
+        assert_eq!(status(EngineError::new(Origin::Internal, "oh")), 500);
+    }
+}

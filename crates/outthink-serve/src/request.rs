@@ -1,0 +1,126 @@
+//! The request of `POST /v1/chat/completions`, checked and without loss.
+
+use crate::error::ApiError;
+use crate::fields::{Fields, describe};
+use crate::settings::Settings;
+use outthink_core::{Budget, Effort, Prompt, Sampling};
+use outthink_strategy::StrategySpec;
+use serde_json::Value;
+
+/// A request that can be carried out.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ChatRequest {
+    /// The model by name; `None` is the default.
+    pub(crate) model: Option<String>,
+    pub(crate) prompt: Prompt,
+    pub(crate) stream: bool,
+    pub(crate) include_usage: bool,
+    pub(crate) effort: Effort,
+    pub(crate) strategy: StrategySpec,
+    pub(crate) budget: Budget,
+    pub(crate) sampling: Sampling,
+    pub(crate) seed: Option<u64>,
+    pub(crate) logprobs: bool,
+}
+
+impl ChatRequest {
+    /// Reads and checks a body.
+    ///
+    /// Fields that are not read here go to the engine in [`Prompt::extra`].
+    pub(crate) fn parse(body: &[u8], default_effort: Effort) -> Result<Self, ApiError> {
+        let map = match serde_json::from_slice(body) {
+            Ok(Value::Object(map)) => map,
+            Ok(other) => {
+                let given = describe(&other);
+                return Err(ApiError::invalid_body(format!("the body is {given}: send a JSON object with `messages`")));
+            }
+            Err(error) => return Err(ApiError::invalid_body(format!("the body is not valid JSON: {error}"))),
+        };
+        let mut fields = Fields::new(map, "");
+        let messages = messages(&mut fields)?;
+        let model = fields.string("model")?;
+        let stream = fields.flag("stream")?.unwrap_or(false);
+        let include_usage = include_usage(&mut fields)?;
+        refuse_many(&mut fields)?;
+        let sampling = Sampling {
+            temperature: fields.number("temperature", 0.0, 2.0)?,
+            top_p: fields.number("top_p", 0.0, 1.0)?,
+            top_k: top_k(&mut fields)?,
+            min_p: fields.number("min_p", 0.0, 1.0)?,
+            stop: fields.strings("stop")?,
+        };
+        let seed = fields.seed("seed")?;
+        let logprobs = fields.flag("logprobs")?.unwrap_or(false);
+        let length = length(&mut fields)?;
+        let Settings { effort, strategy, budget } = Settings::read(&mut fields, default_effort, length)?;
+        let prompt = Prompt { messages, extra: fields.rest() };
+        Ok(Self { model, prompt, stream, include_usage, effort, strategy, budget, sampling, seed, logprobs })
+    }
+}
+
+fn messages(fields: &mut Fields) -> Result<Vec<Value>, ApiError> {
+    let list = match fields.take("messages") {
+        Some(Value::Array(list)) if !list.is_empty() => list,
+        Some(Value::Array(_)) => {
+            return Err(ApiError::invalid("messages", "messages is empty: give at least one message"));
+        }
+        Some(other) => {
+            let given = describe(&other);
+            return Err(ApiError::invalid("messages", format!("messages is {given}: give an array of messages")));
+        }
+        None => return Err(ApiError::invalid("messages", "messages is missing: give an array of messages")),
+    };
+    for (i, message) in list.iter().enumerate() {
+        let param = format!("messages[{i}]");
+        if !message.is_object() {
+            let given = describe(message);
+            let words = format!("{param} is {given}: give an object with `role` and `content`");
+            return Err(ApiError::invalid(&param, words));
+        }
+        if message["role"].as_str().is_none_or(str::is_empty) {
+            let param = format!("{param}.role");
+            let words = format!("{param} is not a word: give system, user, assistant or tool");
+            return Err(ApiError::invalid(&param, words));
+        }
+    }
+    Ok(list)
+}
+
+fn include_usage(fields: &mut Fields) -> Result<bool, ApiError> {
+    let Some(options) = fields.object("stream_options")? else { return Ok(false) };
+    Ok(Fields::new(options, "stream_options.").flag("include_usage")?.unwrap_or(false))
+}
+
+/// `n` is the number of final answers; this gateway gives one.
+fn refuse_many(fields: &mut Fields) -> Result<(), ApiError> {
+    match fields.count("n", 1)? {
+        None | Some(1) => Ok(()),
+        Some(n) => Err(ApiError::invalid(
+            "n",
+            format!(
+                "n is {n}, but one final answer is given for each request: leave n out; to draw more samples behind \
+                 that answer, raise `reasoning_effort` or set `outthink.samples`"
+            ),
+        )),
+    }
+}
+
+/// Some servers write -1 for "no limit".
+fn top_k(fields: &mut Fields) -> Result<Option<u32>, ApiError> {
+    match fields.take("top_k") {
+        None => Ok(None),
+        Some(value) if value.as_i64() == Some(-1) => Ok(None),
+        Some(value) => Fields::new([("top_k".to_owned(), value)].into_iter().collect(), "").small_count("top_k", 0),
+    }
+}
+
+/// Generated tokens of one sample at most, by its new name and its old one.
+fn length(fields: &mut Fields) -> Result<Option<u64>, ApiError> {
+    match (fields.count("max_completion_tokens", 1)?, fields.count("max_tokens", 1)?) {
+        (Some(new), Some(old)) if new != old => Err(ApiError::invalid(
+            "max_tokens",
+            format!("max_tokens is {old} and max_completion_tokens is {new}: give one of them"),
+        )),
+        (new, old) => Ok(new.or(old)),
+    }
+}
