@@ -29,6 +29,8 @@ enum Command {
     Ask(Box<commands::ask::AskArgs>),
     /// List, fetch and find models.
     Models(commands::models::ModelsArgs),
+    /// Serve the OpenAI API with thinking behind it.
+    Serve(commands::serve::ServeArgs),
     /// Compare strategies over recorded samples, without a model.
     Replay(commands::replay::ReplayArgs),
     /// Measure accuracy over a set of questions, or the speed of the embedded engine.
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Ask(args) => commands::ask::run(&args),
         Command::Models(args) => commands::models::run(args),
+        Command::Serve(args) => commands::serve::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
     };

@@ -2,12 +2,12 @@
 
 use crate::env;
 use crate::error::CliError;
-use crate::models::{self, Progress};
+use crate::models::{self, Located, Progress};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use outthink_core::{Capabilities, Engine, ModelInfo, Price, SampleRequest, SampleStream};
 use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, Secret};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Where samples come from.
@@ -70,7 +70,7 @@ impl EngineArgs {
     }
 
     /// The embedded model's file, fetched if it must be. Not to be called from async code.
-    pub(crate) fn locate(&self) -> Result<Option<PathBuf>, CliError> {
+    pub(crate) fn locate(&self) -> Result<Option<Located>, CliError> {
         if self.is_embedded()? {
             return models::locate(self.model.as_deref(), Progress::Shown).map(Some);
         }
@@ -80,7 +80,7 @@ impl EngineArgs {
     /// The engine: of the model in `file`, or of the upstream server where there is none.
     pub(crate) async fn connect(
         &self,
-        file: Option<PathBuf>,
+        file: Option<Located>,
         price: Option<Price>,
     ) -> Result<Arc<dyn Engine>, CliError> {
         let engine = match file {
@@ -91,17 +91,19 @@ impl EngineArgs {
     }
 
     #[cfg(feature = "llama")]
-    fn load(&self, file: &Path) -> Result<Arc<dyn Engine>, CliError> {
-        let options = outthink_llama::LlamaOptions { threads: self.threads, ..Default::default() };
-        Ok(Arc::new(outthink_llama::LlamaEngine::load(file, options)?))
+    fn load(&self, file: &Located) -> Result<Arc<dyn Engine>, CliError> {
+        let options =
+            outthink_llama::LlamaOptions { threads: self.threads, model_id: file.id.clone(), ..Default::default() };
+        Ok(Arc::new(outthink_llama::LlamaEngine::load(&file.path, options)?))
     }
 
     #[cfg(not(feature = "llama"))]
     #[expect(clippy::unused_self, reason = "as with the embedded engine")]
-    fn load(&self, file: &Path) -> Result<Arc<dyn Engine>, CliError> {
+    fn load(&self, file: &Located) -> Result<Arc<dyn Engine>, CliError> {
         Err(CliError::usage(format!(
-            "{} cannot be loaded: this binary was built without the embedded engine",
-            file.display()
+            "{} ({}) cannot be loaded: this binary was built without the embedded engine",
+            file.id,
+            file.path.display()
         )))
     }
 

@@ -6,6 +6,7 @@ pub(crate) mod decode;
 pub(crate) mod engine;
 pub(crate) mod models;
 pub(crate) mod replay;
+pub(crate) mod serve;
 pub(crate) mod thinking;
 
 use crate::error::CliError;

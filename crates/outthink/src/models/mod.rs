@@ -18,15 +18,29 @@ pub(crate) fn is_path(model: &str) -> bool {
     extension.is_some_and(|e| e.eq_ignore_ascii_case("gguf")) || model.contains('/')
 }
 
+/// A model's file that is here.
+#[derive(Debug, Clone)]
+pub(crate) struct Located {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// Its name in the API: of the manifest, or the file's without its ending.
+    pub(crate) id: String,
+}
+
 /// The file of a model by its manifest name or path, fetched if it must be.
-pub(crate) fn locate(model: Option<&str>, progress: Progress) -> Result<PathBuf, CliError> {
+pub(crate) fn locate(model: Option<&str>, progress: Progress) -> Result<Located, CliError> {
     let manifest = Manifest::embedded()?;
     let entry = match model {
         None => manifest.default_model()?,
-        Some(path) if is_path(path) => return local_file(Path::new(path)),
+        Some(path) if is_path(path) => {
+            let path = local_file(Path::new(path))?;
+            let id = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+            return Ok(Located { path, id });
+        }
         Some(name) => manifest.find(name)?,
     };
-    fetch(entry, &env::models_dir(), progress)
+    let path = fetch(entry, &env::models_dir(), progress)?;
+    Ok(Located { path, id: entry.name.clone() })
 }
 
 /// Checks that a path given by the user is a GGUF file.

@@ -5,7 +5,18 @@ use super::{outthink, report, run};
 #[test]
 fn help_of_every_command() {
     // Without the embedded engine the texts are the same, so one snapshot holds for both builds.
-    for command in ["", "ask", "models", "models list", "models pull", "replay", "bench", "bench accuracy"] {
+    for command in [
+        "",
+        "ask",
+        "models",
+        "models list",
+        "models pull",
+        "serve",
+        "replay",
+        "bench",
+        "bench accuracy",
+        "bench decode",
+    ] {
         let mut args: Vec<&str> = command.split_whitespace().collect();
         args.push("--help");
         let output = run(&args);

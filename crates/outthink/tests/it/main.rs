@@ -5,6 +5,7 @@ mod ask;
 mod help;
 mod hub;
 mod models;
+mod serve;
 mod upstream;
 
 use std::path::Path;
