@@ -5,6 +5,7 @@
 //! on one thread as on sixty-four.
 //!
 //! - [`estimate`]: pass@k, maj@k, means with intervals, paired comparisons over problems.
+//! - [`coverage`]: pass@k far beyond the samples drawn, from counts of right samples.
 //! - [`pretrain`]: loss against parameters and tokens (the Chinchilla form).
 //!
 //! # Examples
@@ -22,6 +23,7 @@
 //! # Ok::<(), outthink_law::LawError>(())
 //! ```
 
+pub mod coverage;
 mod error;
 pub mod estimate;
 mod interval;

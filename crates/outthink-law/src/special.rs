@@ -27,6 +27,11 @@ pub(crate) fn ln_gamma(x: f64) -> f64 {
     0.5 * (2.0 * std::f64::consts::PI).ln() + (x + 0.5) * t.ln() - t + sum.ln()
 }
 
+/// ln B(a, b).
+pub(crate) fn ln_beta(a: f64, b: f64) -> f64 {
+    ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b)
+}
+
 /// ln of the binomial coefficient "n choose k".
 pub(crate) fn ln_choose(n: f64, k: f64) -> f64 {
     ln_gamma(n + 1.0) - ln_gamma(k + 1.0) - ln_gamma(n - k + 1.0)
@@ -82,6 +87,7 @@ mod tests {
         assert!((ln_gamma(0.5) - std::f64::consts::PI.sqrt().ln()).abs() < 1e-13);
         assert!((ln_gamma(0.1) - 2.252_712_651_734_206).abs() < 1e-12);
         assert!((ln_choose(52.0, 5.0).exp() - 2_598_960.0).abs() < 1e-3);
+        assert!((ln_beta(2.0, 3.0).exp() - 1.0 / 12.0).abs() < 1e-14);
     }
 
     #[test]

@@ -1,0 +1,130 @@
+//! Coverage forecast from few samples against what many samples gave.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use outthink_law::coverage::{CoverageOptions, Successes, fit};
+
+/// A small generator of the tests' own, so that their data do not move with the crate's.
+struct Draws(u64);
+
+impl Draws {
+    fn seeded(seed: u64) -> Self {
+        let mut draws = Self(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        for _ in 0..8 {
+            draws.uniform();
+        }
+        draws
+    }
+
+    fn uniform(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// How many of `k` draws without replacement from `n` are among the `c` right ones.
+    fn hypergeometric(&mut self, n: u64, c: u64, k: u64) -> u64 {
+        let mut hits = 0;
+        for i in 0..k {
+            if self.uniform() * ((n - i) as f64) < (c - hits) as f64 {
+                hits += 1;
+            }
+        }
+        hits
+    }
+}
+
+#[test]
+fn pythia_at_10_000_from_100() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/laws/monkeys_pythia_math.csv");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        println!("skipped: {} is absent", path.display());
+        return;
+    };
+    let mut models: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for line in text.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        assert_eq!(cells[3], "10000");
+        models.entry(cells[0]).or_default().push(cells[4].parse().unwrap());
+    }
+    assert_eq!(models.len(), 4);
+    let (mut error, mut held, mut tried) = (0.0, 0, 0);
+    for (model, all) in &models {
+        let truth = all.iter().filter(|&&c| c > 0).count() as f64 / all.len() as f64;
+        for seed in 0..10 {
+            let mut draws = Draws::seeded(seed);
+            let correct: Vec<u64> = all.iter().map(|&c| draws.hypergeometric(10_000, c, 100)).collect();
+            let samples = vec![100; correct.len()];
+            let data = Successes { samples: &samples, correct: &correct };
+            let got = fit(&data, CoverageOptions::default()).unwrap();
+            let at = got.forecast(10_000).unwrap();
+            println!(
+                "{model} {truth:.3} {:.3} {:.3}-{:.3} {:?}",
+                at.coverage, at.interval.low, at.interval.high, got.law
+            );
+            error += (at.coverage - truth).abs();
+            held += u32::from(at.interval.contains(truth));
+            tried += 1;
+        }
+    }
+    let error = error / f64::from(tried);
+    println!("mean absolute error {error:.4}, held {held} of {tried}");
+    assert!(error <= 0.04, "{error}");
+    assert!(f64::from(held) >= 0.85 * f64::from(tried), "{held} of {tried}");
+}
+
+#[test]
+fn refuses_counts_that_say_nothing() {
+    let samples = [100; 6];
+    let of = |correct: &[u64]| {
+        let data = Successes { samples: &samples[..correct.len()], correct };
+        fit(&data, CoverageOptions::default()).map(|f| f.n)
+    };
+    assert!(of(&[0; 6]).is_err());
+    assert!(of(&[1, 2]).is_err());
+    assert!(of(&[1, 2, 3, 4, 5, 101]).is_err());
+    assert_eq!(of(&[0, 0, 3, 4, 5, 100]), Ok(6));
+}
+
+#[test]
+fn within_the_samples_it_is_the_unbiased_estimator() {
+    let data = Successes { samples: &[100; 5], correct: &[0, 1, 10, 50, 100] };
+    let fit = fit(&data, CoverageOptions::default()).unwrap();
+    let one = fit.forecast(1).unwrap();
+    assert!((one.coverage - 0.322).abs() < 1e-12 && !one.extrapolated);
+    let mut last = 0.0;
+    for k in [1, 10, 100, 1_000, 10_000, 1_000_000] {
+        let at = fit.forecast(k).unwrap();
+        assert!(at.coverage >= last && at.interval.high <= 1.0, "{at:?}");
+        last = at.coverage;
+    }
+    assert!(fit.forecast(0).is_err());
+}
+
+/// Draws from a known law far from the prior's centre, without and with an atom.
+#[test]
+fn the_interval_holds_made_truth() {
+    let (mut held, mut tried) = (0, 0);
+    for seed in 0..40 {
+        let mut draws = Draws::seeded(seed + 100);
+        let hopeless = if seed % 2 == 0 { 0.0 } else { 0.2 };
+        let mut correct = Vec::new();
+        let mut solved = 0;
+        for _ in 0..150 {
+            let alive = draws.uniform() >= hopeless;
+            // p = u^2 is Beta(1/2, 1).
+            let p = if alive { draws.uniform().powi(2) } else { 0.0 };
+            let first = (0..50).filter(|_| draws.uniform() < p).count() as u64;
+            let later = first > 0 || draws.uniform() < 1.0 - (1.0 - p).powi(950);
+            correct.push(first);
+            solved += u32::from(later);
+        }
+        let samples = vec![50; 150];
+        let data = Successes { samples: &samples, correct: &correct };
+        let at = fit(&data, CoverageOptions::default()).unwrap().forecast(1_000).unwrap();
+        held += u32::from(at.interval.contains(f64::from(solved) / 150.0));
+        tried += 1;
+    }
+    println!("made truth: held {held} of {tried}");
+    assert!(f64::from(held) >= 0.85 * f64::from(tried), "{held} of {tried}");
+}
