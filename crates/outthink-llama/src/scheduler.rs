@@ -1,0 +1,373 @@
+//! The thread that owns the context: continuous batching over shared prompts.
+//!
+//! Cells of the KV cache are reserved before a sample starts (its `max_tokens`, and its prompt once
+//! for all that share it), so a sample that started is never thrown out for want of room.
+
+use crate::options::LlamaOptions;
+use crate::sequence::{Job, Sequence};
+use llama_cpp_2::context::LlamaContext;
+use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::llama_backend::LlamaBackend;
+use llama_cpp_2::llama_batch::LlamaBatch;
+use llama_cpp_2::model::LlamaModel;
+use llama_cpp_2::token::LlamaToken;
+use outthink_core::{EngineError, Origin};
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+use std::sync::{Arc, mpsc};
+
+/// Sequences kept for prompts, beside those of the samples.
+const PROMPT_SLOTS: u32 = 8;
+/// The largest number of sequences that llama.cpp takes.
+const LLAMA_SEQUENCES: u32 = 256;
+/// Prompt tokens in one step while samples are being decoded, so that these do not starve.
+const PREFILL_CHUNK: usize = 128;
+
+/// Sizes, settled from the options and the model.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    threads: usize,
+    sequences: u32,
+    batch: u32,
+    ubatch: u32,
+    unified: bool,
+    cells: usize,
+    /// Tokens of one sample at most, its prompt included.
+    pub(crate) limit: usize,
+}
+
+impl Setup {
+    pub(crate) fn new(model: &LlamaModel, options: &LlamaOptions, threads: usize) -> Self {
+        let sequences = options.max_sequences.clamp(1, LLAMA_SEQUENCES - PROMPT_SLOTS);
+        let batch = options.batch.max(sequences).max(32);
+        let cells = options.context.max(64) as usize;
+        let own = if options.unified { cells } else { cells / sequences as usize };
+        let limit = own.min((model.n_ctx_train() as usize).max(64));
+        let ubatch = options.ubatch.clamp(1, batch);
+        Self { threads, sequences, batch, ubatch, unified: options.unified, cells, limit }
+    }
+
+    pub(crate) fn params(&self) -> LlamaContextParams {
+        let total = self.sequences + PROMPT_SLOTS;
+        // Without a unified cache llama.cpp divides the cells by the number of sequences.
+        let cells = if self.unified { self.cells } else { self.cells / self.sequences as usize * total as usize };
+        let threads = self.threads as i32;
+        LlamaContextParams::default()
+            .with_n_ctx(NonZeroU32::new(cells as u32))
+            .with_n_batch(self.batch)
+            .with_n_ubatch(self.ubatch)
+            .with_n_seq_max(total)
+            .with_n_threads(threads)
+            .with_n_threads_batch(threads)
+            .with_kv_unified(self.unified)
+    }
+}
+
+/// Samples of one prompt.
+struct Group {
+    tokens: Arc<[LlamaToken]>,
+    waiting: VecDeque<Sequence>,
+    /// Those that have a sequence but no first token yet.
+    forking: Vec<Sequence>,
+    /// Those being decoded.
+    live: Vec<Sequence>,
+    /// The sequence that holds the prompt.
+    slot: Option<i32>,
+    /// Prompt tokens in the cache.
+    read: usize,
+    /// What follows the prompt, once it was read.
+    logits: Vec<f32>,
+    /// Whether a sample has paid for the prompt.
+    paid: bool,
+}
+
+impl Group {
+    fn started(&self) -> bool {
+        !self.forking.is_empty() || !self.live.is_empty()
+    }
+
+    fn forget(&mut self) {
+        self.read = 0;
+        self.logits = Vec::new();
+        self.paid = false;
+    }
+}
+
+/// Where a row of logits goes.
+enum Row {
+    Prompt { group: usize },
+    Sample { group: usize, index: usize },
+}
+
+struct Scheduler<'a> {
+    model: &'a LlamaModel,
+    setup: &'a Setup,
+    context: LlamaContext<'a>,
+    batch: LlamaBatch<'a>,
+    groups: Vec<Group>,
+    free: Vec<i32>,
+    slots: Vec<i32>,
+    /// Cells reserved.
+    used: usize,
+}
+
+/// Runs until the senders of jobs are gone.
+pub(crate) fn run(
+    backend: &LlamaBackend,
+    model: &LlamaModel,
+    setup: &Setup,
+    inbox: &mpsc::Receiver<Job>,
+    ready: &mpsc::Sender<Result<(), EngineError>>,
+) {
+    let context = match model.new_context(backend, setup.params()) {
+        Ok(context) => context,
+        Err(error) => {
+            let error = EngineError::new(Origin::Engine, format!("llama.cpp made no context ({error})"))
+                .with_hint("use a smaller `context`, or free memory");
+            drop(ready.send(Err(error)));
+            return;
+        }
+    };
+    let sequences = setup.sequences as i32;
+    let mut scheduler = Scheduler {
+        model,
+        setup,
+        context,
+        batch: LlamaBatch::new(setup.batch as usize, 1),
+        groups: Vec::new(),
+        free: (0..sequences).rev().collect(),
+        slots: (sequences..sequences + PROMPT_SLOTS as i32).rev().collect(),
+        used: 0,
+    };
+    drop(ready.send(Ok(())));
+    while scheduler.receive(inbox) {
+        scheduler.drop_cancelled();
+        scheduler.admit();
+        scheduler.fork();
+        scheduler.step();
+    }
+    for group in scheduler.groups {
+        for sequence in group.waiting.iter().chain(&group.forking).chain(&group.live) {
+            sequence.fail(EngineError::new(Origin::Engine, "the engine was closed while the sample ran").retryable());
+        }
+    }
+}
+
+impl Scheduler<'_> {
+    /// Takes new jobs; waits for one if there is nothing to do. False once there will be no more.
+    fn receive(&mut self, inbox: &mpsc::Receiver<Job>) -> bool {
+        if !self.groups.iter().any(|g| g.started() || !g.waiting.is_empty()) {
+            match inbox.recv() {
+                Ok(job) => self.add(job),
+                Err(mpsc::RecvError) => return false,
+            }
+        }
+        loop {
+            match inbox.try_recv() {
+                Ok(job) => self.add(job),
+                Err(mpsc::TryRecvError::Empty) => return true,
+                Err(mpsc::TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn add(&mut self, job: Job) {
+        let tokens = Arc::clone(&job.tokens);
+        let known = self.groups.iter().position(|g| g.tokens == tokens);
+        let index = known.unwrap_or_else(|| {
+            self.groups.push(Group {
+                tokens,
+                waiting: VecDeque::new(),
+                forking: Vec::new(),
+                live: Vec::new(),
+                slot: None,
+                read: 0,
+                logits: Vec::new(),
+                paid: false,
+            });
+            self.groups.len() - 1
+        });
+        self.groups[index].waiting.extend(Sequence::of(job));
+    }
+
+    fn release(&mut self, sequence: &Sequence) {
+        self.clear(sequence.id);
+        self.free.push(sequence.id);
+        self.used -= sequence.max_tokens;
+    }
+
+    fn clear(&mut self, id: i32) {
+        // Removing a whole sequence cannot fail.
+        drop(self.context.clear_kv_cache_seq(Some(id as u32), None, None));
+    }
+
+    fn drop_cancelled(&mut self) {
+        for index in 0..self.groups.len() {
+            let group = &mut self.groups[index];
+            group.waiting.retain(|s| !s.cancelled());
+            let mut gone: Vec<Sequence> = group.forking.extract_if(.., |s| s.cancelled()).collect();
+            gone.extend(group.live.extract_if(.., |s| s.cancelled()));
+            for sequence in &gone {
+                self.release(sequence);
+            }
+        }
+        // A group without a slot and without samples holds nothing.
+        self.groups.retain(|g| g.slot.is_some() || g.started() || !g.waiting.is_empty());
+    }
+
+    /// Gives sequences and cells to waiting samples, the oldest first.
+    fn admit(&mut self) {
+        for index in 0..self.groups.len() {
+            while let Some(first) = self.groups[index].waiting.front() {
+                let group = &self.groups[index];
+                let prompt = if group.slot.is_none() { group.tokens.len() } else { 0 };
+                let need = prompt + first.max_tokens;
+                if self.free.is_empty() || !self.make_room(index, need, prompt > 0) {
+                    break;
+                }
+                self.used += need;
+                let group = &mut self.groups[index];
+                if group.slot.is_none() {
+                    group.slot = self.slots.pop();
+                }
+                if let (Some(mut sequence), Some(id)) = (group.waiting.pop_front(), self.free.pop()) {
+                    sequence.id = id;
+                    group.forking.push(sequence);
+                }
+            }
+            if !self.groups[index].waiting.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Whether `need` cells (and a slot) are there, if need be after forgetting prompts that no
+    /// sample uses now, the oldest first.
+    fn make_room(&mut self, wanted_by: usize, need: usize, slot: bool) -> bool {
+        loop {
+            // With a cache for each sequence the limit of one sample is all that counts.
+            let cells = !self.setup.unified || self.used + need <= self.setup.cells;
+            if cells && (!slot || !self.slots.is_empty()) {
+                return true;
+            }
+            let idle = |(i, g): (usize, &Group)| i != wanted_by && g.slot.is_some() && !g.started();
+            let Some(index) = (0..self.groups.len()).find(|&i| idle((i, &self.groups[i]))) else { return false };
+            self.forget(index);
+        }
+    }
+
+    fn forget(&mut self, index: usize) {
+        let group = &mut self.groups[index];
+        if let Some(id) = group.slot.take() {
+            self.used -= group.tokens.len();
+            group.forget();
+            self.clear(id);
+            self.slots.push(id);
+        }
+    }
+
+    /// Starts the samples whose prompt was read.
+    fn fork(&mut self) {
+        for index in 0..self.groups.len() {
+            let group = &mut self.groups[index];
+            let Some(slot) = group.slot.filter(|_| !group.logits.is_empty()) else { continue };
+            let mut ended = Vec::new();
+            for mut sequence in group.forking.drain(..) {
+                if let Err(error) = sequence.begin(self.model, group.paid) {
+                    sequence.fail(error);
+                    ended.push(sequence);
+                    continue;
+                }
+                group.paid = true;
+                if !sequence.advance(self.model, &group.logits) {
+                    ended.push(sequence);
+                } else if let Err(error) = self.context.copy_kv_cache_seq(slot, sequence.id, None, None) {
+                    sequence.fail(EngineError::new(Origin::Internal, error.to_string()));
+                    ended.push(sequence);
+                } else {
+                    group.live.push(sequence);
+                }
+            }
+            for sequence in &ended {
+                self.release(sequence);
+            }
+        }
+    }
+
+    /// Decodes one token of every sample, and some of the prompts.
+    fn step(&mut self) {
+        self.batch.clear();
+        let mut rows = Vec::new();
+        let mut full = false;
+        for (group, members) in self.groups.iter().enumerate() {
+            for (index, sequence) in members.live.iter().enumerate() {
+                rows.push((self.batch.n_tokens(), Row::Sample { group, index }));
+                full |= self.batch.add(sequence.last, sequence.position(), &[sequence.id], true).is_err();
+            }
+        }
+        let decoding = !rows.is_empty();
+        let room = self.setup.batch as usize - self.batch.n_tokens() as usize;
+        let mut room = if decoding { room.min(PREFILL_CHUNK) } else { room };
+        let mut reads = Vec::new();
+        for (index, group) in self.groups.iter().enumerate() {
+            let Some(slot) = group.slot.filter(|_| !group.forking.is_empty()) else { continue };
+            let end = group.tokens.len().min(group.read + room);
+            for position in group.read..end {
+                let last = position + 1 == group.tokens.len();
+                if last {
+                    rows.push((self.batch.n_tokens(), Row::Prompt { group: index }));
+                }
+                full |= self.batch.add(group.tokens[position], position as i32, &[slot], last).is_err();
+            }
+            room -= end - group.read;
+            reads.push((index, end));
+        }
+        if self.batch.n_tokens() == 0 {
+            return;
+        }
+        let decoded = self.context.decode(&mut self.batch).map_err(|e| e.to_string());
+        if let Err(reason) = if full { Err("the batch was full".to_owned()) } else { decoded } {
+            self.fail_all(&reason);
+            return;
+        }
+        for (index, read) in reads {
+            self.groups[index].read = read;
+        }
+        self.deliver(&rows);
+    }
+
+    fn deliver(&mut self, rows: &[(i32, Row)]) {
+        let mut ended = Vec::new();
+        for (row, to) in rows {
+            let logits = self.context.get_logits_ith(*row);
+            match *to {
+                Row::Prompt { group } => self.groups[group].logits = logits.to_vec(),
+                Row::Sample { group, index } => {
+                    if !self.groups[group].live[index].advance(self.model, logits) {
+                        ended.push((group, index));
+                    }
+                }
+            }
+        }
+        // From the back, so that the indices before stay right.
+        for (group, index) in ended.into_iter().rev() {
+            let sequence = self.groups[group].live.remove(index);
+            self.release(&sequence);
+        }
+    }
+
+    /// After a failed decode the cache is in doubt: everything in flight fails and it is emptied.
+    fn fail_all(&mut self, reason: &str) {
+        for index in 0..self.groups.len() {
+            let group = &mut self.groups[index];
+            let started: Vec<Sequence> = group.forking.drain(..).chain(group.live.drain(..)).collect();
+            for sequence in &started {
+                let error = EngineError::new(Origin::Engine, format!("llama.cpp failed to decode ({reason})"));
+                sequence.fail(error.retryable());
+                self.release(sequence);
+            }
+            self.forget(index);
+        }
+        self.context.clear_kv_cache();
+    }
+}
