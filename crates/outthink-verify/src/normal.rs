@@ -24,6 +24,10 @@ pub(crate) fn unwrap(text: &str) -> &str {
         text = text.trim();
         text = text.trim_end_matches(['.', ';', ':'].as_slice()).trim_end();
         text = text.strip_suffix(',').unwrap_or(text).trim_end();
+        // What is left of a trailing `\ `.
+        if text.ends_with('\\') && !text.ends_with("\\\\") {
+            text = text.strip_suffix('\\').unwrap_or(text).trim_end();
+        }
         for (open, close) in WRAPPERS {
             if let Some(inner) = text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close))
                 && !inner.contains(close)

@@ -93,9 +93,10 @@ impl Parser {
         match self.peek()? {
             Tok::Num(_) => self.number(),
             Tok::Text(text) => {
+                let bare = text.trim_matches(['(', ')', ' ', '.'].as_slice()).to_owned();
                 let text = crate::normal::fold_words(text);
                 self.at_next();
-                let mut letters = text.chars();
+                let mut letters = bare.chars();
                 match (letters.next(), letters.next()) {
                     (Some(c), None) if c.is_ascii_alphabetic() => Some(Expr::Var(c.to_string())),
                     _ => Some(Expr::Text(text)),

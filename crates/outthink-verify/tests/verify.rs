@@ -92,6 +92,9 @@ fn equal_answers() {
         ("\\text{Yes}", "yes"),
         ("**Paris**", "paris"),
         ("(B)", "B"),
+        ("\\text{(A)}", "A"),
+        ("\\text{B}", "(B)"),
+        ("5\\ ", "5"),
         ("\\textbf{(B)}", "(B)"),
         ("New York", "new  york"),
         ("05/01/2021", "05/01/2021"),
@@ -237,7 +240,11 @@ fn mathlike() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig {
+        cases: 1_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn nothing_panics(a in ".{0,80}", b in mathlike(), c in mathlike()) {

@@ -1,11 +1,13 @@
 //! Seeded generators of pairs of answers, equal and unequal, over all the forms.
 
+#![expect(clippy::unwrap_used, reason = "the generators' numbers are small")]
+
 /// Two answers, and whether the generator means them to be equal.
-pub struct Pair {
-    pub form: &'static str,
-    pub gold: String,
-    pub target: String,
-    pub equal: bool,
+pub(crate) struct Pair {
+    pub(crate) form: &'static str,
+    pub(crate) gold: String,
+    pub(crate) target: String,
+    pub(crate) equal: bool,
 }
 
 struct Rng(u64);
@@ -34,7 +36,7 @@ impl Rng {
 type Form = (&'static str, fn(&mut Rng, i64) -> (String, String));
 
 /// `count` pairs, form after form; every other round of the forms is unequal.
-pub fn generate(seed: u64, count: usize) -> Vec<Pair> {
+pub(crate) fn generate(seed: u64, count: usize) -> Vec<Pair> {
     let mut rng = Rng(seed);
     let mut pairs = Vec::with_capacity(count);
     while pairs.len() < count {
@@ -259,7 +261,6 @@ const FORMS: &[Form] = &[
     ("product of lines", |r, off| {
         let (a, b) = (r.within(1, 9), r.within(1, 9));
         (format!("(x+{a})(x-{b})"), format!("x^2{:+}x-{}", a - b, a * b + off))
-        // `+1x` and `+0x` are as good as their short forms.
     }),
     ("order of terms", |r, off| {
         let (a, b) = (r.within(2, 9), r.within(2, 9));
@@ -322,6 +323,60 @@ const FORMS: &[Form] = &[
     }),
     ("spacing", |r, off| {
         let (a, b) = (r.within(2, 99), r.within(2, 9));
-        (format!("\\,{a}\\;x\\!^{b}\\ "), format!("{}x^{{{b}}}", a + off))
+        (format!("\\,{a}\\;x\\!^{b}"), format!("{}x^{{{b}}}", a + off))
     }),
+    ("negative fraction", |r, off| {
+        let (a, b) = (r.within(1, 20), r.within(2, 20));
+        (format!("-\\frac{{{a}}}{{{b}}}"), format!("\\frac{{-{}}}{{{b}}}", a + off))
+    }),
+    ("nested fraction", |r, off| {
+        let (a, b, c) = (r.within(1, 9), r.within(2, 9), r.within(2, 9));
+        (format!("\\frac{{\\frac{{{a}}}{{{b}}}}}{{{c}}}"), format!("\\frac{{{}}}{{{}}}", a + off, b * c))
+    }),
+    ("surd squared", |r, off| {
+        let (a, b) = (r.within(2, 9), r.within(2, 9));
+        (format!("(\\sqrt{{{a}}}+{b})^2"), format!("{}+{}\\sqrt{{{a}}}", a + b * b + off, 2 * b))
+    }),
+    ("point and root", |r, off| {
+        let (a, b) = (r.within(-9, 9), r.within(-9, 9));
+        (format!("({a}, {b}, 4)"), format!("({a}, {}, \\sqrt{{16}})", b + off))
+    }),
+    ("two variables", |r, off| {
+        let (a, b) = (r.within(2, 9), r.within(2, 9));
+        (format!("({a}a+{b}b)({a}a-{b}b)"), format!("{}a^2-{}b^2", a * a, b * b + off))
+    }),
+    ("fractional power", |r, off| {
+        let a = r.within(2, 9);
+        (format!("x^{{\\frac{{{a}}}{{7}}}}"), format!("x^{{{}/7}}", a + off))
+    }),
+    ("negative power", |r, off| {
+        let (a, n) = (r.within(2, 9), r.within(1, 5));
+        (format!("{a}x^{{-{n}}}"), format!("\\frac{{{}}}{{x^{n}}}", a + off))
+    }),
+    ("function", |r, off| {
+        let (a, b) = (r.within(2, 9), r.within(1, 9));
+        (format!("f(x) = {}", linear(a, b)), format!("f(x) = {}", linear(a, b + off)))
+    }),
+    ("Greek", |r, off| {
+        let (name, a) = (r.pick(&["\\theta", "\\alpha", "\\lambda"]), r.within(2, 30));
+        (format!("{a}{name} + 1"), format!("1 + {} {name}", a + off))
+    }),
+];
+
+/// Pairs on which we knowingly differ from the oracle: gold, target and our judgement.
+pub(crate) const JUDGED: &[(&str, &str, bool)] = &[
+    ("1 1/2", "3/2", true),
+    ("1.2e3", "1200", true),
+    ("sin(x)", "\\sin x", true),
+    ("i^2", "-1", true),
+    ("e^{i\\pi}", "-1", true),
+    ("4.9 \\cdot 10^{2}", "490", true),
+    ("2x=6", "x=3", true),
+    ("(0, 2)", "0 < x < 2", true),
+    ("(1, 2)", "\\{1, 2\\}", false),
+    ("5 \\text{ cm}", "5 \\text{ m}", false),
+    ("10:30", "20:60", false),
+    ("0.0000001", "0.0000002", false),
+    ("east", "seat", false),
+    ("12_3", "12_4", false),
 ];
