@@ -6,6 +6,7 @@
 //!
 //! - [`estimate`]: pass@k, maj@k, means with intervals, paired comparisons over problems.
 //! - [`coverage`]: pass@k far beyond the samples drawn, from counts of right samples.
+//! - [`curve`]: accuracy against thinking tokens, with a ceiling or without.
 //! - [`pretrain`]: loss against parameters and tokens (the Chinchilla form).
 //!
 //! # Examples
@@ -24,6 +25,7 @@
 //! ```
 
 pub mod coverage;
+pub mod curve;
 mod error;
 pub mod estimate;
 mod interval;

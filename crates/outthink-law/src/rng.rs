@@ -42,4 +42,10 @@ impl Rng {
         }
         counts
     }
+
+    /// A standard normal draw (Box and Muller 1958).
+    pub(crate) fn normal(&mut self) -> f64 {
+        let r = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+        r * (std::f64::consts::TAU * self.uniform()).cos()
+    }
 }

@@ -37,6 +37,16 @@ pub(crate) fn ln_choose(n: f64, k: f64) -> f64 {
     ln_gamma(n + 1.0) - ln_gamma(k + 1.0) - ln_gamma(n - k + 1.0)
 }
 
+/// The logistic function.
+pub(crate) fn expit(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// The inverse of [`expit`].
+pub(crate) fn logit(p: f64) -> f64 {
+    (p / (1.0 - p)).ln()
+}
+
 /// Standard normal quantile (Acklam's rational approximation, error below 1.2e-9).
 pub(crate) fn normal_quantile(p: f64) -> f64 {
     const A: [f64; 6] = [
@@ -94,5 +104,6 @@ mod tests {
     fn normal_quantile_at_known_points() {
         assert!((normal_quantile(0.975) - 1.959_963_985).abs() < 1e-8);
         assert!((normal_quantile(0.001) + 3.090_232_306).abs() < 1e-7);
+        assert!((expit(logit(0.3)) - 0.3).abs() < 1e-15);
     }
 }

@@ -3,5 +3,6 @@
 #![expect(clippy::approx_constant, reason = "a published interval ends at .318")]
 
 mod coverage;
+mod curve;
 mod estimate;
 mod pretrain;
