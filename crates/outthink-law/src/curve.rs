@@ -165,6 +165,7 @@ pub fn fit(curve: &Curve<'_>, options: CurveOptions) -> Result<CurveFit, LawErro
     same_len("stderr", curve.stderr.len(), "accuracy", n)?;
     need_points(FORM, 3, n)?;
     need_positive("tokens", curve.tokens)?;
+    check("level", &[options.level], "a number between 0 and 1", |x| x > 0.0 && x < 1.0)?;
     need_positive("stderr", curve.stderr)?;
     check("accuracy", curve.accuracy, "a number from 0 to 1", |x| (0.0..=1.0).contains(&x))?;
     for (what, flat) in [

@@ -191,6 +191,7 @@ impl Default for Resampling {
 /// Fewer than two problems, or a value that is not finite.
 pub fn mean_over_problems(values: &[f64], how: Resampling) -> Result<Estimate, LawError> {
     need_points("a mean over problems", 1, values.len())?;
+    check("level", &[how.level], "a number between 0 and 1", |x| x > 0.0 && x < 1.0)?;
     check("value", values, "a finite number", |_| true)?;
     let n = values.len();
     let first = values[0];
@@ -215,6 +216,7 @@ pub fn mean_over_problems(values: &[f64], how: Resampling) -> Result<Estimate, L
 pub fn paired_difference(left: &[f64], right: &[f64], how: Resampling) -> Result<Estimate, LawError> {
     same_len("left", left.len(), "right", right.len())?;
     need_points("a paired difference", 1, left.len())?;
+    check("level", &[how.level], "a number between 0 and 1", |x| x > 0.0 && x < 1.0)?;
     check("left", left, "a finite number", |_| true)?;
     check("right", right, "a finite number", |_| true)?;
     let gaps: Vec<f64> = left.iter().zip(right).map(|(a, b)| a - b).collect();

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::LawError;
-use crate::error::{need_points, need_positive, same_len};
+use crate::error::{check, need_points, need_positive, same_len};
 use crate::interval::Interval;
 use crate::optim::{Limits, minimise};
 use crate::rng::Rng;
@@ -281,6 +281,7 @@ pub fn fit(runs: &Runs<'_>, options: PretrainOptions) -> Result<PretrainFit, Law
         }
     }
     need_positive("huber_delta", &[options.huber_delta])?;
+    check("level", &[options.level], "a number between 0 and 1", |x| x > 0.0 && x < 1.0)?;
     let logs = Logs::new(runs, options.huber_delta);
     let rows: Vec<(u32, f64)> = (0..n as u32).map(|i| (i, 1.0)).collect();
     let lowest = runs.loss.iter().copied().fold(f64::INFINITY, f64::min);
