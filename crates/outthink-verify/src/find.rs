@@ -149,6 +149,7 @@ fn statement(rest: &str) -> Option<(String, AnswerKind)> {
         line = line.strip_prefix(article).unwrap_or(line);
     }
     let line = line.trim_start_matches("**");
+    let line = after_hedges(line);
     if let Some(letter) = letter(line) {
         return Some((letter, AnswerKind::Choice));
     }
@@ -177,6 +178,20 @@ fn statement(rest: &str) -> Option<(String, AnswerKind)> {
         return last_number(clipped).map(|number| (number, AnswerKind::Stated));
     }
     Some((clipped.to_owned(), AnswerKind::Stated))
+}
+
+/// Without what only leads to the answer: "about 3.5", "the total is 42".
+fn after_hedges(line: &str) -> &str {
+    let mut line = line;
+    if let Some((before, after)) = line.split_once(" is ")
+        && (before.starts_with("The ") || before.starts_with("the "))
+    {
+        line = after.trim_start();
+    }
+    for hedge in ["about ", "approximately ", "roughly ", "exactly ", "equal to "] {
+        line = line.strip_prefix(hedge).unwrap_or(line);
+    }
+    line
 }
 
 /// The inside of mathematics or bold text with which a line begins.
@@ -270,6 +285,11 @@ mod tests {
             ("The final answer is **x = 3**.", "x = 3", Stated),
             ("The answer is 5 cm.", "5", Stated),
             ("The answer is 50%.", "50%", Stated),
+            ("The answer is about 3.5 meters.", "3.5", Stated),
+            ("Answer: The total is 42.", "42", Stated),
+            ("The answer is:\n\n$$x = 5$$", "x = 5", Stated),
+            ("The answer is **B) Mars**", "B", Choice),
+            ("The answer is (3, 4).", "(3, 4)", Stated),
             ("Answer: 05/01/2021", "05/01/2021", Stated),
             ("The answer is Paris.", "Paris", Stated),
             ("The answer is 3. Wait, the answer is 4.", "4", Stated),
