@@ -124,3 +124,59 @@ fn length(fields: &mut Fields) -> Result<Option<u64>, ApiError> {
         (new, old) => Ok(new.or(old)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn parse(fields: Value, default: Effort) -> ChatRequest {
+        let mut body = json!({"messages": [{"role": "user", "content": "hi", "name": "kept"}]});
+        if let Value::Object(fields) = fields {
+            for (key, value) in fields {
+                body[key] = value;
+            }
+        }
+        ChatRequest::parse(body.to_string().as_bytes(), default).unwrap()
+    }
+
+    #[test]
+    fn the_effort_picks_the_strategy() {
+        for effort in Effort::ALL {
+            let request = parse(json!({"reasoning_effort": effort.name()}), Effort::Medium);
+            assert_eq!(request.strategy, StrategySpec::for_effort(effort));
+            assert_eq!(parse(json!({"outthink": {"effort": effort.name()}}), Effort::Medium), request);
+            assert_eq!(parse(json!({}), effort), request);
+        }
+    }
+
+    #[test]
+    fn a_named_strategy_is_not_held_to_one_sample_by_the_default() {
+        let request = parse(json!({"outthink": {"strategy": "adaptive"}}), Effort::None);
+        assert_eq!(request.strategy, StrategySpec::for_effort(Effort::Medium));
+    }
+
+    #[test]
+    fn limits_are_read_as_integers_of_money_and_tokens() {
+        let ours = json!({"budget_tokens": 500, "budget_usd": 0.25, "budget_seconds": 1e12, "samples": 7});
+        let request = parse(json!({"outthink": ours, "max_completion_tokens": 64}), Effort::Low);
+        assert_eq!(request.budget.max_tokens, Some(500));
+        assert_eq!(request.budget.max_cost.map(outthink_core::Cost::nano), Some(250_000_000));
+        assert_eq!(request.budget.max_seconds, None);
+        assert_eq!((request.strategy.max_samples, request.strategy.max_tokens_per_sample), (7, 64));
+    }
+
+    #[test]
+    fn nothing_is_lost() {
+        let request =
+            parse(json!({"tools": [1], "response_format": {"type": "json_object"}, "odd": null}), Effort::Low);
+        assert_eq!(request.prompt.messages[0]["name"], "kept");
+        let extra = json!({"tools": [1], "response_format": {"type": "json_object"}, "odd": null});
+        assert_eq!(Value::Object(request.prompt.extra), extra);
+    }
+
+    #[test]
+    fn no_limit_by_minus_one() {
+        assert_eq!(parse(json!({"top_k": -1, "max_tokens": null}), Effort::Low).sampling.top_k, None);
+    }
+}

@@ -63,6 +63,13 @@ impl Settings {
                 return Err(ApiError::invalid("outthink.samples", words));
             }
             strategy.max_samples = samples;
+        } else if effort == Effort::None && ["self-consistency", "adaptive", "best-of-n"].contains(&&*strategy.name) {
+            let words = format!(
+                "the strategy `{}` needs several samples and the effort `none` draws one: raise the effort or give \
+                 outthink.samples",
+                strategy.name
+            );
+            return Err(ApiError::invalid("outthink.strategy", words));
         }
         if let Some(length) = length {
             strategy.max_tokens_per_sample = length;

@@ -35,6 +35,7 @@ async fn a_bad_field_is_named() {
         ("outthink.strategy", json!({"outthink": {"strategy": "majority"}})),
         ("outthink.samples", json!({"outthink": {"samples": 0}})),
         ("outthink.samples", json!({"reasoning_effort": "none", "outthink": {"samples": 8}})),
+        ("outthink.strategy", json!({"reasoning_effort": "none", "outthink": {"strategy": "adaptive"}})),
         ("outthink.effort", json!({"reasoning_effort": "low", "outthink": {"effort": "high"}})),
         ("outthink.target_confidence", json!({"outthink": {"target_confidence": 0.5}})),
         ("outthink.target_confidence", json!({"outthink": {"target_confidence": 1}})),

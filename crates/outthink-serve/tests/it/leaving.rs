@@ -22,7 +22,7 @@ async fn who_leaves_stops_all_work() {
     for stream in [false, true] {
         for effort in ["none", "low"] {
             let (address, engine) =
-                gateway(|_, _| vec![Act::Content("Well, "), Act::Wait(Duration::from_secs(600))]).await;
+                gateway(|_, _| vec![Act::Content("Well, "), Act::Wait(Duration::from_mins(10))]).await;
             let body = ask(json!({"stream": stream, "reasoning_effort": effort})).to_string();
             let mut connection = open(address, "POST", "/v1/chat/completions", &body).await;
             until(|| engine.live() > 0).await;

@@ -27,7 +27,7 @@ async fn a_vote() {
 
 #[tokio::test]
 async fn the_bill_counts_what_was_cancelled() {
-    let slow = std::time::Duration::from_secs(600);
+    let slow = std::time::Duration::from_mins(10);
     let (address, engine) = gateway(move |i, _| match i {
         0..4 => says("The answer is 4."),
         _ => vec![Act::Content("Well, "), Act::Wait(slow)],
