@@ -1,5 +1,6 @@
 //! One line for each request: its name, status, tokens and seconds; never what was said.
 
+use outthink_strategy::Update;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,6 +38,13 @@ pub(crate) struct RequestLog {
 impl RequestLog {
     pub(crate) fn new(trace: TraceId) -> Self {
         Self { trace, began: Instant::now(), status: 499, tokens: 0 }
+    }
+
+    /// Counts the tokens of a request that may never end.
+    pub(crate) fn saw(&mut self, update: &Update) {
+        if let Update::Delta { delta, .. } = update {
+            self.tokens += delta.tokens;
+        }
     }
 
     pub(crate) fn done(&mut self, status: u16, tokens: u64) {

@@ -76,8 +76,9 @@ async fn chat(State(gateway): State<Arc<Gateway>>, Extension(trace): Extension<T
 /// The reply in one piece.
 async fn whole(mut begun: Begun, mut log: RequestLog) -> Response {
     let end = loop {
-        if let Event::End(end) = begun.running.next().await {
-            break end;
+        match begun.running.next().await {
+            Event::End(end) => break end,
+            Event::Update(update) => log.saw(&update),
         }
     };
     match *end {

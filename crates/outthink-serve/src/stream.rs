@@ -40,6 +40,7 @@ impl Streaming {
                 match self.running.next().await {
                     Event::End(result) => break end = Some(result),
                     Event::Update(update) => {
+                        self.log.saw(&update);
                         let text = matches!(update, Update::Delta { .. });
                         held.push(update);
                         if text {
@@ -77,6 +78,7 @@ impl Streaming {
                     Err(_) => yield Ok(": keep-alive\n\n".to_owned()),
                     Ok(Event::End(result)) => end = Some(result),
                     Ok(Event::Update(update)) => {
+                        self.log.saw(&update);
                         if let Some(chunk) = self.chunk_of(update) {
                             yield Ok(data(&chunk));
                         }
