@@ -7,11 +7,7 @@ use outthink_core::{Effort, Sampling};
 /// The words are those that Qwen's maths models were tuned with. With "End your reply with one line
 /// of the form: The answer is <answer>" the 0.5B model gave that line and no reasoning at all.
 /// `outthink-verify` finds the answer in the box.
-/// The order is spelled out because the default model answered a shorter wording ("reason step by
-/// step, end with …") with the bare answer: 22 tokens a question on average over 12 questions.
-/// What either wording does to accuracy is not measured yet.
-pub(crate) const SYSTEM_PROMPT: &str = "You solve problems. First write out your reasoning, one step per line. Only then, \
-on the last line, write: The answer is <answer>.";
+pub(crate) const SYSTEM_PROMPT: &str = r"Please reason step by step, and put your final answer within \boxed{}.";
 
 /// Softmax temperature of samples that vote on the embedded engine: below 1 because small
 /// quantised models lose the thread there, above 0 because equal samples tell nothing.

@@ -44,8 +44,8 @@ pub(crate) struct DrawArgs {
     /// embedded engine, else the server's].
     #[arg(long, value_name = "T")]
     pub(crate) temperature: Option<f64>,
-    /// System message instead of ours, which asks to reason step by step and to end with
-    /// "The answer is <answer>."; empty for none.
+    /// System message instead of ours, which asks to reason step by step and to put the final
+    /// answer in a box; empty for none.
     #[arg(long, value_name = "TEXT")]
     pub(crate) system: Option<String>,
 }
