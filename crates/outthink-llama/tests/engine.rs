@@ -1,10 +1,5 @@
 //! The engine on a real model: `OUTTHINK_TEST_MODEL`, or the small one in outthink's cache.
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "tests fail by panicking and say why they skip"
-)]
+#![expect(clippy::expect_used, clippy::print_stderr, reason = "tests fail by panicking and say why they skip")]
 
 use outthink_core::{
     Engine, EngineError, Finish, FinishReason, Origin, Prompt, SampleEvent, SampleRequest, SampleStream, Sampling,
