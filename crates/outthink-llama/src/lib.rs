@@ -27,8 +27,8 @@
 //! ggml's kernels are compiled for the machine that builds them (`.cargo/config.toml` passes
 //! `-march=native`), so a binary built here may not run on an older processor. A binary for other
 //! machines is built with `CMAKE_C_FLAGS` and `CMAKE_CXX_FLAGS` set to a level that they all have
-//! (`-march=x86-64-v3 -fPIC`), or with the feature `portable`, which builds every level and picks
-//! one when the program starts, but needs its shared libraries beside the binary.
+//! (`-march=x86-64-v3 -fPIC`). The feature `portable` asks llama.cpp for every level and a choice when
+//! the program starts, with shared libraries beside the binary; it has not been tried yet.
 //!
 //! # Same seed, same text
 //!
