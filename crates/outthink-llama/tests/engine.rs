@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
 fn model() -> Option<PathBuf> {
-    let name = "smollm2-135m-instruct-q4_1.gguf";
+    let name = "SmolLM2-135M-Instruct.Q4_1.gguf";
     let named = std::env::var_os("OUTTHINK_TEST_MODEL").map(PathBuf::from);
     let home = std::env::var_os("OUTTHINK_HOME").map(|h| PathBuf::from(h).join("models").join(name));
     let cache = std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".cache/outthink/models").join(name));
