@@ -66,7 +66,7 @@ impl StrategySpec {
                 max_samples: samples,
                 max_tokens,
                 target: self.target_confidence,
-                price: Adaptive::PRICE,
+                price: Adaptive::price_for(self.target_confidence),
             }),
             "best-of-n" => Box::new(BestOfN::new(samples, max_tokens)),
             "budget-forcing" => {

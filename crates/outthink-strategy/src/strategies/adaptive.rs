@@ -28,8 +28,14 @@ pub struct Adaptive {
 const FAILURES_BEFORE_GIVING_UP: usize = 3;
 
 impl Adaptive {
-    /// The price that is used where none is set, chosen on recorded pools: see `docs/LOG.md`.
+    /// The price that goes with a target of .95, chosen on recorded pools: see `docs/LOG.md`.
     pub const PRICE: f64 = 2e-5;
+
+    /// The price that goes with a target: who tolerates less error pays more to avoid it, so the
+    /// price falls in step with `1 - target`.
+    pub fn price_for(target: f64) -> f64 {
+        Self::PRICE * (1.0 - target) / 0.05
+    }
 
     fn running_is_useless(&self, state: &State, left: u32) -> Option<(StopReason, String, f64)> {
         let tally = state.tally();
@@ -42,7 +48,8 @@ impl Adaptive {
         if v1 > 0 && cannot_be_overtaken(v1, v2, left) {
             return Some((StopReason::CannotBeOvertaken, format!("{belief}, {left} left"), posterior));
         }
-        if tally.votes() >= 2 && left > 0 {
+        // While all agree the target alone decides: it is near, and it is what was asked for.
+        if v2 > 0 && left > 0 {
             let gain = gain_per_sample(&tally, left);
             if gain < self.price {
                 return Some((

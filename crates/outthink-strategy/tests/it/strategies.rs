@@ -22,6 +22,14 @@ async fn adaptive_stops_after_four_that_agree() {
 }
 
 #[tokio::test]
+async fn a_higher_target_is_not_given_up_for_the_price_of_a_sample() {
+    let mut spec = spec("adaptive", 40);
+    spec.target_confidence = 0.99;
+    let outcome = run(Arc::new(Script::new(&["The answer is 7"])), &spec, Budget::default()).await.unwrap();
+    assert_eq!((outcome.samples_drawn, outcome.stop), (6, StopReason::TargetReached));
+}
+
+#[tokio::test]
 async fn adaptive_buys_more_where_the_samples_disagree() {
     let texts = ["The answer is 7", "The answer is 8", "The answer is 7", "The answer is 8", "The answer is 7"];
     let outcome = run(Arc::new(Script::new(&texts)), &spec("adaptive", 40), Budget::default()).await.unwrap();
