@@ -14,9 +14,11 @@
 //! # Ok::<(), outthink_core::PriceError>(())
 //! ```
 
+mod allocation;
 mod budget;
 mod effort;
 mod engine;
+mod isotonic;
 mod money;
 mod outcome;
 mod prompt;
@@ -26,12 +28,14 @@ mod step;
 mod usage;
 mod verifier;
 
+pub use allocation::{AgreementPart, AllocationTable, AllocationTableError, TokenTable, VerifierTable};
 pub use budget::{Budget, Room};
 pub use effort::{Effort, EffortPlan, UnknownEffort};
 pub use engine::{
     Capabilities, Delta, Engine, EngineError, Finish, FinishReason, ModelInfo, Origin, SampleEvent, SampleRequest,
     SampleStream, Sampling,
 };
+pub use isotonic::Isotonic;
 pub use money::{Cost, Price, PriceError};
 pub use outcome::{Confidence, Outcome, StopReason, TraceEvent};
 pub use prompt::Prompt;
