@@ -15,15 +15,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod comparison;
+mod draw;
 mod error;
+mod frontier;
 mod interval;
+mod learn;
 mod lines;
 mod pool;
 mod replay;
 mod set;
+mod yardstick;
 
+pub use comparison::{CompareOptions, MethodRow, compare, votes_of};
 pub use error::EvalError;
+pub use frontier::{Draws, FrontierPoint, Rule, Walk};
 pub use interval::{Interval, wilson};
+pub use learn::learn_table;
 pub use pool::{Pool, PoolProblem, PoolSample};
 pub use replay::{ReplayOptions, ReplayRow, one_at_a_time, replay};
 pub use set::{Question, QuestionSet};
+pub use yardstick::{PoolYardstick, Run, SLACK, Yardstick, yardstick};

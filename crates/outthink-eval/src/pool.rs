@@ -20,6 +20,9 @@ pub struct PoolSample {
     /// A verifier's score.
     #[serde(default)]
     pub verifier_score: Option<f64>,
+    /// The kind of prompt that it answers, where several were used.
+    #[serde(default)]
+    pub src: Option<String>,
 }
 
 /// One problem with its samples.
@@ -31,6 +34,15 @@ pub struct PoolProblem {
     /// Its text, where recorded.
     #[serde(default)]
     pub question: Option<String>,
+    /// The run that it belongs to, where the recording holds several.
+    #[serde(default)]
+    pub run: Option<String>,
+    /// The model that was asked, where recorded.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Whether the answers of its samples can be compared.
+    #[serde(default = "yes")]
+    pub vote_ok: bool,
     /// The samples in the order of the recording.
     pub samples: Vec<PoolSample>,
 }
@@ -66,6 +78,10 @@ impl Pool {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("pool");
         Ok(Self { name: name.split('.').next().unwrap_or(name).to_owned(), problems })
     }
+}
+
+const fn yes() -> bool {
+    true
 }
 
 fn plain(value: Value) -> Option<String> {

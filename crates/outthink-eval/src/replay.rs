@@ -1,7 +1,7 @@
 //! Strategies over a recording.
 
-use crate::{EvalError, Interval, Pool, PoolProblem, wilson};
-use outthink_core::{Answer, AnswerKind, Budget, ModelInfo, Outcome, Price, derive_seed};
+use crate::{EvalError, Interval, Pool, PoolProblem, draw, wilson};
+use outthink_core::{Answer, AnswerKind, Budget, ModelInfo, Outcome, Price};
 use outthink_strategy::simulate::{Recorded, simulate};
 use outthink_strategy::stopping::posterior_leader;
 use outthink_strategy::{DriveRequest, StrategySpec};
@@ -101,12 +101,7 @@ pub fn one_at_a_time(pool: &Pool, target: f64, options: &ReplayOptions) -> Repla
 }
 
 fn draw_order(problem: &PoolProblem, options: &ReplayOptions, index: usize, seed: u32) -> Vec<usize> {
-    let base = derive_seed(options.first_seed + u64::from(seed), index as u64);
-    let mut order: Vec<usize> = (0..problem.samples.len()).collect();
-    // Fisher and Yates; the modulo's bias is below 2^-50 for such short lists.
-    for i in (1..order.len()).rev() {
-        order.swap(i, (derive_seed(base, i as u64) % (i as u64 + 1)) as usize);
-    }
+    let mut order = draw::order(problem.samples.len(), options.first_seed + u64::from(seed), index as u64);
     order.truncate(options.samples as usize);
     order
 }

@@ -16,19 +16,46 @@ const UNSEEN: f64 = 2.0;
 /// `s phi(d/s) - d Phi(-d/s)` on average (Frazier, Powell and Dayanik 2009, correlated knowledge
 /// gradient for two alternatives), divided here by m.
 pub fn gain_per_sample(tally: &Tally, most: u32) -> f64 {
-    let counts = [tally.count(0), tally.count(1)].map(f64::from);
-    let total = f64::from(tally.votes()) + SEEN * tally.classes.len() as f64 + UNSEEN;
-    // A runner-up that was not seen is one of the unseen answers, at a seen answer's mass.
-    let [a, b] = counts.map(|count| (count + SEEN) / total);
-    let d = a - b;
-    let v = (a + b - d * d) / (total + 1.0);
-    (1..=most)
-        .map(|m| {
-            let m = f64::from(m);
-            let s = (v * m / (total + m)).sqrt();
-            (s * density(d / s) - d * upper_tail(d / s)) / m
-        })
-        .fold(0.0, f64::max)
+    let counts: Vec<f64> = tally.classes.iter().map(|c| f64::from(c.1)).collect();
+    gain_of_counts(&counts, most)
+}
+
+/// [`gain_per_sample`] of votes that may be parts of one, as when a verifier's score weighs them.
+/// `counts` holds the votes of each class, most first.
+pub fn gain_of_counts(counts: &[f64], most: u32) -> f64 {
+    let leaders = Leaders::new(counts);
+    (1..=most).map(|m| leaders.gain(f64::from(m)) / f64::from(m)).fold(0.0, f64::max)
+}
+
+/// The gain of the best purchase of up to `most` samples less its price; below 0 where none pays.
+pub fn net_gain(counts: &[f64], most: u32, price: f64) -> f64 {
+    let leaders = Leaders::new(counts);
+    (1..=most).map(|m| leaders.gain(f64::from(m)) - f64::from(m) * price).fold(-price, f64::max)
+}
+
+/// The two leaders under the Dirichlet belief.
+struct Leaders {
+    difference: f64,
+    /// Variance of the difference.
+    variance: f64,
+    total: f64,
+}
+
+impl Leaders {
+    fn new(counts: &[f64]) -> Self {
+        let total = counts.iter().sum::<f64>() + SEEN * counts.len() as f64 + UNSEEN;
+        // A runner-up that was not seen is one of the unseen answers, at a seen answer's mass.
+        let [a, b] = [0, 1].map(|rank| (counts.get(rank).copied().unwrap_or(0.0) + SEEN) / total);
+        let d = a - b;
+        Self { difference: d, variance: (a + b - d * d) / (total + 1.0), total }
+    }
+
+    /// What `m` more samples gain in the expected share of the chosen answer.
+    fn gain(&self, m: f64) -> f64 {
+        let s = (self.variance * m / (self.total + m)).sqrt();
+        let z = self.difference / s;
+        s * density(z) - self.difference * upper_tail(z)
+    }
 }
 
 fn density(z: f64) -> f64 {

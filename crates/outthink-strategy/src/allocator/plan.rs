@@ -1,40 +1,43 @@
 //! When to stop, exactly: optimal stopping over all vote counts.
 
 use super::Prior;
+use crate::value::net_gain;
 use std::sync::{Arc, Mutex};
 
-/// Votes up to which plans are exact: there are 215,308 ways in which up to 40 votes can fall into
-/// classes.
-pub const MOST_VOTES: u32 = 40;
+/// Votes up to which plans are exact: there are 7,337 ways in which up to 24 votes can fall into
+/// classes, and 215,308 for 40.
+pub const EXACT_VOTES: u32 = 24;
 
 /// For every way in which votes can fall, what going on is worth over stopping.
 ///
 /// The reward of stopping is the expected share of the leader, which is the probability that it is
 /// right for a model whose answers are as often right as they are given; each further vote costs
-/// `price`. The plan solves `V(s) = max(share(s), sum_s' P(s'|s) V(s') - price)` backwards from the
-/// last vote under a [`Prior`], with all its later chances to stop, where the knowledge gradient
-/// looks at one purchase only. States are partitions of the number of votes, so nothing is
-/// approximated.
+/// `price`. The plan solves `V(s) = max(share(s), sum_s' P(s'|s) V(s') - price)` backwards under a
+/// [`Prior`], with all its later chances to stop, where the knowledge gradient looks at one purchase
+/// only. States are partitions of the number of votes, so nothing is approximated up to
+/// [`EXACT_VOTES`]; what lies behind them is worth what the knowledge gradient says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Worth of going on less that of stopping, by number of votes and rank of the partition.
     advantage: Vec<Vec<f32>>,
     ranks: Ranks,
+    price: f64,
+    most: u32,
 }
 
 /// One kind of plan, to be found again.
 type Key = (Prior, f64, u32);
 
-/// Plans that were solved: a plan of 40 votes takes some ten milliseconds.
+/// Plans that were solved: a plan takes some milliseconds.
 static SOLVED: Mutex<Vec<(Key, Arc<Plan>)>> = Mutex::new(Vec::new());
 
 /// Plans that are kept.
 const KEPT: usize = 24;
 
 impl Plan {
-    /// The plan for up to `most` votes (at most [`MOST_VOTES`]) at `price` a vote, solved once.
+    /// The plan for up to `most` votes at `price` a vote, solved once.
     pub fn of(prior: &Prior, price: f64, most: u32) -> Arc<Self> {
-        let key = (prior.clone(), price, most.min(MOST_VOTES));
+        let key = (prior.clone(), price, most);
         let find = |kept: &Vec<(Key, Arc<Self>)>| kept.iter().find(|(k, _)| *k == key).map(|(_, p)| Arc::clone(p));
         if let Ok(kept) = SOLVED.lock() {
             if let Some(plan) = find(&kept) {
@@ -51,23 +54,23 @@ impl Plan {
         plan
     }
 
-    /// Solves the plan for up to `most` votes (at most [`MOST_VOTES`]) at `price` a vote.
+    /// Solves the plan for up to `most` votes at `price` a vote.
     pub fn solve(prior: &Prior, price: f64, most: u32) -> Self {
-        let most = most.min(MOST_VOTES) as usize;
-        let ranks = Ranks::new(most);
-        let tables = Tables::new(prior, most);
-        let mut advantage = vec![Vec::new(); most + 1];
+        let exact = most.min(EXACT_VOTES) as usize;
+        let ranks = Ranks::new(exact);
+        let tables = Tables::new(prior, exact);
+        let mut advantage = vec![Vec::new(); exact];
         let mut later: Vec<f32> = Vec::new();
-        for votes in (0..=most).rev() {
+        for votes in (0..=exact).rev() {
             let count = ranks.count(votes);
             let (mut value, mut gain) = (Vec::with_capacity(count), Vec::with_capacity(count));
             let mut next = Vec::with_capacity(votes + 1);
             each_partition(votes, &mut |counts| {
                 let moments = tables.moments(votes, counts);
                 let stop = moments.share(counts.first().copied().unwrap_or(0));
-                if votes == most {
-                    value.push(stop as f32);
-                    gain.push(f32::MIN);
+                if votes == exact {
+                    let counts: Vec<f64> = counts.iter().map(|&c| f64::from(c)).collect();
+                    value.push((stop + net_gain(&counts, most - exact as u32, price).max(0.0)) as f32);
                     return;
                 }
                 let mut go_on = -price;
@@ -89,25 +92,26 @@ impl Plan {
                 gain.push((go_on - stop) as f32);
             });
             later = value;
-            advantage[votes] = gain;
+            if let Some(level) = advantage.get_mut(votes) {
+                *level = gain;
+            }
         }
-        Self { advantage, ranks }
-    }
-
-    /// The most votes that it looks ahead to.
-    pub fn most(&self) -> u32 {
-        self.advantage.len().saturating_sub(1) as u32
+        Self { advantage, ranks, price, most }
     }
 
     /// What going on is worth over stopping, in probability and net of the price, at these counts
     /// (most first); `None` at its last vote and beyond.
     pub fn advantage(&self, counts: &[u32]) -> Option<f64> {
         let votes = counts.iter().sum::<u32>();
-        if votes >= self.most() {
+        if votes >= self.most {
             return None;
         }
+        let Some(level) = self.advantage.get(votes as usize) else {
+            let counts: Vec<f64> = counts.iter().map(|&c| f64::from(c)).collect();
+            return Some(net_gain(&counts, self.most - votes, self.price));
+        };
         let small: Vec<u8> = counts.iter().map(|&c| c as u8).collect();
-        self.advantage.get(votes as usize)?.get(self.ranks.rank(&small)).map(|&a| f64::from(a))
+        level.get(self.ranks.rank(&small)).map(|&a| f64::from(a))
     }
 
     /// The fewest further votes after which the plan could stop: if all of them went to the leader.
@@ -221,12 +225,14 @@ impl<'a> Tables<'a> {
 
     fn moments(&self, votes: usize, counts: &[u8]) -> Moments {
         let mut sums = Moments::default();
-        let mut whole = 0.0;
+        let (mut whole, mut product, mut last) = (0.0, 1.0, f64::NAN);
         for (k, part) in self.prior.parts().iter().enumerate() {
-            let mut weight = part.weight * self.by_votes[k][votes] * self.by_classes[k][counts.len()];
-            for &count in counts {
-                weight *= self.by_count[k][usize::from(count)];
+            // Components of one discount stand side by side and share the product over the classes.
+            if part.discount != last {
+                last = part.discount;
+                product = counts.iter().map(|&c| self.by_count[k][usize::from(c)]).product();
             }
+            let weight = part.weight * self.by_votes[k][votes] * self.by_classes[k][counts.len()] * product;
             whole += weight;
             let each = weight / (votes as f64 + part.strength).max(1e-12);
             sums.per_vote += each;
@@ -236,11 +242,7 @@ impl<'a> Tables<'a> {
         if votes == 0 || whole <= 0.0 {
             return Moments { per_vote: 0.0, discount: 0.0, strength: 1.0 };
         }
-        Moments {
-            per_vote: sums.per_vote / whole,
-            discount: sums.discount / whole,
-            strength: sums.strength / whole,
-        }
+        Moments { per_vote: sums.per_vote / whole, discount: sums.discount / whole, strength: sums.strength / whole }
     }
 }
 

@@ -38,10 +38,7 @@ const DEFAULT: [(f64, f64, f64); 16] = [
 impl Default for Prior {
     fn default() -> Self {
         Self::new(
-            DEFAULT
-                .iter()
-                .map(|&(discount, strength, weight)| AgreementPart { discount, strength, weight })
-                .collect(),
+            DEFAULT.iter().map(|&(discount, strength, weight)| AgreementPart { discount, strength, weight }).collect(),
         )
     }
 }
@@ -198,8 +195,9 @@ mod tests {
     fn agreement_elsewhere_makes_agreement_here_likelier() {
         let easy = Prior::default().learn(&vec![vec![8]; 40], 5.0, 30);
         let hard = Prior::default().learn(&vec![vec![2, 1, 1, 1, 1, 1, 1]; 40], 5.0, 30);
-        assert!(easy.after(&[2]).unseen() < 0.02);
-        assert!(hard.after(&[2]).unseen() > 0.2);
+        let unseen = |prior: &Prior| prior.after(&[2]).unseen();
+        assert!(unseen(&easy) < unseen(&Prior::default()) && unseen(&Prior::default()) < unseen(&hard));
+        assert!(easy.after(&[2]).share(2) > 0.9 && hard.after(&[2]).share(2) < 0.6);
     }
 
     #[test]

@@ -1,0 +1,107 @@
+//! The allocator beside the published rules, over several pools.
+
+use crate::{Draws, FrontierPoint, Pool, Rule, Run, Walk, Yardstick, learn_table, yardstick};
+use outthink_strategy::allocator::Prior;
+use serde::Serialize;
+
+/// How methods are compared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CompareOptions {
+    /// Orders in which each pool is drawn.
+    pub seeds: u32,
+    /// The first of them.
+    pub first_seed: u64,
+}
+
+/// A method over all pools.
+#[derive(Debug, Clone, Serialize)]
+pub struct MethodRow {
+    /// What it is.
+    pub method: String,
+    /// What it needs.
+    #[serde(flatten)]
+    pub yardstick: Yardstick,
+    /// Its frontier on each pool.
+    pub frontiers: Vec<Vec<FrontierPoint>>,
+}
+
+/// Samples of the fixed vote on a pool: 40, or 16 where the pool holds no more.
+pub fn votes_of(pool: &Pool) -> u32 {
+    let most = pool.problems.iter().map(|p| p.samples.len()).max().unwrap_or(0);
+    if most >= 40 { 40 } else { 16 }
+}
+
+/// What a method is: its rule on a pool and how it draws.
+struct Method {
+    name: &'static str,
+    rule: fn(&Priors) -> Rule,
+    draws: Draws,
+}
+
+/// What a method may know before it begins, none of it from the pool it is tried on.
+struct Priors {
+    default: Prior,
+    others: Prior,
+}
+
+const METHODS: [Method; 8] = [
+    Method { name: "adaptive-consistency", rule: |_| Rule::AdaptiveConsistency, draws: Draws::Mixed },
+    Method { name: "knowledge gradient", rule: |_| Rule::KnowledgeGradient, draws: Draws::Mixed },
+    Method { name: "plan, even prior", rule: |p| Rule::Plan(p.default.clone()), draws: Draws::Mixed },
+    Method { name: "plan, prior of the other pools", rule: |p| Rule::Plan(p.others.clone()), draws: Draws::Mixed },
+    Method { name: "learning plan, even prior", rule: |p| Rule::Learning(p.default.clone()), draws: Draws::Mixed },
+    Method {
+        name: "learning plan, prior of the other pools",
+        rule: |p| Rule::Learning(p.others.clone()),
+        draws: Draws::Mixed,
+    },
+    Method { name: "knowledge gradient, prompts as arms", rule: |_| Rule::KnowledgeGradient, draws: Draws::Arms },
+    Method {
+        name: "learning plan, prior of the other pools, prompts as arms",
+        rule: |p| Rule::Learning(p.others.clone()),
+        draws: Draws::Arms,
+    },
+];
+
+/// Measures every method on every pool; the pools are walked side by side.
+///
+/// The prior of a pool is learned on the others, so that neither its labels nor its samples are
+/// known beforehand.
+pub fn compare(pools: &[Pool], options: CompareOptions) -> Vec<MethodRow> {
+    let walked: Vec<(FrontierPoint, Vec<Vec<FrontierPoint>>)> = std::thread::scope(|scope| {
+        let tasks: Vec<_> = (0..pools.len()).map(|i| scope.spawn(move || one_pool(pools, i, options))).collect();
+        tasks.into_iter().filter_map(|task| task.join().ok()).collect()
+    });
+    let row = |m: usize| {
+        let runs: Vec<Run<'_>> = pools
+            .iter()
+            .zip(&walked)
+            .map(|(pool, (fixed, frontiers))| Run {
+                pool: &pool.name,
+                n: votes_of(pool),
+                fixed,
+                frontier: &frontiers[m],
+                reference: &frontiers[0],
+            })
+            .collect();
+        MethodRow {
+            method: METHODS[m].name.to_owned(),
+            yardstick: yardstick(&runs),
+            frontiers: walked.iter().map(|w| w.1[m].clone()).collect(),
+        }
+    };
+    (0..METHODS.len()).map(row).collect()
+}
+
+fn one_pool(pools: &[Pool], index: usize, options: CompareOptions) -> (FrontierPoint, Vec<Vec<FrontierPoint>>) {
+    let pool = &pools[index];
+    let others: Vec<&Pool> = pools.iter().enumerate().filter(|(i, _)| *i != index).map(|(_, p)| p).collect();
+    let default = crate::frontier::even_prior();
+    let others = learn_table(&others).map_or_else(|| default.clone(), |table| Prior::from(&table));
+    let priors = Priors { default, others };
+    let most = votes_of(pool);
+    let walk = |draws| Walk { pool, most, seeds: options.seeds, first_seed: options.first_seed, draws };
+    let fixed = walk(Draws::Mixed).point(&Rule::Fixed, f64::from(most));
+    let frontiers = METHODS.iter().map(|m| walk(m.draws).frontier(&(m.rule)(&priors))).collect();
+    (fixed, frontiers)
+}

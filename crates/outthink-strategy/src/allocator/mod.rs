@@ -1,0 +1,13 @@
+//! What is believed of a problem, and what the next sample is worth.
+//!
+//! A [`Prior`] over how much samples agree turns votes into expected shares; a [`Plan`] says for
+//! every way in which votes can fall what going on is worth; beyond its reach the knowledge gradient
+//! of [`crate::value`] does. [`ArmValues`] chooses between prompts and models.
+
+mod arms;
+mod plan;
+mod prior;
+
+pub use arms::ArmValues;
+pub use plan::{EXACT_VOTES, Plan};
+pub use prior::{Belief, Prior};
