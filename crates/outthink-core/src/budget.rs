@@ -1,6 +1,6 @@
 //! Hard limits of one request.
 
-use crate::{Cost, Price, Usage};
+use crate::{Bill, Cost, Price, Usage};
 use serde::{Deserialize, Serialize};
 
 /// Hard limits of one request; `None` is no limit. The driver reserves before it spends, so that
@@ -77,6 +77,18 @@ impl Room {
         let full = fits(max_tokens);
         let count = if full == 0 { fits(least).min(1) } else { full };
         u32::try_from(count).unwrap_or(u32::MAX).min(self.samples.unwrap_or(u32::MAX))
+    }
+
+    /// The same room for samples whose prompt costs `prompt_cost` at most.
+    #[must_use]
+    pub const fn with_prompt_cost(mut self, prompt_cost: Cost) -> Self {
+        self.prompt_cost = prompt_cost;
+        self
+    }
+
+    /// Whether a judgement of at most `bill` can be begun.
+    pub fn pays_for(&self, bill: Bill) -> bool {
+        self.tokens.is_none_or(|left| bill.tokens <= left) && self.cost.is_none_or(|left| bill.cost <= left)
     }
 
     /// The length that one sample may have: `max_tokens`, or what there is room for.

@@ -38,6 +38,9 @@ pub struct SampleRequest {
     pub sampling: Sampling,
     /// Whether log-probabilities are wanted, where the engine has them.
     pub logprobs: bool,
+    /// Candidates of each token whose mean log-probability is wanted, where the engine has them; 0
+    /// for none.
+    pub confidence_over: u32,
 }
 
 /// A piece of a sample as it is generated.
@@ -51,6 +54,9 @@ pub struct Delta {
     pub tokens: u64,
     /// Natural log-probabilities of the tokens, where asked for and known.
     pub logprobs: Vec<f32>,
+    /// Confidence in each token, where asked for and known: minus the mean log-probability of the
+    /// most probable candidates.
+    pub confidences: Vec<f32>,
     /// Other fields of the engine's delta (`tool_calls`, `refusal`, …), untouched.
     pub extra: Map<String, Value>,
 }
@@ -76,6 +82,8 @@ pub struct Finish {
     pub reason: FinishReason,
     /// The tokens of this sample: `prompt`, `cached`, `completion`, `reasoning` and `estimated`.
     pub usage: Usage,
+    /// Whether a stop text ended it and not the model; `None` where the engine does not say.
+    pub met_stop: Option<bool>,
 }
 
 /// What happens to one sample.

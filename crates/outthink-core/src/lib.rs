@@ -15,6 +15,7 @@
 //! ```
 
 mod allocation;
+mod arm;
 mod budget;
 mod effort;
 mod engine;
@@ -29,6 +30,7 @@ mod usage;
 mod verifier;
 
 pub use allocation::{AgreementPart, AllocationTable, AllocationTableError, TokenTable, VerifierTable};
+pub use arm::{Arm, ArmBill, ArmId, VerifierId};
 pub use budget::{Budget, Room};
 pub use effort::{Effort, EffortPlan, UnknownEffort};
 pub use engine::{
@@ -39,11 +41,11 @@ pub use isotonic::Isotonic;
 pub use money::{Cost, Price, PriceError};
 pub use outcome::{Confidence, Outcome, StopReason, TraceEvent};
 pub use prompt::Prompt;
-pub use sample::{Answer, AnswerKind, ClassId, Sample, SampleId, SampleStatus};
+pub use sample::{Answer, AnswerKind, ClassId, Sample, SampleId, SampleStatus, Score, TokenConfidence};
 pub use state::{State, Tally};
-pub use step::{Decision, Step, Strategy};
+pub use step::{Decision, Link, Needs, Span, Step, Strategy};
 pub use usage::Usage;
-pub use verifier::{Verdict, Verifier};
+pub use verifier::{Bill, Comparer, Judging, Verdict, Verifier};
 
 /// Derives the seed of draw number `index` from a base seed (`SplitMix64`, Steele et al. 2014).
 ///

@@ -25,6 +25,12 @@ impl Cost {
         (usd.is_finite() && (0.0..9e18).contains(&nano)).then_some(Self(nano as u64))
     }
 
+    /// Whether it is nothing.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde's skip_serializing_if takes")]
+    pub const fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
+
     /// In billionths of a dollar.
     pub const fn nano(self) -> u64 {
         self.0
@@ -95,10 +101,10 @@ impl Price {
 
     /// What `usage` costs, rounded up to the next billionth of a dollar.
     ///
-    /// Verifier tokens are charged as output, the dearer of the two kinds.
+    /// Verifier tokens are left out: they are charged at the verifier's own price.
     pub fn cost(&self, usage: &Usage) -> Cost {
         let fresh = usage.prompt.saturating_sub(usage.cached);
-        let parts = [(fresh, self.input), (usage.cached, self.cached), (usage.generated(), self.output)];
+        let parts = [(fresh, self.input), (usage.cached, self.cached), (usage.completion, self.output)];
         let total: u128 = parts.iter().map(|&(t, p)| u128::from(t) * u128::from(p)).sum();
         Cost(u64::try_from(total.div_ceil(1_000_000)).unwrap_or(u64::MAX))
     }

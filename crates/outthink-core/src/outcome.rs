@@ -1,6 +1,6 @@
 //! The end of a request.
 
-use crate::{Answer, Cost, Decision, FinishReason, Sample, SampleId, Usage};
+use crate::{Answer, ArmBill, Cost, Decision, FinishReason, Sample, SampleId, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -20,6 +20,20 @@ pub enum StopReason {
     NotWorthIt,
     /// A verifier accepted a sample.
     Verified,
+    /// A window of samples agreed.
+    WindowAgrees,
+    /// The weighted vote reached the wanted consensus.
+    Consensus,
+    /// Enough samples came to their end.
+    FirstFinished,
+    /// The last probes of the thought agreed.
+    ProbesAgree,
+    /// A revision brought nothing better.
+    Settled,
+    /// The search came to its end.
+    SearchDone,
+    /// Nothing that can be afforded would help.
+    NothingHelps,
     /// The samples hold no answers that can be compared.
     NotComparable,
     /// The budget in tokens, dollars or samples is used up.
@@ -44,6 +58,13 @@ impl StopReason {
             Self::CannotBeOvertaken => "the leading answer can no longer be overtaken",
             Self::NotWorthIt => "the next sample is not worth its price",
             Self::Verified => "a verifier accepted the answer",
+            Self::WindowAgrees => "a window of samples agreed",
+            Self::Consensus => "the weighted vote reached the wanted consensus",
+            Self::FirstFinished => "enough samples came to their end",
+            Self::ProbesAgree => "the last probes of the thought agreed",
+            Self::Settled => "a revision brought nothing better",
+            Self::SearchDone => "the search came to its end",
+            Self::NothingHelps => "nothing that can be afforded would help",
             Self::NotComparable => "the samples hold no final answers to compare, so the first good one is kept",
             Self::BudgetSpent => "the budget is spent",
             Self::TimeUp => "the time is up",
@@ -73,6 +94,9 @@ pub struct TraceEvent {
     pub finished: u32,
     /// Votes by class at that time, most first.
     pub votes: Vec<u32>,
+    /// What went wrong beside the samples since the last decision, such as a verifier that failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What was decided.
     #[serde(flatten)]
     pub decision: Decision,
@@ -110,6 +134,8 @@ pub struct Outcome {
     pub usage: Usage,
     /// The bill in money.
     pub cost: Cost,
+    /// The bill of each arm; verifiers' tokens and money stand with the arm of what they judged.
+    pub arms: Vec<ArmBill>,
     /// Wall-clock seconds.
     pub seconds: f64,
     /// Each decision with its reason.

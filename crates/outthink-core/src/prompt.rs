@@ -29,6 +29,15 @@ impl Prompt {
         self
     }
 
+    /// Puts a system message in the place of the first one that there is, or before the others.
+    #[must_use]
+    pub fn with_system_instead(mut self, text: &str) -> Self {
+        if self.messages.first().is_some_and(|m| m["role"] == "system" || m["role"] == "developer") {
+            self.messages.remove(0);
+        }
+        self.with_system(text)
+    }
+
     /// The text of the last user message; the text parts of one in parts are joined by line breaks.
     pub fn last_user_text(&self) -> Option<String> {
         let message = self.messages.iter().rev().find(|m| m["role"] == "user")?;

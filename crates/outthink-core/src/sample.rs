@@ -1,6 +1,6 @@
 //! One completion and what is known of it.
 
-use crate::{FinishReason, Usage};
+use crate::{ArmId, Cost, FinishReason, Usage, VerifierId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -29,6 +29,8 @@ pub enum AnswerKind {
     ToolCall,
     /// As recorded; compared by the letter.
     Literal,
+    /// The whole reply, of which no part stands out as the answer.
+    Text,
 }
 
 /// A final answer that can be compared with others.
@@ -47,6 +49,8 @@ pub enum SampleStatus {
     /// The engine works on it.
     #[default]
     Running,
+    /// It came to the end of a step; the reply goes on where somebody continues it.
+    Paused,
     /// It ended by itself or at its limit.
     Done,
     /// It was stopped because it was no longer wanted.
@@ -55,7 +59,34 @@ pub enum SampleStatus {
     Failed,
 }
 
-/// One completion.
+/// What one verifier said of a sample.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Which.
+    pub verifier: VerifierId,
+    /// In [0, 1]; 1 is right for certain.
+    pub value: f64,
+    /// Scores of the reply's steps in order, in [0, 1], where the verifier tells them apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<f64>,
+}
+
+/// How sure a model was of its tokens (Fu et al. 2025, `DeepConf`).
+///
+/// A token's confidence is minus the mean log-probability of the k most probable candidates; where
+/// an engine tells only the drawn token's log-probability, it is that. More is surer in both, and
+/// the two are not to be compared with each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct TokenConfidence {
+    /// Mean over all tokens.
+    pub mean: f64,
+    /// Mean over the last group of tokens.
+    pub tail: f64,
+    /// The least mean of any group; of all tokens while these fill none.
+    pub lowest: f64,
+}
+
+/// One completion, or one step of one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// Its number within the request.
@@ -63,11 +94,16 @@ pub struct Sample {
     /// The sample that it goes on from, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<SampleId>,
+    /// The user's turn between its parent and itself, if it is a reply of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turn: Option<String>,
+    /// The arm that it was drawn on.
+    pub arm: ArmId,
     /// The seed that it was drawn with.
     pub seed: u64,
     /// Thought, apart from the answer where the engine tells them apart.
     pub reasoning: String,
-    /// The text of the reply.
+    /// The text of the reply, from its beginning: that of the samples that it goes on from included.
     pub content: String,
     /// `tool_calls` of the message, in the API's shape.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,9 +119,24 @@ pub struct Sample {
     /// Mean log-probability (natural) of its tokens, where the engine gives them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mean_logprob: Option<f64>,
-    /// A verifier's score in [0, 1].
+    /// How sure the model was of its tokens, where the strategy asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<TokenConfidence>,
+    /// The mean of the verifiers' scores, in [0, 1].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
+    /// What each verifier said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scores: Vec<Score>,
+    /// What verifiers charged for it.
+    #[serde(default, skip_serializing_if = "Cost::is_zero")]
+    pub verifier_cost: Cost,
+    /// Whether a finished continuation took its place in the vote.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub superseded: bool,
+    /// How many samples had ended when it did, itself included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<u32>,
     /// How far it has come.
     pub status: SampleStatus,
     /// Why it ended.
@@ -97,6 +148,16 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// Whether it came to the end of a step and can be continued.
+    pub fn is_paused(&self) -> bool {
+        self.status == SampleStatus::Paused
+    }
+
+    /// What a verifier said of it.
+    pub fn score_by(&self, verifier: VerifierId) -> Option<&Score> {
+        self.scores.iter().find(|s| s.verifier == verifier)
+    }
+
     /// Whether it came to its end.
     pub fn is_done(&self) -> bool {
         self.status == SampleStatus::Done

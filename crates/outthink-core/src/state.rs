@@ -1,6 +1,6 @@
 //! All that is known about one problem so far.
 
-use crate::{Budget, ClassId, Cost, Room, Sample, SampleId, SampleStatus, Usage};
+use crate::{Arm, ArmId, Budget, Capabilities, ClassId, Cost, Room, Sample, SampleId, SampleStatus, Usage};
 
 /// Votes for classes of equivalent answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,15 +39,39 @@ pub struct State {
     pub usage: Usage,
     /// What that costs.
     pub cost: Cost,
-    /// What the budget still pays for.
-    pub room: Room,
-    /// Whether a verifier is at hand.
-    pub has_verifier: bool,
-    /// Whether the engine can continue a given text.
-    pub can_continue: bool,
+    /// The ways to draw samples; strategies find at least one.
+    pub arms: Vec<Arm>,
+    /// Verifiers at hand.
+    pub verifiers: u32,
+    /// Whether somebody can say whether two texts mean the same.
+    pub has_comparer: bool,
+    /// Verdicts and comparisons that are on their way.
+    pub judging: u32,
+    /// Pairs of samples whose answers were compared, and what came of it; `None` if nothing did.
+    pub compared: Vec<(SampleId, SampleId, Option<bool>)>,
 }
 
 impl State {
+    /// What the budget still pays for on an arm.
+    pub fn room(&self, arm: ArmId) -> Room {
+        self.arms.get(arm as usize).map_or_else(Room::default, |a| a.room)
+    }
+
+    /// What the engine of an arm can do.
+    pub fn capabilities(&self, arm: ArmId) -> Capabilities {
+        self.arms.get(arm as usize).map_or_else(Capabilities::default, |a| a.capabilities)
+    }
+
+    /// Whether there is a verifier.
+    pub const fn has_verifier(&self) -> bool {
+        self.verifiers > 0
+    }
+
+    /// Whether nothing is on its way: no sample and no verdict.
+    pub fn is_idle(&self) -> bool {
+        self.judging == 0 && self.running() == 0
+    }
+
     /// Samples that the engine works on.
     pub fn running(&self) -> u32 {
         self.samples.iter().filter(|s| s.status == SampleStatus::Running).count() as u32
@@ -63,10 +87,38 @@ impl State {
         self.samples.get(id as usize)
     }
 
+    /// Finished samples that vote: those that no continuation took the place of.
+    pub fn voters(&self) -> impl Iterator<Item = &Sample> {
+        self.done().filter(|s| !s.superseded)
+    }
+
+    /// A sample and those that it goes on from, the first one first.
+    pub fn path(&self, id: SampleId) -> Vec<&Sample> {
+        let mut path = Vec::new();
+        let mut next = self.sample(id);
+        while let Some(sample) = next {
+            path.push(sample);
+            // A parent always has a smaller number, so this ends.
+            next = sample.parent.filter(|&p| p < sample.id).and_then(|p| self.sample(p));
+        }
+        path.reverse();
+        path
+    }
+
+    /// Samples that go on from `id`.
+    pub fn children(&self, id: SampleId) -> impl Iterator<Item = &Sample> {
+        self.samples.iter().filter(move |s| s.parent == Some(id))
+    }
+
+    /// Tokens generated along the path to a sample.
+    pub fn path_tokens(&self, id: SampleId) -> u64 {
+        self.path(id).iter().map(|s| s.usage.completion).sum()
+    }
+
     /// The votes of the finished samples.
     pub fn tally(&self) -> Tally {
         let mut tally = Tally::default();
-        for sample in self.done() {
+        for sample in self.voters() {
             match sample.class {
                 None => tally.blank += 1,
                 Some(class) => match tally.classes.iter_mut().find(|c| c.0 == class) {
@@ -85,7 +137,7 @@ impl State {
     pub fn representative(&self, class: ClassId) -> Option<SampleId> {
         let worth = |s: &Sample| (s.score.unwrap_or(0.0), s.mean_logprob.unwrap_or(f64::MIN));
         let mut best: Option<&Sample> = None;
-        for sample in self.done().filter(|s| s.class == Some(class)) {
+        for sample in self.voters().filter(|s| s.class == Some(class)) {
             if best.is_none_or(|b| worth(sample) > worth(b)) {
                 best = Some(sample);
             }
@@ -96,5 +148,16 @@ impl State {
     /// The first finished sample that holds something to show.
     pub fn first_usable(&self) -> Option<SampleId> {
         self.samples.iter().find(|s| s.is_usable()).map(|s| s.id)
+    }
+
+    /// The best answer at hand: the leader of the vote, else a finished text, else the longest
+    /// unfinished one.
+    pub fn best_so_far(&self) -> Option<SampleId> {
+        let by_vote = self.tally().leader().and_then(|class| self.representative(class));
+        let longest = || {
+            let texts = self.samples.iter().filter(|s| !s.content.trim().is_empty());
+            texts.max_by_key(|s| (s.content.len(), std::cmp::Reverse(s.id)))
+        };
+        by_vote.or_else(|| self.first_usable()).or_else(|| longest().map(|s| s.id))
     }
 }

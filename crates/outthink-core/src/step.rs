@@ -1,7 +1,41 @@
 //! What to do next, and who decides it.
 
-use crate::{SampleId, State, StopReason};
+use crate::{ArmId, SampleId, State, StopReason, VerifierId};
 use serde::Serialize;
+
+/// How far one sample goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// Generated tokens at most; the driver lowers it where the budget asks for it.
+    pub max_tokens: u64,
+    /// `None` for a whole reply. Otherwise one step of it: at this text, or at `max_tokens`, the
+    /// sample pauses and can be continued. An empty text leaves the tokens alone to decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause_at: Option<String>,
+}
+
+impl Span {
+    /// A whole reply.
+    pub const fn whole(max_tokens: u64) -> Self {
+        Self { max_tokens, pause_at: None }
+    }
+
+    /// One step of a thought, up to `text` or to `max_tokens`.
+    pub fn step(max_tokens: u64, text: impl Into<String>) -> Self {
+        Self { max_tokens, pause_at: Some(text.into()) }
+    }
+}
+
+/// What comes between a sample and its continuation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Link {
+    /// The reply itself goes on after these words, which may be none. An engine that cannot continue
+    /// a text gets the words as a turn of the user.
+    Words(String),
+    /// A turn of the user, to which the model replies anew.
+    Turn(String),
+}
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -9,25 +43,42 @@ use serde::Serialize;
 pub enum Step {
     /// Draw `count` more samples of the prompt.
     Sample {
+        /// On which arm. Escalation is a sample on a dearer arm.
+        arm: ArmId,
         /// How many.
         count: u32,
-        /// Generated tokens of each at most; the driver lowers it where the budget asks for it.
-        max_tokens: u64,
+        /// How far each goes.
+        #[serde(flatten)]
+        span: Span,
     },
-    /// Go on from a finished sample: its text, then `append`, then at most `max_tokens` more. The
-    /// result is a new sample whose parent is `sample`.
+    /// Go on from a sample in `count` ways: its text so far, then `link`, then new tokens. Each is a
+    /// new sample whose parent is `sample`, on the same arm, and pays only for what it adds. A sample
+    /// may be continued while it runs (a probe), when it paused (a search) and when it ended (a
+    /// revision).
     Continue {
         /// The sample to go on from.
         sample: SampleId,
-        /// Text that is put after the sample's own.
-        append: String,
-        /// Generated tokens at most.
-        max_tokens: u64,
+        /// What comes between.
+        link: Link,
+        /// How many.
+        count: u32,
+        /// How far each goes.
+        #[serde(flatten)]
+        span: Span,
     },
-    /// Have a finished sample scored by the verifier.
+    /// Have a sample that ended or paused judged by a verifier.
     Score {
         /// The sample.
         sample: SampleId,
+        /// By which.
+        verifier: VerifierId,
+    },
+    /// Ask whether the answers of two samples mean the same; if so, their classes become one.
+    Compare {
+        /// One.
+        left: SampleId,
+        /// The other.
+        right: SampleId,
     },
     /// Stop samples that no longer pay.
     Cancel {
@@ -51,7 +102,7 @@ pub enum Step {
 }
 
 /// What a strategy decided, and why in words for the trace.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Decision {
     /// To be carried out in order. After `Stop` or `Abstain` nothing follows.
     pub steps: Vec<Step>,
@@ -60,12 +111,20 @@ pub struct Decision {
     /// Probability that the leading answer stays ahead however many samples are drawn, where the
     /// strategy has one.
     pub posterior: Option<f64>,
+    /// Decide again, too, whenever a running sample has so many more tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watch: Option<u64>,
 }
 
 impl Decision {
     /// One step with its reason.
     pub fn new(step: Step, why: impl Into<String>) -> Self {
-        Self { steps: vec![step], why: why.into(), posterior: None }
+        Self::all(vec![step], why)
+    }
+
+    /// Several steps with their reason.
+    pub fn all(steps: Vec<Step>, why: impl Into<String>) -> Self {
+        Self { steps, why: why.into(), posterior: None, watch: None }
     }
 
     /// Adds the posterior probability that it rests on.
@@ -74,16 +133,55 @@ impl Decision {
         self.posterior = Some(posterior);
         self
     }
+
+    /// Asks to be asked again whenever a running sample has `tokens` more.
+    #[must_use]
+    pub fn watching(mut self, tokens: u64) -> Self {
+        self.watch = Some(tokens.max(1));
+        self
+    }
+}
+
+/// What a strategy cannot work without; checked before anything is spent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Log-probabilities of the tokens.
+    pub logprobs: bool,
+    /// Something that tells the worth of a step: a verifier, or else log-probabilities.
+    pub values: bool,
+    /// Going on from a given beginning of the reply.
+    pub continuation: bool,
+    /// Steps of a reply: the request may then have no `stop` texts of its own.
+    pub steps: bool,
+    /// A verifier.
+    pub verifier: bool,
+    /// Somebody who says whether two texts mean the same.
+    pub comparer: bool,
+    /// So many arms; 0 is as good as 1.
+    pub arms: u32,
+    /// Confidence in the tokens, in groups of so many.
+    pub confidence: Option<u32>,
 }
 
 /// Decides what to buy next, and nothing else: no I/O, no clock, no hidden randomness.
 ///
-/// It is asked once at the start and then after each sample that ends. The same object runs live
-/// and over recordings. A machine that has said `Stop` or `Abstain` is not asked again.
+/// It is asked once at the start, then after each sample that ends or pauses, each verdict, and as
+/// often as its last decision watches. The same object runs live and over recordings. A machine that
+/// has said `Stop` or `Abstain` is not asked again.
 pub trait Strategy: Send {
     /// Its name on the command line and in the API.
     fn name(&self) -> &str;
 
-    /// What to do next. When nothing runs, the answer must not be `Wait`.
+    /// What it cannot work without.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    /// What to do next. When nothing runs and nothing is being judged, the answer must not be `Wait`.
     fn step(&mut self, state: &State) -> Decision;
+
+    /// The best answer at hand, for whoever stops it early.
+    fn best(&self, state: &State) -> Option<SampleId> {
+        state.best_so_far()
+    }
 }

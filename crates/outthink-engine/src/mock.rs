@@ -206,6 +206,7 @@ impl MockEngine {
             tokens.extend(words(rest).map(piece(false)));
             logprob = outcome.logprob;
         }
+        let met_stop = cut_at_stop(&mut tokens, &request.sampling.stop);
         let fault = self.faults.get(&number).or(self.every.as_ref()).cloned();
         let mut reason = FinishReason::Stop;
         let mut limit = request.max_tokens;
@@ -217,10 +218,12 @@ impl MockEngine {
             tokens.truncate(limit as usize);
             reason = FinishReason::Length;
         }
+        let prompt = words(question).count() + words(prefix).count();
         Sample {
+            met_stop: met_stop && reason == FinishReason::Stop,
             tokens: tokens.into_iter(),
             emitted: 0,
-            usage: Usage { prompt: words(question).count() as u64, ..Usage::default() },
+            usage: Usage { prompt: prompt as u64, ..Usage::default() },
             logprob: request.logprobs.then_some(logprob),
             reason,
             fault,
@@ -266,6 +269,7 @@ struct Sample {
     emitted: u64,
     usage: Usage,
     logprob: Option<f32>,
+    met_stop: bool,
     reason: FinishReason,
     fault: Option<Fault>,
     pause: Option<Duration>,
@@ -296,7 +300,7 @@ impl Sample {
         let Some((is_reasoning, text)) = self.tokens.next() else {
             self.phase = Phase::Ended;
             self.counters.finished.fetch_add(1, Relaxed);
-            return Some(Ok(SampleEvent::Finish(Finish { reason: self.reason, usage: self.usage })));
+            return Some(Ok(SampleEvent::Finish(Finish { reason: self.reason, usage: self.usage, met_stop: Some(self.met_stop) })));
         };
         if let Some(pause) = self.pause {
             tokio::time::sleep(pause).await;
@@ -317,6 +321,24 @@ impl Drop for Sample {
             self.counters.cancelled.fetch_add(1, Relaxed);
         }
     }
+}
+
+/// Ends the reply before the first stop text in it; whether there was one.
+fn cut_at_stop(tokens: &mut Vec<(bool, String)>, stops: &[String]) -> bool {
+    let whole: String = tokens.iter().filter(|t| !t.0).map(|t| t.1.as_str()).collect();
+    let Some(mut left) = stops.iter().filter(|s| !s.is_empty()).filter_map(|s| whole.find(s.as_str())).min() else {
+        return false;
+    };
+    tokens.retain_mut(|(is_reasoning, text)| {
+        if *is_reasoning {
+            return true;
+        }
+        let kept = left > 0;
+        text.truncate(left.min(text.len()));
+        left -= text.len();
+        kept
+    });
+    true
 }
 
 /// A failure for a [`Fault`], as of a server that is overloaded.

@@ -147,7 +147,7 @@ fn events(sample: &RecordedSample, chars: u64) -> Vec<Result<SampleEvent, Engine
     vec![
         Ok(SampleEvent::Prompt { tokens: prompt, cached: 0 }),
         Ok(SampleEvent::Delta(delta)),
-        Ok(SampleEvent::Finish(Finish { reason, usage })),
+        Ok(SampleEvent::Finish(Finish { reason, usage, met_stop: None })),
     ]
 }
 

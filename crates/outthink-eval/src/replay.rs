@@ -2,7 +2,7 @@
 
 use crate::{EvalError, Interval, Pool, PoolProblem, draw, wilson};
 use outthink_core::{Answer, AnswerKind, Budget, ModelInfo, Outcome, Price};
-use outthink_strategy::simulate::{Recorded, simulate};
+use outthink_strategy::simulate::{Recorded, Recording, simulate};
 use outthink_strategy::stopping::posterior_leader;
 use outthink_strategy::{DriveRequest, StrategySpec};
 use outthink_verify::Comparison;
@@ -122,6 +122,7 @@ fn run(
                 tokens: sample.tokens.max(0.0).round() as u64,
                 prompt_tokens: 0,
                 score: sample.verifier_score,
+                ..Recorded::default()
             }
         })
         .collect();
@@ -131,7 +132,7 @@ fn run(
     };
     let model = ModelInfo { id: "recorded".into(), context: None, price: Price::default() };
     let mut strategy = spec.build()?;
-    Ok(simulate(&request, &model, strategy.as_mut(), &recorded, Comparison::Literal))
+    Ok(simulate(&request, strategy.as_mut(), &Recording::of(&model, &recorded, Comparison::Literal)))
 }
 
 fn stop_name(outcome: &Outcome) -> String {

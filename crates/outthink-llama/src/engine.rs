@@ -137,6 +137,7 @@ impl LlamaEngine {
             max_tokens: request.max_tokens.clamp(1, room) as usize,
             grammar,
             logprobs: request.logprobs,
+            confidence_over: request.confidence_over as usize,
             members: Vec::new(),
             opening,
         })

@@ -140,6 +140,31 @@ pub(crate) fn log_probability(logits: &[f32], token: u32) -> f32 {
     (logits.get(token as usize).map_or(f32::NEG_INFINITY, |l| l - best) - sum.ln()).min(0.0)
 }
 
+/// Minus the mean log-probability of the `over` most probable tokens: the token confidence of
+/// `DeepConf` (Fu et al. 2025, equation 2).
+pub(crate) fn confidence(logits: &[f32], over: usize) -> f32 {
+    let over = over.clamp(1, logits.len().max(1));
+    let mut best: Vec<f32> = Vec::with_capacity(2 * over);
+    let mut bar = f32::NEG_INFINITY;
+    for &value in logits {
+        if value > bar {
+            best.push(value);
+            if best.len() == 2 * over {
+                best.select_nth_unstable_by(over - 1, |a, b| b.total_cmp(a));
+                best.truncate(over);
+                bar = best.iter().copied().fold(f32::INFINITY, f32::min);
+            }
+        }
+    }
+    best.sort_unstable_by(|a, b| b.total_cmp(a));
+    best.truncate(over);
+    let Some(&first) = best.first() else { return 0.0 };
+    let top = log_probability(logits, argmax(logits));
+    // Differences of logits are those of log-probabilities.
+    let mean = best.iter().map(|&l| l - first + top).sum::<f32>() / best.len() as f32;
+    -mean
+}
+
 /// `e^x` for `x <= 0` within 1e-6, in a form that compilers turn into vector instructions.
 fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer
@@ -176,6 +201,17 @@ mod tests {
         for token in [0, 17, 5_002] {
             let exact = f64::from(logits[token as usize]) - sum.ln();
             assert!((f64::from(log_probability(&logits, token)) - exact).abs() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn confidence_is_that_of_the_best_candidates() {
+        let logits = logits();
+        let mut all: Vec<f32> = (0..logits.len() as u32).map(|t| log_probability(&logits, t)).collect();
+        all.sort_unstable_by(|a, b| b.total_cmp(a));
+        for over in [1, 20] {
+            let exact = -all[..over].iter().sum::<f32>() / over as f32;
+            assert!((confidence(&logits, over) - exact).abs() < 1e-4);
         }
     }
 

@@ -1,7 +1,7 @@
 //! One sample in flight: its tokens, its text and who listens.
 
 use crate::detok::{Detokenizer, Piece};
-use crate::sampler::{Sampler, log_probability};
+use crate::sampler::{Sampler, confidence, log_probability};
 use futures_channel::mpsc::UnboundedSender;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::sampling::LlamaSampler;
@@ -21,6 +21,8 @@ pub(crate) struct Job {
     pub(crate) max_tokens: usize,
     pub(crate) grammar: Option<String>,
     pub(crate) logprobs: bool,
+    /// Candidates over which confidence is taken; 0 for none.
+    pub(crate) confidence_over: usize,
     pub(crate) members: Vec<Member>,
     /// What the prompt already holds of the reply.
     pub(crate) opening: String,
@@ -41,6 +43,7 @@ pub(crate) struct Sequence {
     grammar_text: Option<Arc<str>>,
     grammar: Option<LlamaSampler>,
     logprobs: bool,
+    confidence_over: usize,
     pub(crate) max_tokens: usize,
     prompt: usize,
     cached: usize,
@@ -62,6 +65,7 @@ impl Sequence {
             grammar_text: grammar.clone(),
             grammar: None,
             logprobs: job.logprobs,
+            confidence_over: job.confidence_over,
             max_tokens: job.max_tokens,
             prompt: job.tokens.len(),
             cached: 0,
@@ -114,6 +118,9 @@ impl Sequence {
         if self.logprobs {
             self.pending.logprobs.push(log_probability(logits, token));
         }
+        if self.confidence_over > 0 {
+            self.pending.confidences.push(confidence(logits, self.confidence_over));
+        }
         let vocab = model.vocab();
         let ended = vocab.is_eog(self.last);
         let before = self.member.text.in_thought();
@@ -130,7 +137,7 @@ impl Sequence {
             self.add(&piece);
             self.flush();
             let reason = if ended || stopped { FinishReason::Stop } else { FinishReason::Length };
-            self.send(Ok(SampleEvent::Finish(Finish { reason, usage: self.usage() })));
+            self.send(Ok(SampleEvent::Finish(Finish { reason, usage: self.usage(), met_stop: Some(stopped) })));
             return false;
         }
         if !self.pending.content.is_empty() || !self.pending.reasoning.is_empty() {

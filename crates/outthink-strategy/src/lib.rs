@@ -16,10 +16,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod aggregate;
 pub mod allocator;
 mod api;
+mod confidence;
 mod driver;
 pub mod simulate;
+mod settings;
 mod spec;
 pub mod stopping;
 pub mod strategies;
@@ -27,7 +30,9 @@ mod table;
 mod tool_calls;
 pub mod value;
 
+pub use aggregate::Aggregate;
 pub use api::{DriveError, DriveRequest, Update};
-pub use driver::Driver;
+pub use driver::{Driver, DriverArm};
+pub use settings::Settings;
 pub use spec::{STRATEGY_NAMES, StrategyError, StrategySpec};
-pub use table::{End, Table};
+pub use table::{ArmInfo, End, Judgement, Opening, Start, Table};

@@ -47,7 +47,7 @@ impl Grouper {
     /// compared by the letter under either comparison, and only with each other.
     pub fn class_of(&mut self, answer: &Answer) -> ClassId {
         let literal = self.comparison == Comparison::Literal
-            || matches!(answer.kind, AnswerKind::Json | AnswerKind::ToolCall | AnswerKind::Literal);
+            || matches!(answer.kind, AnswerKind::Json | AnswerKind::ToolCall | AnswerKind::Literal | AnswerKind::Text);
         let text = answer.text.trim();
         let key = if literal { text.to_owned() } else { canonical(text) };
         let key = (key, literal);

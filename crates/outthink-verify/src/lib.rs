@@ -35,9 +35,11 @@ mod parser_quantities;
 mod points;
 mod relation;
 mod scan;
+mod text;
 mod units;
 
 pub use compare::{canonical, equivalent, is_correct};
 pub use find::find_answer;
 pub use group::{Comparison, Grouper};
 pub use json::{find_json_answer, find_tool_call_answer};
+pub use text::find_text_answer;

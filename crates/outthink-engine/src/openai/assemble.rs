@@ -17,6 +17,7 @@ struct Choice {
     tokens: u64,
     reasoning: u64,
     with_logprobs: u64,
+    met_stop: Option<bool>,
 }
 
 /// What was read of one reply so far.
@@ -77,6 +78,7 @@ impl Assembler {
         let Some(choice) = self.choices.get_mut(index) else {
             return Ok(());
         };
+        let confidences = confidences(event.get("logprobs"));
         let logprobs = logprobs(event.get("logprobs"));
         // A server that does not stream sends the whole message at once.
         let fields = event.remove("delta").or_else(|| event.remove("message"));
@@ -94,12 +96,14 @@ impl Assembler {
                     choice.reasoning += delta.tokens;
                 }
                 delta.logprobs = logprobs;
+                delta.confidences = confidences;
                 self.passed_on = true;
                 out.push_back((index, Ok(SampleEvent::Delta(delta))));
             }
         }
         if let Some(reason) = event.get("finish_reason").and_then(Value::as_str) {
             choice.finish = Some(finish_reason(reason)?);
+            choice.met_stop = met_stop(&event);
         }
         Ok(())
     }
@@ -113,7 +117,7 @@ impl Assembler {
     pub(super) fn fail(&self, error: &EngineError, out: &mut Queue) {
         for (index, (choice, usage)) in self.choices.iter().zip(self.usages()).enumerate() {
             let event = match choice.finish {
-                Some(reason) => Ok(SampleEvent::Finish(Finish { reason, usage })),
+                Some(reason) => Ok(SampleEvent::Finish(Finish { reason, usage, met_stop: choice.met_stop })),
                 None => Err(error.clone()),
             };
             out.push_back((index, event));
@@ -164,6 +168,25 @@ fn logprobs(field: Option<&Value>) -> Vec<f32> {
     tokens.filter_map(|t| t["logprob"].as_f64()).map(|p| p as f32).collect()
 }
 
+/// Minus the mean log-probability of each token's most probable candidates; nothing where the
+/// server gives no more than one of them.
+fn confidences(field: Option<&Value>) -> Vec<f32> {
+    let tokens = field.and_then(|l| l["content"].as_array()).map(Vec::as_slice).unwrap_or_default();
+    let one = |token: &Value| {
+        let candidates: Vec<f64> = token["top_logprobs"].as_array()?.iter().filter_map(|c| c["logprob"].as_f64()).collect();
+        (candidates.len() > 1).then(|| (-candidates.iter().sum::<f64>() / candidates.len() as f64) as f32)
+    };
+    // All or none, so that they can be compared.
+    tokens.iter().map(one).collect::<Option<Vec<f32>>>().unwrap_or_default()
+}
+
+/// Whether a stop text ended the sample: vLLM tells it as `stop_reason`, `SGLang` as `matched_stop`;
+/// a text is a stop text, a number is a token of the model's own. vLLM's null is the model's end.
+fn met_stop(event: &Map<String, Value>) -> Option<bool> {
+    let told = event.get("matched_stop").or_else(|| event.get("stop_reason"))?;
+    Some(told.is_string())
+}
+
 fn delta(mut fields: Map<String, Value>) -> Delta {
     fields.remove("role");
     let mut text = |name: &str| match fields.get(name) {
@@ -206,6 +229,33 @@ mod tests {
         assembler.finish(&mut out);
         assert!(matches!(out[1], (0, Err(_))));
         assert!(matches!(out[2], (1, Ok(SampleEvent::Finish(_)))));
+    }
+
+    #[test]
+    fn stop_texts_and_confidences_are_told_apart_where_the_server_tells() {
+        let read = |event: &str| {
+            let mut assembler = Assembler::new(1, 8);
+            let mut out = Queue::new();
+            assembler.push(event, None, &mut out).unwrap();
+            assembler.finish(&mut out);
+            let (mut confidences, mut met_stop) = (Vec::new(), None);
+            for (_, event) in out {
+                match event.unwrap() {
+                    SampleEvent::Delta(delta) => confidences = delta.confidences,
+                    SampleEvent::Finish(finish) => met_stop = finish.met_stop,
+                    SampleEvent::Prompt { .. } => {}
+                }
+            }
+            (confidences, met_stop)
+        };
+        let event = r#"{"choices":[{"delta":{"content":"a"},"logprobs":{"content":[{"logprob":-0.5,"top_logprobs":
+            [{"logprob":-0.5},{"logprob":-1.5}]}]},"finish_reason":"stop","stop_reason":"\\n\\n"}]}"#;
+        assert_eq!(read(event), (vec![1.0], Some(true)));
+        let event = r#"{"choices":[{"delta":{"content":"a"},"finish_reason":"stop","matched_stop":151645}]}"#;
+        assert_eq!(read(event), (vec![], Some(false)));
+        let event = r#"{"choices":[{"delta":{"content":"a"},"finish_reason":"stop","stop_reason":null}]}"#;
+        assert_eq!(read(event).1, Some(false));
+        assert_eq!(read(r#"{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}"#).1, None);
     }
 
     #[test]

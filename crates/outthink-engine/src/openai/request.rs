@@ -18,6 +18,9 @@ const OURS: [&str; 10] = [
     "logprobs",
 ];
 
+/// Candidates of a token that the API gives at most.
+const MOST_CANDIDATES: u32 = 20;
+
 /// Builds the body for `n` samples, the first drawn with `seed`.
 ///
 /// # Errors
@@ -88,6 +91,10 @@ pub(super) fn body(
         body.insert("logprobs".into(), true.into());
         // Left out, llama.cpp takes it for 20 and sends some kilobytes a token.
         body.entry("top_logprobs").or_insert(1.into());
+        if request.confidence_over > 1 {
+            let most = request.confidence_over.min(MOST_CANDIDATES);
+            body.insert("top_logprobs".into(), most.into());
+        }
     } else {
         body.remove("top_logprobs");
     }

@@ -113,7 +113,7 @@ fn play(acts: Vec<Act>, alive: Alive) -> SampleStream {
                     continue;
                 }
                 Act::End(reason) => {
-                    yield Ok(SampleEvent::Finish(Finish { reason, usage }));
+                    yield Ok(SampleEvent::Finish(Finish { reason, usage, met_stop: None }));
                     continue;
                 }
                 Act::Fail(error) => {

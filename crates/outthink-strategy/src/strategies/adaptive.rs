@@ -3,7 +3,7 @@
 use super::{give_up, stop_with_leader};
 use crate::stopping::{cannot_be_overtaken, posterior_leader, samples_to_decision};
 use crate::value::gain_per_sample;
-use outthink_core::{AnswerKind, Decision, SampleStatus, State, Step, StopReason, Strategy};
+use outthink_core::{AnswerKind, Decision, SampleStatus, Span, State, Step, StopReason, Strategy};
 
 /// Adaptive-Consistency (Aggarwal et al. 2023) in waves, with two further reasons to stop.
 ///
@@ -80,7 +80,7 @@ impl Strategy for Adaptive {
         let failed = state.samples.iter().filter(|s| s.status == SampleStatus::Failed).count();
         let unstarted = self.max_samples.saturating_sub(state.samples.len() as u32);
         let running = state.running();
-        let affordable = unstarted.min(state.room.affordable(self.max_tokens));
+        let affordable = unstarted.min(state.room(0).affordable(self.max_tokens));
         // What runs frees its reservation when it ends early, so with a tight budget `affordable`
         // understates what is left; nothing can be closed by counting before it ended.
         let left = if running > 0 { running + unstarted } else { affordable };
@@ -106,6 +106,6 @@ impl Strategy for Adaptive {
         let (v1, v2) = (tally.count(0), tally.count(1));
         let count = samples_to_decision(v1, v2, self.target, affordable);
         let why = format!("votes {v1}:{v2}, posterior {posterior:.3}: no decision before {count} more");
-        Decision::new(Step::Sample { count, max_tokens: self.max_tokens }, why).with_posterior(posterior)
+        Decision::new(Step::Sample { arm: 0, count, span: Span::whole(self.max_tokens) }, why).with_posterior(posterior)
     }
 }

@@ -1,7 +1,7 @@
 //! The best of N by a verifier.
 
-use super::stop_with_leader;
-use outthink_core::{Decision, Sample, State, Step, StopReason, Strategy};
+use super::common::{Judge, best_by, stop_with_leader};
+use outthink_core::{Decision, SampleId, Span, State, Step, StopReason, Strategy};
 
 /// Best-of-N (Stiennon et al. 2020; Cobbe et al. 2021): draws `samples`, has each scored, takes the
 /// best. It stops at once when the verifier is certain (score 1). Without a verifier it ranks by
@@ -12,25 +12,14 @@ pub struct BestOfN {
     pub samples: u32,
     /// Generated tokens of each at most.
     pub max_tokens: u64,
-    /// Samples whose scoring was asked for.
-    asked: Vec<u32>,
+    judge: Judge,
 }
 
 impl BestOfN {
     /// Best of `samples`.
-    pub const fn new(samples: u32, max_tokens: u64) -> Self {
-        Self { samples, max_tokens, asked: Vec::new() }
+    pub fn new(samples: u32, max_tokens: u64) -> Self {
+        Self { samples, max_tokens, judge: Judge::default() }
     }
-}
-
-fn best_by(state: &State, worth: impl Fn(&Sample) -> Option<f64>) -> Option<(&Sample, f64)> {
-    let mut best: Option<(&Sample, f64)> = None;
-    for sample in state.done() {
-        if let Some(w) = worth(sample).filter(|w| best.is_none_or(|b| *w > b.1)) {
-            best = Some((sample, w));
-        }
-    }
-    best
 }
 
 impl Strategy for BestOfN {
@@ -44,25 +33,20 @@ impl Strategy for BestOfN {
             let stop = Step::Stop { sample: sample.id, reason: StopReason::Verified };
             return Decision::new(stop, format!("the verifier gave {score:.3}"));
         }
-        if state.has_verifier {
-            let unscored: Vec<u32> =
-                state.done().filter(|s| s.score.is_none() && !self.asked.contains(&s.id)).map(|s| s.id).collect();
-            if !unscored.is_empty() {
-                self.asked.extend(&unscored);
-                let why = format!("{} samples to score", unscored.len());
-                let steps = unscored.into_iter().map(|sample| Step::Score { sample }).collect();
-                return Decision { steps, why, posterior: None };
-            }
+        let verdicts = self.judge.ask(state, state.voters());
+        if !verdicts.is_empty() {
+            let why = format!("{} samples to score", verdicts.len());
+            return Decision::all(verdicts, why);
         }
         let missing = self.samples.saturating_sub(state.samples.len() as u32);
-        let count = missing.min(state.room.affordable(self.max_tokens));
+        let count = missing.min(state.room(0).affordable(self.max_tokens));
         if count > 0 {
             return Decision::new(
-                Step::Sample { count, max_tokens: self.max_tokens },
+                Step::Sample { arm: 0, count, span: Span::whole(self.max_tokens) },
                 format!("{count} of {} samples", self.samples),
             );
         }
-        if state.running() > 0 {
+        if !state.is_idle() {
             return Decision::new(Step::Wait, format!("{} samples are on their way", state.running()));
         }
         let reason = if missing > 0 { StopReason::BudgetSpent } else { StopReason::SamplesDrawn };
@@ -75,5 +59,10 @@ impl Strategy for BestOfN {
             }
             None => stop_with_leader(state, reason, "no scores and no log-probabilities: the vote decides"),
         }
+    }
+
+    fn best(&self, state: &State) -> Option<SampleId> {
+        let scored = best_by(state, |s| s.score).or_else(|| best_by(state, |s| s.mean_logprob));
+        scored.map(|b| b.0.id).or_else(|| state.best_so_far())
     }
 }

@@ -1,7 +1,7 @@
 //! A cap and a floor on the length of one thought.
 
 use super::{give_up, stop_with_leader};
-use outthink_core::{Decision, FinishReason, Sample, State, Step, StopReason, Strategy};
+use outthink_core::{Decision, FinishReason, Link, Sample, Span, State, Step, StopReason, Strategy};
 
 /// Budget forcing (Muennighoff et al. 2025, s1): a thought that reaches `cap` tokens is closed and
 /// the model answers; one that ends before `floor` tokens is told to go on.
@@ -37,18 +37,19 @@ impl BudgetForcing {
         if self.closed || last.tool_calls.is_some() {
             return stop(last, reason, format!("{spent} tokens spent"));
         }
-        if state.room.affordable(self.answer_tokens) == 0 {
+        if state.room(0).affordable(self.answer_tokens) == 0 {
             return stop(last, StopReason::BudgetSpent, "nothing is left to close the thought with");
         }
         if cut_off || spent >= self.cap || last.content.trim().is_empty() {
             self.closed = true;
-            let append = CLOSE.to_owned();
-            let step = Step::Continue { sample: last.id, append, max_tokens: self.answer_tokens };
+            let link = Link::Words(CLOSE.to_owned());
+            let step = Step::Continue { sample: last.id, link, count: 1, span: Span::whole(self.answer_tokens) };
             return Decision::new(step, format!("{spent} tokens of thought reach the cap of {}: close it", self.cap));
         }
         if spent < self.floor && self.extensions < self.most_extensions {
             self.extensions += 1;
-            let step = Step::Continue { sample: last.id, append: EXTEND.to_owned(), max_tokens: self.cap - spent };
+            let (link, span) = (Link::Words(EXTEND.to_owned()), Span::whole(self.cap - spent));
+            let step = Step::Continue { sample: last.id, link, count: 1, span };
             return Decision::new(
                 step,
                 format!("{spent} tokens of thought are below the floor of {}: go on", self.floor),
@@ -72,11 +73,11 @@ impl Strategy for BudgetForcing {
             return Decision::new(Step::Wait, "the thought goes on");
         }
         match state.samples.last() {
-            None if state.room.affordable(self.cap) == 0 => give_up(state),
+            None if state.room(0).affordable(self.cap) == 0 => give_up(state),
             None => {
                 // What closes the thought must be paid for as well.
-                let most = state.room.cap(self.cap + self.answer_tokens).saturating_sub(self.answer_tokens).max(1);
-                let step = Step::Sample { count: 1, max_tokens: most.min(self.cap) };
+                let most = state.room(0).cap(self.cap + self.answer_tokens).saturating_sub(self.answer_tokens).max(1);
+                let step = Step::Sample { arm: 0, count: 1, span: Span::whole(most.min(self.cap)) };
                 Decision::new(step, format!("a thought of {} to {} tokens", self.floor, self.cap))
             }
             Some(last) if last.is_done() => self.after(state, &last.clone()),

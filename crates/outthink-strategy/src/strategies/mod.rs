@@ -1,33 +1,42 @@
 //! The strategies, one a file.
 
 mod adaptive;
+pub(crate) mod beam;
 mod best_of_n;
 mod budget_forcing;
+mod cascade;
+mod cluster_vote;
+mod common;
+mod confidence_vote;
+mod deepconf;
+pub(crate) mod dvts;
+mod ensemble;
+mod esc;
+mod mcts;
+mod probe;
+pub(crate) mod rebase;
+mod revise;
+mod search;
 mod self_consistency;
+mod short_m;
 mod single;
+mod weighted_best_of_n;
 
 pub use adaptive::Adaptive;
 pub use best_of_n::BestOfN;
 pub use budget_forcing::BudgetForcing;
+pub use cascade::Cascade;
+pub use cluster_vote::ClusterVote;
+pub use confidence_vote::ConfidenceVote;
+pub use deepconf::DeepConf;
+pub use ensemble::Ensemble;
+pub use esc::Esc;
+pub(crate) use mcts::Mcts;
+pub use probe::Probe;
+pub use revise::Revise;
 pub use self_consistency::SelfConsistency;
+pub use short_m::ShortM;
 pub use single::Single;
+pub use weighted_best_of_n::WeightedBestOfN;
 
-use outthink_core::{Decision, State, Step, StopReason};
-
-/// Stops with the leader of the vote, or with the first good text where nothing voted, or gives up.
-fn stop_with_leader(state: &State, reason: StopReason, why: impl Into<String>) -> Decision {
-    let leader = state.tally().leader().and_then(|class| state.representative(class));
-    match leader.or_else(|| state.first_usable()).or_else(|| state.done().next().map(|s| s.id)) {
-        Some(sample) => Decision::new(Step::Stop { sample, reason }, why),
-        None => give_up(state),
-    }
-}
-
-/// Ends without an answer: the engine failed, or the budget did not pay for one sample.
-fn give_up(state: &State) -> Decision {
-    if state.samples.iter().any(|s| s.error.is_some()) {
-        Decision::new(Step::Abstain { reason: StopReason::EngineFailed }, "every sample failed")
-    } else {
-        Decision::new(Step::Abstain { reason: StopReason::BudgetSpent }, "the budget does not pay for one sample")
-    }
-}
+use common::{give_up, stop_with_leader};

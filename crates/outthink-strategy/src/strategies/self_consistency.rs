@@ -1,7 +1,7 @@
 //! Majority vote over a fixed number of samples.
 
 use super::stop_with_leader;
-use outthink_core::{Decision, State, Step, StopReason, Strategy};
+use outthink_core::{Decision, Span, State, Step, StopReason, Strategy};
 
 /// Self-consistency (Wang et al. 2023): draws `samples` and takes the most frequent answer.
 #[derive(Debug, Clone)]
@@ -19,10 +19,10 @@ impl Strategy for SelfConsistency {
 
     fn step(&mut self, state: &State) -> Decision {
         let missing = self.samples.saturating_sub(state.samples.len() as u32);
-        let count = missing.min(state.room.affordable(self.max_tokens));
+        let count = missing.min(state.room(0).affordable(self.max_tokens));
         if count > 0 {
             return Decision::new(
-                Step::Sample { count, max_tokens: self.max_tokens },
+                Step::Sample { arm: 0, count, span: Span::whole(self.max_tokens) },
                 format!("{count} of {} samples", self.samples),
             );
         }

@@ -1,7 +1,7 @@
 //! One sample.
 
 use super::{give_up, stop_with_leader};
-use outthink_core::{Decision, State, Step, StopReason, Strategy};
+use outthink_core::{Decision, Span, State, Step, StopReason, Strategy};
 
 /// Chain of thought, once (Wei et al. 2022): one sample, whatever it says.
 #[derive(Debug, Clone)]
@@ -22,9 +22,9 @@ impl Strategy for Single {
         if state.running() > 0 {
             return Decision::new(Step::Wait, "the one sample is on its way");
         }
-        if !state.samples.is_empty() || state.room.affordable(self.max_tokens) == 0 {
+        if !state.samples.is_empty() || state.room(0).affordable(self.max_tokens) == 0 {
             return give_up(state);
         }
-        Decision::new(Step::Sample { count: 1, max_tokens: self.max_tokens }, "one sample was asked for")
+        Decision::new(Step::Sample { arm: 0, count: 1, span: Span::whole(self.max_tokens) }, "one sample was asked for")
     }
 }

@@ -16,6 +16,7 @@ pub(crate) fn spec(name: &str, samples: u32) -> StrategySpec {
         target_confidence: 0.95,
         thinking_cap: None,
         thinking_floor: None,
+        settings: outthink_strategy::Settings::default(),
     }
 }
 

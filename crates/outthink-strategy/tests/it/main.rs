@@ -1,9 +1,11 @@
 //! The driver and the strategies together, on an engine that plays scripts.
 
-#![expect(clippy::unwrap_used, reason = "a test may end where its set-up fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may end where its set-up fails")]
 
 mod budgets;
 mod driver;
 mod parity;
 mod script;
 mod strategies;
+mod tree;
+mod world;

@@ -4,7 +4,7 @@ use crate::driver::{run, spec};
 use crate::script::Script;
 use outthink_core::{Budget, Engine, Prompt};
 use outthink_strategy::DriveRequest;
-use outthink_strategy::simulate::{Recorded, simulate};
+use outthink_strategy::simulate::{Recorded, Recording, simulate};
 use outthink_verify::{Comparison, find_answer};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -25,9 +25,9 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let live = runtime.block_on(run(script.clone(), &spec, budget)).unwrap();
 
-        let recorded: Vec<Recorded> = texts.iter().map(|t| Recorded { answer: find_answer(t), tokens: 4, prompt_tokens: 10, score: None }).collect();
+        let recorded: Vec<Recorded> = texts.iter().map(|t| Recorded { answer: find_answer(t), tokens: 4, prompt_tokens: 10, ..Recorded::default() }).collect();
         let request = DriveRequest { prompt: Prompt::user("how many?"), budget, ..DriveRequest::default() };
-        let replayed = simulate(&request, script.model(), spec.build().unwrap().as_mut(), &recorded, Comparison::Math);
+        let replayed = simulate(&request, spec.build().unwrap().as_mut(), &Recording::of(script.model(), &recorded, Comparison::Math));
 
         let decisions = |o: &outthink_core::Outcome| o.trace.iter().map(|e| (e.finished, e.votes.clone(), e.decision.clone())).collect::<Vec<_>>();
         prop_assert_eq!(decisions(&live), decisions(&replayed));

@@ -83,7 +83,7 @@ impl Script {
         let reason = if cut { FinishReason::Length } else { FinishReason::Stop };
         let usage = Usage { prompt: PROMPT_TOKENS, completion, ..Usage::default() };
         let events: Vec<SampleEvent> =
-            std::iter::once(prompt).chain(deltas).chain([SampleEvent::Finish(Finish { reason, usage })]).collect();
+            std::iter::once(prompt).chain(deltas).chain([SampleEvent::Finish(Finish { reason, usage, met_stop: None })]).collect();
         Box::pin(futures_util::stream::iter(events).then(move |event| {
             let books = alive.0.clone();
             async move {

@@ -1,0 +1,170 @@
+//! From steps to requests of an engine.
+
+use super::run::{Run, Tag};
+use crate::Start;
+use crate::table::prompt_bytes;
+use futures_util::future::{AbortHandle, Abortable};
+use futures_util::stream::StreamExt;
+use outthink_core::{
+    ArmId, EngineError, Link, Origin, Prompt, Sample, SampleId, SampleRequest, SampleStatus, Span, derive_seed,
+};
+use serde_json::json;
+
+/// Candidates of each token over which confidence is taken: as many as the API gives.
+const CONFIDENCE_OVER: u32 = 20;
+
+impl Run<'_> {
+    /// Starts samples of the prompt; whether all of them.
+    pub(super) fn sample(&mut self, arm: ArmId, count: u32, span: &Span) -> bool {
+        let Some(prompt) = self.prompt_of(arm) else { return false };
+        let room = self.table.room(arm, 0);
+        let fits = count.min(room.affordable(span.max_tokens));
+        let span = Span { max_tokens: room.cap(span.max_tokens), ..span.clone() };
+        let request = self.request_for(arm, prompt, fits, &span);
+        let start = Start { arm, parent: None, turn: None, span, extra_prompt: 0 };
+        let ids = (0..fits).map(|_| self.table.start(start.clone())).collect();
+        self.launch(arm, request, ids);
+        fits == count
+    }
+
+    fn prompt_of(&self, arm: ArmId) -> Option<Prompt> {
+        let prompt = &self.request.prompt;
+        let system = self.driver.arms.get(arm as usize)?.system.as_deref();
+        Some(system.map_or_else(|| prompt.clone(), |system| prompt.clone().with_system_instead(system)))
+    }
+
+    fn request_for(&self, arm: ArmId, prompt: Prompt, count: u32, span: &Span) -> SampleRequest {
+        let next = self.table.state.samples.len() as u64;
+        let seeds = (next..next + u64::from(count)).map(|index| derive_seed(self.request.seed, index)).collect();
+        let own = self.driver.arms.get(arm as usize).and_then(|a| a.sampling.clone());
+        let mut sampling = own.unwrap_or_else(|| self.request.sampling.clone());
+        if let Some(text) = span.pause_at.as_ref().filter(|t| !t.is_empty()) {
+            sampling.stop.push(text.clone());
+        }
+        let needs = self.table.needs();
+        SampleRequest {
+            prompt,
+            prefix: None,
+            seeds,
+            max_tokens: span.max_tokens,
+            sampling,
+            logprobs: self.request.logprobs || needs.logprobs || needs.values || needs.confidence.is_some(),
+            confidence_over: if needs.confidence.is_some() { CONFIDENCE_OVER } else { 0 },
+        }
+    }
+
+    fn launch(&mut self, arm: ArmId, request: SampleRequest, ids: Vec<SampleId>) {
+        if ids.is_empty() {
+            return;
+        }
+        let Some(arm) = self.driver.arms.get(arm as usize) else { return };
+        let mut streams = arm.engine.start(request).into_iter();
+        for id in ids {
+            self.aborts.resize_with(id as usize + 1, || None);
+            let Some(stream) = streams.next() else {
+                let error =
+                    EngineError::new(Origin::Internal, "the engine gave fewer streams than samples were asked for");
+                self.failed(id, error);
+                continue;
+            };
+            let (handle, registration) = AbortHandle::new_pair();
+            self.aborts[id as usize] = Some(handle);
+            let tag: Tag = Box::new(move |event| (id, event));
+            self.streams.push(Abortable::new(stream, registration).map(tag));
+        }
+    }
+
+    /// Goes on from a sample; whether in all the ways that were asked for. An engine that continues
+    /// text gets it as the beginning of its reply; any other gets it as a turn of its own, followed
+    /// by the words.
+    pub(super) fn go_on(&mut self, from: SampleId, link: &Link, count: u32, span: &Span) -> bool {
+        let Some(parent) = self.table.state.sample(from).cloned() else { return false };
+        if matches!(parent.status, SampleStatus::Failed | SampleStatus::Cancelled) {
+            return false;
+        }
+        let arm = parent.arm;
+        let Some(prompt) = self.prompt_of(arm) else { return false };
+        let continues = self.table.state.capabilities(arm).continuation;
+        let own_bytes = prompt_bytes(&prompt);
+        let (prompt, text) = self.conversation(prompt, &parent);
+        let next = compose(prompt, text, link, continues);
+        let prefix_bytes = next.prefix.as_ref().map_or(0, |p| p.len() as u64 + PREFIX);
+        let extra_prompt = prompt_bytes(&next.prompt).saturating_sub(own_bytes) + prefix_bytes;
+        let room = self.table.room(arm, extra_prompt);
+        let fits = count.min(room.affordable(span.max_tokens));
+        let span = Span { max_tokens: room.cap(span.max_tokens), ..span.clone() };
+        let mut request = self.request_for(arm, next.prompt, fits, &span);
+        request.prefix = next.prefix;
+        let turn = match link {
+            Link::Turn(words) => Some(words.clone()),
+            Link::Words(_) => None,
+        };
+        let start = Start { arm, parent: Some(from), turn, span, extra_prompt };
+        let mut ids = Vec::new();
+        for _ in 0..fits {
+            let id = self.table.start(start.clone());
+            self.table.inherit(id, next.inherited.0.clone(), next.inherited.1.clone());
+            ids.push(id);
+        }
+        self.launch(arm, request, ids);
+        fits == count
+    }
+
+    /// The turns up to the reply that `sample` is part of, and the reply's text so far.
+    fn conversation(&self, mut prompt: Prompt, sample: &Sample) -> (Prompt, (String, String)) {
+        let path = self.table.state.path(sample.id);
+        for pair in path.windows(2) {
+            if let Some(turn) = &pair[1].turn {
+                prompt.messages.push(json!({"role": "assistant", "content": whole_text(pair[0])}));
+                prompt.messages.push(json!({"role": "user", "content": turn}));
+            }
+        }
+        (prompt, (sample.reasoning.clone(), sample.content.clone()))
+    }
+}
+
+/// What an engine is asked in order to go on.
+struct Next {
+    prompt: Prompt,
+    prefix: Option<String>,
+    /// Thought and text that the new sample begins with.
+    inherited: (String, String),
+}
+
+fn compose(mut prompt: Prompt, (reasoning, mut content): (String, String), link: &Link, continues: bool) -> Next {
+    let turn = |prompt: &mut Prompt, reply: &str, words: &str| {
+        prompt.messages.push(json!({"role": "assistant", "content": reply}));
+        prompt.messages.push(json!({"role": "user", "content": words.trim()}));
+    };
+    let reply = if content.trim().is_empty() { reasoning.clone() } else { content.clone() };
+    match link {
+        Link::Turn(words) => {
+            turn(&mut prompt, &reply, words);
+            Next { prompt, prefix: None, inherited: Default::default() }
+        }
+        Link::Words(words) if continues => {
+            // Words that are put in speak to the user: they end an open thought.
+            let thought = match (reasoning.is_empty(), content.is_empty() && words.is_empty()) {
+                (true, _) => String::new(),
+                (false, true) => format!("<think>\n{reasoning}"),
+                (false, false) => format!("<think>\n{reasoning}\n</think>\n\n"),
+            };
+            content.push_str(words);
+            let prefix = Some(format!("{thought}{content}"));
+            Next { prompt, prefix, inherited: (reasoning, content) }
+        }
+        Link::Words(words) => {
+            turn(&mut prompt, &reply, words);
+            content.push_str("\n\n");
+            Next { prompt, prefix: None, inherited: (reasoning, content) }
+        }
+    }
+}
+
+/// Bytes of a template's words around a beginning at most.
+const PREFIX: u64 = 64;
+
+/// A sample's text for a turn of its own: the content, or the thought where it has none yet.
+fn whole_text(sample: &Sample) -> &str {
+    if sample.content.trim().is_empty() { &sample.reasoning } else { &sample.content }
+}

@@ -1,0 +1,113 @@
+//! What several strategies share: asking for verdicts, weighing votes, values of paths.
+
+use crate::Aggregate;
+use outthink_core::{ClassId, Decision, Sample, SampleId, SampleStatus, Span, State, Step, StopReason};
+use std::collections::BTreeSet;
+
+/// Stops with the leader of the vote, or with the first good text where nothing voted, or gives up.
+pub(super) fn stop_with_leader(state: &State, reason: StopReason, why: impl Into<String>) -> Decision {
+    let leader = state.tally().leader().and_then(|class| state.representative(class));
+    match leader.or_else(|| state.first_usable()).or_else(|| state.done().next().map(|s| s.id)) {
+        Some(sample) => Decision::new(Step::Stop { sample, reason }, why),
+        None => give_up(state),
+    }
+}
+
+/// Ends without an answer: the engine failed, or the budget did not pay for one sample.
+pub(super) fn give_up(state: &State) -> Decision {
+    if state.samples.iter().any(|s| s.error.is_some()) {
+        Decision::new(Step::Abstain { reason: StopReason::EngineFailed }, "every sample failed")
+    } else {
+        Decision::new(Step::Abstain { reason: StopReason::BudgetSpent }, "the budget does not pay for one sample")
+    }
+}
+
+/// Waits for what is on its way.
+pub(super) fn wait(state: &State) -> Decision {
+    Decision::new(Step::Wait, format!("{} samples and {} verdicts are on their way", state.running(), state.judging))
+}
+
+/// What is still missing of `wanted` samples of an arm, as many as the budget pays for.
+pub(super) fn missing(state: &State, arm: u32, wanted: u32, max_tokens: u64) -> u32 {
+    let drawn = state.samples.iter().filter(|s| s.arm == arm && s.parent.is_none()).count() as u32;
+    wanted.saturating_sub(drawn).min(state.room(arm).affordable(max_tokens))
+}
+
+/// Draws whole replies on arm 0.
+pub(super) fn draw(count: u32, max_tokens: u64, why: impl Into<String>) -> Decision {
+    Decision::new(Step::Sample { arm: 0, count, span: Span::whole(max_tokens) }, why)
+}
+
+/// Verdicts that were asked for, so that none is asked for twice.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Judge {
+    asked: BTreeSet<SampleId>,
+}
+
+impl Judge {
+    /// Steps that have samples judged by every verifier; those that were asked for before are left
+    /// out.
+    pub(super) fn ask<'a>(&mut self, state: &State, samples: impl Iterator<Item = &'a Sample>) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if state.has_verifier() {
+            for sample in samples.filter(|s| self.asked.insert(s.id)) {
+                steps.extend((0..state.verifiers).map(|verifier| Step::Score { sample: sample.id, verifier }));
+            }
+        }
+        steps
+    }
+}
+
+/// Classes of answers by the sum of their votes' weights, the heaviest first; equal ones in order of
+/// first sight. Samples without a weight do not vote.
+pub(super) fn weigh(state: &State, weight: impl Fn(&Sample) -> Option<f64>) -> Vec<(ClassId, f64)> {
+    let mut classes: Vec<(ClassId, f64)> = Vec::new();
+    for sample in state.voters() {
+        let (Some(class), Some(weight)) = (sample.class, weight(sample).filter(|w| w.is_finite())) else { continue };
+        match classes.iter_mut().find(|c| c.0 == class) {
+            Some(entry) => entry.1 += weight,
+            None => classes.push((class, weight)),
+        }
+    }
+    classes.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    classes
+}
+
+/// The share of the heaviest class.
+pub(super) fn share(classes: &[(ClassId, f64)]) -> f64 {
+    let total: f64 = classes.iter().map(|c| c.1).sum();
+    classes.first().map_or(0.0, |c| if total > 0.0 { c.1 / total } else { 0.0 })
+}
+
+/// The voter with the most of something; the first of equals.
+pub(super) fn best_by(state: &State, worth: impl Fn(&Sample) -> Option<f64>) -> Option<(&Sample, f64)> {
+    let mut best: Option<(&Sample, f64)> = None;
+    for sample in state.voters() {
+        if let Some(w) = worth(sample).filter(|w| best.is_none_or(|b| *w > b.1)) {
+            best = Some((sample, w));
+        }
+    }
+    best
+}
+
+/// The value of each step along the path to a sample, in [0, 1]: a verifier's scores of the steps
+/// where it tells them apart, else its score of each sample of the path; without a verifier the
+/// geometric mean probability of each sample's tokens.
+pub(super) fn step_values(state: &State, id: SampleId) -> Vec<f64> {
+    let told = state.sample(id).and_then(|s| s.scores.iter().find(|score| !score.steps.is_empty()));
+    if let Some(score) = told {
+        return score.steps.clone();
+    }
+    let value = |s: &&Sample| if state.has_verifier() { s.score } else { s.mean_logprob.map(f64::exp) };
+    state.path(id).iter().filter_map(value).collect()
+}
+
+/// The value of where a reply stands, in [0, 1]; 0 where nothing is known.
+pub(super) fn path_value(state: &State, id: SampleId, aggregate: Aggregate) -> f64 {
+    aggregate.of(&step_values(state, id)).unwrap_or(0.0)
+}
+
+/// Whether samples failed and nothing else came of the run.
+pub(super) fn all_failed(state: &State) -> bool {
+    !state.samples.is_empty() && state.samples.iter().all(|s| s.status == SampleStatus::Failed)
+}

@@ -1,0 +1,60 @@
+//! Windows of samples, until one agrees.
+
+use super::common::{all_failed, draw, give_up, stop_with_leader, wait};
+use crate::StrategyError;
+use crate::settings::Reader;
+use outthink_core::{Decision, State, StopReason, Strategy};
+
+/// Early-stopping self-consistency (Li et al. 2024, ESC): draws windows of `window` samples and
+/// stops as soon as all answers of one window agree; else it votes over all `samples`.
+#[derive(Debug, Clone)]
+pub struct Esc {
+    samples: u32,
+    max_tokens: u64,
+    window: u32,
+}
+
+impl Esc {
+    pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
+        Ok(Self { samples, max_tokens, window: settings.count("window", 5, 2..=1_000)?.min(samples) })
+    }
+
+    /// Whether all of the last full window answered, and alike.
+    fn agrees(&self, state: &State) -> bool {
+        let window = self.window as usize;
+        let full = state.samples.len() / window * window;
+        if full == 0 {
+            return false;
+        }
+        let last = &state.samples[full - window..full];
+        let first = last.first().and_then(|s| s.class);
+        first.is_some() && last.iter().all(|s| s.is_done() && s.class == first)
+    }
+}
+
+impl Strategy for Esc {
+    fn name(&self) -> &'static str {
+        "esc"
+    }
+
+    fn step(&mut self, state: &State) -> Decision {
+        if !state.is_idle() {
+            return wait(state);
+        }
+        let tally = state.tally();
+        let votes = format!("{} of {} votes for the leader", tally.count(0), tally.votes());
+        if self.agrees(state) {
+            return stop_with_leader(state, StopReason::WindowAgrees, format!("a window of {} agrees; {votes}", self.window));
+        }
+        if all_failed(state) {
+            return give_up(state);
+        }
+        let unstarted = self.samples.saturating_sub(state.samples.len() as u32);
+        let count = unstarted.min(self.window).min(state.room(0).affordable(self.max_tokens));
+        if count > 0 {
+            return draw(count, self.max_tokens, format!("a window of {count}; {votes}"));
+        }
+        let reason = if unstarted > 0 { StopReason::BudgetSpent } else { StopReason::SamplesDrawn };
+        stop_with_leader(state, reason, votes)
+    }
+}

@@ -1,0 +1,73 @@
+//! A vote over the samples that came to their end first.
+
+use super::common::{all_failed, draw, give_up, missing, wait};
+use crate::StrategyError;
+use crate::settings::Reader;
+use outthink_core::{Decision, Sample, SampleId, State, Step, StopReason, Strategy};
+
+/// short-m@k (Hassid et al. 2025): starts k samples at once, keeps the `first` m that come to their
+/// end, cancels the others and votes; ties go to the shorter thought. Short thoughts of one model on
+/// one question are right more often than long ones, and cost less.
+#[derive(Debug, Clone)]
+pub struct ShortM {
+    samples: u32,
+    max_tokens: u64,
+    first: u32,
+}
+
+impl ShortM {
+    pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
+        Ok(Self { samples, max_tokens, first: settings.count("first", 3, 1..=u32::MAX)?.min(samples) })
+    }
+
+    /// The samples that vote: the first to end with an answer, or with any text where none has one.
+    fn voters<'a>(&self, state: &'a State) -> Vec<&'a Sample> {
+        let mut done: Vec<&Sample> = state.voters().filter(|s| s.is_usable()).collect();
+        done.sort_by_key(|s| s.place);
+        done.truncate(self.first as usize);
+        done
+    }
+}
+
+impl Strategy for ShortM {
+    fn name(&self) -> &'static str {
+        "short-m"
+    }
+
+    fn step(&mut self, state: &State) -> Decision {
+        if state.samples.is_empty() {
+            return match missing(state, 0, self.samples, self.max_tokens) {
+                0 => give_up(state),
+                count => draw(count, self.max_tokens, format!("{count} samples, of which the first {} vote", self.first)),
+            };
+        }
+        let voters = self.voters(state);
+        if voters.len() < self.first as usize && !state.is_idle() {
+            return wait(state);
+        }
+        if all_failed(state) {
+            return give_up(state);
+        }
+        let running: Vec<SampleId> =
+            state.samples.iter().filter(|s| s.status == outthink_core::SampleStatus::Running).map(|s| s.id).collect();
+        let reason = if voters.len() < self.first as usize { StopReason::SamplesDrawn } else { StopReason::FirstFinished };
+        match self.best(state) {
+            Some(sample) => {
+                let why = format!("{} came to their end, {} are cancelled", voters.len(), running.len());
+                Decision::all(vec![Step::Cancel { samples: running }, Step::Stop { sample, reason }], why)
+            }
+            None => give_up(state),
+        }
+    }
+
+    fn best(&self, state: &State) -> Option<SampleId> {
+        let voters = self.voters(state);
+        let votes = |class| voters.iter().filter(|s| s.class == class).count();
+        // Most votes first, then the shorter thought.
+        let best = voters
+            .iter()
+            .filter(|s| s.class.is_some())
+            .max_by_key(|s| (votes(s.class), std::cmp::Reverse(s.usage.completion), std::cmp::Reverse(s.id)));
+        best.map(|s| s.id).or_else(|| state.best_so_far())
+    }
+}
