@@ -38,6 +38,8 @@ pub struct SampleRequest {
     pub sampling: Sampling,
     /// Whether log-probabilities are wanted, where the engine has them.
     pub logprobs: bool,
+    /// Whether the samples may be continued: an engine may then keep what it computed for them.
+    pub may_continue: bool,
     /// Candidates of each token whose mean log-probability is wanted, where the engine has them; 0
     /// for none.
     pub confidence_over: u32,

@@ -59,7 +59,8 @@ pub trait Comparer: Send + Sync {
     }
 
     /// Whether they do, and what it cost to find out; `None` if what came is neither yes nor no.
-    fn same<'a>(&'a self, prompt: &'a Prompt, left: &'a Sample, right: &'a Sample) -> Judging<'a, (Option<bool>, Bill)>;
+    fn same<'a>(&'a self, prompt: &'a Prompt, left: &'a Sample, right: &'a Sample)
+    -> Judging<'a, (Option<bool>, Bill)>;
 }
 
 impl std::ops::AddAssign for Bill {

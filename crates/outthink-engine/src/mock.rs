@@ -300,7 +300,11 @@ impl Sample {
         let Some((is_reasoning, text)) = self.tokens.next() else {
             self.phase = Phase::Ended;
             self.counters.finished.fetch_add(1, Relaxed);
-            return Some(Ok(SampleEvent::Finish(Finish { reason: self.reason, usage: self.usage, met_stop: Some(self.met_stop) })));
+            return Some(Ok(SampleEvent::Finish(Finish {
+                reason: self.reason,
+                usage: self.usage,
+                met_stop: Some(self.met_stop),
+            })));
         };
         if let Some(pause) = self.pause {
             tokio::time::sleep(pause).await;

@@ -16,7 +16,7 @@ use outthink_core::{Capabilities, Engine, EngineError, ModelInfo, Origin, Sample
 use std::io::Read;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
@@ -29,6 +29,7 @@ pub struct LlamaEngine {
     /// Tokens of one sample at most, its prompt included.
     limit: usize,
     jobs: Option<mpsc::Sender<Job>>,
+    prefilled: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -87,6 +88,7 @@ impl LlamaEngine {
         };
         let setup = Setup::new(&model, &options, options.threads.unwrap_or_else(free_threads).max(1));
         let limit = setup.limit;
+        let prefilled = Arc::clone(&setup.prefilled);
         let (jobs, inbox) = mpsc::channel();
         let (ready, started) = mpsc::channel();
         let thread = std::thread::Builder::new()
@@ -99,7 +101,12 @@ impl LlamaEngine {
         let stopped = || Err(EngineError::new(Origin::Internal, "the model's thread ended while it started"));
         started.recv().unwrap_or_else(|_| stopped())?;
         let info = ModelInfo { id, context: Some(limit as u64), price: options.price };
-        Ok(Self { info, model, limit, jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { info, model, limit, jobs: Some(jobs), prefilled, thread: Some(thread) })
+    }
+
+    /// Prompt tokens that were computed so far, and not taken from the cache.
+    pub fn prefilled(&self) -> u64 {
+        self.prefilled.load(Ordering::Relaxed)
     }
 
     pub(crate) fn llama(&self) -> &LlamaModel {
@@ -118,8 +125,12 @@ impl LlamaEngine {
         // A template may open the thought itself; only the last line tells.
         let mut opening = if text.trim_end().ends_with("<think>") { "<think>".to_owned() } else { String::new() };
         if let Some(prefix) = &request.prefix {
-            text.push_str(prefix);
-            opening.push_str(prefix);
+            let own =
+                if opening.is_empty() { prefix } else { prefix.trim_start().strip_prefix("<think>").unwrap_or(prefix) };
+            // A template that opens the thought ends with a line break after it, as the prefix goes on.
+            let own = if text.ends_with('\n') { own.strip_prefix('\n').unwrap_or(own) } else { own };
+            text.push_str(own);
+            opening.push_str(own);
         }
         let vocab = self.model.vocab();
         let tokens =
@@ -137,6 +148,7 @@ impl LlamaEngine {
             max_tokens: request.max_tokens.clamp(1, room) as usize,
             grammar,
             logprobs: request.logprobs,
+            keep: request.may_continue,
             confidence_over: request.confidence_over as usize,
             members: Vec::new(),
             opening,

@@ -29,6 +29,9 @@ pub struct LlamaOptions {
     /// Whether all sequences share one pool of cells. Off, each has `context / max_sequences`
     /// cells of its own: faster above some 16 short samples, and useless for long ones.
     pub unified: bool,
+    /// Whether a prompt that begins as another one that is still in the cache, or as a sample that
+    /// may be continued, forks that cache instead of being read anew. Needs `unified`.
+    pub fork: bool,
     /// The model's name in the API; empty takes the file's name without its ending.
     pub model_id: String,
     /// What a token is said to cost.
@@ -44,6 +47,7 @@ impl Default for LlamaOptions {
             batch: 512,
             ubatch: 512,
             unified: true,
+            fork: true,
             model_id: String::new(),
             price: Price::default(),
         }

@@ -2,6 +2,11 @@
 //!
 //! Cells of the KV cache are reserved before a sample starts (its `max_tokens`, and its prompt once
 //! for all that share it), so a sample that started is never thrown out for want of room.
+//!
+//! A prompt that begins as something that is in the cache already forks it: llama.cpp lets several
+//! sequences share cells, so the fork costs neither time nor memory, and only the rest is read.
+
+mod kept;
 
 use crate::options::LlamaOptions;
 use crate::sequence::{Job, Sequence};
@@ -14,10 +19,15 @@ use llama_cpp_2::token::LlamaToken;
 use outthink_core::{EngineError, Origin};
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 
+use kept::Kept;
+
 /// Sequences kept for prompts, beside those of the samples.
-const PROMPT_SLOTS: u32 = 8;
+const PROMPT_SLOTS: u32 = 32;
+/// Sequences of samples that ended and may be continued, beside those that run.
+const KEPT: u32 = 64;
 /// The largest number of sequences that llama.cpp takes.
 const LLAMA_SEQUENCES: u32 = 256;
 /// Prompt tokens in one step while samples are being decoded, so that these do not starve.
@@ -31,24 +41,32 @@ pub(crate) struct Setup {
     batch: u32,
     ubatch: u32,
     unified: bool,
+    /// Sequences of ended samples that are kept.
+    kept: u32,
     cells: usize,
+    /// Prompt tokens computed so far.
+    pub(crate) prefilled: Arc<AtomicU64>,
     /// Tokens of one sample at most, its prompt included.
     pub(crate) limit: usize,
 }
 
 impl Setup {
     pub(crate) fn new(model: &LlamaModel, options: &LlamaOptions, threads: usize) -> Self {
-        let sequences = options.max_sequences.clamp(1, LLAMA_SEQUENCES - PROMPT_SLOTS);
+        let sequences = options.max_sequences.clamp(1, LLAMA_SEQUENCES - PROMPT_SLOTS - KEPT);
         let batch = options.batch.max(sequences).max(32);
         let cells = options.context.max(64) as usize;
         let own = if options.unified { cells } else { cells / sequences as usize };
         let limit = own.min((model.n_ctx_train() as usize).max(64));
         let ubatch = options.ubatch.clamp(1, batch);
-        Self { threads, sequences, batch, ubatch, unified: options.unified, cells, limit }
+        // A state that is not one cell a token cannot be cut, and streams of their own share no cells.
+        let forks = options.fork && options.unified && !model.is_recurrent() && !model.is_hybrid();
+        let kept = if forks { KEPT } else { 0 };
+        let prefilled = Arc::default();
+        Self { threads, sequences, batch, ubatch, unified: options.unified, kept, cells, prefilled, limit }
     }
 
     pub(crate) fn params(&self) -> LlamaContextParams {
-        let total = self.sequences + PROMPT_SLOTS;
+        let total = self.sequences + PROMPT_SLOTS + self.kept;
         // Without a unified cache llama.cpp divides the cells by the number of sequences.
         let cells = if self.unified { self.cells } else { self.cells / self.sequences as usize * total as usize };
         let threads = self.threads as i32;
@@ -77,8 +95,12 @@ struct Group {
     read: usize,
     /// What follows the prompt, once it was read.
     logits: Vec<f32>,
-    /// Whether a sample has paid for the prompt.
+    /// Prompt tokens that were forked from another sequence.
+    forked: usize,
+    /// Whether a sample has paid for the rest of the prompt.
     paid: bool,
+    /// When it was used last.
+    used_at: u64,
 }
 
 impl Group {
@@ -88,6 +110,7 @@ impl Group {
 
     fn forget(&mut self) {
         self.read = 0;
+        self.forked = 0;
         self.logits = Vec::new();
         self.paid = false;
     }
@@ -105,10 +128,16 @@ struct Scheduler<'a> {
     context: LlamaContext<'a>,
     batch: LlamaBatch<'a>,
     groups: Vec<Group>,
+    /// Samples that ended and may be continued, the oldest first.
+    kept: VecDeque<Kept>,
     free: Vec<i32>,
     slots: Vec<i32>,
-    /// Cells reserved.
+    /// Sequences of samples that run.
+    running: u32,
+    /// Cells reserved. Cells that sequences share are counted for each, so this is never too small.
     used: usize,
+    /// Counts admissions, to know what was used last.
+    now: u64,
 }
 
 /// Runs until the senders of jobs are gone.
@@ -128,16 +157,19 @@ pub(crate) fn run(
             return;
         }
     };
-    let sequences = setup.sequences as i32;
+    let ids = (setup.sequences + setup.kept) as i32;
     let mut scheduler = Scheduler {
         model,
         setup,
         context,
         batch: LlamaBatch::new(setup.batch as usize, 1),
         groups: Vec::new(),
-        free: (0..sequences).rev().collect(),
-        slots: (sequences..sequences + PROMPT_SLOTS as i32).rev().collect(),
+        kept: VecDeque::new(),
+        free: (0..ids).rev().collect(),
+        slots: (ids..ids + PROMPT_SLOTS as i32).rev().collect(),
+        running: 0,
         used: 0,
+        now: 0,
     };
     drop(ready.send(Ok(())));
     while scheduler.receive(inbox) {
@@ -183,7 +215,9 @@ impl Scheduler<'_> {
                 slot: None,
                 read: 0,
                 logits: Vec::new(),
+                forked: 0,
                 paid: false,
+                used_at: 0,
             });
             self.groups.len() - 1
         });
@@ -193,6 +227,7 @@ impl Scheduler<'_> {
     fn release(&mut self, sequence: &Sequence) {
         self.clear(sequence.id);
         self.free.push(sequence.id);
+        self.running -= 1;
         self.used -= sequence.max_tokens;
     }
 
@@ -222,14 +257,213 @@ impl Scheduler<'_> {
                 let group = &self.groups[index];
                 let prompt = if group.slot.is_none() { group.tokens.len() } else { 0 };
                 let need = prompt + first.max_tokens;
-                if self.free.is_empty() || !self.make_room(index, need, prompt > 0) {
+                if self.running >= self.setup.sequences || !self.make_room(index, need, prompt > 0) {
                     break;
                 }
                 self.used += need;
-                let group = &mut self.groups[index];
-                if group.slot.is_none() {
-                    group.slot = self.slots.pop();
+                self.running += 1;
+                self.now += 1;
+                if self.groups[index].slot.is_none() {
+                    self.groups[index].slot = self.slots.pop();
+                    self.fork_prompt(index);
                 }
+                let group = &mut self.groups[index];
+                group.used_at = self.now;
+                if let (Some(mut sequence), Some(id)) = (group.waiting.pop_front(), self.free.pop()) {
+                    sequence.id = id;
+                    group.forking.push(sequence);
+                }
+            }
+            if !self.groups[index].waiting.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Whether `need` cells, a sequence (and a slot) are there, if need be after forgetting what no
+    /// sample uses now, the longest unused first.
+    fn make_room(&mut self, wanted_by: usize, need: usize, slot: bool) -> bool {
+        loop {
+            // With a cache for each sequence the limit of one sample is all that counts.
+            let cells = !self.setup.unified || self.used + need <= self.setup.cells;
+            if cells && !self.free.is_empty() && (!slot || !self.slots.is_empty()) {
+                return true;
+            }
+            let idle = |(i, g): (usize, &Group)| i != wanted_by && g.slot.is_some() && !g.started();
+            let idle = (0..self.groups.len()).filter(|&i| idle((i, &self.groups[i])));
+            let group = idle.min_by_key(|&i| self.groups[i].used_at);
+            // A slot is had from a group alone.
+            let oldest = self.kept.front().filter(|_| !(cells && !self.free.is_empty())).map(|k| k.used_at);
+            match (group, oldest) {
+                (Some(index), at) if at.is_none_or(|at| self.groups[index].used_at <= at) => self.forget(index),
+                (_, Some(_)) => self.forget_oldest_kept(),
+                (Some(index), None) => self.forget(index),
+                (None, None) => return false,
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        self.read = 0;
+        self.forked = 0;
+        self.logits = Vec::new();
+        self.paid = false;
+    }
+}
+
+/// Where a row of logits goes.
+enum Row {
+    Prompt { group: usize },
+    Sample { group: usize, index: usize },
+}
+
+struct Scheduler<'a> {
+    model: &'a LlamaModel,
+    setup: &'a Setup,
+    context: LlamaContext<'a>,
+    batch: LlamaBatch<'a>,
+    groups: Vec<Group>,
+    /// Samples that ended and may be continued, the oldest first.
+    kept: VecDeque<Kept>,
+    free: Vec<i32>,
+    slots: Vec<i32>,
+    /// Sequences of samples that run.
+    running: u32,
+    /// Cells reserved. Cells that sequences share are counted for each, so this is never too small.
+    used: usize,
+    /// Counts admissions, to know what was used last.
+    now: u64,
+}
+
+/// Runs until the senders of jobs are gone.
+pub(crate) fn run(
+    backend: &LlamaBackend,
+    model: &LlamaModel,
+    setup: &Setup,
+    inbox: &mpsc::Receiver<Job>,
+    ready: &mpsc::Sender<Result<(), EngineError>>,
+) {
+    let context = match model.new_context(backend, setup.params()) {
+        Ok(context) => context,
+        Err(error) => {
+            let error = EngineError::new(Origin::Engine, format!("llama.cpp made no context ({error})"))
+                .with_hint("use a smaller `context`, or free memory");
+            drop(ready.send(Err(error)));
+            return;
+        }
+    };
+    let ids = (setup.sequences + setup.kept) as i32;
+    let mut scheduler = Scheduler {
+        model,
+        setup,
+        context,
+        batch: LlamaBatch::new(setup.batch as usize, 1),
+        groups: Vec::new(),
+        kept: VecDeque::new(),
+        free: (0..ids).rev().collect(),
+        slots: (ids..ids + PROMPT_SLOTS as i32).rev().collect(),
+        running: 0,
+        used: 0,
+        now: 0,
+    };
+    drop(ready.send(Ok(())));
+    while scheduler.receive(inbox) {
+        scheduler.drop_cancelled();
+        scheduler.admit();
+        scheduler.fork();
+        scheduler.step();
+    }
+    for group in scheduler.groups {
+        for sequence in group.waiting.iter().chain(&group.forking).chain(&group.live) {
+            sequence.fail(EngineError::new(Origin::Engine, "the engine was closed while the sample ran").retryable());
+        }
+    }
+}
+
+impl Scheduler<'_> {
+    /// Takes new jobs; waits for one if there is nothing to do. False once there will be no more.
+    fn receive(&mut self, inbox: &mpsc::Receiver<Job>) -> bool {
+        if !self.groups.iter().any(|g| g.started() || !g.waiting.is_empty()) {
+            match inbox.recv() {
+                Ok(job) => self.add(job),
+                Err(mpsc::RecvError) => return false,
+            }
+        }
+        loop {
+            match inbox.try_recv() {
+                Ok(job) => self.add(job),
+                Err(mpsc::TryRecvError::Empty) => return true,
+                Err(mpsc::TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn add(&mut self, job: Job) {
+        let tokens = Arc::clone(&job.tokens);
+        let known = self.groups.iter().position(|g| g.tokens == tokens);
+        let index = known.unwrap_or_else(|| {
+            self.groups.push(Group {
+                tokens,
+                waiting: VecDeque::new(),
+                forking: Vec::new(),
+                live: Vec::new(),
+                slot: None,
+                read: 0,
+                logits: Vec::new(),
+                forked: 0,
+                paid: false,
+                used_at: 0,
+            });
+            self.groups.len() - 1
+        });
+        self.groups[index].waiting.extend(Sequence::of(job));
+    }
+
+    fn release(&mut self, sequence: &Sequence) {
+        self.clear(sequence.id);
+        self.free.push(sequence.id);
+        self.running -= 1;
+        self.used -= sequence.max_tokens;
+    }
+
+    fn clear(&mut self, id: i32) {
+        // Removing a whole sequence cannot fail.
+        drop(self.context.clear_kv_cache_seq(Some(id as u32), None, None));
+    }
+
+    fn drop_cancelled(&mut self) {
+        for index in 0..self.groups.len() {
+            let group = &mut self.groups[index];
+            group.waiting.retain(|s| !s.cancelled());
+            let mut gone: Vec<Sequence> = group.forking.extract_if(.., |s| s.cancelled()).collect();
+            gone.extend(group.live.extract_if(.., |s| s.cancelled()));
+            for sequence in &gone {
+                self.release(sequence);
+            }
+        }
+        // A group without a slot and without samples holds nothing.
+        self.groups.retain(|g| g.slot.is_some() || g.started() || !g.waiting.is_empty());
+    }
+
+    /// Gives sequences and cells to waiting samples, the oldest first.
+    fn admit(&mut self) {
+        for index in 0..self.groups.len() {
+            while let Some(first) = self.groups[index].waiting.front() {
+                let group = &self.groups[index];
+                let prompt = if group.slot.is_none() { group.tokens.len() } else { 0 };
+                let need = prompt + first.max_tokens;
+                if self.running >= self.setup.sequences || !self.make_room(index, need, prompt > 0) {
+                    break;
+                }
+                self.used += need;
+                self.running += 1;
+                self.now += 1;
+                if self.groups[index].slot.is_none() {
+                    self.groups[index].slot = self.slots.pop();
+                    self.fork_prompt(index);
+                }
+                let group = &mut self.groups[index];
+                group.used_at = self.now;
                 if let (Some(mut sequence), Some(id)) = (group.waiting.pop_front(), self.free.pop()) {
                     sequence.id = id;
                     group.forking.push(sequence);
@@ -273,7 +507,8 @@ impl Scheduler<'_> {
             let Some(slot) = group.slot.filter(|_| !group.logits.is_empty()) else { continue };
             let mut ended = Vec::new();
             for mut sequence in group.forking.drain(..) {
-                if let Err(error) = sequence.begin(self.model, group.paid) {
+                let cached = if group.paid { group.tokens.len() } else { group.forked };
+                if let Err(error) = sequence.begin(self.model, cached) {
                     sequence.fail(error);
                     ended.push(sequence);
                     continue;
@@ -331,6 +566,8 @@ impl Scheduler<'_> {
             return;
         }
         for (index, read) in reads {
+            let new = read - self.groups[index].read;
+            self.setup.prefilled.fetch_add(new as u64, Ordering::Relaxed);
             self.groups[index].read = read;
         }
         self.deliver(&rows);
@@ -352,7 +589,7 @@ impl Scheduler<'_> {
         // From the back, so that the indices before stay right.
         for (group, index) in ended.into_iter().rev() {
             let sequence = self.groups[group].live.remove(index);
-            self.release(&sequence);
+            self.retire(group, &sequence);
         }
     }
 
@@ -367,6 +604,9 @@ impl Scheduler<'_> {
                 self.release(sequence);
             }
             self.forget(index);
+        }
+        while !self.kept.is_empty() {
+            self.forget_oldest_kept();
         }
         self.context.clear_kv_cache();
     }

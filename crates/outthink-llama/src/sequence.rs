@@ -21,6 +21,8 @@ pub(crate) struct Job {
     pub(crate) max_tokens: usize,
     pub(crate) grammar: Option<String>,
     pub(crate) logprobs: bool,
+    /// Whether the cells of its samples are worth keeping.
+    pub(crate) keep: bool,
     /// Candidates over which confidence is taken; 0 for none.
     pub(crate) confidence_over: usize,
     pub(crate) members: Vec<Member>,
@@ -44,8 +46,11 @@ pub(crate) struct Sequence {
     grammar: Option<LlamaSampler>,
     logprobs: bool,
     confidence_over: usize,
+    pub(crate) keep: bool,
     pub(crate) max_tokens: usize,
     prompt: usize,
+    /// The tokens drawn.
+    drawn: Vec<LlamaToken>,
     cached: usize,
     completion: usize,
     reasoning: usize,
@@ -66,8 +71,10 @@ impl Sequence {
             grammar: None,
             logprobs: job.logprobs,
             confidence_over: job.confidence_over,
+            keep: job.keep,
             max_tokens: job.max_tokens,
             prompt: job.tokens.len(),
+            drawn: Vec::new(),
             cached: 0,
             completion: 0,
             reasoning: 0,
@@ -96,15 +103,21 @@ impl Sequence {
         (self.prompt + self.completion) as i32 - 1
     }
 
-    /// Tells that the prompt was read. Fails on a grammar that llama.cpp refuses.
-    pub(crate) fn begin(&mut self, model: &LlamaModel, cached: bool) -> Result<(), EngineError> {
+    /// The drawn tokens that are in the cache: all but the last, which is still to be decoded.
+    pub(crate) fn decoded(&self) -> &[LlamaToken] {
+        self.drawn.split_last().map_or(&[], |(_, before)| before)
+    }
+
+    /// Tells that the prompt was read, `cached` tokens of it from the cache. Fails on a grammar that
+    /// llama.cpp refuses.
+    pub(crate) fn begin(&mut self, model: &LlamaModel, cached: usize) -> Result<(), EngineError> {
         if let Some(text) = &self.grammar_text {
             self.grammar = Some(LlamaSampler::grammar(model, text, "root").map_err(|_| {
                 EngineError::new(Origin::Caller, "llama.cpp refuses the grammar of the response format")
                     .with_hint("use a simpler schema")
             })?);
         }
-        self.cached = if cached { self.prompt } else { 0 };
+        self.cached = cached;
         self.send(Ok(SampleEvent::Prompt { tokens: self.prompt as u64, cached: self.cached as u64 }));
         Ok(())
     }
@@ -113,6 +126,7 @@ impl Sequence {
     pub(crate) fn advance(&mut self, model: &LlamaModel, logits: &[f32]) -> bool {
         let token = self.draw(logits);
         self.last = LlamaToken(token as i32);
+        self.drawn.push(self.last);
         self.completion += 1;
         self.pending.tokens += 1;
         if self.logprobs {

@@ -116,11 +116,8 @@ impl<'a> Reader<'a> {
         let Some(unknown) = self.settings.0.keys().find(|key| !self.known.contains(&key.as_str())) else {
             return Ok(());
         };
-        let mend = if self.known.is_empty() {
-            "it has none".to_owned()
-        } else {
-            format!("use {}", self.known.join(", "))
-        };
+        let mend =
+            if self.known.is_empty() { "it has none".to_owned() } else { format!("use {}", self.known.join(", ")) };
         Err(StrategyError(format!("the strategy {} has no setting `{unknown}`: {mend}", self.strategy)))
     }
 }
@@ -146,7 +143,8 @@ mod tests {
 
     #[test]
     fn errors_name_the_setting_and_the_mend() {
-        let settings: Settings = [("width".to_owned(), Value::from(0)), ("deep".to_owned(), Value::from(1))].into_iter().collect();
+        let settings: Settings =
+            [("width".to_owned(), Value::from(0)), ("deep".to_owned(), Value::from(1))].into_iter().collect();
         let mut reader = Reader::new("beam", &settings);
         let error = reader.count("width", 2, 1..=9).unwrap_err().to_string();
         assert_eq!(error, "the setting `width` of beam is 0: give a whole number from 1 to 9");

@@ -2,8 +2,8 @@
 
 use crate::settings::{Reader, Settings};
 use crate::strategies::{
-    Adaptive, BestOfN, BudgetForcing, Cascade, ClusterVote, ConfidenceVote, DeepConf, Ensemble, Esc, Mcts, Probe, Revise,
-    SelfConsistency, ShortM, Single, WeightedBestOfN, beam, dvts, rebase,
+    Adaptive, BestOfN, BudgetForcing, Cascade, ClusterVote, ConfidenceVote, DeepConf, Ensemble, Esc, Mcts, Probe,
+    Revise, SelfConsistency, ShortM, Single, WeightedBestOfN, beam, dvts, rebase,
 };
 use outthink_core::{Effort, Strategy};
 use serde::{Deserialize, Serialize};

@@ -173,7 +173,8 @@ fn logprobs(field: Option<&Value>) -> Vec<f32> {
 fn confidences(field: Option<&Value>) -> Vec<f32> {
     let tokens = field.and_then(|l| l["content"].as_array()).map(Vec::as_slice).unwrap_or_default();
     let one = |token: &Value| {
-        let candidates: Vec<f64> = token["top_logprobs"].as_array()?.iter().filter_map(|c| c["logprob"].as_f64()).collect();
+        let candidates: Vec<f64> =
+            token["top_logprobs"].as_array()?.iter().filter_map(|c| c["logprob"].as_f64()).collect();
         (candidates.len() > 1).then(|| (-candidates.iter().sum::<f64>() / candidates.len() as f64) as f32)
     };
     // All or none, so that they can be compared.

@@ -49,6 +49,7 @@ impl Run<'_> {
             max_tokens: span.max_tokens,
             sampling,
             logprobs: self.request.logprobs || needs.logprobs || needs.values || needs.confidence.is_some(),
+            may_continue: needs.continuation,
             confidence_over: if needs.confidence.is_some() { CONFIDENCE_OVER } else { 0 },
         }
     }

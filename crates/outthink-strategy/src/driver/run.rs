@@ -41,6 +41,7 @@ pub(super) struct Run<'a> {
 enum Woken {
     Event(SampleId, Result<SampleEvent, EngineError>),
     Judged(Box<Judged>),
+    Nothing,
     Idle,
     TimeUp,
     CallerGone,
@@ -149,6 +150,7 @@ impl<'a> Run<'a> {
                     self.enter(*judged);
                     return None;
                 }
+                Woken::Nothing => {}
                 Woken::TimeUp => return Some(StopReason::TimeUp),
                 Woken::CallerGone => return Some(StopReason::Cancelled),
                 // Nothing runs and nothing could be started: the strategy can only repeat itself.
@@ -165,7 +167,8 @@ impl<'a> Run<'a> {
                 None => std::future::pending().await,
             }
         };
-        if self.is_idle() {
+        // Should the books say that a sample runs and no stream be left that could end it, that is the end.
+        if self.is_idle() || (self.streams.is_empty() && self.judging.is_empty()) {
             return Woken::Idle;
         }
         tokio::select! {
@@ -173,11 +176,11 @@ impl<'a> Run<'a> {
             () = self.updates.closed() => Woken::CallerGone,
             () = time_up => Woken::TimeUp,
             judged = self.judging.next(), if !self.judging.is_empty() => {
-                judged.map_or(Woken::Idle, |judged| Woken::Judged(Box::new(judged)))
+                judged.map_or(Woken::Nothing, |judged| Woken::Judged(Box::new(judged)))
             }
             event = self.streams.next(), if !self.streams.is_empty() => {
-                // The books say that a sample runs, and no stream is left that could end it.
-                event.map_or(Woken::Idle, |(id, event)| Woken::Event(id, event))
+                // What is left of streams that ended goes without an event.
+                event.map_or(Woken::Nothing, |(id, event)| Woken::Event(id, event))
             }
         }
     }

@@ -116,15 +116,19 @@ impl Strategy for Cascade {
             }
             if posterior < self.abstain {
                 let step = Step::Abstain { reason: StopReason::NothingHelps };
-                return Decision::new(step, format!("{belief}, and {dear} cannot be paid for")).with_posterior(posterior);
+                return Decision::new(step, format!("{belief}, and {dear} cannot be paid for"))
+                    .with_posterior(posterior);
             }
             let why = format!("{belief}, and {dear} cannot be paid for");
             return self.stop(state, StopReason::BudgetSpent, why).with_posterior(posterior);
         }
         if !all_failed(state) && posterior < self.abstain {
             let step = Step::Abstain { reason: StopReason::NothingHelps };
-            return Decision::new(step, format!("{belief}: below {:.3}, and there is nobody else to ask", self.abstain))
-                .with_posterior(posterior);
+            return Decision::new(
+                step,
+                format!("{belief}: below {:.3}, and there is nobody else to ask", self.abstain),
+            )
+            .with_posterior(posterior);
         }
         let reason = if drawn < tries { StopReason::BudgetSpent } else { StopReason::SamplesDrawn };
         self.stop(state, reason, belief).with_posterior(posterior)

@@ -111,8 +111,11 @@ impl Strategy for ClusterVote {
                 None => give_up(state),
             };
         }
-        let reason =
-            if (state.samples.len() as u32) < self.samples { StopReason::BudgetSpent } else { StopReason::SamplesDrawn };
+        let reason = if (state.samples.len() as u32) < self.samples {
+            StopReason::BudgetSpent
+        } else {
+            StopReason::SamplesDrawn
+        };
         let why = format!("{} of {votes} samples in the largest of {clusters} clusters", tally.count(0));
         match self.best(state) {
             Some(sample) => Decision::new(Step::Stop { sample, reason }, why),

@@ -46,7 +46,11 @@ impl Rule for Dvts {
 }
 
 /// The search with this rule.
-pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Box<dyn Strategy>, StrategyError> {
+pub(crate) fn read(
+    samples: u32,
+    max_tokens: u64,
+    settings: &mut Reader<'_>,
+) -> Result<Box<dyn Strategy>, StrategyError> {
     let width = settings.count("width", samples.min(4), 1..=samples)?;
     let rule = Dvts { width, trees: samples.div_ceil(width) };
     Ok(Box::new(Search::new(Plan::read(samples, max_tokens, settings)?, Box::new(rule))))

@@ -46,9 +46,7 @@ impl Ensemble {
         let tally = state.tally();
         for sample in state.voters() {
             let Some(record) = records.get_mut(sample.arm as usize) else { continue };
-            let others = |&(class, votes): &(ClassId, u32)| {
-                (class, votes - u32::from(sample.class == Some(class)))
-            };
+            let others = |&(class, votes): &(ClassId, u32)| (class, votes - u32::from(sample.class == Some(class)));
             let mut rest: Vec<(ClassId, u32)> = tally.classes.iter().map(others).collect();
             rest.sort_by_key(|c| (std::cmp::Reverse(c.1), c.0));
             match rest.first().filter(|c| c.1 > 0) {

@@ -44,7 +44,11 @@ impl Strategy for Esc {
         let tally = state.tally();
         let votes = format!("{} of {} votes for the leader", tally.count(0), tally.votes());
         if self.agrees(state) {
-            return stop_with_leader(state, StopReason::WindowAgrees, format!("a window of {} agrees; {votes}", self.window));
+            return stop_with_leader(
+                state,
+                StopReason::WindowAgrees,
+                format!("a window of {} agrees; {votes}", self.window),
+            );
         }
         if all_failed(state) {
             return give_up(state);

@@ -36,7 +36,11 @@ impl Rule for Rebase {
 }
 
 /// The search with this rule.
-pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Box<dyn Strategy>, StrategyError> {
+pub(crate) fn read(
+    samples: u32,
+    max_tokens: u64,
+    settings: &mut Reader<'_>,
+) -> Result<Box<dyn Strategy>, StrategyError> {
     let temperature = settings.number("temperature", 0.2, 0.001..=100.0)?;
     Ok(Box::new(Search::new(Plan::read(samples, max_tokens, settings)?, Box::new(Rebase { temperature }))))
 }

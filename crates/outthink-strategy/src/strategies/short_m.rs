@@ -38,7 +38,9 @@ impl Strategy for ShortM {
         if state.samples.is_empty() {
             return match missing(state, 0, self.samples, self.max_tokens) {
                 0 => give_up(state),
-                count => draw(count, self.max_tokens, format!("{count} samples, of which the first {} vote", self.first)),
+                count => {
+                    draw(count, self.max_tokens, format!("{count} samples, of which the first {} vote", self.first))
+                }
             };
         }
         let voters = self.voters(state);
@@ -50,7 +52,8 @@ impl Strategy for ShortM {
         }
         let running: Vec<SampleId> =
             state.samples.iter().filter(|s| s.status == outthink_core::SampleStatus::Running).map(|s| s.id).collect();
-        let reason = if voters.len() < self.first as usize { StopReason::SamplesDrawn } else { StopReason::FirstFinished };
+        let reason =
+            if voters.len() < self.first as usize { StopReason::SamplesDrawn } else { StopReason::FirstFinished };
         match self.best(state) {
             Some(sample) => {
                 let why = format!("{} came to their end, {} are cancelled", voters.len(), running.len());

@@ -7,7 +7,8 @@ impl Table {
     /// Closes the books.
     pub fn outcome(mut self, strategy: &str, end: End, seconds: f64) -> Outcome {
         let chosen = end.chosen.and_then(|id| self.state.sample(id)).cloned();
-        let wanted: Vec<_> = end.chosen.map(|id| self.state.path(id).iter().map(|s| s.id).collect()).unwrap_or_default();
+        let wanted: Vec<_> =
+            end.chosen.map(|id| self.state.path(id).iter().map(|s| s.id).collect()).unwrap_or_default();
         for sample in &mut self.state.samples {
             if !wanted.contains(&sample.id) {
                 match sample.status {
@@ -58,11 +59,7 @@ impl Table {
         let mut bills: Vec<ArmBill> = self
             .arms
             .iter()
-            .map(|arm| ArmBill {
-                name: arm.info.name.clone(),
-                model: arm.info.model.id.clone(),
-                ..ArmBill::default()
-            })
+            .map(|arm| ArmBill { name: arm.info.name.clone(), model: arm.info.model.id.clone(), ..ArmBill::default() })
             .collect();
         for sample in &self.state.samples {
             let (Some(bill), Some(arm)) = (bills.get_mut(sample.arm as usize), self.arms.get(sample.arm as usize))

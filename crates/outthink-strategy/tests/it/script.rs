@@ -82,8 +82,10 @@ impl Script {
         let deltas = words.map(|content| SampleEvent::Delta(Delta { content, tokens: 1, ..Delta::default() }));
         let reason = if cut { FinishReason::Length } else { FinishReason::Stop };
         let usage = Usage { prompt: PROMPT_TOKENS, completion, ..Usage::default() };
-        let events: Vec<SampleEvent> =
-            std::iter::once(prompt).chain(deltas).chain([SampleEvent::Finish(Finish { reason, usage, met_stop: None })]).collect();
+        let events: Vec<SampleEvent> = std::iter::once(prompt)
+            .chain(deltas)
+            .chain([SampleEvent::Finish(Finish { reason, usage, met_stop: None })])
+            .collect();
         Box::pin(futures_util::stream::iter(events).then(move |event| {
             let books = alive.0.clone();
             async move {

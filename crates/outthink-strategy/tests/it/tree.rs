@@ -2,8 +2,8 @@
 
 use crate::world::{PROMPT_TOKENS, STEP_TOKENS, STEPS, StepJudge, World};
 use outthink_core::{
-    Bill, Budget, Cost, Decision, EngineError, Judging, Link, Needs, Origin, Outcome, Prompt, Sample, SampleStatus, Span,
-    State, Step, StopReason, Strategy, Verdict, Verifier,
+    Bill, Budget, Cost, Decision, EngineError, Judging, Link, Needs, Origin, Outcome, Prompt, Sample, SampleStatus,
+    Span, State, Step, StopReason, Strategy, Verdict, Verifier,
 };
 use outthink_strategy::{DriveError, DriveRequest, Driver, DriverArm};
 use proptest::prelude::*;
@@ -139,7 +139,8 @@ async fn a_turn_is_answered_anew_and_takes_the_place_of_what_it_answers() {
 
 #[tokio::test]
 async fn every_arm_has_its_own_bill() {
-    let dear = World { model: outthink_core::ModelInfo { id: "dear".into(), ..World::new(1.0).model }, ..World::new(1.0) };
+    let dear =
+        World { model: outthink_core::ModelInfo { id: "dear".into(), ..World::new(1.0).model }, ..World::new(1.0) };
     let driver = Driver::new(Arc::new(World::new(1.0)));
     let driver = driver.with_arm(DriverArm { system: Some("Be brief.".into()), ..DriverArm::new(Arc::new(dear)) });
     let strategy = play(|state, n| match n {

@@ -2,8 +2,8 @@
 
 use futures_util::StreamExt;
 use outthink_core::{
-    Bill, Capabilities, Cost, Delta, Engine, EngineError, Finish, FinishReason, Judging, ModelInfo, Price, Prompt, Sample,
-    SampleEvent, SampleRequest, SampleStream, Usage, Verdict, Verifier, derive_seed,
+    Bill, Capabilities, Cost, Delta, Engine, EngineError, Finish, FinishReason, Judging, ModelInfo, Price, Prompt,
+    Sample, SampleEvent, SampleRequest, SampleStream, Usage, Verdict, Verifier, derive_seed,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,7 +27,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(right: f64) -> Self {
-        let model = ModelInfo { id: "world".into(), context: None, price: Price::per_million_usd(1.0, 0.1, 2.0).unwrap() };
+        let model =
+            ModelInfo { id: "world".into(), context: None, price: Price::per_million_usd(1.0, 0.1, 2.0).unwrap() };
         let capabilities = Capabilities { continuation: true, logprobs: true, shared_prefill: true };
         Self { model, right, capabilities, tells_stops: true, drawn: Arc::default() }
     }
@@ -96,12 +97,15 @@ impl World {
             drawn.fetch_add(1, Ordering::SeqCst);
             // A right step is drawn with more confidence than a wrong one.
             let confidence = if sound { 4.0 } else { 1.0 };
-            let (logprobs, confidences) = if logprobs { (vec![-1.0 / confidence], vec![confidence]) } else { (vec![], vec![]) };
+            let (logprobs, confidences) =
+                if logprobs { (vec![-1.0 / confidence], vec![confidence]) } else { (vec![], vec![]) };
             SampleEvent::Delta(Delta { content, tokens: 1, logprobs, confidences, ..Delta::default() })
         });
         let first = SampleEvent::Prompt { tokens: usage.prompt, cached: usage.cached };
-        let events: Vec<SampleEvent> =
-            std::iter::once(first).chain(deltas).chain([SampleEvent::Finish(Finish { reason, usage, met_stop })]).collect();
+        let events: Vec<SampleEvent> = std::iter::once(first)
+            .chain(deltas)
+            .chain([SampleEvent::Finish(Finish { reason, usage, met_stop })])
+            .collect();
         // A step a token, so that all samples run side by side.
         Box::pin(futures_util::stream::iter(events).then(|event| async move {
             tokio::task::yield_now().await;

@@ -81,7 +81,7 @@ pub(crate) fn run(args: &AskArgs) -> Result<ExitCode, CliError> {
     let request = DriveRequest {
         prompt: args.draw.prompt(&question),
         budget: args.thinking.budget(price)?,
-        sampling: defaults::sampling(args.engine.is_embedded()?, args.draw.temperature, spec_votes(&spec)),
+        sampling: defaults::sampling(args.engine.is_embedded()?, args.draw.temperature, spec.draws_several()),
         seed: args.draw.seed,
         logprobs: false,
         trace_id: "ask".into(),
@@ -104,11 +104,6 @@ pub(crate) fn run(args: &AskArgs) -> Result<ExitCode, CliError> {
         render::outcome(&outcome, price.is_some());
     }
     Ok(if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
-}
-
-/// Whether samples vote, so that equal ones would tell nothing.
-fn spec_votes(spec: &StrategySpec) -> bool {
-    spec.max_samples > 1 && !matches!(spec.name.as_str(), "single" | "budget-forcing")
 }
 
 fn question(given: &str) -> Result<String, CliError> {
