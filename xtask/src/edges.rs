@@ -67,6 +67,11 @@ const WALLS: &[Wall] = &[
         reason: "the embedded engine is the one place with C++",
     },
     Wall {
+        packages: &["kuva", "plotters", "resvg"],
+        inside: &["outthink"],
+        reason: "figures are drawn in one module of the binary",
+    },
+    Wall {
         packages: &["rusqlite", "sqlx", "tokio-postgres"],
         inside: &["outthink-eval"],
         reason: "the sample store is the one place with SQL",

@@ -1,8 +1,9 @@
-//! Question sets, recorded pools, and the comparison of strategies over them.
+//! Question sets, the sample store, recorded pools, and the comparison of strategies over them.
 //!
-//! A pool holds many recorded samples of each of its problems; [`replay`] runs strategies over it,
+//! [`sweep()`] draws samples of a question set into a [`Store`], so that a dead process loses nothing
+//! but what was running. A run of the store is a [`Pool`], as is a file of recorded samples. A pool holds many recorded samples of each of its problems; [`replay`] runs strategies over it,
 //! so that a thousand of them can be compared for nothing. What runs here is what runs live.
-//! Nothing here talks to an engine.
+//! Nothing here knows which engine draws the samples, and nothing but [`sweep()`] draws any.
 //!
 //! ```no_run
 //! use outthink_eval::{Pool, ReplayOptions, replay};
@@ -19,20 +20,31 @@ mod comparison;
 mod draw;
 mod error;
 mod frontier;
+mod import;
 mod interval;
 mod learn;
 mod lines;
 mod pool;
 mod replay;
+mod rows;
 mod set;
+mod store;
+mod sweep;
 mod yardstick;
 
 pub use comparison::{CompareOptions, MethodRow, compare, votes_of};
 pub use error::EvalError;
 pub use frontier::{Draws, FrontierPoint, Rule, Walk};
+pub use import::{Import, ImportFormat, ImportOptions, read_import};
 pub use interval::{Interval, wilson};
 pub use learn::learn_table;
 pub use pool::{Pool, PoolProblem, PoolSample};
 pub use replay::{ReplayOptions, ReplayRow, one_at_a_time, replay};
-pub use set::{Question, QuestionSet};
+pub use rows::each_row;
+pub use set::{Columns, Question, QuestionSet};
+pub use store::{
+    Cell, Hold, LogprobSummary, Loss, PROMPT_HASH, Problem, RunLock, RunSpec, RunSummary, SampleRecord, Setting, Store,
+    StoreError, prompt_sha256,
+};
+pub use sweep::{Progress, SweepEnd, SweepError, SweepPlan, Task, sweep};
 pub use yardstick::{PoolYardstick, Run, SLACK, Yardstick, yardstick};

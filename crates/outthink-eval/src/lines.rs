@@ -10,9 +10,7 @@ use std::path::Path;
 /// back with the file and the line.
 pub(crate) fn each_line(path: &Path, mut take: impl FnMut(&str) -> Result<(), String>) -> Result<(), EvalError> {
     let unreadable = |source| EvalError::Read { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(unreadable)?;
-    let mut magic = [0; 2];
-    let gzipped = file.read(&mut magic).map_err(unreadable)? == 2 && magic == [0x1f, 0x8b];
+    let gzipped = is_gzip(path)?;
     let file = File::open(path).map_err(unreadable)?;
     let reader: Box<dyn BufRead> =
         if gzipped { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(BufReader::new(file)) };
@@ -23,4 +21,12 @@ pub(crate) fn each_line(path: &Path, mut take: impl FnMut(&str) -> Result<(), St
         }
     }
     Ok(())
+}
+
+/// Whether a file begins as gzip does.
+pub(crate) fn is_gzip(path: &Path) -> Result<bool, EvalError> {
+    let unreadable = |source| EvalError::Read { path: path.to_owned(), source };
+    let mut magic = [0; 2];
+    let read = File::open(path).map_err(unreadable)?.read(&mut magic).map_err(unreadable)?;
+    Ok(read == 2 && magic == [0x1f, 0x8b])
 }

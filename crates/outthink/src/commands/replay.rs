@@ -1,10 +1,11 @@
 //! `outthink replay`: strategies compared over recorded samples, without an engine.
 
+use super::store::{StoreArgs, pools};
 use crate::error::CliError;
 use anyhow::Context;
 use clap::Args;
 use outthink_core::Effort;
-use outthink_eval::{EvalError, Pool, ReplayOptions, ReplayRow, one_at_a_time, replay};
+use outthink_eval::{EvalError, ReplayOptions, ReplayRow, one_at_a_time, replay};
 use outthink_strategy::StrategySpec;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,7 +16,8 @@ const ONE_AT_A_TIME: &str = "one-at-a-time";
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// Recorded pools: one problem with its samples a line, gzipped or not.
+    /// Recorded pools: files with one problem and its samples a line, gzipped or not, or runs of the
+    /// store as store:RUN.
     #[arg(required = true, value_name = "POOL")]
     pools: Vec<PathBuf>,
     /// Strategies to compare; `one-at-a-time` is a reference that draws one sample after another.
@@ -36,6 +38,8 @@ pub(crate) struct ReplayArgs {
     /// Print JSON lines, one a row.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 /// One strategy at one setting.
@@ -52,8 +56,8 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitCode, CliError> {
         return Err(CliError::usage("0 seeds or 0 samples measure nothing").hint("give at least 1 of each"));
     }
     let options = ReplayOptions { samples: args.samples, seeds: args.seeds, first_seed: args.seed };
-    for path in &args.pools {
-        let pool = Pool::read(path).map_err(|e| eval_error(&e))?;
+    let pools: Result<Vec<_>, _> = args.pools.iter().map(|given| pools(given, &args.store)).collect();
+    for pool in pools?.into_iter().flatten() {
         if !args.json {
             println!("{} ({} problems, {} orders)", pool.name, pool.problems.len(), args.seeds);
         }

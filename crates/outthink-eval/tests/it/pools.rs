@@ -1,12 +1,6 @@
 //! Replay of recorded pools. The recordings are read in place and are no part of the project; where
 //! they are absent the tests say so and pass.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::expect_used,
-    reason = "a test tells why it skips, and may end where its set-up fails"
-)]
-
 use outthink_eval::{EvalError, Pool, QuestionSet, ReplayOptions, one_at_a_time, replay};
 use outthink_strategy::StrategySpec;
 use std::io::Write;

@@ -1,4 +1,6 @@
-//! What people see: the live vote, the answer, the trace.
+//! What people see: the live vote, the answer, the trace, a sweep.
+
+pub(crate) mod sweep;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use outthink_core::{Outcome, StopReason};
@@ -52,7 +54,7 @@ fn votes_line(votes: &[(String, u32)]) -> String {
 }
 
 /// The beginning of a text in one line.
-fn short(text: &str, chars: usize) -> String {
+pub(crate) fn short(text: &str, chars: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= chars {
         return line;

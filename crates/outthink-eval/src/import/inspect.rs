@@ -1,0 +1,172 @@
+//! Logs of inspect_ai: one JSON object, or the same in parts in a zip file that ends in `.eval`.
+
+use super::{Gather, Import, Source, plain};
+use crate::EvalError;
+use crate::store::{LogprobSummary, Problem, SampleRecord, Setting};
+use outthink_core::{Cost, FinishReason, Usage};
+use outthink_verify::find_answer;
+use serde_json::Value;
+use std::fs::File;
+use std::io::Read;
+
+pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
+    let unreadable = |e| EvalError::Read { path: source.path.to_owned(), source: e };
+    let mut magic = [0; 4];
+    let mut file = File::open(source.path).map_err(unreadable)?;
+    let zipped = file.read(&mut magic).map_err(unreadable)? == 4 && magic == *b"PK\x03\x04";
+    let (header, samples) = if zipped { parts(source)? } else { whole(source)? };
+    let eval = &header["eval"];
+    if !eval.is_object() {
+        return Err(source.broken(1, "no `eval` in it: not a log of inspect_ai"));
+    }
+    let config = &header["plan"]["config"];
+    let dataset = plain(&eval["task"]).or_else(|| plain(&eval["dataset"]["name"]));
+    let mut spec = source.spec("inspect_ai", plain(&eval["model"]), dataset);
+    spec.seed = config["seed"].as_u64().unwrap_or(0);
+    spec.sampling = if config.is_object() { config.to_string() } else { "{}".into() };
+    let setting = Setting {
+        effort: plain(&config["reasoning_effort"]),
+        temperature: config["temperature"].as_f64(),
+        max_tokens: config["max_tokens"].as_u64().unwrap_or(0),
+    };
+    let mut gather = Gather::default();
+    let mut ordered: Vec<&Value> = samples.iter().collect();
+    // The files of a zip come in any order; the samples of a problem are numbered by their epoch.
+    ordered.sort_by_key(|s| s["epoch"].as_u64().unwrap_or(0));
+    let mut records = Vec::new();
+    for (number, sample) in (1..).zip(ordered) {
+        if let Some(record) = record(sample, &mut gather).map_err(|problem| source.broken(number, problem))? {
+            records.push(record);
+        }
+    }
+    Ok(vec![Import { spec, setting, problems: gather.problems, samples: records }])
+}
+
+fn whole(source: &Source<'_>) -> Result<(Value, Vec<Value>), EvalError> {
+    let text = std::fs::read_to_string(source.path)
+        .map_err(|e| EvalError::Read { path: source.path.to_owned(), source: e })?;
+    let mut log: Value =
+        serde_json::from_str(&text).map_err(|e| source.broken(e.line(), format!("not a log of inspect_ai: {e}")))?;
+    let samples = match log["samples"].take() {
+        Value::Array(samples) => samples,
+        _ => Vec::new(),
+    };
+    Ok((log, samples))
+}
+
+/// `header.json`, and one file a sample under `samples/`.
+fn parts(source: &Source<'_>) -> Result<(Value, Vec<Value>), EvalError> {
+    let unreadable = |e| EvalError::Read { path: source.path.to_owned(), source: e };
+    let broken = |name: &str, e: String| {
+        source.broken(0, format!("{name}: {e} (`inspect log convert --to json` makes a plain log of it)"))
+    };
+    let file = File::open(source.path).map_err(unreadable)?;
+    let mut archive = zip::ZipArchive::new(file).map_err(|e| broken("the archive", e.to_string()))?;
+    let names: Result<Vec<String>, _> =
+        archive.file_names().map(|name| name.map(std::borrow::Cow::into_owned)).collect();
+    let names = names.map_err(|e| broken("the archive", e.to_string()))?;
+    let mut header = Value::Null;
+    let mut samples = Vec::new();
+    for name in names {
+        let is_header = name == "header.json";
+        let is_sample = name.starts_with("samples/") && name.ends_with(".json");
+        if !is_header && !is_sample {
+            continue;
+        }
+        let mut text = String::new();
+        let mut part = archive.by_name(&name).map_err(|e| broken(&name, e.to_string()))?;
+        part.read_to_string(&mut text).map_err(|e| broken(&name, e.to_string()))?;
+        let value: Value = serde_json::from_str(&text).map_err(|e| broken(&name, e.to_string()))?;
+        if is_header {
+            header = value;
+        } else {
+            samples.push(value);
+        }
+    }
+    Ok((header, samples))
+}
+
+/// The record of a sample; `None` where it ended in an error and there is nothing to judge.
+fn record(sample: &Value, gather: &mut Gather) -> Result<Option<SampleRecord>, String> {
+    let id = plain(&sample["id"]).ok_or("a sample without an `id`")?;
+    let Some((scorer, score)) = sample["scores"].as_object().and_then(|s| s.iter().next()) else {
+        return Ok(None);
+    };
+    let output = &sample["output"];
+    let choice = &output["choices"][0];
+    let content = text_of(&choice["message"]["content"]);
+    let usage = &output["usage"];
+    let tokens = |key: &str| usage[key].as_u64().unwrap_or(0);
+    let problem =
+        Problem { id, question: question(&sample["input"]), gold: plain(&sample["target"]), prompt_sha256: None };
+    let answer = plain(&score["answer"]).or_else(|| find_answer(&content).map(|a| a.text));
+    Ok(Some(SampleRecord {
+        cell: gather.next(problem),
+        seed: 0,
+        reasoning: reasoning_of(&choice["message"]["content"]),
+        content,
+        answer,
+        correct: is_right(&score["value"]),
+        usage: Usage {
+            prompt: tokens("input_tokens") + tokens("input_tokens_cache_read"),
+            cached: tokens("input_tokens_cache_read"),
+            completion: tokens("output_tokens"),
+            reasoning: tokens("reasoning_tokens"),
+            estimated: !usage.is_object(),
+            ..Usage::default()
+        },
+        logprobs: logprobs(&choice["logprobs"]),
+        score: None,
+        finish: match choice["stop_reason"].as_str() {
+            Some("stop") => Some(FinishReason::Stop),
+            Some("max_tokens" | "model_length") => Some(FinishReason::Length),
+            Some("tool_calls") => Some(FinishReason::ToolCalls),
+            Some("content_filter") => Some(FinishReason::ContentFilter),
+            _ => None,
+        },
+        seconds: output["time"].as_f64().or_else(|| sample["total_time"].as_f64()).unwrap_or(0.0),
+        cost: Cost::ZERO,
+        judge: Some(format!("inspect_ai:{scorer}")),
+    }))
+}
+
+/// `C` is correct, `I` incorrect, `P` partly and `N` without an answer; numbers are shares of right.
+fn is_right(value: &Value) -> bool {
+    match value {
+        Value::String(text) => matches!(text.as_str(), "C" | "1" | "1.0" | "true" | "True"),
+        Value::Bool(right) => *right,
+        Value::Number(share) => share.as_f64().is_some_and(|s| s >= 1.0),
+        _ => false,
+    }
+}
+
+fn question(input: &Value) -> Option<String> {
+    match input {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(messages) => messages.iter().rev().find(|m| m["role"] == "user").map(|m| text_of(&m["content"])),
+        _ => None,
+    }
+}
+
+fn text_of(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().filter_map(|p| p["text"].as_str()).collect::<Vec<_>>().join("\n"),
+        _ => String::new(),
+    }
+}
+
+fn reasoning_of(content: &Value) -> String {
+    let parts = content.as_array().map(Vec::as_slice).unwrap_or_default();
+    parts.iter().filter_map(|p| p["reasoning"].as_str()).collect::<Vec<_>>().join("\n")
+}
+
+fn logprobs(value: &Value) -> LogprobSummary {
+    let mut summary = LogprobSummary::default();
+    for token in value["content"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        if let Some(logprob) = token["logprob"].as_f64() {
+            summary.add(logprob);
+        }
+    }
+    summary
+}

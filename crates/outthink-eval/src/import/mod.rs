@@ -1,0 +1,199 @@
+//! Recordings of others as runs of the store: pools, logs of inspect_ai, sample logs of the
+//! lm-evaluation-harness.
+
+mod harness;
+mod inspect;
+mod pool;
+
+use crate::lines::each_line;
+use crate::set::{sha256, stem};
+use crate::store::{Cell, Problem, RunSpec, SampleRecord, Setting, Store, StoreError};
+use crate::{EvalError, PROMPT_HASH};
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Samples that are written in one transaction.
+const BATCH: usize = 500;
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportFormat {
+    /// One problem with its samples a line, as [`Pool`](crate::Pool) reads it.
+    Pool,
+    /// A log of inspect_ai, `.json` or `.eval`.
+    Inspect,
+    /// `samples_*.jsonl` of the lm-evaluation-harness.
+    Harness,
+}
+
+/// How a recording becomes a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportOptions {
+    /// The format; the file's content tells it otherwise.
+    pub format: Option<ImportFormat>,
+    /// The run's name; made of the file's and the model's otherwise.
+    pub run: Option<String>,
+    /// The model's name, where the file does not say it.
+    pub model: Option<String>,
+}
+
+/// A recording, ready to be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Import {
+    /// The run that it becomes.
+    pub spec: RunSpec,
+    /// How it was sampled, as far as known.
+    pub setting: Setting,
+    /// Its problems.
+    pub problems: Vec<Problem>,
+    /// Its samples; their cells number the problems as above.
+    pub samples: Vec<SampleRecord>,
+}
+
+/// Reads a recording; a file that holds several models or settings becomes several runs.
+///
+/// # Errors
+/// If the file cannot be read or is in none of the formats.
+pub fn read_import(path: &Path, options: &ImportOptions) -> Result<Vec<Import>, EvalError> {
+    let format = match options.format {
+        Some(format) => format,
+        None => format_of(path)?,
+    };
+    let source = Source { path, sha256: sha256(path)?, options };
+    let imports = match format {
+        ImportFormat::Pool => pool::read(&source)?,
+        ImportFormat::Inspect => inspect::read(&source)?,
+        ImportFormat::Harness => harness::read(&source)?,
+    };
+    if imports.iter().all(|i| i.samples.is_empty()) {
+        return Err(EvalError::Empty { path: path.to_owned(), what: "recorded samples" });
+    }
+    Ok(imports)
+}
+
+impl Store {
+    /// Stores a recording and says how many samples it added; those that are there already are left
+    /// as they are.
+    ///
+    /// # Errors
+    /// If a run of that name is of something else, two problems have the same prompt, or the database
+    /// fails.
+    pub async fn import(&self, import: &Import) -> Result<u64, StoreError> {
+        let run = &import.spec.name;
+        let _lock = self.lock(run).await?;
+        self.begin(&import.spec, std::slice::from_ref(&import.setting), &import.problems).await?;
+        let there: HashSet<Cell> = self.cells(run).await?.into_iter().map(|c| c.0).collect();
+        let new: Vec<SampleRecord> = import.samples.iter().filter(|s| !there.contains(&s.cell)).cloned().collect();
+        for batch in new.chunks(BATCH) {
+            self.commit(run, batch).await?;
+        }
+        Ok(new.len() as u64)
+    }
+}
+
+/// The file that is read and what is known of it.
+struct Source<'a> {
+    path: &'a Path,
+    sha256: String,
+    options: &'a ImportOptions,
+}
+
+impl Source<'_> {
+    fn spec(&self, engine: &str, model: Option<String>, dataset: Option<String>) -> RunSpec {
+        let file = stem(self.path, "import");
+        let model = self.options.model.clone().or(model).unwrap_or_else(|| "unknown".into());
+        let name = self.options.run.clone().unwrap_or_else(|| file.clone());
+        RunSpec {
+            name,
+            dataset: dataset.unwrap_or(file),
+            dataset_sha256: self.sha256.clone(),
+            model,
+            engine: engine.to_owned(),
+            sampling: "{}".into(),
+            seed: 0,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            prompt_hash: PROMPT_HASH.to_owned(),
+            source: self.path.file_name().and_then(|n| n.to_str()).unwrap_or("import").to_owned(),
+        }
+    }
+
+    fn broken(&self, line: usize, problem: impl Into<String>) -> EvalError {
+        EvalError::Line { path: self.path.to_owned(), line, problem: problem.into() }
+    }
+}
+
+/// Gathers the samples of problems that come in any order.
+#[derive(Default)]
+struct Gather {
+    numbers: HashMap<String, u32>,
+    problems: Vec<Problem>,
+    drawn: Vec<u32>,
+}
+
+impl Gather {
+    /// The cell of the next sample of a problem.
+    fn next(&mut self, problem: Problem) -> Cell {
+        let number = *self.numbers.entry(problem.id.clone()).or_insert_with(|| {
+            self.problems.push(problem);
+            self.drawn.push(0);
+            self.problems.len() as u32 - 1
+        });
+        let index = self.drawn[number as usize];
+        self.drawn[number as usize] += 1;
+        Cell { problem: number, setting: 0, index }
+    }
+}
+
+fn format_of(path: &Path) -> Result<ImportFormat, EvalError> {
+    let unreadable = |source| EvalError::Read { path: path.to_owned(), source };
+    let mut head = [0; 4];
+    let read = File::open(path).map_err(unreadable)?.read(&mut head).map_err(unreadable)?;
+    if read == 4 && head == *b"PK\x03\x04" {
+        return Ok(ImportFormat::Inspect);
+    }
+    let unknown = || {
+        EvalError::Line {
+        path: path.to_owned(),
+        line: 1,
+        problem: "neither a pool (`samples`), a log of inspect_ai (`eval`) nor one of lm-evaluation-harness (`resps`): name the format with --format".into(),
+    }
+    };
+    let mut format = None;
+    // A log of inspect_ai is one JSON object over many lines; the first line alone says enough of
+    // the others.
+    let read = each_line(path, |line| {
+        let row: Value = serde_json::from_str(line).map_err(|_| String::new())?;
+        format = if row["resps"].is_array() {
+            Some(ImportFormat::Harness)
+        } else if row["eval"].is_object() {
+            Some(ImportFormat::Inspect)
+        } else if row["samples"].is_array() {
+            Some(ImportFormat::Pool)
+        } else {
+            None
+        };
+        Err("enough".into())
+    });
+    match (format, read) {
+        (Some(format), _) => Ok(format),
+        (None, Err(EvalError::Line { line: 1, problem, .. })) if problem.is_empty() => Ok(ImportFormat::Inspect),
+        (None, Err(EvalError::Read { path, source })) => Err(EvalError::Read { path, source }),
+        _ => Err(unknown()),
+    }
+}
+
+/// A JSON value as a text, `None` for null.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) => items.iter().find_map(plain),
+        other => Some(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! Tables: JSON lines, a JSON array, CSV or Parquet, read row by row as JSON objects.
+
+use crate::EvalError;
+use crate::lines::{each_line, is_gzip};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use serde_json::{Map, Value};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Calls `take` with each row of a table and its number, from 1; what `take` says is wrong comes back
+/// with the file and the row.
+///
+/// The format is told by the file's first bytes and, for CSV, by its name; lines of JSON and CSV may
+/// be gzipped. Numbers of a CSV file stay text where they would not come back as they were written.
+///
+/// # Errors
+/// If the file cannot be read, a row is broken, or `take` refuses it.
+pub fn each_row(path: &Path, mut take: impl FnMut(&Map<String, Value>) -> Result<(), String>) -> Result<(), EvalError> {
+    match format_of(path)? {
+        Format::Parquet => each_parquet(path, take),
+        Format::Csv(delimiter) => each_csv(path, delimiter, take),
+        Format::Array => each_element(path, take),
+        Format::Lines => each_line(path, |line| {
+            let row: Value = serde_json::from_str(line).map_err(|e| format!("not JSON: {e}"))?;
+            take(row.as_object().ok_or("not a JSON object")?)
+        }),
+    }
+}
+
+enum Format {
+    Parquet,
+    Csv(u8),
+    Array,
+    Lines,
+}
+
+fn format_of(path: &Path) -> Result<Format, EvalError> {
+    let mut head = [0; 64];
+    let mut file = open(path)?;
+    let read = file.read(&mut head).map_err(|source| EvalError::Read { path: path.to_owned(), source })?;
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let first = head[..read].iter().find(|b| !b.is_ascii_whitespace());
+    Ok(match name.rsplit('.').next() {
+        _ if head.starts_with(b"PAR1") => Format::Parquet,
+        Some("csv") => Format::Csv(b','),
+        Some("tsv") => Format::Csv(b'\t'),
+        _ if first == Some(&b'[') => Format::Array,
+        _ => Format::Lines,
+    })
+}
+
+fn open(path: &Path) -> Result<File, EvalError> {
+    File::open(path).map_err(|source| EvalError::Read { path: path.to_owned(), source })
+}
+
+fn at(path: &Path, line: usize, problem: impl ToString) -> EvalError {
+    EvalError::Line { path: path.to_owned(), line, problem: problem.to_string() }
+}
+
+fn each_parquet(path: &Path, mut take: impl FnMut(&Map<String, Value>) -> Result<(), String>) -> Result<(), EvalError> {
+    let broken = |row: usize, e: parquet::errors::ParquetError| {
+        at(path, row, format!("not readable as Parquet: {e} (files must be uncompressed or by snappy)"))
+    };
+    let reader = SerializedFileReader::new(open(path)?).map_err(|e| broken(0, e))?;
+    let rows = reader.get_row_iter(None).map_err(|e| broken(0, e))?;
+    for (number, row) in (1..).zip(rows) {
+        let row = row.map_err(|e| broken(number, e))?.to_json_value();
+        let row = row.as_object().ok_or_else(|| at(path, number, "not a row of named columns"))?;
+        take(row).map_err(|problem| at(path, number, problem))?;
+    }
+    Ok(())
+}
+
+fn each_csv(
+    path: &Path,
+    delimiter: u8,
+    mut take: impl FnMut(&Map<String, Value>) -> Result<(), String>,
+) -> Result<(), EvalError> {
+    let file = open(path)?;
+    let source: Box<dyn Read> =
+        if is_gzip(path)? { Box::new(flate2::read::MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(source);
+    let names = reader.headers().map_err(|e| at(path, 1, e))?.clone();
+    for row in reader.records() {
+        let row = row.map_err(|e| at(path, e.position().map_or(0, |p| p.line() as usize), &e))?;
+        let line = row.position().map_or(0, |p| p.line() as usize);
+        let cells = names
+            .iter()
+            .zip(&row)
+            .map(|(name, cell)| (name.trim_start_matches('\u{feff}').trim().to_owned(), cell_value(cell)));
+        take(&cells.collect()).map_err(|problem| at(path, line, problem))?;
+    }
+    Ok(())
+}
+
+/// A number only where it is written back as it stood, so that `007` and `1.50` stay what they are.
+fn cell_value(cell: &str) -> Value {
+    let text = cell.trim();
+    if text.is_empty() {
+        return Value::Null;
+    }
+    match serde_json::from_str::<Value>(text) {
+        Ok(Value::Number(number)) if number.to_string() == text => Value::Number(number),
+        _ => Value::String(cell.to_owned()),
+    }
+}
+
+fn each_element(path: &Path, mut take: impl FnMut(&Map<String, Value>) -> Result<(), String>) -> Result<(), EvalError> {
+    let text = std::fs::read_to_string(path).map_err(|source| EvalError::Read { path: path.to_owned(), source })?;
+    let rows: Vec<Value> = serde_json::from_str(&text).map_err(|e| at(path, e.line(), format!("not JSON: {e}")))?;
+    for (number, row) in (1..).zip(&rows) {
+        let row = row.as_object().ok_or_else(|| at(path, number, "not a JSON object"))?;
+        take(row).map_err(|problem| at(path, number, problem))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(name: &str, bytes: &[u8]) -> Result<Vec<Value>, EvalError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let mut rows = Vec::new();
+        each_row(&path, |row| {
+            rows.push(Value::Object(row.clone()));
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    #[test]
+    fn the_same_table_in_three_formats() {
+        let csv = rows("t.csv", b"\xef\xbb\xbfquestion,gold\n\"1, 2?\",007\n3?,1.5\n").unwrap();
+        let lines = rows("t.jsonl", b"{\"question\":\"1, 2?\",\"gold\":\"007\"}\n\n{\"question\":\"3?\",\"gold\":1.5}")
+            .unwrap();
+        let array =
+            rows("t.json", b" [{\"question\":\"1, 2?\",\"gold\":\"007\"},{\"question\":\"3?\",\"gold\":1.5}]").unwrap();
+        assert_eq!(csv, lines);
+        assert_eq!(lines, array);
+    }
+
+    #[test]
+    fn what_is_broken_is_named_with_its_line() {
+        for (name, bytes, line) in [
+            ("t.csv", &b"a,b\n1,2\n3\n"[..], 3),
+            ("t.jsonl", b"{}\n[1]\n", 2),
+            ("t.json", b"[{},\n7]", 2),
+            ("t.parquet", b"PAR1 and nothing", 0),
+        ] {
+            let error = rows(name, bytes).unwrap_err();
+            assert!(matches!(error, EvalError::Line { line: l, .. } if l == line), "{name}: {error}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! A sample while it is drawn.
+
+use crate::store::{Cell, LogprobSummary, SampleRecord};
+use outthink_core::{Cost, Finish, Price, SampleEvent, Usage};
+use outthink_verify::{find_answer, is_correct};
+use tokio::time::Instant;
+
+/// What is known of a sample that runs.
+pub(super) struct Running {
+    pub(super) cell: Cell,
+    /// What is held for it.
+    pub(super) held: Cost,
+    /// Tokens that were generated so far.
+    pub(super) tokens: u64,
+    seed: u64,
+    began: Instant,
+    prompt: Option<(u64, u64)>,
+    prompt_bytes: u64,
+    content: String,
+    reasoning: String,
+    logprobs: LogprobSummary,
+}
+
+impl Running {
+    pub(super) fn new(cell: Cell, seed: u64, held: Cost, prompt_bytes: u64) -> Self {
+        Self {
+            cell,
+            held,
+            tokens: 0,
+            seed,
+            began: Instant::now(),
+            prompt: None,
+            prompt_bytes,
+            content: String::new(),
+            reasoning: String::new(),
+            logprobs: LogprobSummary::default(),
+        }
+    }
+
+    /// Takes an event in and says how many tokens it brought.
+    pub(super) fn take(&mut self, event: SampleEvent) -> u64 {
+        match event {
+            SampleEvent::Prompt { tokens, cached } => self.prompt = Some((tokens, cached)),
+            SampleEvent::Delta(delta) => {
+                self.content.push_str(&delta.content);
+                self.reasoning.push_str(&delta.reasoning);
+                for logprob in &delta.logprobs {
+                    self.logprobs.add(f64::from(*logprob));
+                }
+                self.tokens += delta.tokens;
+                return delta.tokens;
+            }
+            SampleEvent::Finish(_) => {}
+        }
+        0
+    }
+
+    /// The sample as it is stored.
+    pub(super) fn record(self, finish: Finish, gold: &str, price: &Price) -> SampleRecord {
+        let mut usage = finish.usage;
+        if let (0, Some((tokens, cached))) = (usage.prompt, self.prompt) {
+            (usage.prompt, usage.cached) = (tokens, cached);
+        }
+        if usage.completion == 0 && self.tokens > 0 {
+            usage.completion = self.tokens;
+            usage.estimated = true;
+        }
+        let answer = find_answer(&self.content).map(|a| a.text);
+        SampleRecord {
+            cell: self.cell,
+            seed: self.seed,
+            correct: answer.as_deref().is_some_and(|answer| is_correct(answer, gold)),
+            answer,
+            content: self.content,
+            reasoning: self.reasoning,
+            cost: price.cost(&usage),
+            usage,
+            logprobs: self.logprobs,
+            score: None,
+            finish: Some(finish.reason),
+            seconds: self.began.elapsed().as_secs_f64(),
+            judge: None,
+        }
+    }
+
+    /// What it has cost until now: the prompt, as far as known, and what was generated.
+    pub(super) fn cost_so_far(&self, price: &Price) -> Cost {
+        let (prompt, cached) = self.prompt.unwrap_or((self.prompt_bytes, 0));
+        price.cost(&Usage { prompt, cached, completion: self.tokens, ..Usage::default() })
+    }
+}

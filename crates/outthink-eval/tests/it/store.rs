@@ -1,0 +1,194 @@
+//! What is written is read back, once and by one writer.
+
+use crate::places::{Place, on_both};
+use outthink_core::{Cost, FinishReason, Usage};
+use outthink_eval::{
+    Cell, Hold, LogprobSummary, Loss, PROMPT_HASH, Problem, RunSpec, SampleRecord, Setting, StoreError,
+};
+
+pub(crate) fn spec(name: String) -> RunSpec {
+    RunSpec {
+        name,
+        dataset: "sums".into(),
+        dataset_sha256: "0".repeat(64),
+        model: "mock".into(),
+        engine: "mock".into(),
+        sampling: "{}".into(),
+        seed: u64::MAX - 5,
+        version: "0.1.0".into(),
+        prompt_hash: PROMPT_HASH.into(),
+        source: "sweep".into(),
+    }
+}
+
+pub(crate) fn setting() -> Setting {
+    Setting { effort: Some("low".into()), temperature: Some(0.7), max_tokens: 64 }
+}
+
+pub(crate) fn problem(id: &str) -> Problem {
+    Problem {
+        id: id.into(),
+        question: Some(format!("what is {id}?")),
+        gold: Some("4".into()),
+        prompt_sha256: Some(format!("hash of {id}")),
+    }
+}
+
+pub(crate) fn sample(problem: u32, index: u32, correct: bool) -> SampleRecord {
+    SampleRecord {
+        cell: Cell { problem, setting: 0, index },
+        seed: u64::MAX - u64::from(index),
+        content: "é \"quoted\" \\boxed{4}\n".into(),
+        reasoning: "two and two".into(),
+        answer: correct.then(|| "4".into()),
+        correct,
+        usage: Usage { prompt: 20, cached: 10, completion: 30, reasoning: 5, ..Usage::default() },
+        logprobs: LogprobSummary { tokens: 30, mean: Some(-0.25), min: Some(-3.5) },
+        score: None,
+        finish: Some(FinishReason::Stop),
+        seconds: 1.5,
+        cost: Cost::from_nano(700),
+        judge: None,
+    }
+}
+
+async fn written(place: &Place, run: &str) -> Vec<SampleRecord> {
+    let mut all = Vec::new();
+    let store = place.open().await;
+    store
+        .each_sample::<StoreError>(run, |s| {
+            all.push(s);
+            Ok(())
+        })
+        .await
+        .unwrap();
+    all
+}
+
+#[test]
+fn samples_come_back_as_they_were_written() {
+    on_both(|place| async move {
+        let (store, run) = (place.open().await, place.run("back"));
+        store.begin(&spec(run.clone()), &[setting()], &[problem("a"), problem("b")]).await.unwrap();
+        let samples = [sample(0, 0, true), sample(0, 1, false), sample(1, 0, true)];
+        store.commit(&run, &samples).await.unwrap();
+        assert_eq!(written(&place, &run).await, samples);
+        let summary = store.run(&run).await.unwrap();
+        assert_eq!(summary.spec, spec(run.clone()));
+        assert_eq!((summary.problems, summary.samples, summary.correct, summary.tokens), (2, 3, 2, 90));
+        assert_eq!(summary.cost.nano(), 2_100);
+        assert_eq!(store.problems(&run).await.unwrap(), [problem("a"), problem("b")]);
+        let pool = store.pool(&run).await.unwrap();
+        assert_eq!(pool.problems[0].samples.len(), 2);
+        assert_eq!(pool.problems[0].problem_id, "a");
+        assert_eq!(store.pools(&run).await.unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn a_sample_is_there_once() {
+    on_both(|place| async move {
+        let (store, run) = (place.open().await, place.run("once"));
+        store.begin(&spec(run.clone()), &[setting()], &[problem("a")]).await.unwrap();
+        store.commit(&run, &[sample(0, 0, true)]).await.unwrap();
+        // All or nothing: the new one of the two is not there either.
+        let error = store.commit(&run, &[sample(0, 1, true), sample(0, 0, false)]).await.unwrap_err();
+        assert!(matches!(error, StoreError::Database { .. }), "{error}");
+        assert_eq!(written(&place, &run).await, [sample(0, 0, true)]);
+    });
+}
+
+#[test]
+fn a_run_grows_and_does_not_change() {
+    on_both(|place| async move {
+        let (store, run) = (place.open().await, place.run("grows"));
+        let begin = |spec: RunSpec, settings: Vec<Setting>, problems: Vec<Problem>| {
+            let store = store.clone();
+            async move { store.begin(&spec, &settings, &problems).await }
+        };
+        let two = vec![problem("a"), problem("b")];
+        begin(spec(run.clone()), vec![setting()], vec![problem("a")]).await.unwrap();
+        begin(spec(run.clone()), vec![setting()], two.clone()).await.unwrap();
+        // Fewer questions than are there is no change.
+        begin(spec(run.clone()), vec![setting()], vec![problem("a")]).await.unwrap();
+        assert_eq!(store.problems(&run).await.unwrap().len(), 2);
+        let other = RunSpec { model: "another".into(), ..spec(run.clone()) };
+        let error = begin(other, vec![setting()], two.clone()).await.unwrap_err();
+        assert!(error.to_string().contains("another model (mock, now another)"), "{error}");
+        let error = begin(spec(run.clone()), vec![Setting { max_tokens: 9, ..setting() }], two).await.unwrap_err();
+        assert!(matches!(error, StoreError::Mismatch { what: "setting", .. }), "{error}");
+        let error = begin(spec(run.clone()), vec![setting()], vec![problem("z")]).await.unwrap_err();
+        assert!(matches!(error, StoreError::Mismatch { what: "problem", .. }), "{error}");
+    });
+}
+
+#[test]
+fn equal_prompts_of_different_problems_are_refused() {
+    on_both(|place| async move {
+        let (store, run) = (place.open().await, place.run("prompts"));
+        let twin = Problem { id: "twin".into(), ..problem("a") };
+        let error = store.begin(&spec(run.clone()), &[setting()], &[problem("a"), twin]).await.unwrap_err();
+        assert!(error.to_string().contains("`a` and `twin` have the same prompt"), "{error}");
+        assert!(store.run(&run).await.is_err(), "nothing is half-written");
+    });
+}
+
+#[test]
+fn what_was_held_when_a_process_died_counts_as_spent() {
+    on_both(|place| async move {
+        let (store, run) = (place.open().await, place.run("held"));
+        store.begin(&spec(run.clone()), &[setting()], &[problem("a")]).await.unwrap();
+        let hold = |index| Hold { cell: Cell { problem: 0, setting: 0, index }, cost: Cost::from_nano(1_000) };
+        store.hold(&run, &[hold(0), hold(1), hold(2)]).await.unwrap();
+        store.commit(&run, &[sample(0, 0, true)]).await.unwrap();
+        let loss = Loss { cell: hold(1).cell, cost: Cost::from_nano(40), tokens: 2, reason: "failed".into() };
+        store.lose(&run, &loss).await.unwrap();
+        assert_eq!(store.spent(&run).await.unwrap().nano(), 700 + 40 + 1_000);
+        store.settle(&run, "killed").await.unwrap();
+        assert_eq!(store.spent(&run).await.unwrap().nano(), 700 + 40 + 1_000);
+        // The cell is free again.
+        store.hold(&run, &[hold(2)]).await.unwrap();
+        assert_eq!(store.run(&run).await.unwrap().lost.nano(), 40 + 1_000 + 1_000);
+    });
+}
+
+#[test]
+fn a_run_has_one_writer_and_a_dead_one_frees_it() {
+    on_both(|place| async move {
+        let (one, other) = (place.open().await, place.open().await);
+        let run = place.run("lock");
+        let lock = one.lock(&run).await.unwrap();
+        let error = other.lock(&run).await.unwrap_err();
+        assert!(matches!(error, StoreError::Busy { .. }), "{error}");
+        drop(other.lock(&place.run("another")).await.unwrap());
+        drop(lock);
+        drop(other.lock(&run).await.unwrap());
+        drop(one.lock(&run).await.unwrap());
+    });
+}
+
+#[test]
+fn a_removed_run_is_gone_with_all_that_was_its_own() {
+    on_both(|place| async move {
+        let (store, run) = (place.open().await, place.run("gone"));
+        store.begin(&spec(run.clone()), &[setting()], &[problem("a")]).await.unwrap();
+        store.commit(&run, &[sample(0, 0, true)]).await.unwrap();
+        store.remove(&run).await.unwrap();
+        assert!(written(&place, &run).await.is_empty());
+        let error = store.remove(&run).await.unwrap_err();
+        assert!(matches!(error, StoreError::NoRun { .. }), "{error}");
+        store.begin(&spec(run.clone()), &[setting()], &[problem("b")]).await.unwrap();
+        assert!(store.pool(&run).await.unwrap_err().to_string().contains("holds no samples yet"));
+    });
+}
+
+#[test]
+fn a_text_with_nul_is_kept_without_it() {
+    on_both(|place| async move {
+        let (store, run) = (place.open().await, place.run("nul"));
+        store.begin(&spec(run.clone()), &[setting()], &[problem("a")]).await.unwrap();
+        let odd = SampleRecord { content: "a\0b".into(), ..sample(0, 0, true) };
+        store.commit(&run, &[odd]).await.unwrap();
+        assert_eq!(written(&place, &run).await[0].content, "a\u{fffd}b");
+    });
+}

@@ -1,0 +1,257 @@
+//! `outthink runs`: what a store holds.
+
+use super::runtime;
+use super::store::{StoreArgs, store_error};
+use crate::error::CliError;
+use crate::render::sweep;
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use outthink_eval::{Interval, Pool, RunSummary, Store};
+use outthink_law::estimate::{Resampling, paired_difference};
+use serde_json::json;
+use std::collections::HashMap;
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(crate) struct RunsArgs {
+    #[command(subcommand)]
+    command: RunsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RunsCommand {
+    /// List the runs, the newest first.
+    List(ListArgs),
+    /// Show one run and what each problem came to.
+    Show(ShowArgs),
+    /// Compare two runs: what was set, and how they did on the problems that they share.
+    Diff(DiffArgs),
+    /// Remove runs with all their samples.
+    Rm(RmArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// Print JSON lines, one a run.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+struct ShowArgs {
+    /// The run.
+    run: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+struct DiffArgs {
+    /// A run.
+    a: String,
+    /// Another one.
+    b: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+struct RmArgs {
+    /// The runs.
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<String>,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &RunsArgs) -> Result<ExitCode, CliError> {
+    let runtime = runtime()?;
+    match &args.command {
+        RunsCommand::List(args) => runtime.block_on(list(args)),
+        RunsCommand::Show(args) => runtime.block_on(show(args)),
+        RunsCommand::Diff(args) => runtime.block_on(diff(args)),
+        RunsCommand::Rm(args) => runtime.block_on(rm(args)),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(args: &ListArgs) -> Result<(), CliError> {
+    let store = args.store.open().await?;
+    let runs = store.runs().await.map_err(|e| store_error(&e))?;
+    if args.json {
+        for run in &runs {
+            println!("{}", serde_json::to_string(run).context("cannot write JSON")?);
+        }
+    } else if runs.is_empty() {
+        println!("no runs yet: record one with `outthink sweep`, or take one in with `outthink store import`");
+    } else {
+        let width = runs.iter().map(|r| r.spec.name.chars().count()).max().unwrap_or(3).max(3);
+        println!(
+            "{:<width$}  {:>8}  {:>8}  {:>6}  {:>10}  {:>11}  model",
+            "run", "problems", "samples", "right", "tokens", "cost"
+        );
+        for run in &runs {
+            println!(
+                "{:<width$}  {:>8}  {:>8}  {:>6}  {:>10}  {:>11}  {}",
+                run.spec.name,
+                run.problems,
+                run.samples,
+                sweep::share(run),
+                run.tokens,
+                sweep::money(run.cost + run.lost),
+                run.spec.model
+            );
+        }
+    }
+    store.close().await;
+    Ok(())
+}
+
+async fn show(args: &ShowArgs) -> Result<(), CliError> {
+    let store = args.store.open().await?;
+    let run = store.run(&args.run).await.map_err(|e| store_error(&e))?;
+    let problems = store.problems(&args.run).await.map_err(|e| store_error(&e))?;
+    let cells = store.cells(&args.run).await.map_err(|e| store_error(&e))?;
+    store.close().await;
+    let mut counts: HashMap<u32, (u32, u32)> = HashMap::new();
+    for (cell, correct) in cells {
+        let count = counts.entry(cell.problem).or_default();
+        *count = (count.0 + u32::from(correct), count.1 + 1);
+    }
+    let of = |number: usize| counts.get(&(number as u32)).copied().unwrap_or_default();
+    if args.json {
+        let mut value = serde_json::to_value(&run).context("cannot write JSON")?;
+        let row = |(number, p): (usize, &outthink_eval::Problem)| json!({"id": p.id, "gold": p.gold, "right": of(number).0, "samples": of(number).1});
+        value["per_problem"] = problems.iter().enumerate().map(row).collect();
+        println!("{value}");
+        return Ok(());
+    }
+    sweep::summary(&run, None);
+    println!();
+    for (number, problem) in problems.iter().enumerate() {
+        let (right, all) = of(number);
+        let question = problem.question.as_deref().unwrap_or_default();
+        println!("{right:>4} of {all:<4} {:<12} {}", problem.id, crate::render::short(question, 70));
+    }
+    Ok(())
+}
+
+/// Two runs side by side.
+struct Comparison {
+    problems: usize,
+    means: (f64, f64),
+    difference: Option<(f64, Interval)>,
+    warnings: Vec<String>,
+}
+
+async fn diff(args: &DiffArgs) -> Result<(), CliError> {
+    let store = args.store.open().await?;
+    let (a, b) = (load(&store, &args.a).await?, load(&store, &args.b).await?);
+    store.close().await;
+    let differing = differing(&a.0, &b.0);
+    let comparison = compare(&a.1, &b.1)?;
+    if args.json {
+        let fields: serde_json::Map<String, serde_json::Value> =
+            differing.into_iter().map(|(what, a, b)| (what.to_owned(), json!([a, b]))).collect();
+        let value = json!({
+            "a": args.a, "b": args.b, "differ": fields, "shared_problems": comparison.problems,
+            "accuracy": [comparison.means.0, comparison.means.1],
+            "difference": comparison.difference.map(|d| d.0), "interval": comparison.difference.map(|d| d.1),
+            "warnings": comparison.warnings,
+        });
+        println!("{value}");
+        return Ok(());
+    }
+    for (what, a, b) in differing {
+        println!("{what:<12} {}  |  {}", crate::render::short(&a, 48), crate::render::short(&b, 48));
+    }
+    println!("problems     {} in both", comparison.problems);
+    println!("accuracy     {:.3}  |  {:.3}", comparison.means.0, comparison.means.1);
+    if let Some((difference, interval)) = comparison.difference {
+        println!(
+            "difference   {difference:+.3} [{:+.3}, {:+.3}] (second less first, paired, 95 %)",
+            interval.low, interval.high
+        );
+    }
+    for warning in comparison.warnings {
+        println!("warning      {warning}");
+    }
+    Ok(())
+}
+
+async fn load(store: &Store, name: &str) -> Result<(RunSummary, Pool), CliError> {
+    let run = store.run(name).await.map_err(|e| store_error(&e))?;
+    Ok((run, store.pool(name).await.map_err(|e| store_error(&e))?))
+}
+
+/// What was not the same, with both values.
+fn differing(a: &RunSummary, b: &RunSummary) -> Vec<(&'static str, String, String)> {
+    let settings = |r: &RunSummary| r.settings.iter().map(outthink_eval::Setting::label).collect::<Vec<_>>().join(" ");
+    let facts = |r: &RunSummary| {
+        let spec = &r.spec;
+        [
+            ("dataset", spec.dataset.clone()),
+            ("file", spec.dataset_sha256.clone()),
+            ("model", spec.model.clone()),
+            ("engine", spec.engine.clone()),
+            ("settings", settings(r)),
+            ("sampling", spec.sampling.clone()),
+            ("seed", spec.seed.to_string()),
+            ("version", spec.version.clone()),
+            ("samples", r.samples.to_string()),
+        ]
+    };
+    facts(a).into_iter().zip(facts(b)).filter(|(a, b)| a.1 != b.1).map(|(a, b)| (a.0, a.1, b.1)).collect()
+}
+
+fn compare(a: &Pool, b: &Pool) -> Result<Comparison, CliError> {
+    let shares = |pool: &Pool| -> HashMap<String, f64> {
+        let share = |p: &outthink_eval::PoolProblem| {
+            let right = p.samples.iter().filter(|s| s.correct).count();
+            (p.problem_id.clone(), right as f64 / p.samples.len().max(1) as f64)
+        };
+        pool.problems.iter().map(share).collect()
+    };
+    let (of_a, of_b) = (shares(a), shares(b));
+    let mut both: Vec<(f64, f64)> = Vec::new();
+    // In the pool's order, so that the resampling is the same each time.
+    for problem in &a.problems {
+        if let (Some(x), Some(y)) = (of_a.get(&problem.problem_id), of_b.get(&problem.problem_id)) {
+            both.push((*x, *y));
+        }
+    }
+    if both.is_empty() {
+        return Err(CliError::usage("the runs share no problem").hint("compare runs over the same question set"));
+    }
+    let (left, right): (Vec<f64>, Vec<f64>) = both.iter().copied().unzip();
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let means = (mean(&left), mean(&right));
+    let (difference, warnings) = match paired_difference(&right, &left, Resampling::default()) {
+        Ok(e) => (Some((e.value, Interval { low: e.interval.low, high: e.interval.high })), e.warnings),
+        Err(error) => (None, vec![error.to_string()]),
+    };
+    Ok(Comparison { problems: both.len(), means, difference, warnings })
+}
+
+async fn rm(args: &RmArgs) -> Result<(), CliError> {
+    let store = args.store.open().await?;
+    // All of them are there, or none is removed.
+    for run in &args.runs {
+        store.run(run).await.map_err(|e| store_error(&e))?;
+    }
+    for run in &args.runs {
+        store.remove(run).await.map_err(|e| store_error(&e))?;
+        println!("removed {run}");
+    }
+    store.close().await;
+    Ok(())
+}

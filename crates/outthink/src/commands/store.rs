@@ -1,0 +1,188 @@
+//! `outthink store`: what goes into the sample store and out of it; and which store it is.
+
+use super::replay::eval_error;
+use super::runtime;
+use crate::env;
+use crate::error::CliError;
+use clap::{Args, Subcommand, ValueEnum};
+use outthink_eval::{ImportFormat, ImportOptions, Pool, Store, StoreError, read_import};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Which store of samples.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Store")]
+pub(crate) struct StoreArgs {
+    /// Where samples are kept: a file, or <postgres://USER@HOST/NAME> [default: runs.db in outthink's
+    /// folder of data].
+    #[arg(long, value_name = "PLACE", env = env::STORE, hide_env_values = true)]
+    pub(crate) store: Option<String>,
+}
+
+impl StoreArgs {
+    /// Opens it.
+    pub(crate) async fn open(&self) -> Result<Store, CliError> {
+        let place = match &self.store {
+            Some(place) => place.clone(),
+            None => env::data_dir().join("runs.db").to_string_lossy().into_owned(),
+        };
+        Store::open(&place).await.map_err(|e| store_error(&e))
+    }
+}
+
+/// What the user can mend is a wrong use; the rest is a failure.
+pub(crate) fn store_error(error: &StoreError) -> CliError {
+    match error {
+        StoreError::Address { .. }
+        | StoreError::NoRun { .. }
+        | StoreError::Mismatch { .. }
+        | StoreError::SamePrompt { .. }
+        | StoreError::Caller(_) => CliError::usage(error.to_string()),
+        _ => CliError::failure(error.to_string()),
+    }
+}
+
+/// The recorded pools behind an argument: `store:RUN` is a run of the store, one pool for each of its
+/// settings, `store:RUN@SETTING` one of them, and everything else a file.
+pub(crate) fn pools(given: &Path, store: &StoreArgs) -> Result<Vec<Pool>, CliError> {
+    let Some(run) = given.to_str().and_then(|g| g.strip_prefix("store:")) else {
+        return Ok(vec![Pool::read(given).map_err(|e| eval_error(&e))?]);
+    };
+    runtime()?.block_on(async {
+        let store = store.open().await?;
+        let (name, label) = match run.rsplit_once('@') {
+            Some((name, label)) => (name, Some(label)),
+            None => (run, None),
+        };
+        let pools = store.pools(name).await.map_err(|e| store_error(&e))?;
+        let labels: Vec<String> = pools.iter().map(|(setting, _)| format!("`{}`", setting.label())).collect();
+        let chosen: Vec<Pool> = pools
+            .into_iter()
+            .filter(|(setting, _)| label.is_none_or(|l| l == setting.label()))
+            .map(|(_, pool)| pool)
+            .collect();
+        store.close().await;
+        if chosen.is_empty() {
+            return Err(CliError::usage(format!("the run `{name}` has no setting `{}`", label.unwrap_or_default()))
+                .hint(format!("it has {}", labels.join(", "))));
+        }
+        Ok(chosen)
+    })
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreCommandArgs {
+    #[command(subcommand)]
+    command: StoreCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum StoreCommand {
+    /// Take in recordings: pools, logs of inspect_ai (.json, .eval), sample logs of the
+    /// lm-evaluation-harness.
+    Import(ImportArgs),
+    /// Write samples to a file that other tools read.
+    Export(ExportArgs),
+}
+
+/// A format of recordings.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FormatName {
+    /// One problem with its samples a line.
+    Pool,
+    /// A log of inspect_ai.
+    Inspect,
+    /// A sample log of the lm-evaluation-harness.
+    Harness,
+}
+
+#[derive(Debug, Args)]
+struct ImportArgs {
+    /// The recordings.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Their format [default: told by the file's content].
+    #[arg(long, value_enum)]
+    format: Option<FormatName>,
+    /// The run's name, for one file [default: the file's].
+    #[arg(long, value_name = "NAME")]
+    run: Option<String>,
+    /// The model's name, where the file does not say it or says it wrongly.
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+struct ExportArgs {
+    /// The runs [default: all].
+    #[arg(value_name = "RUN")]
+    runs: Vec<String>,
+    /// The Parquet file to write.
+    #[arg(long, value_name = "FILE", required = true)]
+    parquet: PathBuf,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &StoreCommandArgs) -> Result<ExitCode, CliError> {
+    match &args.command {
+        StoreCommand::Import(args) => import(args),
+        StoreCommand::Export(args) => export(args),
+    }
+}
+
+fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
+    if args.run.is_some() && args.files.len() > 1 {
+        return Err(CliError::usage("--run names one run and several files were given")
+            .hint("import the files one by one, or leave --run out"));
+    }
+    let options = ImportOptions {
+        format: args.format.map(|f| match f {
+            FormatName::Pool => ImportFormat::Pool,
+            FormatName::Inspect => ImportFormat::Inspect,
+            FormatName::Harness => ImportFormat::Harness,
+        }),
+        run: args.run.clone(),
+        model: args.model.clone(),
+    };
+    runtime()?.block_on(async {
+        let store = args.store.open().await?;
+        for file in &args.files {
+            for import in read_import(file, &options).map_err(|e| eval_error(&e))? {
+                let added = store.import(&import).await.map_err(|e| store_error(&e))?;
+                println!(
+                    "{}: {added} samples added, {} in the file, of {} problems by {}",
+                    import.spec.name,
+                    import.samples.len(),
+                    import.problems.len(),
+                    import.spec.model
+                );
+            }
+        }
+        store.close().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn export(args: &ExportArgs) -> Result<ExitCode, CliError> {
+    runtime()?.block_on(async {
+        let store = args.store.open().await?;
+        let runs = match args.runs.as_slice() {
+            [] => {
+                let all = store.runs().await.map_err(|e| store_error(&e))?;
+                all.into_iter().map(|r| r.spec.name).collect()
+            }
+            given => given.to_vec(),
+        };
+        if runs.is_empty() {
+            return Err(CliError::usage("the store holds no runs").hint("record one with `outthink sweep`"));
+        }
+        let rows = store.export(&runs, &args.parquet).await.map_err(|e| store_error(&e))?;
+        store.close().await;
+        println!("{rows} samples of {} runs in {}", runs.len(), args.parquet.display());
+        Ok(ExitCode::SUCCESS)
+    })
+}
