@@ -190,7 +190,7 @@ impl Store {
     }
 
     async fn pool_where(&self, run: &str, name: String, wanted: impl Fn(Cell) -> bool) -> Result<Pool, StoreError> {
-        self.run(run).await?;
+        let model = self.run(run).await?.spec.model;
         let problems = self.problems(run).await?;
         let mut samples: HashMap<u32, Vec<PoolSample>> = HashMap::new();
         self.each_sample::<StoreError>(run, |record| {
@@ -200,6 +200,7 @@ impl Store {
                     correct: record.correct,
                     tokens: record.usage.completion as f64,
                     verifier_score: record.score,
+                    src: None,
                 });
             }
             Ok(())
@@ -209,7 +210,14 @@ impl Store {
             .zip(problems)
             .filter_map(|(number, problem)| {
                 let samples = samples.remove(&number)?;
-                Some(PoolProblem { problem_id: problem.id, question: problem.question, samples })
+                Some(PoolProblem {
+                    problem_id: problem.id,
+                    question: problem.question,
+                    run: None,
+                    model: Some(model.clone()),
+                    vote_ok: true,
+                    samples,
+                })
             })
             .collect();
         if problems.is_empty() {
