@@ -28,11 +28,16 @@ pub mod coverage;
 pub mod curve;
 mod error;
 pub mod estimate;
+pub mod forms;
 mod interval;
+pub mod noise;
 mod optim;
 pub mod pretrain;
+mod profile;
 mod rng;
+mod smc;
 mod special;
+pub mod verdict;
 
 pub use error::LawError;
 pub use interval::Interval;

@@ -87,6 +87,78 @@ pub(crate) fn normal_quantile(p: f64) -> f64 {
     horner(&A, r) * q / (horner(&B, r) * r + 1.0)
 }
 
+/// Standard normal distribution function: the Taylor series of the error function near 0, its
+/// continued fraction in the tails (Abramowitz and Stegun 7.1.5 and 7.1.14).
+pub(crate) fn normal_cdf(x: f64) -> f64 {
+    let z = x.abs() / std::f64::consts::SQRT_2;
+    let upper = if z < 2.5 {
+        // erf by its Taylor series.
+        let (mut term, mut sum, mut n) = (z, z, 0.0);
+        while term.abs() > 1e-17 * sum && n < 200.0 {
+            n += 1.0;
+            term *= -z * z / n;
+            sum += term / (2.0 * n + 1.0);
+        }
+        0.5 - sum / std::f64::consts::PI.sqrt()
+    } else {
+        let mut tail = 0.0;
+        for k in (1..=60).rev() {
+            tail = f64::from(k) / 2.0 / (z + tail);
+        }
+        0.5 * (-z * z).exp() / (z + tail) / std::f64::consts::PI.sqrt()
+    };
+    if x < 0.0 { upper } else { 1.0 - upper }
+}
+
+/// The regularised incomplete beta function I_x(a, b), by Lentz's continued fraction (Numerical
+/// Recipes, 3rd ed., §6.4).
+pub(crate) fn beta_share(a: f64, b: f64, x: f64) -> f64 {
+    if x <= 0.0 || x >= 1.0 {
+        return x.clamp(0.0, 1.0);
+    }
+    if x > (a + 1.0) / (a + b + 2.0) {
+        return 1.0 - beta_share(b, a, 1.0 - x);
+    }
+    let front = (a * x.ln() + b * (-x).ln_1p() - ln_beta(a, b)).exp() / a;
+    let tiny = 1e-300;
+    let keep = |v: f64| if v.abs() < tiny { tiny } else { v };
+    let mut c = 1.0;
+    let mut d = 1.0 / keep(1.0 - (a + b) * x / (a + 1.0));
+    let mut h = d;
+    for m in 1..300 {
+        let m = f64::from(m);
+        for step in [
+            m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0)),
+        ] {
+            d = 1.0 / keep(1.0 + step * d);
+            c = keep(1.0 + step / c);
+            h *= d * c;
+        }
+        if (d * c - 1.0).abs() < 1e-15 {
+            break;
+        }
+    }
+    front * h
+}
+
+/// Quantile of Student's t with `degrees` of freedom, by bisection of its distribution function.
+pub(crate) fn student_quantile(p: f64, degrees: f64) -> f64 {
+    if p < 0.5 {
+        return -student_quantile(1.0 - p, degrees);
+    }
+    let cdf = |t: f64| 1.0 - 0.5 * beta_share(degrees / 2.0, 0.5, degrees / (degrees + t * t));
+    let (mut low, mut high) = (0.0, 1.0);
+    while cdf(high) < p && high < 1e9 {
+        high *= 2.0;
+    }
+    for _ in 0..80 {
+        let middle = f64::midpoint(low, high);
+        if cdf(middle) < p { low = middle } else { high = middle }
+    }
+    f64::midpoint(low, high)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,5 +177,18 @@ mod tests {
         assert!((normal_quantile(0.975) - 1.959_963_985).abs() < 1e-8);
         assert!((normal_quantile(0.001) + 3.090_232_306).abs() < 1e-7);
         assert!((expit(logit(0.3)) - 0.3).abs() < 1e-15);
+        for x in [-6.0, -3.7, -1.0, 0.0, 0.3, 2.0, 3.4, 3.6] {
+            let p = normal_cdf(x);
+            assert!((normal_quantile(p) - x).abs() < 1e-7 * (1.0 + x.abs()), "{x} {p}");
+        }
+        assert!((normal_cdf(1.0) - 0.841_344_746_068_543).abs() < 1e-14);
+    }
+
+    #[test]
+    fn student_quantile_at_known_points() {
+        for (degrees, t) in [(1.0, 12.706_204_736), (2.0, 4.302_652_729), (5.0, 2.570_581_836), (30.0, 2.042_272_456)] {
+            assert!((student_quantile(0.975, degrees) - t).abs() < 1e-6, "{degrees}");
+        }
+        assert!((beta_share(2.0, 3.0, 0.4) - 0.5248).abs() < 1e-12);
     }
 }

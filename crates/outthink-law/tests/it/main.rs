@@ -5,4 +5,6 @@
 mod coverage;
 mod curve;
 mod estimate;
+mod made;
 mod pretrain;
+mod verdict;

@@ -1,0 +1,328 @@
+//! The forms that accuracy takes against compute of any kind: thinking tokens, training steps, FLOP.
+//!
+//! All are fitted by generalised least squares with the covariance of the points, L-BFGS with
+//! analytic gradients from many starts, and get profile-likelihood intervals (Venzon and Moolgavkar
+//! 1988), which follow a curved valley where a standard error would not.
+
+use serde::{Deserialize, Serialize};
+
+use crate::LawError;
+use crate::error::{check, need_points, need_positive, same_len};
+use crate::interval::Interval;
+use crate::noise::Noise;
+use crate::optim::{Limits, minimise};
+use crate::profile::profile;
+use crate::special::{expit, logit, normal_quantile, student_quantile};
+
+/// A law of accuracy against compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// accuracy = `at_middle` + `per_doubling` · log2(C / M), M the geometric mean of the compute.
+    LogLinear,
+    /// 1 − accuracy = `error_at_middle` · (C / M)^−`exponent`.
+    PowerOfError,
+    /// accuracy = `ceiling` / (1 + exp(−`slope` (ln C − `midpoint`))).
+    Sigmoid,
+    /// accuracy = `floor` + (`ceiling` − `floor`) / (1 + exp(−`slope` (ln C − `midpoint`))), the form
+    /// of Khatri et al. 2025 (arXiv:2510.13786, eq. 1) with C^slope written in logarithms.
+    SigmoidWithFloor,
+}
+
+impl Form {
+    /// All forms, the stiffest first.
+    pub const ALL: [Self; 4] = [Self::LogLinear, Self::PowerOfError, Self::Sigmoid, Self::SigmoidWithFloor];
+
+    /// Its name in tables and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LogLinear => "log-linear",
+            Self::PowerOfError => "power-of-error",
+            Self::Sigmoid => "sigmoid",
+            Self::SigmoidWithFloor => "sigmoid-with-floor",
+        }
+    }
+
+    /// Names of its constants, in the order of [`FormFit::constants`].
+    pub fn constants(self) -> &'static [&'static str] {
+        match self {
+            Self::LogLinear => &["at_middle", "per_doubling"],
+            Self::PowerOfError => &["error_at_middle", "exponent"],
+            Self::Sigmoid => &["ceiling", "midpoint", "slope"],
+            Self::SigmoidWithFloor => &["ceiling", "midpoint", "slope", "floor"],
+        }
+    }
+
+    /// Value in scaled logs `x`, and its slopes in the unknowns.
+    fn value(self, p: &[f64; 4], x: f64) -> (f64, [f64; 4]) {
+        match self {
+            Self::LogLinear => (p[0] + p[1] * x, [1.0, x, 0.0, 0.0]),
+            Self::PowerOfError => {
+                let error = (p[0] - p[1] * x).min(50.0).exp();
+                (1.0 - error, [-error, error * x, 0.0, 0.0])
+            }
+            Self::Sigmoid | Self::SigmoidWithFloor => {
+                let (ceiling, steep) = (expit(p[0]), p[2].exp());
+                let floor = if self == Self::Sigmoid { 0.0 } else { expit(p[3]) };
+                let at = x - p[1];
+                let s = expit(steep * at);
+                let bend = (ceiling - floor) * s * (1.0 - s) * steep;
+                let of_floor = (1.0 - s) * floor * (1.0 - floor);
+                (floor + (ceiling - floor) * s, [s * ceiling * (1.0 - ceiling), -bend, bend * at, of_floor])
+            }
+        }
+    }
+}
+
+/// A measured curve: one entry a setting in each column.
+#[derive(Debug, Clone, Copy)]
+pub struct Curve<'a> {
+    /// Compute spent, in any unit: tokens a question, steps, FLOP.
+    pub compute: &'a [f64],
+    /// Accuracy, 0 to 1.
+    pub accuracy: &'a [f64],
+}
+
+impl Curve<'_> {
+    /// Refuses what no form can be fitted to.
+    pub(crate) fn check(&self, noise: Option<&Noise>) -> Result<(), LawError> {
+        same_len("compute", self.compute.len(), "accuracy", self.accuracy.len())?;
+        if let Some(noise) = noise {
+            same_len("stderr", noise.len(), "accuracy", self.accuracy.len())?;
+        }
+        need_positive("compute", self.compute)?;
+        check("accuracy", self.accuracy, "a number from 0 to 1", |x| (0.0..=1.0).contains(&x))?;
+        if self.compute.len() > 1 && self.compute.iter().all(|&x| x == self.compute[0]) {
+            return Err(LawError::OneValueOnly { what: "compute", points: self.compute.len() });
+        }
+        Ok(())
+    }
+
+    /// The points `keep` only.
+    pub(crate) fn subset(&self, keep: &[usize]) -> (Vec<f64>, Vec<f64>) {
+        keep.iter().map(|&i| (self.compute[i], self.accuracy[i])).unzip()
+    }
+}
+
+/// One form fitted to one curve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FormFit {
+    /// The form.
+    pub form: Form,
+    /// Its constants by the names of [`Form::constants`].
+    pub constants: Vec<f64>,
+    /// Their profile-likelihood intervals.
+    pub intervals: Vec<Interval>,
+    /// χ² at the best fit; n ln(RSS / n) where the size of the errors is estimated.
+    pub chi2: f64,
+    /// AIC with the correction for few points (Burnham and Anderson 2002, eq. 2.4 with known
+    /// variances: χ² + 2p + 2p(p+1)/(n−p−1)); infinite where the correction is not defined.
+    pub aicc: f64,
+    /// Points fitted.
+    pub n: usize,
+    /// M, the geometric mean of the compute fitted.
+    pub middle: f64,
+    /// Root mean square of the residuals.
+    pub rms: f64,
+    unknowns: [f64; 4],
+    mid: f64,
+    unit: f64,
+}
+
+impl FormFit {
+    /// Accuracy at `compute`, held within 0 and 1.
+    pub fn at(&self, compute: f64) -> f64 {
+        self.form.value(&self.unknowns, (compute.ln() - self.mid) / self.unit).0.clamp(0.0, 1.0)
+    }
+
+    /// A constant by its name.
+    pub fn constant(&self, name: &str) -> Option<f64> {
+        let at = self.form.constants().iter().position(|n| *n == name)?;
+        self.constants.get(at).copied()
+    }
+
+    /// The interval of a constant by its name.
+    pub fn interval(&self, name: &str) -> Option<Interval> {
+        let at = self.form.constants().iter().position(|n| *n == name)?;
+        self.intervals.get(at).copied()
+    }
+}
+
+/// A prior far below one χ² that keeps what the data leave free from running off.
+const WHISPER: f64 = 1e-4;
+
+/// Fits one form.
+///
+/// With `noise` absent the size of the errors is estimated from the scatter about this form and the
+/// intervals use Student's t; with it present its covariance is taken as known.
+///
+/// # Errors
+///
+/// Columns of different length, no more points than the form has constants, compute that is not
+/// positive, one value of compute only, or an accuracy outside 0 to 1.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::forms::{Curve, Form, fit};
+/// use outthink_law::noise::Noise;
+///
+/// let tokens = [1e3, 2e3, 4e3, 8e3, 16e3];
+/// let curve = Curve { compute: &tokens, accuracy: &[0.2, 0.3, 0.4, 0.5, 0.6] };
+/// let noise = Noise::stated(&[0.02; 5], 0.0)?;
+/// let line = fit(Form::LogLinear, &curve, Some(&noise), 0.95)?;
+/// assert!((line.constant("per_doubling").unwrap() - 0.1).abs() < 1e-6);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
+pub fn fit(form: Form, curve: &Curve<'_>, noise: Option<&Noise>, level: f64) -> Result<FormFit, LawError> {
+    curve.check(noise)?;
+    check("level", &[level], "a number between 0 and 1", |x| x > 0.0 && x < 1.0)?;
+    let (n, p) = (curve.compute.len(), form.constants().len());
+    need_points(form.name(), p, n)?;
+    let unit_noise;
+    let known = if let Some(noise) = noise {
+        noise
+    } else {
+        unit_noise = Noise::guessed(1.0, n)?;
+        &unit_noise
+    };
+    let logs: Vec<f64> = curve.compute.iter().map(|c| c.ln()).collect();
+    let mid = logs.iter().sum::<f64>() / n as f64;
+    let unit = (logs.iter().map(|x| (x - mid).powi(2)).sum::<f64>() / n as f64).sqrt().max(1e-6);
+    let xs: Vec<f64> = logs.iter().map(|x| (x - mid) / unit).collect();
+    // Without known errors residuals of accuracies are small against 1; the whisper must stay smaller.
+    let whisper = if noise.is_some() { WHISPER } else { WHISPER * 1e-4 };
+    let objective = |q: &[f64; 4]| {
+        let (mut rest, mut slopes) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        for (x, y) in xs.iter().zip(curve.accuracy) {
+            let (v, g) = form.value(q, *x);
+            rest.push(v - y);
+            slopes.push(g);
+        }
+        let (chi2, wr) = known.quadratic(&rest);
+        let mut g = [0.0; 4];
+        for (w, slope) in wr.iter().zip(&slopes) {
+            for (g, s) in g.iter_mut().zip(slope) {
+                *g += 2.0 * w * s;
+            }
+        }
+        let free = form != Form::LogLinear;
+        let extra: f64 = if free { q.iter().take(p).map(|v| whisper * v * v).sum() } else { 0.0 };
+        for (i, g) in g.iter_mut().enumerate() {
+            *g = if i >= p {
+                0.0
+            } else if free {
+                *g + 2.0 * whisper * q[i]
+            } else {
+                *g
+            };
+        }
+        (chi2 + extra, g)
+    };
+    let starts = starts(form, &xs, curve.accuracy);
+    let mut best: Option<([f64; 4], f64)> = None;
+    for start in &starts {
+        let end = minimise(objective, *start, Limits::default());
+        if end.value.is_finite() && best.is_none_or(|b| end.value < b.1) {
+            best = Some((end.at, end.value));
+        }
+    }
+    let Some((at, value)) = best else {
+        return Err(LawError::NoConvergence { form: form.name(), starts: starts.len() });
+    };
+    let degrees = (n - p) as f64;
+    let (rise, chi2) = if noise.is_some() {
+        (normal_quantile(f64::midpoint(1.0, level)).powi(2), value)
+    } else {
+        // The variance per degree of freedom, floored far below what an accuracy can resolve.
+        let variance = (value / degrees).max(1e-14);
+        let t = student_quantile(f64::midpoint(1.0, level), degrees);
+        (t * t * variance, n as f64 * (value / n as f64).max(1e-14).ln())
+    };
+    let natural = |q: &[f64; 4]| constants(form, q, mid, unit);
+    let intervals = (0..p)
+        .map(|i| {
+            let ends = profile(objective, &at, i, rise, range(form, i));
+            interval_of(form, i, &at, ends, (mid, unit), level)
+        })
+        .collect();
+    // Where the errors are estimated, their size is one more constant.
+    let (pf, nf) = ((p + usize::from(noise.is_none())) as f64, n as f64);
+    let correction = if nf - pf - 1.0 > 0.0 { 2.0 * pf * (pf + 1.0) / (nf - pf - 1.0) } else { f64::INFINITY };
+    Ok(FormFit {
+        form,
+        constants: natural(&at),
+        intervals,
+        chi2,
+        aicc: chi2 + 2.0 * pf + correction,
+        n,
+        middle: mid.exp(),
+        rms: (xs.iter().zip(curve.accuracy).map(|(x, y)| (form.value(&at, *x).0 - y).powi(2)).sum::<f64>() / nf).sqrt(),
+        unknowns: at,
+        mid,
+        unit,
+    })
+}
+
+fn starts(form: Form, xs: &[f64], ys: &[f64]) -> Vec<[f64; 4]> {
+    let top = ys.iter().copied().fold(0.05, f64::max);
+    let low = ys.iter().copied().fold(1.0, f64::min);
+    let mean = ys.iter().sum::<f64>() / ys.len() as f64;
+    match form {
+        Form::LogLinear => vec![[mean, 0.0, 0.0, 0.0]],
+        Form::PowerOfError => {
+            let error = (1.0 - mean).clamp(0.01, 0.99).ln();
+            [0.0, 0.3, 1.0].map(|slope| [error, slope, 0.0, 0.0]).to_vec()
+        }
+        Form::Sigmoid | Form::SigmoidWithFloor => {
+            let last = xs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let mut all = Vec::new();
+            for ceiling in [top * 1.02, top * 1.3, 0.95] {
+                for midpoint in [-1.5, -0.3, 0.7, last] {
+                    for ln_steep in [-0.7, 0.7, 1.8] {
+                        let floor = logit((0.95 * low).clamp(0.01, 0.9));
+                        all.push([logit(ceiling.clamp(0.05, 0.985)), midpoint, ln_steep, floor]);
+                    }
+                }
+            }
+            all
+        }
+    }
+}
+
+/// The range of an unknown within which its interval is looked for.
+fn range(form: Form, index: usize) -> (f64, f64) {
+    match (form, index) {
+        (Form::LogLinear, _) => (-1e6, 1e6),
+        (Form::PowerOfError, _) => (-60.0, 60.0),
+        (_, 0 | 3) => (-14.0, 14.0),
+        (_, 2) => (-8.0, 8.0),
+        _ => (-60.0, 60.0),
+    }
+}
+
+fn constants(form: Form, q: &[f64; 4], mid: f64, unit: f64) -> Vec<f64> {
+    match form {
+        Form::LogLinear => vec![q[0], q[1] / unit * std::f64::consts::LN_2],
+        Form::PowerOfError => vec![q[0].exp(), q[1] / unit],
+        Form::Sigmoid => vec![expit(q[0]), mid + unit * q[1], q[2].exp() / unit],
+        Form::SigmoidWithFloor => vec![expit(q[0]), mid + unit * q[1], q[2].exp() / unit, expit(q[3])],
+    }
+}
+
+/// The interval of one constant from the ends of the profile of its unknown.
+fn interval_of(
+    form: Form,
+    index: usize,
+    at: &[f64; 4],
+    (low, high): (f64, f64),
+    scale: (f64, f64),
+    level: f64,
+) -> Interval {
+    let end = |v: f64| {
+        let mut q = *at;
+        q[index] = v;
+        constants(form, &q, scale.0, scale.1)[index]
+    };
+    Interval { low: end(low), high: end(high), level }
+}

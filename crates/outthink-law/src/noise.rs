@@ -1,0 +1,240 @@
+//! How the points of one curve err, together and apart.
+//!
+//! Accuracies measured on the same problems err together: a hard set is hard at every setting. That
+//! part of the stated standard error does not blur the shape of the curve, and a fit that takes the
+//! errors for independent sees far less than the data hold. Where per-problem results are at hand the
+//! covariance is computed from them; otherwise a share of the variance is taken to be common.
+
+use serde::{Deserialize, Serialize};
+
+use crate::LawError;
+use crate::error::{check, need_points, need_positive, same_len};
+
+/// Share of a stated variance that is the problems' own, where nothing says more: with p Beta
+/// distributed over problems it is 1 / (a + b + 1), and a + b is near 1 for language models on
+/// checkable problems that they solve in part.
+pub const USUAL_SHARED: f64 = 0.5;
+
+/// The covariance of the points of one curve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Noise {
+    covariance: Vec<Vec<f64>>,
+    precision: Vec<Vec<f64>>,
+    /// Share of the variance that the points have in common, on average.
+    pub shared: f64,
+    /// Whether the size of the errors was estimated from the scatter about a curve.
+    pub guessed: bool,
+}
+
+impl Noise {
+    /// From stated standard errors, of whose variance `shared` (0 to below 1) is common to all points.
+    ///
+    /// # Errors
+    ///
+    /// A standard error that is not positive, or a share outside 0 to 0.99.
+    pub fn stated(stderr: &[f64], shared: f64) -> Result<Self, LawError> {
+        need_positive("stderr", stderr)?;
+        check("shared", &[shared], "a number from 0 to 0.99", |x| (0.0..=0.99).contains(&x))?;
+        let n = stderr.len();
+        let covariance = (0..n)
+            .map(|i| (0..n).map(|j| stderr[i] * stderr[j] * if i == j { 1.0 } else { shared }).collect())
+            .collect();
+        Self::from_covariance(covariance, shared)
+    }
+
+    /// From each problem's own accuracy at each setting: `results[setting][problem]`.
+    ///
+    /// The covariance of the means over problems, for the settings as measured: what the settings
+    /// have in common cancels, problem by problem (the paired comparison of Miller 2024,
+    /// arXiv:2411.00640, for more than two settings). A thirtieth of each variance is added on the
+    /// diagonal, so that settings that agree on every problem are not taken to be free of noise.
+    ///
+    /// # Errors
+    ///
+    /// Settings with different numbers of problems, or fewer problems than settings and one.
+    pub fn from_problems(results: &[Vec<f64>]) -> Result<Self, LawError> {
+        let Some(first) = results.first() else {
+            return Err(LawError::TooFewPoints { form: "a curve", parameters: 1, points: 0, need: 2 });
+        };
+        let n = first.len();
+        for row in results {
+            same_len("problems of one setting", row.len(), "problems of another", n)?;
+            check("result", row, "a finite number", |_| true)?;
+        }
+        need_points("the covariance over problems", results.len(), n)?;
+        let means: Vec<f64> = results.iter().map(|r| r.iter().sum::<f64>() / n as f64).collect();
+        let scale = 1.0 / (n as f64 * (n as f64 - 1.0));
+        let cov = |i: usize, j: usize| {
+            let sum: f64 = results[i].iter().zip(&results[j]).map(|(x, y)| (x - means[i]) * (y - means[j])).sum();
+            sum * scale
+        };
+        let m = results.len();
+        let mut covariance: Vec<Vec<f64>> = (0..m).map(|i| (0..m).map(|j| cov(i, j)).collect()).collect();
+        let (mut ratio, mut pairs) = (0.0, 0.0);
+        for i in 0..m {
+            for j in 0..i {
+                let size = (covariance[i][i] * covariance[j][j]).sqrt();
+                if size > 0.0 {
+                    ratio += covariance[i][j] / size;
+                    pairs += 1.0;
+                }
+            }
+        }
+        // All right or all wrong leaves no variance; one problem more would have moved the mean by 1/(n+1).
+        let least = (1.0 / (n as f64 + 1.0)).powi(2) / 4.0;
+        for (i, row) in covariance.iter_mut().enumerate() {
+            row[i] += (row[i] / 30.0).max(least);
+        }
+        let shared: f64 = if pairs > 0.0 { ratio / pairs } else { 0.0 };
+        Self::from_covariance(covariance, shared.clamp(0.0, 0.99))
+    }
+
+    /// Independent errors of one size for all points, estimated from the scatter about a curve.
+    pub(crate) fn guessed(size: f64, points: usize) -> Result<Self, LawError> {
+        let mut noise = Self::stated(&vec![size; points], 0.0)?;
+        noise.guessed = true;
+        Ok(noise)
+    }
+
+    fn from_covariance(covariance: Vec<Vec<f64>>, shared: f64) -> Result<Self, LawError> {
+        let precision = invert(&covariance).ok_or(LawError::BadValue {
+            what: "covariance of the points",
+            row: 0,
+            value: f64::NAN,
+            need: "points that do not determine each other",
+        })?;
+        Ok(Self { covariance, precision, shared, guessed: false })
+    }
+
+    /// Points.
+    pub fn len(&self) -> usize {
+        self.covariance.len()
+    }
+
+    /// Whether there are no points.
+    pub fn is_empty(&self) -> bool {
+        self.covariance.is_empty()
+    }
+
+    /// Standard error of point `i` by itself.
+    pub fn stderr(&self, i: usize) -> f64 {
+        self.covariance[i][i].sqrt()
+    }
+
+    /// Standard error of the difference of two points, what they have in common left out.
+    pub fn stderr_of_difference(&self, i: usize, j: usize) -> f64 {
+        (self.covariance[i][i] + self.covariance[j][j] - 2.0 * self.covariance[i][j]).max(0.0).sqrt()
+    }
+
+    /// The same errors with `misfit` more standard deviation at each point, apart from each other.
+    pub(crate) fn with_misfit(&self, misfit: f64) -> Result<Self, LawError> {
+        let mut covariance = self.covariance.clone();
+        for (i, row) in covariance.iter_mut().enumerate() {
+            row[i] += misfit * misfit;
+        }
+        Ok(Self { guessed: self.guessed, ..Self::from_covariance(covariance, self.shared)? })
+    }
+
+    /// The points `keep` only.
+    pub(crate) fn subset(&self, keep: &[usize]) -> Result<Self, LawError> {
+        let covariance = keep.iter().map(|&i| keep.iter().map(|&j| self.covariance[i][j]).collect()).collect();
+        Ok(Self { guessed: self.guessed, ..Self::from_covariance(covariance, self.shared)? })
+    }
+
+    /// r' W r, with W the inverse of the covariance.
+    pub(crate) fn square(&self, r: &[f64]) -> f64 {
+        self.precision.iter().zip(r).map(|(row, ri)| ri * row.iter().zip(r).map(|(w, x)| w * x).sum::<f64>()).sum()
+    }
+
+    /// r' W r and W r, with W the inverse of the covariance.
+    pub(crate) fn quadratic(&self, r: &[f64]) -> (f64, Vec<f64>) {
+        let mut sum = 0.0;
+        let wr: Vec<f64> = (self.precision.iter().zip(r))
+            .map(|(row, &ri)| {
+                let w: f64 = row.iter().zip(r).map(|(w, x)| w * x).sum();
+                sum += ri * w;
+                w
+            })
+            .collect();
+        (sum, wr)
+    }
+
+    /// A draw of the errors: the lower Cholesky factor times standard normals.
+    pub(crate) fn draw(&self, mut normal: impl FnMut() -> f64) -> Vec<f64> {
+        let Some(factor) = cholesky(&self.covariance) else { return vec![0.0; self.len()] };
+        let z: Vec<f64> = (0..self.len()).map(|_| normal()).collect();
+        factor.iter().map(|row| row.iter().zip(&z).map(|(l, z)| l * z).sum()).collect()
+    }
+}
+
+/// The lower Cholesky factor; `None` where the matrix is not positive definite.
+fn cholesky(a: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
+    let n = a.len();
+    let mut l = vec![vec![0.0; n]; n];
+    for i in 0..n {
+        for j in 0..=i {
+            let sum: f64 = a[i][j] - (0..j).map(|k| l[i][k] * l[j][k]).sum::<f64>();
+            if i == j {
+                if sum <= 0.0 || !sum.is_finite() {
+                    return None;
+                }
+                l[i][i] = sum.sqrt();
+            } else {
+                l[i][j] = sum / l[j][j];
+            }
+        }
+    }
+    Some(l)
+}
+
+/// The inverse of a positive definite matrix.
+fn invert(a: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
+    let n = a.len();
+    let l = cholesky(a)?;
+    let mut inverse = vec![vec![0.0; n]; n];
+    for column in 0..n {
+        let mut x = vec![0.0; n];
+        for i in 0..n {
+            let e = if i == column { 1.0 } else { 0.0 };
+            x[i] = (e - (0..i).map(|k| l[i][k] * x[k]).sum::<f64>()) / l[i][i];
+        }
+        for i in (0..n).rev() {
+            x[i] = (x[i] - (i + 1..n).map(|k| l[k][i] * x[k]).sum::<f64>()) / l[i][i];
+        }
+        for i in 0..n {
+            inverse[i][column] = x[i];
+        }
+    }
+    Some(inverse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_common_cancels_in_differences() {
+        let noise = Noise::stated(&[0.1, 0.1], 0.75).unwrap();
+        assert!((noise.stderr_of_difference(0, 1) - 0.1 * 0.5_f64.sqrt()).abs() < 1e-12);
+        // A shift of both points costs less than a shift of one.
+        let (both, _) = noise.quadratic(&[0.1, 0.1]);
+        let (one, _) = noise.quadratic(&[0.1, 0.0]);
+        assert!(both < one, "{both} {one}");
+        assert!((both - 2.0 / 1.75).abs() < 1e-9, "{both}");
+    }
+
+    #[test]
+    fn pairing_by_problem_is_the_variance_of_the_differences() {
+        let first: Vec<f64> = (0..40).map(|i| f64::from(i % 4 > 1)).collect();
+        let second: Vec<f64> = (0..40).map(|i| f64::from(i % 4 > 0)).collect();
+        let noise = Noise::from_problems(&[first.clone(), second.clone()]).unwrap();
+        let gaps: Vec<f64> = first.iter().zip(&second).map(|(a, b)| b - a).collect();
+        let mean = gaps.iter().sum::<f64>() / 40.0;
+        let var = gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / 39.0 / 40.0;
+        let got = noise.stderr_of_difference(0, 1);
+        assert!(got > var.sqrt() && got < 1.15 * var.sqrt(), "{got} {}", var.sqrt());
+        assert!(Noise::from_problems(&[vec![1.0; 2], vec![0.0; 2], vec![0.0; 2]]).is_err());
+        // All right and all wrong: still a variance.
+        assert!(Noise::from_problems(&[vec![1.0; 9], vec![0.0; 9]]).unwrap().stderr(0) > 0.0);
+    }
+}

@@ -1,0 +1,34 @@
+//! A small generator of the tests' own, so that their data do not move with the crate's.
+
+pub(crate) struct Draws(u64);
+
+impl Draws {
+    pub(crate) fn seeded(seed: u64) -> Self {
+        let mut draws = Self(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        for _ in 0..8 {
+            draws.uniform();
+        }
+        draws
+    }
+
+    pub(crate) fn uniform(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    pub(crate) fn normal(&mut self) -> f64 {
+        let r = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+        r * (std::f64::consts::TAU * self.uniform()).cos()
+    }
+
+    /// How many of `k` draws without replacement from `n` are among the `c` right ones.
+    pub(crate) fn hypergeometric(&mut self, n: u64, c: u64, k: u64) -> u64 {
+        let mut hits = 0;
+        for i in 0..k {
+            if self.uniform() * ((n - i) as f64) < (c - hits) as f64 {
+                hits += 1;
+            }
+        }
+        hits
+    }
+}
