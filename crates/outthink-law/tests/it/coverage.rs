@@ -3,39 +3,24 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use outthink_law::coverage::{CoverageOptions, Successes, fit};
+use outthink_law::coverage::{CoverageOptions, Successes, fit, fit_jointly, fit_power};
 
-/// A small generator of the tests' own, so that their data do not move with the crate's.
-struct Draws(u64);
-
-impl Draws {
-    fn seeded(seed: u64) -> Self {
-        let mut draws = Self(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        for _ in 0..8 {
-            draws.uniform();
-        }
-        draws
-    }
-
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// How many of `k` draws without replacement from `n` are among the `c` right ones.
-    fn hypergeometric(&mut self, n: u64, c: u64, k: u64) -> u64 {
-        let mut hits = 0;
-        for i in 0..k {
-            if self.uniform() * ((n - i) as f64) < (c - hits) as f64 {
-                hits += 1;
-            }
-        }
-        hits
-    }
-}
+use super::made::Draws;
 
 #[test]
 fn pythia_at_10_000_from_100() {
+    pythia(0..10);
+}
+
+#[test]
+#[ignore = "four times the seeds of the test above"]
+fn pythia_over_more_seeds() {
+    for tens in 1..5 {
+        pythia(10 * tens..10 * tens + 10);
+    }
+}
+
+fn pythia(seeds: std::ops::Range<u64>) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/laws/monkeys_pythia_math.csv");
     let Ok(text) = std::fs::read_to_string(&path) else {
         println!("skipped: {} is absent", path.display());
@@ -49,18 +34,19 @@ fn pythia_at_10_000_from_100() {
     }
     assert_eq!(models.len(), 4);
     let (mut error, mut held, mut tried) = (0.0, 0, 0);
-    for (model, all) in &models {
-        let truth = all.iter().filter(|&&c| c > 0).count() as f64 / all.len() as f64;
-        for seed in 0..10 {
-            let mut draws = Draws::seeded(seed);
-            let correct: Vec<u64> = all.iter().map(|&c| draws.hypergeometric(10_000, c, 100)).collect();
-            let samples = vec![100; correct.len()];
-            let data = Successes { samples: &samples, correct: &correct };
-            let got = fit(&data, CoverageOptions::default()).unwrap();
-            let at = got.forecast(10_000).unwrap();
+    for seed in seeds {
+        let mut draws = Draws::seeded(seed);
+        let subsets: Vec<Vec<u64>> =
+            models.values().map(|all| all.iter().map(|&c| draws.hypergeometric(10_000, c, 100)).collect()).collect();
+        let samples = vec![100; 128];
+        let data: Vec<Successes<'_>> = subsets.iter().map(|correct| Successes { samples: &samples, correct }).collect();
+        let fits = fit_jointly(&data, CoverageOptions::default()).unwrap();
+        for ((model, all), fit) in models.iter().zip(&fits) {
+            let truth = all.iter().filter(|&&c| c > 0).count() as f64 / all.len() as f64;
+            let at = fit.forecast(10_000).unwrap();
             println!(
                 "{model} {truth:.3} {:.3} {:.3}-{:.3} {:?}",
-                at.coverage, at.interval.low, at.interval.high, got.law
+                at.coverage, at.interval.low, at.interval.high, fit.law
             );
             error += (at.coverage - truth).abs();
             held += u32::from(at.interval.contains(truth));
