@@ -24,8 +24,9 @@
 //! # Ok::<(), outthink_law::LawError>(())
 //! ```
 
+pub mod choose;
+pub mod cost;
 pub mod coverage;
-pub mod curve;
 mod error;
 pub mod estimate;
 pub mod forms;
@@ -34,10 +35,12 @@ pub mod noise;
 mod optim;
 pub mod pretrain;
 mod profile;
+pub mod rl;
 mod rng;
 mod smc;
 mod special;
 pub mod verdict;
+pub mod vote;
 
 pub use error::LawError;
 pub use interval::Interval;

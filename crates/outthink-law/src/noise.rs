@@ -158,13 +158,6 @@ impl Noise {
             .collect();
         (sum, wr)
     }
-
-    /// A draw of the errors: the lower Cholesky factor times standard normals.
-    pub(crate) fn draw(&self, mut normal: impl FnMut() -> f64) -> Vec<f64> {
-        let Some(factor) = cholesky(&self.covariance) else { return vec![0.0; self.len()] };
-        let z: Vec<f64> = (0..self.len()).map(|_| normal()).collect();
-        factor.iter().map(|row| row.iter().zip(&z).map(|(l, z)| l * z).sum()).collect()
-    }
 }
 
 /// The lower Cholesky factor; `None` where the matrix is not positive definite.
@@ -191,7 +184,7 @@ fn cholesky(a: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
 fn invert(a: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
     let n = a.len();
     let l = cholesky(a)?;
-    let mut inverse = vec![vec![0.0; n]; n];
+    let mut inverse = Vec::with_capacity(n);
     for column in 0..n {
         let mut x = vec![0.0; n];
         for i in 0..n {
@@ -201,9 +194,8 @@ fn invert(a: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
         for i in (0..n).rev() {
             x[i] = (x[i] - (i + 1..n).map(|k| l[k][i] * x[k]).sum::<f64>()) / l[i][i];
         }
-        for i in 0..n {
-            inverse[i][column] = x[i];
-        }
+        // The inverse is symmetric: a column is a row.
+        inverse.push(x);
     }
     Some(inverse)
 }

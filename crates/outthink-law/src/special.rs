@@ -110,7 +110,7 @@ pub(crate) fn normal_cdf(x: f64) -> f64 {
     if x < 0.0 { upper } else { 1.0 - upper }
 }
 
-/// The regularised incomplete beta function I_x(a, b), by Lentz's continued fraction (Numerical
+/// The regularised incomplete beta function `I_x(a, b)`, by Lentz's continued fraction (Numerical
 /// Recipes, 3rd ed., §6.4).
 pub(crate) fn beta_share(a: f64, b: f64, x: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {

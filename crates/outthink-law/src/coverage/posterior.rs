@@ -55,9 +55,10 @@ fn ln_pmf(s: f64, c: f64, a: f64, b: f64, whole: f64) -> f64 {
 
 /// One model's likelihood at one (a, b), for each atom.
 struct Cell {
-    ln_a: f64,
-    ln_b: f64,
-    ln_atoms: [f64; ATOMS],
+    /// (ln a, ln b).
+    at: (f64, f64),
+    /// ln likelihood by atom.
+    atoms: [f64; ATOMS],
 }
 
 fn atom(index: usize) -> f64 {
@@ -89,12 +90,12 @@ fn cells(counts: &[(u64, u64)]) -> Vec<Cell> {
                     }
                 }
             }
-            let ln_atoms = std::array::from_fn(|i| {
+            let atoms = std::array::from_fn(|i| {
                 let hopeless = atom(i);
                 let blank: f64 = blanks.iter().map(|(p, t)| t * (hopeless + (1.0 - hopeless) * p).ln()).sum();
                 ln_alive + alive * (1.0 - hopeless).ln() + blank
             });
-            all.push(Cell { ln_a, ln_b, ln_atoms });
+            all.push(Cell { at: (ln_a, ln_b), atoms });
         }
     }
     all
@@ -127,7 +128,7 @@ fn lines() -> Vec<Line> {
 impl Line {
     /// Prior density of a model at (ln a, ln b), up to a constant that all lines share: Student's t
     /// with four degrees of freedom off the line, so that a stray model is let go.
-    fn density(&self, ln_a: f64, ln_b: f64) -> f64 {
+    fn density(&self, (ln_a, ln_b): (f64, f64)) -> f64 {
         let off = (ln_a - self.height + self.fall * (ln_b - LN_B_HELD)) / self.apart;
         let strength = (ln_b - LN_B_HELD) / LN_B_SCALE;
         let spread = 1.0 + off * off / 4.0;
@@ -162,14 +163,14 @@ pub(super) fn posteriors(evidence: &Evidence, atom_chance: f64) -> Vec<Weighted>
     let mut ln_evidence: Vec<Vec<f64>> = Vec::new();
     for cells in cells {
         let ln: Vec<f64> =
-            (cells.iter()).map(|c| ln_sum((0..ATOMS).map(|i| c.ln_atoms[i] + ln_atom_prior(i, atom_chance)))).collect();
+            (cells.iter()).map(|c| ln_sum((0..ATOMS).map(|i| c.atoms[i] + ln_atom_prior(i, atom_chance)))).collect();
         let top = ln.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let near: Vec<(usize, f64)> =
             ln.iter().enumerate().filter(|(_, l)| **l > top - 25.0).map(|(i, l)| (i, (l - top).exp())).collect();
         ln_evidence.push(
             (lines.iter())
                 .map(|line| {
-                    let sum: f64 = near.iter().map(|(i, w)| w * line.density(cells[*i].ln_a, cells[*i].ln_b)).sum();
+                    let sum: f64 = near.iter().map(|(i, w)| w * line.density(cells[*i].at)).sum();
                     sum.max(1e-300).ln()
                 })
                 .collect(),
@@ -185,12 +186,11 @@ pub(super) fn posteriors(evidence: &Evidence, atom_chance: f64) -> Vec<Weighted>
             let mut weighted = Vec::new();
             for &(i, w) in near {
                 let cell = &cells[i];
-                let prior: f64 =
-                    lines.iter().zip(&of_line).map(|(line, v)| v * line.density(cell.ln_a, cell.ln_b)).sum();
-                let ln_atoms: [f64; ATOMS] = std::array::from_fn(|k| cell.ln_atoms[k] + ln_atom_prior(k, atom_chance));
+                let prior: f64 = lines.iter().zip(&of_line).map(|(line, v)| v * line.density(cell.at)).sum();
+                let ln_atoms: [f64; ATOMS] = std::array::from_fn(|k| cell.atoms[k] + ln_atom_prior(k, atom_chance));
                 let over_atoms = ln_sum(ln_atoms.iter().copied());
                 for (k, ln) in ln_atoms.iter().enumerate() {
-                    let law = SuccessLaw { a: cell.ln_a.exp(), b: cell.ln_b.exp(), atom: atom(k) };
+                    let law = SuccessLaw { a: cell.at.0.exp(), b: cell.at.1.exp(), atom: atom(k) };
                     weighted.push((law, w * prior * (ln - over_atoms).exp()));
                 }
             }

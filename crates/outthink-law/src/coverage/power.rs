@@ -39,7 +39,7 @@ pub fn fit_power(data: &Successes<'_>) -> Result<ExponentiatedPower, LawError> {
     let counts = checked(data)?;
     let most = counts.iter().map(|c| c.0).min().unwrap_or(0);
     let mut ks: Vec<u64> =
-        (0..).map(|i| 10_f64.powf(f64::from(i) / 10.0).round() as u64).take_while(|&k| k <= most).collect();
+        (0..200).map(|i| 10_f64.powf(f64::from(i) / 10.0).round() as u64).take_while(|&k| k <= most).collect();
     ks.dedup();
     let mut points = Vec::new();
     for &k in &ks {

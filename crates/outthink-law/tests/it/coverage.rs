@@ -60,6 +60,16 @@ fn pythia(seeds: std::ops::Range<u64>) {
 }
 
 #[test]
+fn the_exponentiated_power_law_describes_what_was_drawn() {
+    let data = Successes { samples: &[100; 6], correct: &[0, 1, 4, 10, 50, 90] };
+    let law = fit_power(&data).unwrap();
+    let drawn = fit(&data, CoverageOptions::default()).unwrap().forecast(10).unwrap().coverage;
+    assert!((law.at(10.0) - drawn).abs() < 0.03, "{law:?} {drawn}");
+    assert!(law.b > 0.0 && law.at(1e9) > law.at(100.0));
+    assert!(fit_power(&Successes { samples: &[2; 6], correct: &[1; 6] }).is_err());
+}
+
+#[test]
 fn refuses_counts_that_say_nothing() {
     let samples = [100; 6];
     let of = |correct: &[u64]| {

@@ -2,9 +2,10 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, which say why they skip")]
 #![expect(clippy::approx_constant, reason = "a published interval ends at .318")]
 
+mod calibration;
 mod coverage;
-mod curve;
 mod estimate;
 mod made;
 mod pretrain;
+mod rl;
 mod verdict;

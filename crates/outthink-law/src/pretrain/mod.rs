@@ -8,20 +8,27 @@
 //! which removes the near-perfect correlation of A with α; starts are drawn by seed around the
 //! data's own scale instead of from a fixed grid of 4,500; L-BFGS uses the analytic gradient.
 
-use rayon::prelude::*;
+mod isoflop;
+mod kaplan;
+mod repeat;
+mod robust;
+
+pub use isoflop::{IsoflopFit, Parabola, fit_isoflop};
+pub use kaplan::{Kaplan, KaplanFit, fit_kaplan};
+pub use repeat::{Repeated, RepeatedFit, fit_repeated};
+
 use serde::{Deserialize, Serialize};
 
 use crate::LawError;
 use crate::error::{check, need_points, need_positive, same_len};
 use crate::interval::Interval;
-use crate::optim::{Limits, minimise};
 use crate::rng::Rng;
+
+use robust::LogLaw;
 
 const FORM: &str = "the Chinchilla law E + A/N^alpha + B/D^beta";
 /// Floating-point operations of training per parameter and token (Kaplan et al. 2020, table 1).
-const FLOP_PER_PARAM_TOKEN: f64 = 6.0;
-/// Keeps the optimiser's tolerances meaningful: the objective itself is about 1e-3.
-const SCALE: f64 = 1e3;
+pub const FLOP_PER_PARAM_TOKEN: f64 = 6.0;
 
 /// Runs to fit: one entry a run in each column.
 #[derive(Debug, Clone, Copy)]
@@ -186,53 +193,51 @@ impl PretrainFit {
     }
 }
 
-/// Logarithms of the runs about their means, and what a fit needs of them.
+/// Logarithms about their mean, and the mean.
+fn ln_centred(xs: &[f64]) -> (Vec<f64>, f64) {
+    let logs: Vec<f64> = xs.iter().map(|x| x.ln()).collect();
+    let mid = logs.iter().sum::<f64>() / logs.len() as f64;
+    (logs.into_iter().map(|x| x - mid).collect(), mid)
+}
+
+/// Refuses runs and options that no law of the loss can be fitted with.
+fn checked(runs: &Runs<'_>, options: &PretrainOptions, form: &'static str, constants: usize) -> Result<(), LawError> {
+    let n = runs.loss.len();
+    same_len("params", runs.params.len(), "loss", n)?;
+    same_len("tokens", runs.tokens.len(), "loss", n)?;
+    need_points(form, constants, n)?;
+    for (what, column) in [("params", runs.params), ("tokens", runs.tokens), ("loss", runs.loss)] {
+        need_positive(what, column)?;
+        if what != "loss" && column.iter().all(|&x| x == column[0]) {
+            return Err(LawError::OneValueOnly { what, points: n });
+        }
+    }
+    need_positive("huber_delta", &[options.huber_delta])?;
+    check("level", &[options.level], "a number between 0 and 1", |x| x > 0.0 && x < 1.0)
+}
+
+/// Logarithms of the runs about their means. The unknowns are (a, α, b, β, e) of
+/// log-sum-exp(a − α n, b − β d, e) (Hoffmann et al. 2022, eq. 10).
 struct Logs {
     params: Vec<f64>,
     tokens: Vec<f64>,
-    loss: Vec<f64>,
     mid_params: f64,
     mid_tokens: f64,
-    delta: f64,
+}
+
+impl LogLaw<5> for Logs {
+    fn predict(&self, p: &[f64; 5], run: usize) -> (f64, [f64; 5]) {
+        let (n, d) = (self.params[run], self.tokens[run]);
+        let floor = p[4].exp();
+        let of_params = (p[0] - p[1] * n).exp();
+        let of_tokens = (p[2] - p[3] * d).exp();
+        let sum = of_params + of_tokens + floor;
+        let (np, dp) = (of_params / sum, of_tokens / sum);
+        (sum.ln(), [np, -np * n, dp, -dp * d, floor / sum])
+    }
 }
 
 impl Logs {
-    fn new(runs: &Runs<'_>, delta: f64) -> Self {
-        let centred = |xs: &[f64]| {
-            let logs: Vec<f64> = xs.iter().map(|x| x.ln()).collect();
-            let mid = logs.iter().sum::<f64>() / logs.len() as f64;
-            (logs.into_iter().map(|x| x - mid).collect(), mid)
-        };
-        let (params, mid_params) = centred(runs.params);
-        let (tokens, mid_tokens) = centred(runs.tokens);
-        Self { params, tokens, loss: runs.loss.iter().map(|l| l.ln()).collect(), mid_params, mid_tokens, delta }
-    }
-
-    /// Σ w Huber(log-sum-exp(a − α n, b − β d, e) − ln L) and its gradient, both times [`SCALE`]
-    /// (Hoffmann et al. 2022, eq. 10). The unknowns are (a, α, b, β, e).
-    fn objective(&self, rows: &[(u32, f64)], p: &[f64; 5]) -> (f64, [f64; 5]) {
-        let floor = p[4].exp();
-        let mut value = 0.0;
-        let mut g = [0.0; 5];
-        for &(row, weight) in rows {
-            let i = row as usize;
-            let (n, d) = (self.params[i], self.tokens[i]);
-            let of_params = (p[0] - p[1] * n).exp();
-            let of_tokens = (p[2] - p[3] * d).exp();
-            let sum = of_params + of_tokens + floor;
-            let r = sum.ln() - self.loss[i];
-            let slope = weight * r.clamp(-self.delta, self.delta);
-            value += slope * (r - 0.5 * r.clamp(-self.delta, self.delta));
-            let slope = slope / sum;
-            g[0] += slope * of_params;
-            g[1] -= slope * of_params * n;
-            g[2] += slope * of_tokens;
-            g[3] -= slope * of_tokens * d;
-            g[4] += slope * floor;
-        }
-        (value * SCALE, g.map(|v| v * SCALE))
-    }
-
     fn law(&self, p: &[f64; 5]) -> Chinchilla {
         Chinchilla {
             floor: p[4].exp(),
@@ -270,58 +275,35 @@ impl Logs {
 /// # Ok::<(), outthink_law::LawError>(())
 /// ```
 pub fn fit(runs: &Runs<'_>, options: PretrainOptions) -> Result<PretrainFit, LawError> {
+    checked(runs, &options, FORM, 5)?;
     let n = runs.loss.len();
-    same_len("params", runs.params.len(), "loss", n)?;
-    same_len("tokens", runs.tokens.len(), "loss", n)?;
-    need_points(FORM, 5, n)?;
-    for (what, column) in [("params", runs.params), ("tokens", runs.tokens), ("loss", runs.loss)] {
-        need_positive(what, column)?;
-        if what != "loss" && column.iter().all(|&x| x == column[0]) {
-            return Err(LawError::OneValueOnly { what, points: n });
-        }
-    }
-    need_positive("huber_delta", &[options.huber_delta])?;
-    check("level", &[options.level], "a number between 0 and 1", |x| x > 0.0 && x < 1.0)?;
-    let logs = Logs::new(runs, options.huber_delta);
-    let rows: Vec<(u32, f64)> = (0..n as u32).map(|i| (i, 1.0)).collect();
+    let (params, mid_params) = ln_centred(runs.params);
+    let (tokens, mid_tokens) = ln_centred(runs.tokens);
+    let logs = Logs { params, tokens, mid_params, mid_tokens };
+    let ln_loss: Vec<f64> = runs.loss.iter().map(|l| l.ln()).collect();
     let lowest = runs.loss.iter().copied().fold(f64::INFINITY, f64::min);
     let middle = runs.loss.iter().sum::<f64>() / n as f64;
-    let rough = Limits { iterations: 200, gradient: 1e-7, relative: 1e-7 };
-    let ends: Vec<_> = (0..options.starts.max(1) as u64)
-        .into_par_iter()
+    let starts: Vec<[f64; 5]> = (0..options.starts.max(1) as u64)
         .map(|i| {
             let mut rng = Rng::stream(options.seed, i);
-            let start = [
+            [
                 (middle * rng.between(0.02, 0.8)).ln(),
                 rng.between(0.02, 1.2),
                 (middle * rng.between(0.02, 0.8)).ln(),
                 rng.between(0.02, 1.2),
                 (lowest * rng.between(0.1, 0.98)).ln(),
-            ];
-            minimise(|p| logs.objective(&rows, p), start, rough)
+            ]
         })
-        .filter(|end| end.value.is_finite() && end.at.iter().all(|v| v.is_finite()))
         .collect();
-    let Some(best) = ends.iter().min_by(|x, y| x.value.total_cmp(&y.value)) else {
+    let Some(found) = robust::fit(&logs, &ln_loss, &starts, &options) else {
         return Err(LawError::NoConvergence { form: FORM, starts: options.starts });
     };
-    let best = minimise(|p| logs.objective(&rows, p), best.at, Limits::default());
-    let draws = (0..options.bootstraps as u64)
-        .into_par_iter()
-        .map(|i| {
-            let counts = Rng::stream(options.seed ^ 0xb007, i).resample(n);
-            let rows: Vec<(u32, f64)> =
-                (0..).zip(&counts).filter(|&(_, &c)| c > 0).map(|(i, &c)| (i, f64::from(c))).collect();
-            let limits = Limits { relative: 1e-9, ..rough };
-            logs.law(&minimise(|p| logs.objective(&rows, p), best.at, limits).at)
-        })
-        .collect();
     Ok(PretrainFit {
-        law: logs.law(&best.at),
-        objective: best.value / SCALE,
+        law: logs.law(&found.best),
+        objective: found.objective,
         n,
-        starts_agreeing: (ends.iter()).filter(|end| end.value <= best.value * 1.001 + 1e-12).count(),
-        draws,
+        starts_agreeing: found.agreeing,
+        draws: found.draws.iter().map(|p| logs.law(p)).collect(),
         level: options.level,
     })
 }

@@ -1,0 +1,135 @@
+//! Which form? Each is fitted on the cheaper part of a curve and must predict the dearer part.
+//!
+//! A form that follows the points it was fitted to proves little: with a wrong floor r² of .988 has
+//! been reached on data whose floor is known. So forms are scored by the log density that they give
+//! to each point of the dearer half before they have seen it (the prequential score of Dawid 1984),
+//! and `AICc` stands beside it. Forms that the score does not tell apart are kept together, and the
+//! forecast is their mixture.
+
+use serde::{Deserialize, Serialize};
+
+use crate::LawError;
+use crate::forms::{Curve, Form, FormFit, fit};
+use crate::noise::Noise;
+
+/// Weight above which one form is taken to be told from the others.
+const TOLD_APART: f64 = 0.9;
+/// Standard deviation of the points about a smooth law beside their own errors.
+const MISFIT: f64 = 0.01;
+
+/// One form as a candidate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The fit to all points.
+    pub fit: FormFit,
+    /// `AICc` weight among the candidates (Burnham and Anderson 2002, eq. 2.9).
+    pub aicc_weight: f64,
+    /// Sum of the log predictive densities of the dearer points; `None` where none could be forecast.
+    pub score: Option<f64>,
+    /// Mean absolute error of those forecasts.
+    pub forecast_error: Option<f64>,
+    /// Weight in the mixture: by the score where there is one, else by `AICc`.
+    pub weight: f64,
+}
+
+/// The candidates in order of weight.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    /// The forms fitted, the best first.
+    pub candidates: Vec<Candidate>,
+    /// Points that each form had to forecast.
+    pub forecast_points: usize,
+    /// Whether the data tell the first from the others.
+    pub told_apart: bool,
+    /// Forms left out for want of points.
+    pub left_out: Vec<Form>,
+}
+
+impl Choice {
+    /// Accuracy at `compute` by the mixture.
+    pub fn at(&self, compute: f64) -> f64 {
+        self.candidates.iter().map(|c| c.weight * c.fit.at(compute)).sum()
+    }
+}
+
+/// Fits `forms` and weighs them.
+///
+/// # Errors
+///
+/// What the fit of the stiffest form refuses; forms with more constants than the points allow are
+/// left out and named.
+pub fn choose(curve: &Curve<'_>, noise: Option<&Noise>, forms: &[Form], level: f64) -> Result<Choice, LawError> {
+    let mut fits = Vec::new();
+    let mut left_out = Vec::new();
+    let mut refusal = None;
+    for &form in forms {
+        match fit(form, curve, noise, level) {
+            Ok(fitted) => fits.push(fitted),
+            Err(error @ LawError::TooFewPoints { .. }) => {
+                left_out.push(form);
+                refusal.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if fits.is_empty() {
+        return Err(refusal.unwrap_or(LawError::TooFewPoints { form: "any form", parameters: 1, points: 0, need: 2 }));
+    }
+    let (scores, forecast_points) = prequential(curve, noise, &fits);
+    let best_aicc = fits.iter().map(|f| f.aicc).fold(f64::INFINITY, f64::min);
+    let aicc: Vec<f64> =
+        fits.iter().map(|f| if best_aicc.is_finite() { (-0.5 * (f.aicc - best_aicc)).exp() } else { 1.0 }).collect();
+    let aicc_sum: f64 = aicc.iter().sum();
+    let top = scores.iter().flatten().map(|s| s.0).fold(f64::NEG_INFINITY, f64::max);
+    let by_score: Vec<f64> = scores.iter().map(|s| s.map_or(0.0, |s| (s.0 - top).exp())).collect();
+    let score_sum: f64 = by_score.iter().sum();
+    let mut candidates: Vec<Candidate> = (fits.into_iter().enumerate())
+        .map(|(i, fit)| Candidate {
+            fit,
+            aicc_weight: aicc[i] / aicc_sum,
+            score: scores[i].map(|s| s.0),
+            forecast_error: scores[i].map(|s| s.1),
+            weight: if score_sum > 0.0 { by_score[i] / score_sum } else { aicc[i] / aicc_sum },
+        })
+        .collect();
+    candidates.sort_by(|x, y| y.weight.total_cmp(&x.weight));
+    let told_apart = candidates.len() > 1 && candidates[0].weight >= TOLD_APART;
+    Ok(Choice { candidates, forecast_points, told_apart, left_out })
+}
+
+/// Score and mean absolute error of each form, over the points of the dearer half that all forms can
+/// forecast from the cheaper ones.
+fn prequential(curve: &Curve<'_>, noise: Option<&Noise>, fits: &[FormFit]) -> (Vec<Option<(f64, f64)>>, usize) {
+    let n = curve.accuracy.len();
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&i, &j| curve.compute[i].total_cmp(&curve.compute[j]));
+    let most = fits.iter().map(|f| f.form.constants().len()).max().unwrap_or(0);
+    let first = (n / 2).max(most + 1);
+    let targets = n.saturating_sub(first);
+    if targets == 0 {
+        return (vec![None; fits.len()], 0);
+    }
+    let scores = fits
+        .iter()
+        .map(|whole| {
+            let (mut score, mut error) = (0.0, 0.0);
+            for at in first..n {
+                let (cheap, dear) = (&order[..at], order[at]);
+                let (compute, accuracy) = curve.subset(cheap);
+                let part = noise.map(|n| n.subset(cheap)).transpose().ok()?;
+                let early =
+                    fit(whole.form, &Curve { compute: &compute, accuracy: &accuracy }, part.as_ref(), 0.5).ok()?;
+                let gap = curve.accuracy[dear] - early.at(curve.compute[dear]);
+                let own = match noise {
+                    Some(noise) => noise.stderr(dear) * (1.0 - noise.shared).sqrt(),
+                    None => early.rms * (at as f64 / (at as f64 - whole.constants.len() as f64)).sqrt(),
+                };
+                let sd = own.hypot(MISFIT);
+                score -= 0.5 * (gap / sd).powi(2) + sd.ln();
+                error += gap.abs();
+            }
+            Some((score, error / targets as f64))
+        })
+        .collect();
+    (scores, targets)
+}
