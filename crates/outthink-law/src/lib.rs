@@ -33,6 +33,7 @@ pub mod forms;
 mod interval;
 pub mod noise;
 mod optim;
+pub mod plan;
 pub mod pretrain;
 mod profile;
 pub mod rl;

@@ -22,7 +22,7 @@ use crate::interval::Interval;
 use crate::noise::Noise;
 use crate::rng::Rng;
 use crate::smc::{Effort, sample};
-use crate::special::{expit, normal_cdf};
+use crate::special::{expit, logit, normal_cdf};
 
 /// Settings below which no verdict is given: an S has three constants or four.
 const LEAST_SETTINGS: usize = 4;
@@ -301,6 +301,7 @@ impl Trend {
 }
 
 /// One S.
+#[derive(Debug, Clone, Copy)]
 struct Ess {
     floor: f64,
     ceiling: f64,
@@ -311,6 +312,76 @@ struct Ess {
 impl Ess {
     fn at(&self, compute: f64) -> f64 {
         self.floor + (self.ceiling - self.floor) * expit(self.steep * (compute.log2() - self.midpoint))
+    }
+
+    /// Compute at which `accuracy` is reached; infinite where it never is.
+    fn reaches(&self, accuracy: f64) -> f64 {
+        if accuracy >= self.ceiling {
+            return f64::INFINITY;
+        }
+        let share = ((accuracy - self.floor) / (self.ceiling - self.floor)).clamp(1e-12, 1.0 - 1e-12);
+        (self.midpoint + logit(share) / self.steep).exp2()
+    }
+}
+
+/// Draws of the S behind one curve, for questions beyond the verdict's.
+#[derive(Debug, Clone)]
+pub struct Outlook {
+    draws: Vec<Ess>,
+    level: f64,
+}
+
+/// Compute that a target takes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Reach {
+    /// Probability that the target is reached by compute within `most`.
+    pub probability: f64,
+    /// Median compute; infinite where more than half of the draws never reach it.
+    pub median: f64,
+    /// Interval of the compute; its ends may be infinite.
+    pub interval: Interval,
+}
+
+impl Outlook {
+    /// The outlook of one curve.
+    ///
+    /// # Errors
+    ///
+    /// As [`judge`]; also where there are fewer than four settings.
+    pub fn new(curve: &Curve<'_>, noise: &Noise, question: Question) -> Result<Self, LawError> {
+        curve.check(Some(noise))?;
+        crate::error::need_points("the outlook of a curve", LEAST_SETTINGS - 1, curve.accuracy.len())?;
+        let draws = posterior(curve, noise, question)?;
+        let lost = LawError::NoConvergence { form: "the S of the outlook", starts: question.draws };
+        Ok(Self { draws: draws.ok_or(lost)?, level: question.level })
+    }
+
+    /// Accuracy at `compute`.
+    pub fn at(&self, compute: f64) -> Ranged {
+        let values: Vec<f64> = self.draws.iter().map(|s| s.at(compute)).collect();
+        let value = values.iter().sum::<f64>() / values.len() as f64;
+        Ranged { value, interval: Interval::from_draws(&values, self.level) }
+    }
+
+    /// Gain from `from` to `to`.
+    pub fn gain(&self, from: f64, to: f64) -> Ranged {
+        let values: Vec<f64> = self.draws.iter().map(|s| s.at(to) - s.at(from)).collect();
+        let value = values.iter().sum::<f64>() / values.len() as f64;
+        Ranged { value, interval: Interval::from_draws(&values, self.level) }
+    }
+
+    /// Compute at which `accuracy` is reached, with the probability that `most` is enough.
+    pub fn reach(&self, accuracy: f64, most: f64) -> Reach {
+        let mut values: Vec<f64> = self.draws.iter().map(|s| s.reaches(accuracy)).collect();
+        values.sort_by(f64::total_cmp);
+        let n = values.len();
+        let pick = |q: f64| values[((n - 1) as f64 * q).round() as usize];
+        let tail = (1.0 - self.level) / 2.0;
+        Reach {
+            probability: values.iter().filter(|v| **v <= most).count() as f64 / n as f64,
+            median: pick(0.5),
+            interval: Interval { low: pick(tail), high: pick(1.0 - tail), level: self.level },
+        }
     }
 }
 
