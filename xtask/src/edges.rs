@@ -17,8 +17,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("outthink-strategy", &["outthink-core", "outthink-verify"]),
     ("outthink-engine", &["outthink-core"]),
     ("outthink-llama", &["outthink-core"]),
+    ("outthink-ledger", &["outthink-core"]),
     ("outthink-eval", &["outthink-core", "outthink-strategy", "outthink-verify"]),
-    ("outthink-serve", &["outthink-core", "outthink-strategy", "outthink-verify"]),
+    ("outthink-serve", &["outthink-core", "outthink-ledger", "outthink-strategy", "outthink-verify"]),
     (
         "outthink",
         &[
@@ -26,6 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "outthink-engine",
             "outthink-eval",
             "outthink-law",
+            "outthink-ledger",
             "outthink-llama",
             "outthink-serve",
             "outthink-strategy",
@@ -73,8 +75,8 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         packages: &["rusqlite", "sqlx", "tokio-postgres"],
-        inside: &["outthink-eval"],
-        reason: "the sample store is the one place with SQL",
+        inside: &["outthink-eval", "outthink-ledger"],
+        reason: "samples live in one database and money in another; nothing else speaks SQL",
     },
     Wall {
         packages: &["tokio", "async-std", "smol"],
@@ -83,6 +85,7 @@ const WALLS: &[Wall] = &[
             "outthink-engine",
             "outthink-llama",
             "outthink-eval",
+            "outthink-ledger",
             "outthink-serve",
             "outthink",
         ],

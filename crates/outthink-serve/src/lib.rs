@@ -31,6 +31,7 @@
 //! let app: axum::Router = router(options);
 //! ```
 
+pub mod config;
 mod error;
 mod fields;
 mod log;

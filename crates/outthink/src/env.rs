@@ -11,6 +11,11 @@ pub(crate) const MODEL: &str = "OUTTHINK_MODEL";
 pub(crate) const ENGINE: &str = "OUTTHINK_ENGINE";
 /// The default of `--upstream`.
 pub(crate) const UPSTREAM: &str = "OUTTHINK_UPSTREAM";
+/// The default of `--config`: the gateway's configuration file. Variables of the form
+/// `OUTTHINK_SECTION__KEY` override single keys of it.
+pub(crate) const CONFIG: &str = "OUTTHINK_CONFIG";
+/// The default of `--ledger`: where keys and budgets are kept.
+pub(crate) const LEDGER: &str = "OUTTHINK_LEDGER";
 /// The key for the upstream server. `--api-key-file` wins over it.
 pub(crate) const API_KEY: &str = "OUTTHINK_API_KEY";
 /// The default of `--store`: a file or the address of a database.

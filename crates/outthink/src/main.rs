@@ -39,6 +39,10 @@ enum Command {
     Runs(commands::runs::RunsArgs),
     /// Take recordings into the store, and write them out.
     Store(commands::store::StoreCommandArgs),
+    /// Check and describe the gateway's configuration file.
+    Config(commands::config::ConfigArgs),
+    /// Make, list and revoke keys of the gateway.
+    Keys(commands::keys::KeysArgs),
     /// Compare strategies over recorded samples, without a model.
     Replay(commands::replay::ReplayArgs),
     /// Measure accuracy over a set of questions, or the speed of the embedded engine.
@@ -54,6 +58,8 @@ fn main() -> ExitCode {
         Command::Sweep(args) => commands::sweep::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
         Command::Store(args) => commands::store::run(&args),
+        Command::Config(args) => commands::config::run(&args),
+        Command::Keys(args) => commands::keys::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
     };

@@ -11,6 +11,7 @@
 #[allow(dead_code, reason = "shared with the other test binary")]
 #[path = "../common/mod.rs"]
 mod common;
+mod configuration;
 mod errors;
 mod http;
 mod leaving;

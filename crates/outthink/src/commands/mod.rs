@@ -2,8 +2,10 @@
 
 pub(crate) mod ask;
 pub(crate) mod bench;
+pub(crate) mod config;
 pub(crate) mod decode;
 pub(crate) mod engine;
+pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod replay;
 pub(crate) mod runs;

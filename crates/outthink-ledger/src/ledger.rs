@@ -1,0 +1,244 @@
+//! The handle by which a gateway claims and settles, and by which keys are made and revoked.
+
+use crate::batch::{Settlement, int};
+use crate::schema::{self, Kind};
+use crate::secret::{self, KeySecret};
+use crate::writer::{Order, Writer, charge_lapsed, now};
+use crate::{Charge, Claim, ClaimError, Grant, Key, KeyStatus, LedgerError, NewKey, Record, Spent, status};
+use sqlx::{AnyPool, Row};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// How long a key that was looked up counts as known. A claim looks at the key itself in any case, so
+/// that a revoked key spends nothing.
+const KNOWN_FOR: Duration = Duration::from_secs(1);
+/// Keys that are remembered at one time at most.
+const KNOWN_KEYS: usize = 10_000;
+
+/// The keys, budgets and charges of one or more gateways. Clones are handles on the same one.
+#[derive(Clone)]
+pub struct Ledger {
+    pool: AnyPool,
+    kind: Kind,
+    orders: mpsc::UnboundedSender<Order>,
+    known: Arc<Mutex<HashMap<String, (Instant, Option<(Key, String)>)>>>,
+}
+
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ledger").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl Ledger {
+    /// Opens a ledger, its tables made where there are none, and starts the task that writes.
+    ///
+    /// `lease` is in seconds: how long a claim outlives the gateway that holds it.
+    ///
+    /// # Errors
+    /// If the address is not valid, the database cannot be opened, or a later version made it.
+    pub async fn open(url: &str, lease: u64) -> Result<Self, LedgerError> {
+        let (pool, kind) = schema::open(url).await?;
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes)
+            .map_err(|e| LedgerError::Asked(format!("the system gives no random numbers: {e}")))?;
+        let holder = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        let writer = Writer { pool: pool.clone(), kind, holder, lease: lease.max(1), orders: inbox };
+        tokio::spawn(writer.run());
+        Ok(Self { pool, kind, orders, known: Arc::default() })
+    }
+
+    /// Makes a key. The secret is in the reply alone; the ledger keeps its hash.
+    ///
+    /// # Errors
+    /// If the name is taken or not valid, a limit is useless, or the database fails.
+    pub async fn create_key(&self, new: &NewKey) -> Result<(Key, KeySecret), LedgerError> {
+        new.check()?;
+        let secret = KeySecret::generate()?;
+        let key = Key {
+            id: secret.id().to_owned(),
+            name: new.name.clone(),
+            admin: new.admin,
+            limits: new.limits.clone(),
+            created: now(),
+            revoked: None,
+        };
+        let limits = serde_json::to_string(&key.limits)
+            .map_err(|e| LedgerError::Asked(format!("the limits cannot be written down: {e}")))?;
+        let made = sqlx::query(
+            "INSERT INTO ledger_keys (id, name, hash, admin, limits, created) VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(key.id.clone())
+        .bind(key.name.clone())
+        .bind(secret::hash(secret.expose()))
+        .bind(i64::from(key.admin))
+        .bind(limits)
+        .bind(int(key.created))
+        .execute(&self.pool)
+        .await;
+        match made {
+            Ok(_) => Ok((key, secret)),
+            Err(e) if e.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation) => {
+                let words = format!("there is a key of the name `{}`: choose another, or revoke that one", key.name);
+                Err(LedgerError::Asked(words))
+            }
+            Err(e) => Err(LedgerError::database("make a key")(e)),
+        }
+    }
+
+    /// All keys with what they spent today, the revoked ones included, oldest first.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn keys(&self) -> Result<Vec<KeyStatus>, LedgerError> {
+        status::keys(&self.pool, now()).await
+    }
+
+    /// What a key was charged, oldest first.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn charges(&self, key: &str) -> Result<Vec<Charge>, LedgerError> {
+        status::charges(&self.pool, key).await
+    }
+
+    /// Revokes a key by name or identifier. What it runs comes to its end; nothing new begins.
+    ///
+    /// # Errors
+    /// If no live key is called so, or the database fails.
+    pub async fn revoke(&self, name: &str) -> Result<(), LedgerError> {
+        let done = sqlx::query("UPDATE ledger_keys SET revoked = $1 WHERE (name = $2 OR id = $2) AND revoked IS NULL")
+            .bind(int(now()))
+            .bind(name.to_owned())
+            .execute(&self.pool)
+            .await
+            .map_err(LedgerError::database("revoke a key"))?;
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        if done.rows_affected() == 0 {
+            return Err(LedgerError::Asked(format!("no live key is called `{name}`: see `outthink keys list`")));
+        }
+        Ok(())
+    }
+
+    /// The live key that was presented, if it is one.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn authenticate(&self, presented: &str) -> Result<Option<Key>, LedgerError> {
+        let Some(id) = secret::id_of(presented) else { return Ok(None) };
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        let found = match known {
+            Some((since, found)) if since.elapsed() < KNOWN_FOR => found,
+            _ => self.look_up(id).await?,
+        };
+        // The hash is made for unknown identifiers, too, so that the time tells nothing.
+        let hash = secret::hash(presented);
+        Ok(found.filter(|(_, stored)| secret::equal(stored, &hash)).map(|(key, _)| key))
+    }
+
+    async fn look_up(&self, id: &str) -> Result<Option<(Key, String)>, LedgerError> {
+        let failed = || LedgerError::database("look a key up");
+        let row = sqlx::query(
+            "SELECT id, name, admin, limits, created, revoked, hash FROM ledger_keys WHERE id = $1 AND revoked IS NULL",
+        )
+        .bind(id.to_owned())
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(failed())?;
+        let found = match row {
+            None => None,
+            Some(row) => Some((status::key_of(&row).map_err(failed())?, row.try_get(6).map_err(failed())?)),
+        };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KNOWN_KEYS {
+            known.clear();
+        }
+        known.insert(id.to_owned(), (Instant::now(), found.clone()));
+        Ok(found)
+    }
+
+    /// Reserves what a request may spend. Nothing may be spent before this is granted.
+    ///
+    /// # Errors
+    /// If the key's limits do not allow it, or the ledger does not answer.
+    pub async fn claim(&self, claim: Claim) -> Result<Hold, ClaimError> {
+        let (answer, granted) = oneshot::channel();
+        let (key, trace) = (claim.key.clone(), claim.trace.clone());
+        self.orders.send(Order::Claim(claim, answer)).map_err(|_| ClaimError::Unavailable)?;
+        let grant = granted.await.map_err(|_| ClaimError::Unavailable)??;
+        Ok(Hold {
+            grant,
+            settlement: Some(Settlement { key, trace, spent: Spent::default() }),
+            orders: self.orders.clone(),
+        })
+    }
+
+    /// Charges in full what dead gateways held, at once instead of at the next look; how many claims
+    /// there were.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn charge_lapsed(&self) -> Result<u64, LedgerError> {
+        charge_lapsed(&self.pool, self.kind, now()).await
+    }
+
+    /// Keeps a record until it expires. It is written by the task, and lost if the process dies first.
+    pub fn remember(&self, record: Record) {
+        let _ = self.orders.send(Order::Remember(Box::new(record)));
+    }
+
+    /// A record that has not expired.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn recall(&self, trace: &str) -> Result<Option<Record>, LedgerError> {
+        Record::read(&self.pool, trace, now()).await
+    }
+
+    /// Writes what is to be written, and ends the task. Claims are refused from now on.
+    pub async fn close(&self) {
+        let (done, written) = oneshot::channel();
+        if self.orders.send(Order::Close(done)).is_ok() {
+            let _ = written.await;
+        }
+        self.pool.close().await;
+    }
+}
+
+/// A granted claim. Dropping it settles what was noted last.
+#[derive(Debug)]
+pub struct Hold {
+    grant: Grant,
+    settlement: Option<Settlement>,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+impl Hold {
+    /// What may be spent.
+    pub const fn grant(&self) -> Grant {
+        self.grant
+    }
+
+    /// Notes what was spent so far, for the case that it is dropped.
+    pub const fn note(&mut self, spent: Spent) {
+        if let Some(settlement) = &mut self.settlement {
+            settlement.spent = spent;
+        }
+    }
+
+    /// Settles with what was spent.
+    pub fn settle(mut self, spent: Spent) {
+        self.note(spent);
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if let Some(settlement) = self.settlement.take() {
+            let _ = self.orders.send(Order::Settle(settlement));
+        }
+    }
+}

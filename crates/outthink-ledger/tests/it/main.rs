@@ -1,0 +1,229 @@
+//! The ledger on real databases: SQLite always, PostgreSQL where its binaries are at hand.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "helpers of tests may fail loudly and say what they skip"
+)]
+
+mod postgres;
+
+use outthink_core::Cost;
+use outthink_ledger::{Claim, ClaimError, Ledger, Limits, NewKey, Record, Refusal, Spent};
+use postgres::Postgres;
+
+const LEASE: u64 = 60;
+
+fn budget(nano: u64) -> Limits {
+    Limits { cost_per_day: Some(Cost::from_nano(nano)), ..Limits::default() }
+}
+
+async fn key(ledger: &Ledger, name: &str, limits: Limits) -> String {
+    ledger.create_key(&NewKey { name: name.into(), admin: false, limits }).await.unwrap().0.id
+}
+
+fn claim(key: &str, trace: &str, nano: u64) -> Claim {
+    let cost = Cost::from_nano(nano);
+    Claim { least: cost, most: cost, least_tokens: 1, most_tokens: 10, ..Claim::new(key, trace, "m") }
+}
+
+fn spent(nano: u64) -> Spent {
+    Spent { cost: Cost::from_nano(nano), prompt: 3, generated: 5 }
+}
+
+/// Waits until what was settled is written.
+async fn settled(ledger: &Ledger, key: &str, charges: usize) {
+    for _ in 0..500 {
+        if ledger.charges(key).await.unwrap().len() >= charges {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("{charges} charges never came");
+}
+
+/// A key's spent and reserved nanodollars.
+async fn standing(ledger: &Ledger, key: &str) -> (u64, u64) {
+    let all = ledger.keys().await.unwrap();
+    let status = all.iter().find(|s| s.key.id == key).unwrap();
+    (status.spent.nano(), status.reserved.nano())
+}
+
+/// A key from its making to its end.
+async fn a_life(url: &str) {
+    let ledger = Ledger::open(url, LEASE).await.unwrap();
+    let new = NewKey { name: "alice".into(), admin: true, limits: budget(1_000) };
+    let (alice, secret) = ledger.create_key(&new).await.unwrap();
+    assert_eq!(ledger.authenticate(secret.expose()).await.unwrap(), Some(alice.clone()));
+    let mut wrong = secret.expose().to_owned();
+    wrong.replace_range(wrong.len() - 1.., if wrong.ends_with('a') { "b" } else { "a" });
+    assert_eq!(ledger.authenticate(&wrong).await.unwrap(), None);
+    assert!(ledger.create_key(&new).await.unwrap_err().is_asked(), "one name, one live key");
+
+    let hold = ledger.claim(claim(&alice.id, "a-1", 700)).await.unwrap();
+    assert_eq!(standing(&ledger, &alice.id).await, (0, 700));
+    let refused = ledger.claim(claim(&alice.id, "a-2", 700)).await.unwrap_err();
+    assert!(matches!(refused, ClaimError::Refused(Refusal::Reserved { .. })), "{refused}");
+    hold.settle(spent(250));
+    settled(&ledger, &alice.id, 1).await;
+    assert_eq!(standing(&ledger, &alice.id).await, (250, 0));
+
+    // A hold that is dropped settles what was noted.
+    let mut hold = ledger.claim(claim(&alice.id, "a-3", 700)).await.unwrap();
+    hold.note(spent(50));
+    drop(hold);
+    settled(&ledger, &alice.id, 2).await;
+    assert_eq!(standing(&ledger, &alice.id).await, (300, 0));
+
+    ledger.revoke("alice").await.unwrap();
+    assert_eq!(ledger.authenticate(secret.expose()).await.unwrap(), None);
+    assert!(matches!(
+        ledger.claim(claim(&alice.id, "a-4", 1)).await.unwrap_err(),
+        ClaimError::Refused(Refusal::Revoked)
+    ));
+    assert!(ledger.revoke("alice").await.unwrap_err().is_asked());
+    // The name is free again, and what was spent under it is still there.
+    ledger.create_key(&new).await.unwrap();
+    assert_eq!(standing(&ledger, &alice.id).await, (300, 0));
+    ledger.close().await;
+}
+
+/// Many requests of two ledgers race for a budget that pays for half of them.
+async fn a_race(url: &str) {
+    let (one, two) = (Ledger::open(url, LEASE).await.unwrap(), Ledger::open(url, LEASE).await.unwrap());
+    let id = key(&one, "race", budget(100 * 7)).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for i in 0..200 {
+        let ledger = if i % 2 == 0 { one.clone() } else { two.clone() };
+        let claim = claim(&id, &format!("r-{i}"), 7);
+        tasks.spawn(async move {
+            let hold = ledger.claim(claim).await.ok()?;
+            tokio::task::yield_now().await;
+            hold.settle(spent(7));
+            Some(())
+        });
+    }
+    let granted = tasks.join_all().await.into_iter().flatten().count();
+    assert_eq!(granted, 100);
+    settled(&one, &id, 100).await;
+    assert_eq!(standing(&two, &id).await, (700, 0));
+    one.close().await;
+    two.close().await;
+}
+
+/// A gateway dies with claims; another one charges them when their leases have ended, once.
+async fn a_death(url: &str) {
+    let ledger = Ledger::open(url, LEASE).await.unwrap();
+    let id = key(&ledger, "mortal", budget(1_000)).await;
+    let dying = Ledger::open(url, 1).await.unwrap();
+    let hold = dying.claim(claim(&id, "d-1", 400)).await.unwrap();
+    let other = dying.claim(claim(&id, "d-2", 100)).await.unwrap();
+    // Its task ends and renews nothing any more; the holds outlive it.
+    dying.close().await;
+    assert_eq!(standing(&ledger, &id).await, (0, 500));
+    tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
+    assert_eq!(ledger.charge_lapsed().await.unwrap(), 2);
+    assert_eq!(ledger.charge_lapsed().await.unwrap(), 0);
+    assert_eq!(standing(&ledger, &id).await, (500, 0));
+    let charges = ledger.charges(&id).await.unwrap();
+    assert_eq!(charges.iter().filter(|c| c.lapsed).map(|c| c.cost.nano()).sum::<u64>(), 500);
+    drop((hold, other));
+    ledger.close().await;
+}
+
+/// A settlement that comes after the lapse puts the truth in its place.
+async fn a_late_settlement(url: &str) {
+    let ledger = Ledger::open(url, 1).await.unwrap();
+    let id = key(&ledger, "late", budget(1_000)).await;
+    let hold = ledger.claim(claim(&id, "l-1", 400)).await.unwrap();
+    // Another gateway, whose clock has run on, finds the lease ended.
+    let pool = sqlx::AnyPool::connect(url).await.unwrap();
+    sqlx::query("UPDATE ledger_claims SET expires = 1").execute(&pool).await.unwrap();
+    assert_eq!(ledger.charge_lapsed().await.unwrap(), 1);
+    assert_eq!(standing(&ledger, &id).await, (400, 0));
+    hold.settle(spent(30));
+    for _ in 0..500 {
+        if standing(&ledger, &id).await.0 == 30 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(standing(&ledger, &id).await, (30, 0));
+    assert!(ledger.charges(&id).await.unwrap().iter().all(|c| !c.lapsed && c.cost.nano() == 30));
+    pool.close().await;
+    ledger.close().await;
+}
+
+/// Records are there until they expire.
+async fn a_memory(url: &str) {
+    let ledger = Ledger::open(url, 3).await.unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let record = |trace: &str, expires| Record {
+        trace: trace.into(),
+        model: "m".into(),
+        stored: now,
+        expires,
+        prompt: "what was asked".into(),
+        completion: "what was said".into(),
+        ..Record::default()
+    };
+    ledger.remember(record("m-1", now + 100));
+    ledger.remember(record("m-2", now + 1));
+    ledger.remember(record("m-3", now + 100).hashed("salt"));
+    let mut found = None;
+    for _ in 0..500 {
+        found = ledger.recall("m-3").await.unwrap();
+        if found.is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let hashed = found.unwrap();
+    assert!(hashed.prompt.starts_with("sha256:") && !hashed.prompt.contains("asked"), "{hashed:?}");
+    assert_ne!(hashed.prompt, record("x", 0).hashed("other salt").prompt);
+    assert_eq!(ledger.recall("m-1").await.unwrap().unwrap().completion, "what was said");
+    // The task deletes it, not only the query that leaves it out.
+    let pool = sqlx::AnyPool::connect(url).await.unwrap();
+    let mut left: i64 = 3;
+    for _ in 0..60 {
+        left = sqlx::query_scalar("SELECT COUNT(*) FROM ledger_records").fetch_one(&pool).await.unwrap();
+        if left == 2 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(left, 2);
+    assert_eq!(ledger.recall("m-2").await.unwrap(), None);
+    pool.close().await;
+    ledger.close().await;
+}
+
+async fn all(url: &str) {
+    a_life(url).await;
+    a_race(url).await;
+    a_death(url).await;
+    a_late_settlement(url).await;
+    a_memory(url).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    all(&format!("sqlite:{}", folder.path().join("ledger.db").display())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_postgres() {
+    match Postgres::start() {
+        Ok(server) => all(&server.url).await,
+        Err(reason) => println!("skipped: {reason}"),
+    }
+}
+
+#[tokio::test]
+async fn wrong_addresses_are_refused_and_not_repeated() {
+    for url in ["", "mysql://root:hunter2@h/d", "postgres://user:hunter2@/nowhere:port"] {
+        let error = Ledger::open(url, LEASE).await.unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,267 @@
+//! What types cannot say: ranges, references between tables, contradictions.
+
+use super::{Config, KeyMode, Problem};
+use outthink_strategy::{STRATEGY_NAMES, StrategySpec};
+use std::collections::HashSet;
+
+/// All that is wrong, in the order of the file's sections.
+pub(super) fn problems(config: &Config) -> Vec<Problem> {
+    let mut found = Vec::new();
+    server(config, &mut found);
+    defaults(config, &mut found);
+    efforts(config, &mut found);
+    upstreams(config, &mut found);
+    models(config, &mut found);
+    balance(config, &mut found);
+    keys(config, &mut found);
+    observability(config, &mut found);
+    found
+}
+
+fn server(config: &Config, found: &mut Vec<Problem>) {
+    let limits = &config.server.limits;
+    let counts = [
+        ("body_bytes", limits.body_bytes),
+        ("head_bytes", limits.head_bytes),
+        ("messages", limits.messages),
+        ("connections", limits.connections),
+        ("in_flight", limits.in_flight),
+    ];
+    for (key, count) in counts {
+        if count == 0 {
+            let words = format!("{key} is 0, which lets nothing through: give at least 1");
+            found.push(Problem::new(format!("server.limits.{key}"), words));
+        }
+    }
+    for (key, seconds) in [
+        ("head_seconds", limits.head_seconds),
+        ("body_seconds", limits.body_seconds),
+        ("write_seconds", limits.write_seconds),
+    ] {
+        if let Some(words) = duration(seconds) {
+            found.push(Problem::new(format!("server.limits.{key}"), words));
+        }
+    }
+    if let Some(words) = duration(config.server.drain_seconds) {
+        found.push(Problem::new("server.drain_seconds", words));
+    }
+    if (1..1024).contains(&limits.head_bytes) {
+        found.push(Problem::new(
+            "server.limits.head_bytes",
+            "no client's head fits into so few bytes: give at least 1024",
+        ));
+    }
+}
+
+fn defaults(config: &Config, found: &mut Vec<Problem>) {
+    if let Some(model) = &config.defaults.model
+        && !config.models.is_empty()
+        && !config.models.iter().any(|m| m.name == *model)
+    {
+        let words = format!("`{model}` is not among the models: use {}", names(config.models.iter().map(|m| &m.name)));
+        found.push(Problem::new("defaults.model", words));
+    }
+}
+
+fn efforts(config: &Config, found: &mut Vec<Problem>) {
+    for (effort, settings) in &config.efforts {
+        let path = format!("efforts.{effort}");
+        let mut spec = StrategySpec::for_effort(*effort);
+        if let Some(name) = &settings.strategy {
+            if !STRATEGY_NAMES.contains(&name.as_str()) {
+                let words = format!("unknown strategy `{name}`: use {}", STRATEGY_NAMES.join(", "));
+                found.push(Problem::new(format!("{path}.strategy"), words));
+                continue;
+            }
+            spec.name.clone_from(name);
+        }
+        spec.max_samples = settings.samples.unwrap_or(spec.max_samples);
+        spec.max_tokens_per_sample = settings.max_tokens.unwrap_or(spec.max_tokens_per_sample);
+        spec.target_confidence = settings.target_confidence.unwrap_or(spec.target_confidence);
+        if spec.name == "single" && settings.samples.is_some_and(|n| n > 1) {
+            let words = "the strategy `single` draws one sample: leave samples out, or name another strategy";
+            found.push(Problem::new(format!("{path}.samples"), words));
+        } else if let Err(error) = spec.build() {
+            found.push(Problem::new(path, error.to_string()));
+        }
+    }
+}
+
+fn upstreams(config: &Config, found: &mut Vec<Problem>) {
+    unique("upstreams", config.upstreams.iter().map(|u| u.name.as_str()), found);
+    for (i, upstream) in config.upstreams.iter().enumerate() {
+        let path = |key: &str| format!("upstreams[{i}].{key}");
+        if let Some(words) = address(&upstream.url) {
+            found.push(Problem::new(path("url"), words));
+        }
+        if upstream.key_env.is_some() && upstream.key_file.is_some() {
+            found.push(Problem::new(path("key_file"), "the key is named twice: give key_env or key_file"));
+        }
+        if let Some(name) = &upstream.key_env
+            && let Some(words) = variable(name)
+        {
+            found.push(Problem::new(path("key_env"), words));
+        }
+        if !(upstream.weight.is_finite() && upstream.weight > 0.0) {
+            found.push(Problem::new(path("weight"), "a weight is above 0: give one, or take the upstream out"));
+        }
+        if upstream.max_in_flight == 0 {
+            found.push(Problem::new(path("max_in_flight"), "0 samples at one time are none: give at least 1"));
+        }
+        for (key, seconds) in [
+            ("connect_seconds", upstream.connect_seconds),
+            ("first_token_seconds", upstream.first_token_seconds),
+            ("idle_seconds", upstream.idle_seconds),
+            ("total_seconds", upstream.total_seconds),
+        ] {
+            if let Some(words) = duration(seconds) {
+                found.push(Problem::new(path(key), words));
+            }
+        }
+    }
+}
+
+fn models(config: &Config, found: &mut Vec<Problem>) {
+    unique("models", config.models.iter().map(|m| m.name.as_str()), found);
+    for (i, model) in config.models.iter().enumerate() {
+        let path = |key: &str| format!("models[{i}].{key}");
+        if config.upstreams.is_empty() {
+            found.push(Problem::new(path("name"), "a model needs an upstream that serves it: add [[upstreams]]"));
+        }
+        for name in &model.upstreams {
+            if !config.upstreams.iter().any(|u| u.name == *name) {
+                let known = names(config.upstreams.iter().map(|u| &u.name));
+                found.push(Problem::new(path("upstreams"), format!("`{name}` is no upstream: use {known}")));
+            }
+        }
+        for name in &model.fallbacks {
+            if *name == model.name {
+                found.push(Problem::new(path("fallbacks"), "a model cannot be its own fallback: name another one"));
+            } else if !config.models.iter().any(|m| m.name == *name) {
+                let known = names(config.models.iter().map(|m| &m.name));
+                found.push(Problem::new(path("fallbacks"), format!("`{name}` is no model: use {known}")));
+            }
+        }
+        if let Err(error) = model.price() {
+            let key = if model.output_usd.is_sign_negative() { "output_usd" } else { "input_usd" };
+            found.push(Problem::new(path(key), error.to_string()));
+        }
+        if model.context == Some(0) {
+            found.push(Problem::new(path("context"), "a context of 0 tokens holds nothing: leave it out"));
+        }
+    }
+}
+
+fn balance(config: &Config, found: &mut Vec<Problem>) {
+    let balance = &config.balance;
+    if !(0.0..=86_400.0).contains(&balance.probe_seconds) {
+        found.push(Problem::new("balance.probe_seconds", "give seconds from 0 (never) to 86400"));
+    }
+}
+
+fn keys(config: &Config, found: &mut Vec<Problem>) {
+    let keys = &config.keys;
+    if keys.mode == KeyMode::Off && !config.server.host.is_loopback() {
+        let words = format!(
+            "keys may be off on loopback alone, and the gateway listens on {}: leave mode out, or listen on 127.0.0.1",
+            config.server.host
+        );
+        found.push(Problem::new("keys.mode", words));
+    }
+    if keys.ledger.is_some() && keys.ledger_env.is_some() {
+        found.push(Problem::new("keys.ledger_env", "the ledger is named twice: give ledger or ledger_env"));
+    }
+    if let Some(url) = &keys.ledger {
+        let known = ["sqlite:", "postgres://", "postgresql://"];
+        if !known.iter().any(|scheme| url.starts_with(scheme)) {
+            let words = "the address is of no known kind: give sqlite:FILE or postgres://HOST/DATABASE";
+            found.push(Problem::new("keys.ledger", words));
+        } else if url
+            .split_once("://")
+            .and_then(|(_, rest)| rest.split_once('@'))
+            .is_some_and(|(user, _)| user.contains(':'))
+        {
+            let words =
+                "the address holds a password: put it into a variable of the environment and name that in ledger_env";
+            found.push(Problem::new("keys.ledger", words));
+        }
+    }
+    for (key, name) in [("ledger_env", &keys.ledger_env), ("admin_key_env", &keys.admin_key_env)] {
+        if let Some(words) = name.as_deref().and_then(variable) {
+            found.push(Problem::new(format!("keys.{key}"), words));
+        }
+    }
+    if !(3..=3_600).contains(&keys.lease_seconds) {
+        found.push(Problem::new("keys.lease_seconds", "give seconds from 3 to 3600"));
+    }
+    if !(config.privacy.retention_hours > 0.0 && config.privacy.retention_hours <= 87_600.0) {
+        found.push(Problem::new("privacy.retention_hours", "give hours above 0 and up to 87600"));
+    }
+}
+
+fn observability(config: &Config, found: &mut Vec<Problem>) {
+    let observability = &config.observability;
+    if observability.recent > 10_000 {
+        found.push(Problem::new("observability.recent", "so many requests fill the memory: give at most 10000"));
+    }
+    if let Some(otlp) = &observability.otlp {
+        if let Some(words) = address(&otlp.endpoint) {
+            found.push(Problem::new("observability.otlp.endpoint", words));
+        }
+        if !(0.0..=1.0).contains(&otlp.sample) {
+            found.push(Problem::new("observability.otlp.sample", "a share lies between 0 and 1"));
+        }
+        if let Some(words) = otlp.authorization_env.as_deref().and_then(variable) {
+            found.push(Problem::new("observability.otlp.authorization_env", words));
+        }
+    }
+}
+
+/// Names that are empty or used twice.
+fn unique<'a>(list: &str, names: impl Iterator<Item = &'a str>, found: &mut Vec<Problem>) {
+    let mut seen = HashSet::new();
+    for (i, name) in names.enumerate() {
+        let path = format!("{list}[{i}].name");
+        if name.trim().is_empty() {
+            found.push(Problem::new(path, "the name is empty: give one"));
+        } else if !seen.insert(name) {
+            found.push(Problem::new(path, format!("the name `{name}` is used twice: give each its own")));
+        }
+    }
+}
+
+/// What is wrong with an address; it is not repeated, for it may hold a password.
+fn address(url: &str) -> Option<&'static str> {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let host = rest.map(|r| r.split(['/', '?', '#']).next().unwrap_or_default());
+    match host {
+        None | Some("") => Some("the address is not valid: give one such as http://127.0.0.1:8000"),
+        Some(host) if host.contains('@') => {
+            Some("the address holds a user or password: put the key into a variable and name that in key_env")
+        }
+        Some(host) if host.contains(char::is_whitespace) => {
+            Some("the address holds white space: give one such as http://127.0.0.1:8000")
+        }
+        Some(_) => None,
+    }
+}
+
+/// What is wrong with a name of a variable. One that looks like a key is not repeated.
+fn variable(name: &str) -> Option<&'static str> {
+    let fits = !name.is_empty()
+        && name.len() <= 128
+        && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+        && !name.starts_with(|c: char| c.is_ascii_digit());
+    (!fits).then_some(
+        "this is no name of a variable: give a name such as MY_KEY, and put the secret itself into the environment",
+    )
+}
+
+fn duration(seconds: f64) -> Option<&'static str> {
+    (!(seconds > 0.0 && seconds <= 604_800.0)).then_some("give seconds above 0 and up to 604800")
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    if names.is_empty() { "none, there is no such table yet".into() } else { names.join(", ") }
+}

@@ -1,0 +1,45 @@
+//! `[defaults]` and `[efforts]`: how much thinking a request gets.
+
+use outthink_core::Effort;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What a request gets that does not say otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Defaults {
+    /// The effort: none, minimal, low, medium, high, xhigh or max.
+    #[schemars(with = "String", extend("enum" = ["none", "minimal", "low", "medium", "high", "xhigh", "max"]))]
+    pub effort: Effort,
+    /// The model; without it the first of `models`.
+    pub model: Option<String>,
+    /// The field of a reply that carries the thought.
+    pub reasoning_field: ReasoningField,
+}
+
+/// The field of a reply that carries the thought; clients know one or the other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReasoningField {
+    /// Both fields, with the same text.
+    #[default]
+    Both,
+    /// `reasoning_content`, as `DeepSeek` and older vLLM have it.
+    ReasoningContent,
+    /// `reasoning`, as OpenRouter and newer vLLM have it.
+    Reasoning,
+}
+
+/// What one effort buys; a key that is left out keeps the built-in plan.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct EffortSettings {
+    /// Samples at most.
+    pub samples: Option<u32>,
+    /// Generated tokens of one sample at most.
+    pub max_tokens: Option<u64>,
+    /// Stop when the leader stays ahead with this probability, above 0.5 and below 1.
+    pub target_confidence: Option<f64>,
+    /// How samples are bought, by name.
+    pub strategy: Option<String>,
+}

@@ -1,0 +1,157 @@
+//! `[[upstreams]]`, `[[models]]` and `[balance]`: where samples come from.
+
+use outthink_core::{Price, PriceError};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// A server with the OpenAI API.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// Its name here: in `models`, logs and metrics.
+    pub name: String,
+    /// Its address, with or without `/v1`.
+    pub url: String,
+    /// The variable of the environment that holds its key.
+    #[serde(default)]
+    pub key_env: Option<String>,
+    /// The file that holds its key.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+    /// Its share of the samples, relative to the others; above 0.
+    #[serde(default = "one")]
+    pub weight: f64,
+    /// Samples that it works on at one time at most.
+    #[serde(default = "many")]
+    pub max_in_flight: usize,
+    /// Retries of one sample at most, before its first word; where there are other upstreams, they are
+    /// tried first.
+    #[serde(default = "three")]
+    pub retries: u32,
+    /// Seconds until a connection stands.
+    #[serde(default = "ten")]
+    pub connect_seconds: f64,
+    /// Seconds from the request to the first event.
+    #[serde(default = "two_minutes")]
+    pub first_token_seconds: f64,
+    /// Seconds between two events.
+    #[serde(default = "one_minute")]
+    pub idle_seconds: f64,
+    /// Seconds that one sample may take in all.
+    #[serde(default = "one_hour")]
+    pub total_seconds: f64,
+    /// How it differs from the OpenAI API; guessed from its list of models where left out.
+    #[serde(default)]
+    pub dialect: Option<DialectName>,
+}
+
+/// Servers whose differences are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum DialectName {
+    /// The OpenAI API itself.
+    #[serde(rename = "openai")]
+    Openai,
+    /// vLLM.
+    #[serde(rename = "vllm")]
+    Vllm,
+    /// `SGLang`.
+    #[serde(rename = "sglang")]
+    Sglang,
+    /// The server of llama.cpp.
+    #[serde(rename = "llama.cpp")]
+    LlamaCpp,
+    /// The least that all servers understand.
+    #[serde(rename = "generic")]
+    Generic,
+}
+
+/// A model that clients may name.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Its name for clients.
+    pub name: String,
+    /// The upstreams that serve it, by name; all of them where left out.
+    #[serde(default)]
+    pub upstreams: Vec<String>,
+    /// Its name at the upstreams; `name` where left out.
+    #[serde(default)]
+    pub upstream_model: Option<String>,
+    /// Dollars for a million prompt tokens.
+    #[serde(default)]
+    pub input_usd: f64,
+    /// Dollars for a million cached prompt tokens; `input_usd` where left out.
+    #[serde(default)]
+    pub cached_usd: Option<f64>,
+    /// Dollars for a million generated tokens.
+    #[serde(default)]
+    pub output_usd: f64,
+    /// Prompt and generated tokens together at most; asked of the upstream where left out.
+    #[serde(default)]
+    pub context: Option<u64>,
+    /// Models that answer in its place while none of its upstreams can, in this order.
+    #[serde(default)]
+    pub fallbacks: Vec<String>,
+}
+
+/// How samples are spread over several upstreams: to the one with the least outstanding tokens for its
+/// weight, the samples of one prompt together as far as that allows.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Balance {
+    /// Seconds between two looks at an upstream's health; 0 is never.
+    pub probe_seconds: f64,
+    /// Start a sample once more elsewhere when its first words are later than nearly all others were;
+    /// the first to speak is kept. Such a sample pays its prompt twice.
+    pub hedge: bool,
+}
+
+impl Default for Balance {
+    fn default() -> Self {
+        Self { probe_seconds: 10.0, hedge: false }
+    }
+}
+
+impl Model {
+    /// What it charges.
+    ///
+    /// # Errors
+    /// If a figure is negative or not finite.
+    pub fn price(&self) -> Result<Price, PriceError> {
+        Price::per_million_usd(self.input_usd, self.cached_usd.unwrap_or(self.input_usd), self.output_usd)
+    }
+
+    /// Its name at the upstreams.
+    pub fn upstream_name(&self) -> &str {
+        self.upstream_model.as_deref().unwrap_or(&self.name)
+    }
+}
+
+const fn one() -> f64 {
+    1.0
+}
+
+const fn three() -> u32 {
+    3
+}
+
+const fn many() -> usize {
+    8_192
+}
+
+const fn ten() -> f64 {
+    10.0
+}
+
+const fn one_minute() -> f64 {
+    60.0
+}
+
+const fn two_minutes() -> f64 {
+    120.0
+}
+
+const fn one_hour() -> f64 {
+    3_600.0
+}

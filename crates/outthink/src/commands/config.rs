@@ -1,0 +1,87 @@
+//! `outthink config`: the gateway's configuration file, checked and described.
+
+use crate::env;
+use crate::error::CliError;
+use clap::{Args, Subcommand};
+use outthink_serve::config::{self, Config, Source};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Where the file is looked for unless it is named.
+const FILE: &str = "outthink.toml";
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Check a configuration file, the environment's overrides included, and say what is in it.
+    Check {
+        /// The file [default: outthink.toml].
+        #[arg(value_name = "FILE", env = env::CONFIG, hide_env_values = true)]
+        file: Option<PathBuf>,
+    },
+    /// Print the JSON schema of the file, for editors.
+    Schema,
+    /// Print an example with every section.
+    Example,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &ConfigArgs) -> Result<ExitCode, CliError> {
+    match &args.command {
+        ConfigCommand::Check { file } => {
+            let path = file.as_deref().unwrap_or(Path::new(FILE));
+            let config = read(path)?;
+            println!("{} is valid: {}", path.display(), summary(&config));
+        }
+        ConfigCommand::Schema => println!("{:#}", config::json_schema()),
+        ConfigCommand::Example => print!("{}", config::example()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads and checks a configuration file with the environment's overrides.
+pub(crate) fn read(path: &Path) -> Result<Config, CliError> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        CliError::usage(format!("cannot read {}: {e}", path.display()))
+            .hint("name a file, or begin with `outthink config example > outthink.toml`")
+    })?;
+    let source = Source::new(path.display().to_string(), text).with_variables(variables());
+    Config::parse(&source).map_err(|e| CliError::usage(e.to_string()).hint("see `outthink config example`"))
+}
+
+/// The configuration of a gateway: of the named file, else of the environment alone.
+pub(crate) fn load(path: Option<&Path>) -> Result<Config, CliError> {
+    match path {
+        Some(path) => read(path),
+        None => Config::parse(&Source::new("the environment", "").with_variables(variables()))
+            .map_err(|e| CliError::usage(e.to_string()).hint("see `outthink config example`")),
+    }
+}
+
+/// The variables of the environment that are text.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+fn summary(config: &Config) -> String {
+    let count = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
+    let scheme = if config.server.tls.is_some() { "https" } else { "http" };
+    format!(
+        "{scheme}://{} with {} and {}, keys {}, effort {}, texts kept: {}",
+        std::net::SocketAddr::from((config.server.host, config.server.port)),
+        count(config.upstreams.len(), "upstream"),
+        count(config.models.len(), "model"),
+        if config.needs_keys() { "needed" } else { "not needed" },
+        config.defaults.effort,
+        match config.privacy.store {
+            config::Store::None => "none".to_owned(),
+            config::Store::Hash => format!("hashes for {} h", config.privacy.retention_hours),
+            config::Store::Full => format!("all for {} h", config.privacy.retention_hours),
+        }
+    )
+}
