@@ -1,10 +1,11 @@
 //! What produces text.
 
-use crate::{Price, Prompt, Usage};
+use crate::{Price, Prompt, Relay, RelayFuture, Usage};
 use futures_core::Stream;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::pin::Pin;
+use std::time::Duration;
 
 /// How tokens are drawn. `None` leaves the choice to the engine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,10 @@ pub struct SampleRequest {
     /// for none.
     pub confidence_over: u32,
 }
+
+/// The name in [`Delta::extra`] of the tokens' log-probabilities as the API has them, an array.
+/// Given where log-probabilities were asked for.
+pub const LOGPROBS: &str = "logprobs";
 
 /// A piece of a sample as it is generated.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -156,12 +161,14 @@ pub struct EngineError {
     pub retryable: bool,
     /// The HTTP status that the engine gave, if it did.
     pub status: Option<u16>,
+    /// When a retry may be worth it, where the engine said so.
+    pub retry_after: Option<Duration>,
 }
 
 impl EngineError {
     /// A failure of the given origin that no retry mends.
     pub fn new(origin: Origin, message: impl Into<String>) -> Self {
-        Self { origin, message: message.into(), hint: None, retryable: false, status: None }
+        Self { origin, message: message.into(), hint: None, retryable: false, status: None, retry_after: None }
     }
 
     /// Adds what to do about it.
@@ -199,4 +206,15 @@ pub trait Engine: Send + Sync {
     /// Returns at once; failures come as the first item of the streams. Dropping a stream cancels
     /// that sample alone.
     fn start(&self, request: SampleRequest) -> Vec<SampleStream>;
+
+    /// Whether samples lose nothing when each is started by a call of its own, as with a server.
+    fn one_by_one(&self) -> bool {
+        false
+    }
+
+    /// Passes a request on to the server behind the engine as it is; `None` where there is none.
+    fn relay(&self, relay: Relay) -> Option<RelayFuture> {
+        let _ = relay;
+        None
+    }
 }

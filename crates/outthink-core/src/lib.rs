@@ -23,6 +23,7 @@ mod isotonic;
 mod money;
 mod outcome;
 mod prompt;
+mod relay;
 mod sample;
 mod state;
 mod step;
@@ -34,13 +35,14 @@ pub use arm::{Arm, ArmBill, ArmId, VerifierId};
 pub use budget::{Budget, Room};
 pub use effort::{Effort, EffortPlan, UnknownEffort};
 pub use engine::{
-    Capabilities, Delta, Engine, EngineError, Finish, FinishReason, ModelInfo, Origin, SampleEvent, SampleRequest,
-    SampleStream, Sampling,
+    Capabilities, Delta, Engine, EngineError, Finish, FinishReason, LOGPROBS, ModelInfo, Origin, SampleEvent,
+    SampleRequest, SampleStream, Sampling,
 };
 pub use isotonic::Isotonic;
 pub use money::{Cost, Price, PriceError};
 pub use outcome::{Confidence, Outcome, StopReason, TraceEvent};
 pub use prompt::Prompt;
+pub use relay::{Relay, RelayBody, RelayFuture, Relayed};
 pub use sample::{Answer, AnswerKind, ClassId, Sample, SampleId, SampleStatus, Score, TokenConfidence};
 pub use state::{State, Tally};
 pub use step::{Decision, Link, Needs, Span, Step, Strategy};

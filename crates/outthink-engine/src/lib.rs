@@ -1,6 +1,7 @@
 //! Engines over HTTP, engines made of recordings, and a scriptable mock.
 //!
 //! - [`openai`]: any OpenAI-compatible server, with retries, timeouts by phase and cancellation.
+//! - [`pool`]: several engines of one model as one, with weights, health and fallbacks.
 //! - [`mock`]: an engine with known success rates, failures on order and counters, for tests.
 //! - [`replay`]: recorded samples, drawn without replacement.
 //!
@@ -29,8 +30,11 @@
 //! # }
 //! ```
 
+#[cfg(feature = "fake")]
+pub mod fake;
 pub mod mock;
 pub mod openai;
+pub mod pool;
 pub mod replay;
 mod retry;
 pub mod sse;

@@ -49,14 +49,20 @@ impl Decoder {
     /// If a line or an event is longer than the limit; the stream cannot be read further then.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<String>, TooLong> {
         let mut events = Vec::new();
-        for &byte in bytes {
-            let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
-            match byte {
-                b'\n' if after_cr => {}
-                b'\r' | b'\n' => events.extend(self.end_line()?),
-                _ if self.line.len() >= self.limit => return Err(self.too_long()),
-                _ => self.line.push(byte),
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if std::mem::take(&mut self.after_cr) && rest[0] == b'\n' {
+                rest = &rest[1..];
+                continue;
             }
+            let Some(end) = memchr::memchr2(b'\n', b'\r', rest) else {
+                self.extend_line(rest)?;
+                break;
+            };
+            self.extend_line(&rest[..end])?;
+            self.after_cr = rest[end] == b'\r';
+            rest = &rest[end + 1..];
+            events.extend(self.end_line()?);
         }
         Ok(events)
     }
@@ -73,6 +79,14 @@ impl Decoder {
             self.end_line()?;
         }
         Ok(self.end_event())
+    }
+
+    fn extend_line(&mut self, bytes: &[u8]) -> Result<(), TooLong> {
+        if self.line.len() + bytes.len() > self.limit {
+            return Err(self.too_long());
+        }
+        self.line.extend_from_slice(bytes);
+        Ok(())
     }
 
     fn end_line(&mut self) -> Result<Option<String>, TooLong> {

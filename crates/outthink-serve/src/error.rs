@@ -1,11 +1,13 @@
 //! Errors in the shape that the OpenAI API gives them.
 
 use crate::receipt;
-use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use outthink_core::{EngineError, Origin};
 use outthink_strategy::DriveError;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// An error as the client sees it: an HTTP status and the API's error object.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,13 +19,13 @@ pub(crate) struct ApiError {
     pub(crate) code: Option<&'static str>,
     /// What was spent all the same.
     pub(crate) bill: Option<Box<Value>>,
-    /// The generated tokens of that bill, for the log.
-    pub(crate) tokens: u64,
+    /// When a retry may be worth it.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), kind, param: None, code: None, bill: None, tokens: 0 }
+        Self { status, message: message.into(), kind, param: None, code: None, bill: None, retry_after: None }
     }
 
     /// What was asked cannot be done; `param` names the field at fault.
@@ -45,12 +47,12 @@ impl ApiError {
     /// The request ended without an answer; the bill goes with the error.
     pub(crate) fn of_run(failed: &DriveError, effort: &str) -> Self {
         let mut error = Self::of_engine(&failed.error);
-        error.tokens = failed.outcome.usage.generated();
         error.bill = Some(Box::new(receipt::receipt(&failed.outcome, effort)));
         error
     }
 
-    fn of_engine(error: &EngineError) -> Self {
+    /// A failure of an engine.
+    pub(crate) fn of_engine(error: &EngineError) -> Self {
         let (status, kind, code) = match (error.origin, error.status) {
             (Origin::Engine, Some(429)) => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded"),
             (Origin::Caller, status) => {
@@ -61,7 +63,8 @@ impl ApiError {
             (Origin::Engine, _) => (StatusCode::BAD_GATEWAY, "api_error", "engine_error"),
             (Origin::Internal, _) => (StatusCode::INTERNAL_SERVER_ERROR, "api_error", "internal_error"),
         };
-        Self::new(status, kind, error.to_string()).with_code(code)
+        let told = Self::new(status, kind, error.to_string()).with_code(code);
+        Self { retry_after: error.retry_after, ..told }
     }
 
     /// The JSON body.
@@ -83,7 +86,14 @@ fn timed_out(error: &EngineError) -> bool {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, axum::Json(self.body())).into_response()
+        let mut response = (self.status, axum::Json(self.body())).into_response();
+        // A busy server that does not say when is asked again after a second.
+        let busy = matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        if let Some(wait) = self.retry_after.or(busy.then_some(Duration::from_secs(1))) {
+            let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }
 

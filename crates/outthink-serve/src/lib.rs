@@ -13,7 +13,7 @@
 //! | `usage.completion_tokens` | all tokens that were generated: cancelled, discarded and verifier tokens too |
 //! | `usage…reasoning_tokens` | those of them that are not the visible reply |
 //! | `n` | final answers: 1 |
-//! | `logprobs` | asked of the engine for weighing samples; `null` in the reply |
+//! | `logprobs` | those of the chosen sample, where the engine gives them |
 //!
 //! ```
 //! # use outthink_core::{Capabilities, Effort, Engine, ModelInfo, Price, SampleRequest, SampleStream};
@@ -31,17 +31,30 @@
 //! let app: axum::Router = router(options);
 //! ```
 
+mod chat;
 pub mod config;
 mod error;
+mod fair;
 mod fields;
+mod gateway;
+mod limits;
 mod log;
+mod passing;
 mod receipt;
 mod reply;
 mod request;
+mod responses;
+mod rewards;
 mod routes;
 mod running;
+mod server;
 mod settings;
 mod stream;
+mod traces;
+mod wire;
+
+pub use limits::Limits;
+pub use reply::ThoughtFields;
 
 use outthink_core::{Effort, Engine};
 use std::fmt;
@@ -58,6 +71,10 @@ pub struct ServeOptions {
     pub default_effort: Effort,
     /// Bytes of a request body at most.
     pub max_body_bytes: usize,
+    /// Under which names a thought is told.
+    pub thought: ThoughtFields,
+    /// All other bounds.
+    pub limits: Limits,
 }
 
 impl ServeOptions {
@@ -66,7 +83,13 @@ impl ServeOptions {
 
     /// These engines with the usual settings.
     pub fn new(engines: Vec<Arc<dyn Engine>>) -> Self {
-        Self { engines, default_effort: Effort::default(), max_body_bytes: Self::MAX_BODY_BYTES }
+        Self {
+            engines,
+            default_effort: Effort::default(),
+            max_body_bytes: Self::MAX_BODY_BYTES,
+            thought: ThoughtFields::default(),
+            limits: Limits::default(),
+        }
     }
 
     /// Sets the effort of requests that name none.
@@ -95,11 +118,12 @@ pub fn router(options: ServeOptions) -> axum::Router {
 /// Serves until `shutdown` completes, then finishes the requests that run and takes no new ones.
 ///
 /// # Errors
-/// If the listener fails.
+/// If requests are still running [`Limits::drain`] after `shutdown`.
 pub async fn serve(
     listener: TcpListener,
     options: ServeOptions,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(options)).with_graceful_shutdown(shutdown).await
+    let limits = options.limits;
+    server::serve(listener, router(options), limits, shutdown).await
 }

@@ -1,6 +1,6 @@
 //! One line for each request: its name, status, tokens and seconds; never what was said.
 
-use outthink_strategy::Update;
+use outthink_core::Usage;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,27 +29,26 @@ pub(crate) fn random() -> u64 {
 #[derive(Debug)]
 pub(crate) struct RequestLog {
     trace: TraceId,
+    route: &'static str,
     began: Instant,
     /// 499, as nginx has it, until the reply is complete: the client left.
     status: u16,
-    tokens: u64,
+    usage: Usage,
 }
 
 impl RequestLog {
-    pub(crate) fn new(trace: TraceId) -> Self {
-        Self { trace, began: Instant::now(), status: 499, tokens: 0 }
+    pub(crate) fn new(trace: TraceId, route: &'static str) -> Self {
+        Self { trace, route, began: Instant::now(), status: 499, usage: Usage::default() }
     }
 
-    /// Counts the tokens of a request that may never end.
-    pub(crate) fn saw(&mut self, update: &Update) {
-        if let Update::Delta { delta, .. } = update {
-            self.tokens += delta.tokens;
-        }
+    /// Enters the bill.
+    pub(crate) fn spent(&mut self, usage: &Usage) {
+        self.usage = *usage;
     }
 
-    pub(crate) fn done(&mut self, status: u16, tokens: u64) {
+    /// The client was answered in full, with this status.
+    pub(crate) fn told(&mut self, status: u16) {
         self.status = status;
-        self.tokens = tokens;
     }
 }
 
@@ -57,10 +56,13 @@ impl Drop for RequestLog {
     fn drop(&mut self) {
         tracing::info!(
             id = %self.trace.0,
+            route = self.route,
             status = self.status,
-            tokens = self.tokens,
+            prompt = self.usage.prompt,
+            tokens = self.usage.generated(),
+            cancelled = self.usage.cancelled,
             seconds = self.began.elapsed().as_secs_f64(),
-            "chat completion"
+            "request"
         );
     }
 }

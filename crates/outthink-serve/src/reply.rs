@@ -1,8 +1,31 @@
-//! The reply in one piece, and the pieces of a streamed one.
+//! The pieces that replies are made of.
 
 use crate::receipt;
-use outthink_core::{Delta, FinishReason, Outcome};
+use outthink_core::{Delta, FinishReason, LOGPROBS, Outcome};
 use serde_json::{Map, Value, json};
+
+/// Under which names a thought is told: clients have either habit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ThoughtFields {
+    /// `reasoning_content` and `reasoning`.
+    #[default]
+    Both,
+    /// `reasoning_content`, as DeepSeek and SGLang have it.
+    ReasoningContent,
+    /// `reasoning`, as vLLM and `OpenRouter` have it.
+    Reasoning,
+}
+
+impl ThoughtFields {
+    /// Puts a thought into a message or a delta.
+    pub(crate) fn insert(self, fields: &mut Map<String, Value>, text: String) {
+        if self == Self::Both {
+            fields.insert("reasoning_content".into(), text.clone().into());
+        }
+        let name = if self == Self::ReasoningContent { "reasoning_content" } else { "reasoning" };
+        fields.insert(name.into(), text.into());
+    }
+}
 
 /// What all chunks of one reply have in common.
 #[derive(Debug, Clone)]
@@ -11,11 +34,12 @@ pub(crate) struct Envelope {
     pub(crate) created: u64,
     pub(crate) model: String,
     pub(crate) effort: &'static str,
+    pub(crate) thought: ThoughtFields,
 }
 
 impl Envelope {
     /// The whole reply.
-    pub(crate) fn completion(&self, outcome: &Outcome) -> Value {
+    pub(crate) fn completion(&self, outcome: &Outcome, logprobs: &Value) -> Value {
         json!({
             "id": self.id,
             "object": "chat.completion",
@@ -23,8 +47,8 @@ impl Envelope {
             "model": self.model,
             "choices": [{
                 "index": 0,
-                "message": message(outcome),
-                "logprobs": null,
+                "message": message(outcome, self.thought),
+                "logprobs": logprobs,
                 "finish_reason": finish_reason(outcome),
             }],
             "usage": receipt::usage(outcome),
@@ -32,32 +56,18 @@ impl Envelope {
         })
     }
 
-    /// A chunk with a delta and, at the end, the reason.
-    pub(crate) fn chunk(&self, delta: &Value, finish: Option<&'static str>) -> Value {
-        let mut chunk = self.bare();
-        chunk["choices"] = json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish }]);
-        chunk
-    }
-
-    /// The chunk without choices that carries the usage.
-    pub(crate) fn usage_chunk(&self, outcome: &Outcome) -> Value {
-        let mut chunk = self.bare();
-        chunk["usage"] = receipt::usage(outcome);
-        chunk
-    }
-
-    fn bare(&self) -> Value {
+    /// A chunk that still lacks its choices.
+    pub(crate) fn bare(&self) -> Value {
         json!({
             "id": self.id,
             "object": "chat.completion.chunk",
             "created": self.created,
             "model": self.model,
-            "choices": [],
         })
     }
 }
 
-fn message(outcome: &Outcome) -> Value {
+fn message(outcome: &Outcome, thought: ThoughtFields) -> Value {
     let mut message = Map::new();
     message.insert("role".into(), "assistant".into());
     let content = if outcome.content.is_empty() && outcome.tool_calls.is_some() {
@@ -68,7 +78,7 @@ fn message(outcome: &Outcome) -> Value {
     message.insert("content".into(), content);
     message.insert("refusal".into(), Value::Null);
     if !outcome.reasoning.is_empty() {
-        message.insert("reasoning_content".into(), outcome.reasoning.as_str().into());
+        thought.insert(&mut message, outcome.reasoning.clone());
     }
     if let Some(calls) = &outcome.tool_calls {
         message.insert("tool_calls".into(), calls.clone());
@@ -87,24 +97,20 @@ pub(crate) fn finish_reason(outcome: &Outcome) -> &'static str {
 }
 
 /// A delta of the engine as it is passed on; `None` if it holds nothing.
-pub(crate) fn passed_on(delta: Delta) -> Option<Value> {
+pub(crate) fn passed_on(delta: Delta, thought: ThoughtFields) -> Option<Value> {
     let mut fields = Map::new();
     if !delta.reasoning.is_empty() {
-        fields.insert("reasoning_content".into(), delta.reasoning.into());
+        thought.insert(&mut fields, delta.reasoning);
     }
     if !delta.content.is_empty() {
         fields.insert("content".into(), delta.content.into());
     }
     for (key, value) in delta.extra {
-        fields.entry(key).or_insert(value);
+        if key != LOGPROBS {
+            fields.entry(key).or_insert(value);
+        }
     }
     (!fields.is_empty()).then_some(Value::Object(fields))
-}
-
-/// A delta of the sample that is shown while others run: all its text is thought.
-pub(crate) fn as_thought(delta: Delta) -> Option<Value> {
-    let text = delta.reasoning + &delta.content;
-    (!text.is_empty()).then(|| json!({ "reasoning_content": text }))
 }
 
 /// The deltas with which a chosen reply is told at once.

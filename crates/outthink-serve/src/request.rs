@@ -5,7 +5,7 @@ use crate::fields::{Fields, describe};
 use crate::settings::Settings;
 use outthink_core::{Budget, Effort, Prompt, Sampling};
 use outthink_strategy::StrategySpec;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A request that can be carried out.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +36,11 @@ impl ChatRequest {
             }
             Err(error) => return Err(ApiError::invalid_body(format!("the body is not valid JSON: {error}"))),
         };
+        Self::from_map(map, default_effort)
+    }
+
+    /// As [`ChatRequest::parse`], of a body that was read.
+    pub(crate) fn from_map(map: Map<String, Value>, default_effort: Effort) -> Result<Self, ApiError> {
         let mut fields = Fields::new(map, "");
         let messages = messages(&mut fields)?;
         let model = fields.string("model")?;

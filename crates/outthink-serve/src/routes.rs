@@ -2,11 +2,9 @@
 
 use crate::ServeOptions;
 use crate::error::ApiError;
-use crate::log::{RequestLog, TraceId, random};
-use crate::reply::Envelope;
-use crate::request::ChatRequest;
-use crate::running::{Event, Running};
-use crate::stream::Streaming;
+use crate::gateway::Gateway;
+use crate::log::{RequestLog, TraceId};
+use crate::{passing, responses, rewards};
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -16,25 +14,25 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use futures_util::StreamExt;
 use outthink_core::Engine;
-use outthink_strategy::DriveRequest;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::time::timeout;
 
-/// The default engine's other name.
-const ALIAS: &str = "outthink";
-
-struct Gateway {
-    options: ServeOptions,
-    started: u64,
-}
+/// Where things are, for those who look in the wrong place.
+const PLACES: &str = "/v1/chat/completions, /v1/responses, /v1/models, /openapi.json and /health";
 
 pub(crate) fn router(options: ServeOptions) -> Router {
-    let gateway = Arc::new(Gateway { options, started: unix_seconds() });
+    let gateway = Arc::new(Gateway::new(options));
     Router::new()
         .route("/v1/chat/completions", post(chat))
+        .route("/v1/responses", post(respond))
+        .route("/v1/responses/{id}", get(response).delete(forget))
+        .route("/v1/completions", post(completions))
+        .route("/v1/embeddings", post(embeddings))
+        .route("/v1/rewards", post(rewards))
         .route("/v1/models", get(models))
         .route("/v1/models/{*id}", get(model))
+        .route("/v1/outthink/traces/{id}", get(trace))
         .route("/health", get(alive))
         .route("/health/live", get(alive))
         .route("/health/ready", get(ready))
@@ -57,107 +55,56 @@ async fn name_request(mut request: Request, next: Next) -> Response {
     response
 }
 
-async fn chat(State(gateway): State<Arc<Gateway>>, Extension(trace): Extension<TraceId>, body: Body) -> Response {
-    let mut log = RequestLog::new(trace.clone());
-    match gateway.begin(&trace, body).await {
-        Err(error) => {
-            log.done(error.status.as_u16(), error.tokens);
-            error.into_response()
-        }
-        Ok(Begun { running, envelope, request }) if request.stream => {
-            let pass_through = request.strategy.name == "single";
-            let include_usage = request.include_usage;
-            Box::pin(Streaming { running, envelope, include_usage, pass_through, log, shown: None }.respond()).await
-        }
-        Ok(begun) => whole(begun, log).await,
+type Shared = State<Arc<Gateway>>;
+type Named = Extension<TraceId>;
+
+async fn chat(State(gateway): Shared, Extension(trace): Named, body: Body) -> Response {
+    match read(body, &gateway.options).await {
+        Ok(body) => gateway.chat(&trace, &body).await,
+        Err(error) => crate::gateway::refused(RequestLog::new(trace, "chat.completions"), error),
     }
 }
 
-/// The reply in one piece.
-async fn whole(mut begun: Begun, mut log: RequestLog) -> Response {
-    let end = loop {
-        match begun.running.next().await {
-            Event::End(end) => break end,
-            Event::Update(update) => log.saw(&update),
-        }
-    };
-    match *end {
-        Ok(outcome) => {
-            log.done(200, outcome.usage.generated());
-            Json(begun.envelope.completion(&outcome)).into_response()
-        }
-        Err(failed) => {
-            let error = ApiError::of_run(&failed, begun.envelope.effort);
-            log.done(error.status.as_u16(), error.tokens);
-            error.into_response()
-        }
-    }
+async fn respond(State(gateway): Shared, Extension(trace): Named, body: Body) -> Result<Response, ApiError> {
+    let body = read(body, &gateway.options).await?;
+    Ok(responses::create(&gateway, trace, &body).await)
 }
 
-/// A request that was understood, ready to run.
-struct Begun {
-    running: Running,
-    envelope: Envelope,
-    request: ChatRequest,
+async fn response(State(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    responses::get(&gateway, &id).map(Json)
 }
 
-impl Gateway {
-    async fn begin(&self, trace: &TraceId, body: Body) -> Result<Begun, ApiError> {
-        let body = read(body, self.options.max_body_bytes).await?;
-        let request = ChatRequest::parse(&body, self.options.default_effort)?;
-        let engine = self.engine(request.model.as_deref())?;
-        let strategy = request.strategy.build().map_err(|error| ApiError::invalid("outthink", error.to_string()))?;
-        let envelope = Envelope {
-            id: format!("chatcmpl-{}", trace.0),
-            created: unix_seconds(),
-            model: engine.model().id.clone(),
-            effort: request.effort.name(),
-        };
-        let drive = DriveRequest {
-            prompt: request.prompt.clone(),
-            budget: request.budget,
-            sampling: request.sampling.clone(),
-            seed: request.seed.unwrap_or_else(random),
-            logprobs: request.logprobs,
-            trace_id: trace.0.clone(),
-        };
-        Ok(Begun { running: Running::new(Arc::clone(engine), drive, strategy), envelope, request })
-    }
-
-    fn engine(&self, model: Option<&str>) -> Result<&Arc<dyn Engine>, ApiError> {
-        let engines = &self.options.engines;
-        let found = match model {
-            None => engines.first(),
-            Some(id) => engines
-                .iter()
-                .find(|engine| engine.model().id == id)
-                .or_else(|| engines.first().filter(|_| id == ALIAS)),
-        };
-        found.ok_or_else(|| {
-            let known: Vec<&str> = engines.iter().map(|engine| engine.model().id.as_str()).collect();
-            let asked: String = model.unwrap_or(ALIAS).chars().take(128).collect();
-            let words = format!("the model `{asked}` does not exist here: use {}", known.join(", "));
-            let error = ApiError::new(StatusCode::NOT_FOUND, "invalid_request_error", words);
-            ApiError { param: Some("model".into()), ..error.with_code("model_not_found") }
-        })
-    }
-
-    fn describe(&self, engine: &dyn Engine) -> Value {
-        let model = engine.model();
-        let mut object = json!({ "id": model.id, "object": "model", "created": self.started, "owned_by": "outthink" });
-        if let Some(context) = model.context {
-            // The name that vLLM gives it.
-            object["max_model_len"] = context.into();
-        }
-        object
-    }
+async fn forget(State(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    responses::delete(&gateway, &id).map(Json)
 }
 
-/// Reads a body up to a limit.
-async fn read(body: Body, most: usize) -> Result<Vec<u8>, ApiError> {
+async fn completions(State(gateway): Shared, Extension(trace): Named, body: Body) -> Result<Response, ApiError> {
+    let body = read(body, &gateway.options).await?;
+    passing::pass(&gateway, RequestLog::new(trace, "completions"), "/completions", &body).await
+}
+
+async fn embeddings(State(gateway): Shared, Extension(trace): Named, body: Body) -> Result<Response, ApiError> {
+    let body = read(body, &gateway.options).await?;
+    passing::pass(&gateway, RequestLog::new(trace, "embeddings"), "/embeddings", &body).await
+}
+
+async fn rewards(State(gateway): Shared, body: Body) -> Result<Json<Value>, ApiError> {
+    let body = read(body, &gateway.options).await?;
+    rewards::judge(&body).await.map(Json)
+}
+
+/// Reads a body up to a limit, as long as it keeps coming.
+async fn read(body: Body, options: &ServeOptions) -> Result<Vec<u8>, ApiError> {
+    let (most, pause) = (options.max_body_bytes, options.limits.body);
     let mut bytes = Vec::new();
     let mut pieces = body.into_data_stream();
-    while let Some(piece) = pieces.next().await {
+    loop {
+        let Ok(next) = timeout(pause, pieces.next()).await else {
+            let words = format!("nothing more of the body came within {} s: send it whole", pause.as_secs_f64());
+            let error = ApiError::new(StatusCode::REQUEST_TIMEOUT, "invalid_request_error", words);
+            return Err(error.with_code("body_timeout"));
+        };
+        let Some(piece) = next else { return Ok(bytes) };
         let piece = piece.map_err(|_| ApiError::invalid_body("the body ended early: send it whole"))?;
         if bytes.len() + piece.len() > most {
             let words = format!("the body is larger than {most} bytes: send a shorter conversation");
@@ -166,24 +113,40 @@ async fn read(body: Body, most: usize) -> Result<Vec<u8>, ApiError> {
         }
         bytes.extend_from_slice(&piece);
     }
-    Ok(bytes)
 }
 
-async fn models(State(gateway): State<Arc<Gateway>>) -> Json<Value> {
-    let data: Value = gateway.options.engines.iter().map(|engine| gateway.describe(engine.as_ref())).collect();
+async fn models(State(gateway): Shared) -> Json<Value> {
+    let data: Value = gateway.options.engines.iter().map(|engine| describe(engine.as_ref(), gateway.started)).collect();
     Json(json!({ "object": "list", "data": data }))
 }
 
-async fn model(State(gateway): State<Arc<Gateway>>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+async fn model(State(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     let engine = gateway.engine(Some(&id))?;
-    Ok(Json(gateway.describe(engine.as_ref())))
+    Ok(Json(describe(engine.as_ref(), gateway.started)))
+}
+
+fn describe(engine: &dyn Engine, started: u64) -> Value {
+    let model = engine.model();
+    let mut object = json!({ "id": model.id, "object": "model", "created": started, "owned_by": "outthink" });
+    if let Some(context) = model.context {
+        // The name that vLLM gives it.
+        object["max_model_len"] = context.into();
+    }
+    object
+}
+
+async fn trace(State(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    gateway.traces.get(&id).map(Json).ok_or_else(|| {
+        let words = "no trace of this name is remembered: traces are kept for an hour, the newest 512 of them";
+        ApiError::new(StatusCode::NOT_FOUND, "invalid_request_error", words).with_code("trace_not_found")
+    })
 }
 
 async fn alive() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
+async fn ready(State(gateway): Shared) -> Response {
     if gateway.options.engines.is_empty() {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "no engine" }))).into_response();
     }
@@ -191,15 +154,11 @@ async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
 }
 
 async fn unknown_path(uri: Uri) -> ApiError {
-    let words = format!("nothing is at {}: see /v1/chat/completions, /v1/models and /health", uri.path());
+    let words = format!("nothing is at {}: see {PLACES}", uri.path());
     ApiError::new(StatusCode::NOT_FOUND, "invalid_request_error", words).with_code("unknown_url")
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> ApiError {
     let words = format!("{method} is not possible at {}: see the Allow header", uri.path());
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request_error", words).with_code("method_not_allowed")
-}
-
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }

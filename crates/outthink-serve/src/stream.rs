@@ -1,32 +1,28 @@
 //! A reply as server-sent events, told while the driver works.
 
 use crate::error::ApiError;
-use crate::log::RequestLog;
-use crate::reply::{self, Envelope};
 use crate::running::{Event, Running};
+use crate::wire::Wire;
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use outthink_core::{Outcome, SampleId};
+use futures_util::FutureExt;
+use outthink_core::Outcome;
 use outthink_strategy::{DriveError, Update};
-use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::timeout;
 
 /// After this much silence a comment is sent, so that nobody in between closes the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Bytes of events that are gathered before they are handed on.
+const PIECE: usize = 16 << 10;
 
 /// A streamed reply in the making. Dropping it drops the run.
 pub(crate) struct Streaming {
     pub(crate) running: Running,
-    pub(crate) envelope: Envelope,
-    pub(crate) include_usage: bool,
-    /// Whether there is one sample whose deltas are the reply; else all text before the end is thought.
-    pub(crate) pass_through: bool,
-    pub(crate) log: RequestLog,
-    /// The sample whose text was sent last.
-    pub(crate) shown: Option<SampleId>,
+    pub(crate) wire: Box<dyn Wire>,
+    pub(crate) effort: &'static str,
 }
 
 impl Streaming {
@@ -40,7 +36,6 @@ impl Streaming {
                 match self.running.next().await {
                     Event::End(result) => break end = Some(result),
                     Event::Update(update) => {
-                        self.log.saw(&update);
                         let text = matches!(update, Update::Delta { .. });
                         held.push(update);
                         if text {
@@ -53,8 +48,8 @@ impl Streaming {
         // When the time is up the stream begins with nothing held back.
         let _ = timeout(KEEP_ALIVE, first_words).await;
         if let Some(Err(failed)) = end.as_deref() {
-            let error = ApiError::of_run(failed, self.envelope.effort);
-            self.log.done(error.status.as_u16(), error.tokens);
+            let error = ApiError::of_run(failed, self.effort);
+            self.running.told(error.status.as_u16());
             return error.into_response();
         }
         let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")];
@@ -67,74 +62,49 @@ impl Streaming {
         mut end: Option<Box<Result<Outcome, DriveError>>>,
     ) -> impl futures_util::Stream<Item = Result<String, Infallible>> + Send {
         async_stream::stream! {
-            yield Ok(data(&self.envelope.chunk(&json!({ "role": "assistant", "content": "" }), None)));
+            let mut out = String::new();
+            self.wire.begin(&mut out);
             for update in held {
-                if let Some(chunk) = self.chunk_of(update) {
-                    yield Ok(data(&chunk));
-                }
+                self.wire.update(update, &mut out);
             }
             while end.is_none() {
-                match timeout(KEEP_ALIVE, self.running.next()).await {
-                    Err(_) => yield Ok(": keep-alive\n\n".to_owned()),
-                    Ok(Event::End(result)) => end = Some(result),
-                    Ok(Event::Update(update)) => {
-                        self.log.saw(&update);
-                        if let Some(chunk) = self.chunk_of(update) {
-                            yield Ok(data(&chunk));
+                // What is ready goes out together.
+                let next = match self.running.next().now_or_never() {
+                    Some(event) => event,
+                    None => {
+                        if !out.is_empty() {
+                            yield Ok(std::mem::take(&mut out));
+                        }
+                        match timeout(KEEP_ALIVE, self.running.next()).await {
+                            Ok(event) => event,
+                            Err(_) => {
+                                out.push_str(": keep-alive\n\n");
+                                continue;
+                            }
                         }
                     }
+                };
+                match next {
+                    Event::End(result) => end = Some(result),
+                    Event::Update(update) => self.wire.update(update, &mut out),
+                }
+                if out.len() >= PIECE {
+                    yield Ok(std::mem::take(&mut out));
                 }
             }
             match end.as_deref() {
                 Some(Ok(outcome)) => {
-                    for chunk in self.last_chunks(outcome) {
-                        yield Ok(data(&chunk));
-                    }
-                    self.log.done(200, outcome.usage.generated());
+                    self.wire.end(outcome, &mut out);
+                    self.running.told(200);
                 }
                 Some(Err(failed)) => {
-                    let error = ApiError::of_run(failed, self.envelope.effort);
-                    yield Ok(data(&error.body()));
-                    self.log.done(error.status.as_u16(), error.tokens);
+                    let error = ApiError::of_run(failed, self.effort);
+                    self.wire.failed(&error, &mut out);
+                    self.running.told(error.status.as_u16());
                 }
                 None => {}
             }
-            yield Ok("data: [DONE]\n\n".to_owned());
+            yield Ok(out);
         }
     }
-
-    fn chunk_of(&mut self, update: Update) -> Option<Value> {
-        let Update::Delta { sample, leading: true, delta } = update else { return None };
-        if self.pass_through {
-            self.shown = Some(sample);
-            return Some(self.envelope.chunk(&reply::passed_on(delta)?, None));
-        }
-        let mut delta = reply::as_thought(delta)?;
-        if self.shown.replace(sample).is_some_and(|before| before != sample)
-            && let Some(Value::String(text)) = delta.get_mut("reasoning_content")
-        {
-            // Another sample took the lead: its text is set apart.
-            text.insert_str(0, "\n\n");
-        }
-        Some(self.envelope.chunk(&delta, None))
-    }
-
-    /// The chosen reply where it was not streamed as it came, the reason, the usage and the receipt.
-    fn last_chunks(&self, outcome: &Outcome) -> Vec<Value> {
-        let streamed = self.pass_through && self.shown.is_some();
-        let deltas = if streamed { Vec::new() } else { reply::chosen(outcome) };
-        let mut chunks: Vec<Value> = deltas.iter().map(|delta| self.envelope.chunk(delta, None)).collect();
-        chunks.push(self.envelope.chunk(&json!({}), Some(reply::finish_reason(outcome))));
-        if self.include_usage {
-            chunks.push(self.envelope.usage_chunk(outcome));
-        }
-        if let Some(last) = chunks.last_mut() {
-            last["outthink"] = crate::receipt::receipt(outcome, self.envelope.effort);
-        }
-        chunks
-    }
-}
-
-fn data(value: &Value) -> String {
-    format!("data: {value}\n\n")
 }

@@ -1,7 +1,9 @@
 //! From the events of a stream to the events of its samples, and the counting of tokens.
 
 use super::{Secret, error};
-use outthink_core::{Delta, EngineError, Finish, FinishReason, Origin, SampleEvent, Usage};
+use outthink_core::{Delta, EngineError, Finish, FinishReason, LOGPROBS, Origin, SampleEvent, Usage};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 
@@ -20,18 +22,59 @@ struct Choice {
     met_stop: Option<bool>,
 }
 
+/// An event that is a piece of text and nothing else: nearly all are, and these are read without
+/// building a tree. What has anything more in it does not parse as one.
+#[derive(Deserialize)]
+struct Piece {
+    choices: [PieceChoice; 1],
+    #[serde(default, rename = "usage")]
+    _no_usage: (),
+    #[serde(default, rename = "error")]
+    _no_error: (),
+}
+
+#[derive(Deserialize)]
+struct PieceChoice {
+    #[serde(default)]
+    index: u32,
+    delta: PieceDelta,
+    #[serde(default, rename = "logprobs")]
+    _no_logprobs: (),
+    #[serde(default, rename = "finish_reason")]
+    _no_reason: (),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PieceDelta {
+    #[serde(default)]
+    content: Option<String>,
+    #[serde(default)]
+    reasoning_content: Option<String>,
+    #[serde(default)]
+    reasoning: Option<String>,
+    #[serde(default, rename = "role")]
+    _role: Option<IgnoredAny>,
+    #[serde(default, rename = "refusal")]
+    _no_refusal: (),
+    #[serde(default, rename = "tool_calls")]
+    _no_calls: (),
+}
+
 /// What was read of one reply so far.
 #[derive(Debug)]
 pub(super) struct Assembler {
     choices: Vec<Choice>,
     usage: Option<Value>,
     prompt_chars: u64,
+    max_tokens: u64,
     passed_on: bool,
 }
 
 impl Assembler {
-    pub(super) fn new(n: usize, prompt_chars: u64) -> Self {
-        Self { choices: vec![Choice::default(); n], usage: None, prompt_chars, passed_on: false }
+    /// For `n` choices of at most `max_tokens` tokens each.
+    pub(super) fn new(n: usize, prompt_chars: u64, max_tokens: u64) -> Self {
+        Self { choices: vec![Choice::default(); n], usage: None, prompt_chars, max_tokens, passed_on: false }
     }
 
     /// Whether content was passed on, so that no retry can be made.
@@ -46,6 +89,10 @@ impl Assembler {
 
     /// Reads the data of one event.
     pub(super) fn push(&mut self, data: &str, key: Option<&Secret>, out: &mut Queue) -> Result<(), EngineError> {
+        if let Ok(Piece { choices: [choice], .. }) = serde_json::from_str(data) {
+            self.piece(choice, out);
+            return Ok(());
+        }
         let Ok(Value::Object(mut event)) = serde_json::from_str(data) else {
             return Err(EngineError::new(
                 Origin::Engine,
@@ -73,13 +120,32 @@ impl Assembler {
         Ok(())
     }
 
+    /// Takes in a piece of text.
+    fn piece(&mut self, piece: PieceChoice, out: &mut Queue) {
+        let index = piece.index as usize;
+        let Some(choice) = self.choices.get_mut(index) else { return };
+        let PieceDelta { content, reasoning_content, reasoning, .. } = piece.delta;
+        let content = content.unwrap_or_default();
+        let thought = reasoning_content.filter(|t| !t.is_empty());
+        let reasoning = thought.or(reasoning).unwrap_or_default();
+        if content.is_empty() && reasoning.is_empty() {
+            return;
+        }
+        choice.tokens += 1;
+        choice.reasoning += u64::from(content.is_empty());
+        self.passed_on = true;
+        let delta = Delta { content, reasoning, tokens: 1, ..Delta::default() };
+        out.push_back((index, Ok(SampleEvent::Delta(delta))));
+    }
+
     fn choice(&mut self, mut event: Map<String, Value>, out: &mut Queue) -> Result<(), EngineError> {
         let index = event.get("index").and_then(Value::as_u64).unwrap_or(0) as usize;
         let Some(choice) = self.choices.get_mut(index) else {
             return Ok(());
         };
-        let confidences = confidences(event.get("logprobs"));
-        let logprobs = logprobs(event.get("logprobs"));
+        let raw_logprobs = event.remove("logprobs");
+        let confidences = confidences(raw_logprobs.as_ref());
+        let logprobs = logprobs(raw_logprobs.as_ref());
         // A server that does not stream sends the whole message at once.
         let fields = event.remove("delta").or_else(|| event.remove("message"));
         if let Some(Value::Object(fields)) = fields {
@@ -94,6 +160,10 @@ impl Assembler {
                 choice.with_logprobs += logprobs.len() as u64;
                 if delta.content.is_empty() && !delta.reasoning.is_empty() {
                     choice.reasoning += delta.tokens;
+                }
+                if !logprobs.is_empty() {
+                    let tokens = raw_logprobs.and_then(|mut l| l.get_mut("content").map(Value::take));
+                    delta.extra.extend(tokens.map(|tokens| (LOGPROBS.to_owned(), tokens)));
                 }
                 delta.logprobs = logprobs;
                 delta.confidences = confidences;
@@ -131,8 +201,10 @@ impl Assembler {
         };
         let counted: u64 = self.choices.iter().map(|c| c.tokens).sum();
         let certain: u64 = self.choices.iter().map(|c| c.with_logprobs).sum();
-        // A count that is smaller than what was seen is wrong; llama.cpp counts one choice of n.
-        let completion = told("/completion_tokens").filter(|&told| told >= certain && (told > 0 || counted == 0));
+        // A count that is smaller than what was seen is wrong: no piece of text has less than one
+        // token, and llama.cpp counts one choice of n. One above the limit is wrong, too.
+        let most = self.max_tokens.saturating_mul(self.choices.len() as u64).max(counted);
+        let completion = told("/completion_tokens").filter(|told| (counted.max(certain)..=most).contains(told));
         let prompt = told("/prompt_tokens").filter(|&t| t > 0);
         let prompt_tokens = prompt.unwrap_or_else(|| self.prompt_chars.div_ceil(4));
         let cached = told("/prompt_tokens_details/cached_tokens").unwrap_or(0);
@@ -223,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_choice_that_ended_keeps_its_end_when_another_fails() {
-        let mut assembler = Assembler::new(2, 8);
+        let mut assembler = Assembler::new(2, 8, 100);
         let mut out = Queue::new();
         let event = r#"{"choices":[{"index":1,"delta":{"content":"b"},"finish_reason":"stop"}]}"#;
         assembler.push(event, None, &mut out).unwrap();
@@ -275,7 +347,7 @@ mod tests {
                 0..8,
             ),
         ) {
-            let mut assembler = Assembler::new(2, 8);
+            let mut assembler = Assembler::new(2, 8, 100);
             let mut out = Queue::new();
             for event in &events {
                 let _ = assembler.push(event, None, &mut out);

@@ -5,6 +5,7 @@ mod connect;
 mod dialect;
 mod error;
 mod options;
+mod relay;
 mod request;
 mod share;
 mod upstream;
@@ -13,10 +14,12 @@ pub use dialect::{Continuation, Dialect, GENERIC, LLAMA_CPP, OPENAI, SGLANG, VLL
 pub use options::{OpenAiOptions, Secret, Timeouts};
 
 use futures_util::stream;
-use outthink_core::{Capabilities, Engine, EngineError, ModelInfo, SampleEvent, SampleRequest, SampleStream};
+use outthink_core::{
+    Capabilities, Engine, EngineError, ModelInfo, Relay, RelayFuture, SampleEvent, SampleRequest, SampleStream,
+};
 use serde_json::Value;
 use std::sync::Arc;
-use upstream::{Run, Wire};
+use upstream::{Run, Shape, Wire};
 
 /// An engine behind an OpenAI-compatible server.
 ///
@@ -53,7 +56,8 @@ impl OpenAiEngine {
         let messages = request.prompt.messages.iter().map(text_chars);
         let prefix = request.prefix.as_deref().unwrap_or_default();
         let prompt_chars = messages.sum::<u64>() + prefix.chars().count() as u64;
-        Ok(Run::new(Arc::clone(&self.wire), body, seed, n, prompt_chars))
+        let shape = Shape { n, prompt_chars, max_tokens: request.max_tokens };
+        Ok(Run::new(Arc::clone(&self.wire), body, seed, shape))
     }
 }
 
@@ -95,6 +99,14 @@ impl Engine for OpenAiEngine {
             Err(error) => failed(error),
         };
         request.seeds.iter().map(one).collect()
+    }
+
+    fn one_by_one(&self) -> bool {
+        !self.multiplex
+    }
+
+    fn relay(&self, relay: Relay) -> Option<RelayFuture> {
+        Some(Box::pin(relay::send(Arc::clone(&self.wire), relay)))
     }
 }
 

@@ -70,7 +70,8 @@ pub(super) async fn refusal(mut response: Response, wire: &Wire) -> (EngineError
     let after = after.and_then(|v| v.to_str().ok()).and_then(retry::retry_after);
     let body = timeout(wire.timeouts.idle, read_text(&mut response, ERROR_LIMIT)).await;
     let body = body.ok().and_then(Result::ok).unwrap_or_default();
-    (error::of_status(status, &body, wire.key.as_ref()), after)
+    let error = error::of_status(status, &body, wire.key.as_ref());
+    (EngineError { retry_after: after, ..error }, after)
 }
 
 struct Failure {
@@ -107,6 +108,16 @@ enum Phase {
     Ended,
 }
 
+/// How large a request is.
+pub(super) struct Shape {
+    /// Samples.
+    pub(super) n: usize,
+    /// Characters of the prompt.
+    pub(super) prompt_chars: u64,
+    /// Generated tokens of a sample at most.
+    pub(super) max_tokens: u64,
+}
+
 /// A request for `n` samples as it runs. Dropping it closes the connection.
 pub(super) struct Run {
     wire: Arc<Wire>,
@@ -114,6 +125,7 @@ pub(super) struct Run {
     seed: u64,
     n: usize,
     prompt_chars: u64,
+    max_tokens: u64,
     phase: Phase,
     assembler: Assembler,
     queue: Queue,
@@ -123,14 +135,16 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(wire: Arc<Wire>, body: String, seed: u64, n: usize, prompt_chars: u64) -> Self {
+    pub(super) fn new(wire: Arc<Wire>, body: String, seed: u64, shape: Shape) -> Self {
+        let Shape { n, prompt_chars, max_tokens } = shape;
         Self {
-            assembler: Assembler::new(n, prompt_chars),
+            assembler: Assembler::new(n, prompt_chars, max_tokens),
             wire,
             body,
             seed,
             n,
             prompt_chars,
+            max_tokens,
             phase: Phase::Waiting,
             queue: Queue::new(),
             permit: None,
@@ -164,7 +178,7 @@ impl Run {
         let wait = retry::delay(self.seed, self.attempt, failure.after);
         let next = Instant::now() + wait;
         if may && next < self.deadline {
-            self.assembler = Assembler::new(self.n, self.prompt_chars);
+            self.assembler = Assembler::new(self.n, self.prompt_chars, self.max_tokens);
             sleep_until(next).await;
         } else {
             self.assembler.fail(&failure.error, &mut self.queue);

@@ -5,7 +5,7 @@ use crate::error::CliError;
 use crate::models::{self, Located, Progress};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use outthink_core::{Capabilities, Engine, ModelInfo, Price, SampleRequest, SampleStream};
+use outthink_core::{Capabilities, Engine, ModelInfo, Price, Relay, RelayFuture, SampleRequest, SampleStream};
 use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, Secret};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -143,6 +143,14 @@ impl Engine for Priced {
 
     fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
         self.inner.start(request)
+    }
+
+    fn one_by_one(&self) -> bool {
+        self.inner.one_by_one()
+    }
+
+    fn relay(&self, relay: Relay) -> Option<RelayFuture> {
+        self.inner.relay(relay)
     }
 }
 

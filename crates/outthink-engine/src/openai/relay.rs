@@ -1,0 +1,89 @@
+//! Requests that are passed on as they are: `/completions`, `/embeddings`.
+
+use super::error;
+use super::upstream::{Wire, refusal};
+use crate::retry;
+use futures_util::stream;
+use outthink_core::{EngineError, Origin, Relay, RelayBody, Relayed};
+use reqwest::Response;
+use reqwest::header::CONTENT_TYPE;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// A reply's body while it is passed on; its place is free when it is dropped.
+struct Body {
+    wire: Arc<Wire>,
+    response: Response,
+    deadline: Instant,
+    started: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Sends a request, again where that may help, until a reply begins.
+pub(super) async fn send(wire: Arc<Wire>, relay: Relay) -> Result<Relayed, EngineError> {
+    let closed = |_| EngineError::new(Origin::Internal, "the engine was closed");
+    let permit = Arc::clone(&wire.permits).acquire_owned().await.map_err(closed)?;
+    let deadline = Instant::now() + wire.timeouts.total;
+    let url = format!("{}{}", wire.endpoint, relay.path);
+    let mut attempt = 0;
+    let response = loop {
+        let (error, after) = match once(&wire, &url, &relay.body, deadline).await {
+            Ok(response) => break response,
+            Err(failure) => failure,
+        };
+        attempt += 1;
+        let wait = retry::delay(0, attempt, after);
+        if !error.retryable || attempt > wire.max_retries || Instant::now() + wait >= deadline {
+            return Err(error);
+        }
+        sleep(wait).await;
+    };
+    let content_type = response.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let body = Body { wire, response, deadline, started: false, _permit: permit };
+    let pieces = stream::unfold(Some(body), |body| async move {
+        let mut body = body?;
+        match body.next().await {
+            Ok(None) => None,
+            Ok(Some(piece)) => Some((Ok(piece), Some(body))),
+            Err(error) => Some((Err(error), None)),
+        }
+    });
+    let body: RelayBody = Box::pin(pieces);
+    Ok(Relayed { content_type, body })
+}
+
+async fn once(
+    wire: &Wire,
+    url: &str,
+    body: &[u8],
+    deadline: Instant,
+) -> Result<Response, (EngineError, Option<Duration>)> {
+    let limit = wire.timeouts.first_token;
+    let request = wire.client.post(url).header(CONTENT_TYPE, "application/json").body(body.to_vec());
+    let request = wire.authorise(request).map_err(|e| (e, None))?;
+    let due = (Instant::now() + limit).min(deadline);
+    match timeout_at(due, request.send()).await {
+        Err(_) => Err((error::timeout("no reply came from the engine", limit, true), None)),
+        Ok(Err(e)) => Err((error::of_transport(e, false), None)),
+        Ok(Ok(response)) if response.status().is_success() => Ok(response),
+        Ok(Ok(response)) => Err(refusal(response, wire).await),
+    }
+}
+
+impl Body {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, EngineError> {
+        let timeouts = self.wire.timeouts;
+        let limit = if self.started { timeouts.idle } else { timeouts.first_token };
+        let due = (Instant::now() + limit).min(self.deadline);
+        match timeout_at(due, self.response.chunk()).await {
+            Err(_) => Err(error::timeout("nothing more came from the engine", limit, true)),
+            Ok(Err(e)) => Err(error::of_transport(e, true)),
+            Ok(Ok(piece)) => {
+                self.started = true;
+                Ok(piece.map(Vec::from))
+            }
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Several engines of one model as one: weights, health, fallbacks, and hedging of late samples.
+//!
+//! A sample goes to the member with the least outstanding tokens for its weight, or to the one that
+//! its prompt prefers, so that samples of one prompt meet one prefix cache. What fails before its
+//! first words and may be retried goes to another member. Members that fail in a row, or far more
+//! often than the others, rest for a while, and those of a later tier are used only while none
+//! before is fit.
+//!
+//! Members should be made with few retries of their own: another member is better than a wait.
+
+mod health;
+mod pick;
+mod sample;
+
+use health::Health;
+use outthink_core::{
+    Capabilities, Engine, EngineError, ModelInfo, Origin, Prompt, Relay, RelayFuture, SampleRequest, SampleStream,
+};
+use pick::Standing;
+use std::fmt;
+use std::hash::{DefaultHasher, Hasher};
+use std::io::Write;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+/// Bytes of a prompt's beginning that are hashed for its preference: what a prefix cache shares.
+const HASHED: usize = 4096;
+
+/// Asks whether a member is alive.
+pub type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), EngineError>> + Send>> + Send + Sync>;
+
+/// One engine of a pool.
+#[derive(Clone)]
+pub struct Member {
+    /// What it is called in health reports.
+    pub name: String,
+    /// The engine.
+    pub engine: Arc<dyn Engine>,
+    /// Its share of the work, relative to the others; above 0.
+    pub weight: f64,
+    /// 0 is used first; later tiers are fallbacks.
+    pub tier: u32,
+    /// Asks whether it is alive, every [`PoolOptions::probe_every`].
+    pub probe: Option<Probe>,
+}
+
+impl Member {
+    /// A member of weight 1 in the first tier, without a probe.
+    pub fn new(name: impl Into<String>, engine: Arc<dyn Engine>) -> Self {
+        Self { name: name.into(), engine, weight: 1.0, tier: 0, probe: None }
+    }
+}
+
+/// How a pool behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolOptions {
+    /// Start a sample once more at another member when its first words are later than nearly all
+    /// others were; the first to speak is kept. Such a sample pays its prompt twice.
+    pub hedge: bool,
+    /// How often members are asked whether they are alive; needs a tokio runtime.
+    pub probe_every: Option<Duration>,
+}
+
+impl Default for PoolOptions {
+    /// No hedging, a probe every 10 s.
+    fn default() -> Self {
+        Self { hedge: false, probe_every: Some(Duration::from_secs(10)) }
+    }
+}
+
+/// How a member is doing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemberReport {
+    /// Its name.
+    pub name: String,
+    /// Whether it gets samples.
+    pub fit: bool,
+    /// Tokens of the samples that it works on.
+    pub outstanding: u64,
+    /// Share of failures of late, in [0, 1].
+    pub failures: f64,
+}
+
+struct State {
+    standings: Vec<Standing>,
+    /// Seconds to the first words, of late.
+    first_words: Vec<f64>,
+    next_first_words: usize,
+    started: u64,
+    hedged: u64,
+}
+
+struct Inner {
+    members: Vec<Member>,
+    state: Mutex<State>,
+    options: PoolOptions,
+    began: Instant,
+}
+
+/// Several engines of one model as one engine.
+pub struct PoolEngine {
+    model: ModelInfo,
+    inner: Arc<Inner>,
+}
+
+impl PoolEngine {
+    /// A pool of `members`; name, context and price of the model are those of the first.
+    ///
+    /// # Errors
+    /// If there is no member, or a weight is not above 0.
+    pub fn new(members: Vec<Member>, options: PoolOptions) -> Result<Self, EngineError> {
+        let Some(first) = members.first() else {
+            return Err(EngineError::new(Origin::Caller, "a pool of no engines").with_hint("name at least one"));
+        };
+        if let Some(member) = members.iter().find(|m| !(m.weight.is_finite() && m.weight > 0.0)) {
+            let words = format!("the weight of {} is {}", member.name, member.weight);
+            return Err(EngineError::new(Origin::Caller, words).with_hint("give a number above 0"));
+        }
+        let mut model = first.engine.model().clone();
+        // A prompt must fit wherever it goes.
+        model.context = members.iter().filter_map(|m| m.engine.model().context).min();
+        let standing =
+            |m: &Member| Standing { weight: m.weight, tier: m.tier, outstanding: 0, health: Health::default() };
+        let state = State {
+            standings: members.iter().map(standing).collect(),
+            first_words: Vec::new(),
+            next_first_words: 0,
+            started: 0,
+            hedged: 0,
+        };
+        let inner = Arc::new(Inner { members, state: Mutex::new(state), options, began: Instant::now() });
+        Ok(Self { model, inner })
+    }
+
+    /// Asks the members whether they are alive, again and again, until the pool is dropped.
+    pub fn watch(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (inner, every) = (Arc::downgrade(&self.inner), self.inner.options.probe_every);
+        async move {
+            let Some(every) = every else { return };
+            while let Some(probes) = probes(&inner) {
+                for (index, probe) in probes {
+                    let alive = tokio::time::timeout(every, probe()).await.is_ok_and(|reply| reply.is_ok());
+                    let Some(inner) = inner.upgrade() else { return };
+                    inner.settle(index, Some(alive));
+                }
+                tokio::time::sleep(every).await;
+            }
+        }
+    }
+
+    /// How the members are doing.
+    pub fn report(&self) -> Vec<MemberReport> {
+        let (state, now) = (self.inner.lock(), self.inner.began.elapsed());
+        let one = |(member, standing): (&Member, &Standing)| MemberReport {
+            name: member.name.clone(),
+            fit: standing.health.is_fit(now),
+            outstanding: standing.outstanding,
+            failures: standing.health.share(),
+        };
+        self.inner.members.iter().zip(&state.standings).map(one).collect()
+    }
+}
+
+/// The probes of the members; `None` once the pool is gone.
+fn probes(inner: &Weak<Inner>) -> Option<Vec<(usize, Probe)>> {
+    let inner = inner.upgrade()?;
+    let probes = inner.members.iter().enumerate().filter_map(|(index, m)| Some((index, m.probe.clone()?)));
+    Some(probes.collect())
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Chooses a member for a sample and counts its tokens there.
+    fn choose(&self, prompt: u64, tokens: u64, tried: &[usize]) -> Option<usize> {
+        let now = self.began.elapsed();
+        let mut state = self.lock();
+        let index = pick::pick(&state.standings, prompt, now, tried)?;
+        let standing = &mut state.standings[index];
+        standing.health.began(now);
+        standing.outstanding += tokens;
+        Some(index)
+    }
+
+    /// A sample is no longer worked on.
+    fn release(&self, index: usize, tokens: u64) {
+        let standing = &mut self.lock().standings[index];
+        standing.outstanding = standing.outstanding.saturating_sub(tokens);
+    }
+
+    /// Enters whether a sample began to come or failed through the member's fault; `None` where
+    /// it was given up before either.
+    fn settle(&self, index: usize, succeeded: Option<bool>) {
+        let now = self.began.elapsed();
+        let mut state = self.lock();
+        let others = state.standings.iter().enumerate().filter(|(other, _)| *other != index);
+        let others = others.map(|(_, s)| s.health.share()).fold(0.0, f64::max);
+        let health = &mut state.standings[index].health;
+        match succeeded {
+            Some(true) => health.succeeded(),
+            Some(false) => health.failed(now, others),
+            None => health.dropped(),
+        }
+    }
+}
+
+/// The hash of a prompt's beginning.
+fn prefix_hash(prompt: &Prompt) -> u64 {
+    struct Beginning(DefaultHasher, usize);
+    impl Write for Beginning {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if self.1 == 0 {
+                return Err(std::io::ErrorKind::WriteZero.into());
+            }
+            let taken = bytes.len().min(self.1);
+            self.0.write(&bytes[..taken]);
+            self.1 -= taken;
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut beginning = Beginning(DefaultHasher::new(), HASHED);
+    // It ends early where the prompt is longer.
+    let _ = serde_json::to_writer(&mut beginning, &prompt.messages);
+    beginning.0.finish()
+}
+
+impl fmt::Debug for PoolEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolEngine").field("model", &self.model).field("members", &self.report()).finish()
+    }
+}
+
+impl Engine for PoolEngine {
+    fn model(&self) -> &ModelInfo {
+        &self.model
+    }
+
+    /// What all members can do.
+    fn capabilities(&self) -> Capabilities {
+        let all = |has: fn(Capabilities) -> bool| self.inner.members.iter().all(|m| has(m.engine.capabilities()));
+        Capabilities {
+            continuation: all(|c| c.continuation),
+            logprobs: all(|c| c.logprobs),
+            shared_prefill: all(|c| c.shared_prefill),
+        }
+    }
+
+    fn one_by_one(&self) -> bool {
+        true
+    }
+
+    fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
+        let prompt = prefix_hash(&request.prompt);
+        let one = |&seed: &u64| {
+            let request = SampleRequest { seeds: vec![seed], ..request.clone() };
+            sample::start(Arc::clone(&self.inner), request, prompt)
+        };
+        request.seeds.iter().map(one).collect()
+    }
+
+    fn relay(&self, relay: Relay) -> Option<RelayFuture> {
+        // Without a fit member the first one says what is wrong.
+        let index = self.inner.choose(0, 0, &[]).unwrap_or(0);
+        let reply = self.inner.members[index].engine.relay(relay)?;
+        let inner = Arc::clone(&self.inner);
+        Some(Box::pin(async move {
+            let reply = reply.await;
+            let blamed = reply.as_ref().err().is_none_or(|e| e.origin != Origin::Caller);
+            inner.settle(index, blamed.then_some(reply.is_ok()));
+            reply
+        }))
+    }
+}

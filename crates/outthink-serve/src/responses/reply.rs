@@ -1,0 +1,150 @@
+//! The response object and its output items.
+
+use super::request::Echo;
+use crate::error::ApiError;
+use crate::receipt;
+use outthink_core::{FinishReason, Outcome};
+use serde_json::{Map, Value, json};
+
+/// What all objects of one response have in common.
+pub(super) struct Shape {
+    pub(super) id: String,
+    pub(super) created: u64,
+    pub(super) model: String,
+    pub(super) effort: &'static str,
+    /// Whether a summary of the thought is told.
+    pub(super) summary: bool,
+    pub(super) echo: Echo,
+}
+
+impl Shape {
+    /// A response before its end.
+    pub(super) fn in_progress(&self) -> Value {
+        self.response("in_progress", Vec::new())
+    }
+
+    /// A response at its end.
+    pub(super) fn finished(&self, outcome: &Outcome, output: Vec<Value>) -> Value {
+        let cut = match outcome.finish {
+            Some(FinishReason::Length) | None => Some("max_output_tokens"),
+            Some(FinishReason::ContentFilter) => Some("content_filter"),
+            Some(FinishReason::Stop | FinishReason::ToolCalls) => None,
+        };
+        let mut response = self.response(if cut.is_some() { "incomplete" } else { "completed" }, output);
+        if let Some(reason) = cut {
+            response["incomplete_details"] = json!({ "reason": reason });
+        }
+        response["usage"] = usage(outcome);
+        response["outthink"] = receipt::receipt(outcome, self.effort);
+        response
+    }
+
+    /// A response that failed on the way.
+    pub(super) fn failed(&self, error: &ApiError) -> Value {
+        let mut response = self.response("failed", Vec::new());
+        let code = if error.code == Some("rate_limit_exceeded") { "rate_limit_exceeded" } else { "server_error" };
+        response["error"] = json!({ "code": code, "message": error.message });
+        if let Some(bill) = &error.bill {
+            response["outthink"] = Value::clone(bill);
+        }
+        response
+    }
+
+    fn response(&self, status: &str, output: Vec<Value>) -> Value {
+        let given = |name: &str, default: Value| self.echo.fields.get(name).cloned().unwrap_or(default);
+        json!({
+            "id": self.id,
+            "object": "response",
+            "created_at": self.created,
+            "status": status,
+            "background": false,
+            "error": null,
+            "incomplete_details": null,
+            "instructions": given("instructions", Value::Null),
+            "max_output_tokens": given("max_output_tokens", Value::Null),
+            "model": self.model,
+            "output": output,
+            "parallel_tool_calls": given("parallel_tool_calls", true.into()),
+            "previous_response_id": given("previous_response_id", Value::Null),
+            "reasoning": { "effort": self.effort, "summary": self.echo.summary },
+            "service_tier": "default",
+            "temperature": given("temperature", Value::Null),
+            "text": given("text", json!({ "format": { "type": "text" } })),
+            "tool_choice": given("tool_choice", "auto".into()),
+            "tools": given("tools", json!([])),
+            "top_p": given("top_p", Value::Null),
+            "truncation": "disabled",
+            "usage": null,
+            "user": given("user", Value::Null),
+            "metadata": given("metadata", json!({})),
+        })
+    }
+
+    /// The name of an output item.
+    pub(super) fn item_id(&self, kind: &str) -> String {
+        format!("{kind}_{}", self.id.trim_start_matches("resp_"))
+    }
+
+    /// A thought; `text` is empty while it is being told.
+    pub(super) fn reasoning(&self, text: &str) -> Value {
+        let summary = if text.is_empty() { json!([]) } else { json!([{ "type": "summary_text", "text": text }]) };
+        json!({ "id": self.item_id("rs"), "type": "reasoning", "summary": summary })
+    }
+
+    /// The reply's text.
+    pub(super) fn message(&self, text: Option<&str>) -> Value {
+        let content = text.map_or_else(|| json!([]), |text| json!([part(text)]));
+        json!({
+            "id": self.item_id("msg"),
+            "type": "message",
+            "status": if text.is_some() { "completed" } else { "in_progress" },
+            "role": "assistant",
+            "content": content,
+        })
+    }
+
+    /// The calls of a reply as output items.
+    pub(super) fn calls(&self, outcome: &Outcome) -> Vec<Value> {
+        let calls = outcome.tool_calls.as_ref().and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let item = |(index, call): (usize, &Value)| {
+            json!({
+                "id": format!("{}_{index}", self.item_id("fc")),
+                "type": "function_call",
+                "call_id": call["id"],
+                "name": call["function"]["name"],
+                "arguments": call["function"]["arguments"],
+                "status": "completed",
+            })
+        };
+        calls.iter().enumerate().map(item).collect()
+    }
+}
+
+/// A part of a message.
+pub(super) fn part(text: &str) -> Value {
+    json!({ "type": "output_text", "text": text, "annotations": [], "logprobs": [] })
+}
+
+/// The reply as a message of the conversation.
+pub(super) fn as_message(outcome: &Outcome) -> Value {
+    let mut message = Map::new();
+    message.insert("role".into(), "assistant".into());
+    message.insert("content".into(), outcome.content.as_str().into());
+    if let Some(calls) = &outcome.tool_calls {
+        message.insert("tool_calls".into(), calls.clone());
+    }
+    Value::Object(message)
+}
+
+fn usage(outcome: &Outcome) -> Value {
+    let chat = receipt::usage(outcome);
+    json!({
+        "input_tokens": chat["prompt_tokens"],
+        "input_tokens_details": { "cached_tokens": chat["prompt_tokens_details"]["cached_tokens"] },
+        "output_tokens": chat["completion_tokens"],
+        "output_tokens_details": {
+            "reasoning_tokens": chat["completion_tokens_details"]["reasoning_tokens"],
+        },
+        "total_tokens": chat["total_tokens"],
+    })
+}
