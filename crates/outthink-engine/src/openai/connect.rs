@@ -66,6 +66,14 @@ impl OpenAiEngine {
         Ok(Self::build(wire, info, dialect, multiplex))
     }
 
+    /// Asks the server for its models once, to see whether it is alive.
+    ///
+    /// # Errors
+    /// If it does not answer, or does not answer with a list.
+    pub async fn probe(&self) -> Result<(), EngineError> {
+        list_once(&self.wire).await.map(drop).map_err(|(error, _)| error)
+    }
+
     fn build(wire: Wire, model: ModelInfo, dialect: Dialect, multiplex: bool) -> Self {
         Self { wire: Arc::new(wire), model, dialect, multiplex }
     }

@@ -89,8 +89,10 @@ async fn unknown_models_paths_and_methods() {
     let reply = chat(address, &ask(json!({"model": "gpt-9"}))).await;
     assert_eq!(reply.status, 404);
     insta::assert_json_snapshot!(reply.json());
-    let reply = call(address, "POST", "/v1/embeddings", "{}").await;
+    let reply = call(address, "POST", "/v1/audio/speech", "{}").await;
     assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (404, Some("unknown_url")));
+    let reply = call(address, "POST", "/v1/embeddings", "{}").await;
+    assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (404, Some("not_supported")));
     let reply = call(address, "GET", "/v1/chat/completions", "").await;
     assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (405, Some("method_not_allowed")));
     assert_eq!(reply.header("allow"), Some("POST"));

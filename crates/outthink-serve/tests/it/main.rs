@@ -16,6 +16,9 @@ mod errors;
 mod http;
 mod leaving;
 mod replies;
+#[path = "../storm/mod.rs"]
+mod storm;
+mod storms;
 mod streams;
 
 use common::{Act, Scripted};

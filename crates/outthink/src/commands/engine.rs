@@ -1,12 +1,13 @@
 //! The flags that choose an engine, and the engine that they choose.
 
+use super::upstreams;
 use crate::env;
 use crate::error::CliError;
 use crate::models::{self, Located, Progress};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use outthink_core::{Capabilities, Engine, ModelInfo, Price, Relay, RelayFuture, SampleRequest, SampleStream};
-use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, Secret};
+use outthink_engine::openai::{OpenAiOptions, Secret};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,9 +30,10 @@ pub(crate) struct EngineArgs {
     /// A model's name (`outthink models list`), a GGUF file, or the name at the upstream server.
     #[arg(long, value_name = "MODEL", env = env::MODEL, hide_env_values = true)]
     pub(crate) model: Option<String>,
-    /// Address of a server with the OpenAI API, such as <http://127.0.0.1:8000/v1>.
-    #[arg(long, value_name = "URL", env = env::UPSTREAM, hide_env_values = true)]
-    pub(crate) upstream: Option<String>,
+    /// Address of a server with the OpenAI API, such as <http://127.0.0.1:8000/v1>. Several, given one
+    /// by one or with commas between, share the work.
+    #[arg(long, value_name = "URL", value_delimiter = ',', env = env::UPSTREAM, hide_env_values = true)]
+    pub(crate) upstream: Vec<String>,
     /// File that holds the upstream server's key; else it is taken from the environment variable
     /// `OUTTHINK_API_KEY`.
     #[arg(long, value_name = "FILE")]
@@ -44,22 +46,18 @@ pub(crate) struct EngineArgs {
 impl EngineArgs {
     /// The kind of engine, checked against the other flags.
     pub(crate) fn kind(&self) -> Result<EngineKind, CliError> {
-        let kind = self.engine.unwrap_or(match self.upstream {
-            Some(_) => EngineKind::Openai,
-            None => EngineKind::Llama,
-        });
+        let here = self.upstream.is_empty();
+        let kind = self.engine.unwrap_or(if here { EngineKind::Llama } else { EngineKind::Openai });
         match kind {
             EngineKind::Llama if cfg!(not(feature = "llama")) => {
                 Err(CliError::usage("this binary was built without the embedded engine")
                     .hint("give --upstream URL, or build with the `llama` feature"))
             }
-            EngineKind::Llama if self.upstream.is_some() && self.engine.is_some() => {
+            EngineKind::Llama if !here && self.engine.is_some() => {
                 Err(CliError::usage("--engine llama and --upstream contradict each other").hint("drop one of them"))
             }
-            EngineKind::Openai if self.upstream.is_none() => {
-                Err(CliError::usage("--engine openai needs the address of a server")
-                    .hint("give --upstream URL, such as http://127.0.0.1:8000/v1"))
-            }
+            EngineKind::Openai if here => Err(CliError::usage("--engine openai needs the address of a server")
+                .hint("give --upstream URL, such as http://127.0.0.1:8000/v1")),
             kind => Ok(kind),
         }
     }
@@ -85,9 +83,28 @@ impl EngineArgs {
     ) -> Result<Arc<dyn Engine>, CliError> {
         let engine = match file {
             Some(file) => self.load(&file)?,
-            None => self.upstream().await?,
+            None => upstreams::connect(&self.upstream, &self.upstream_options()?).await?,
         };
         Ok(priced(engine, price))
+    }
+
+    /// The engines of all models that the upstream servers have between them, or the embedded one;
+    /// `adjust` sees what each server is told.
+    pub(crate) async fn connect_all(
+        &self,
+        file: Option<Located>,
+        price: Option<Price>,
+        adjust: impl FnOnce(&mut OpenAiOptions),
+    ) -> Result<Vec<Arc<dyn Engine>>, CliError> {
+        let engines = match file {
+            Some(file) => vec![self.load(&file)?],
+            None => {
+                let mut options = self.upstream_options()?;
+                adjust(&mut options);
+                upstreams::connect_all(&self.upstream, &options).await?
+            }
+        };
+        Ok(engines.into_iter().map(|engine| priced(engine, price)).collect())
     }
 
     #[cfg(feature = "llama")]
@@ -107,12 +124,11 @@ impl EngineArgs {
         )))
     }
 
-    async fn upstream(&self) -> Result<Arc<dyn Engine>, CliError> {
-        let url = self.upstream.clone().unwrap_or_default();
-        let mut options = OpenAiOptions::new(url);
+    fn upstream_options(&self) -> Result<OpenAiOptions, CliError> {
+        let mut options = OpenAiOptions::new("");
         options.model.clone_from(&self.model);
         options.api_key = self.api_key()?.map(Secret::new);
-        Ok(Arc::new(OpenAiEngine::connect(options).await?))
+        Ok(options)
     }
 
     /// The upstream server's key, where there is one.

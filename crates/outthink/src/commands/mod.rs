@@ -13,6 +13,7 @@ pub(crate) mod serve;
 pub(crate) mod store;
 pub(crate) mod sweep;
 pub(crate) mod thinking;
+mod upstreams;
 
 use crate::error::CliError;
 use anyhow::Context;
