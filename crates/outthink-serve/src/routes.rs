@@ -7,6 +7,7 @@ use crate::log::{RequestLog, TraceId};
 use crate::{passing, responses, rewards};
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -33,6 +34,7 @@ pub(crate) fn router(options: ServeOptions) -> Router {
         .route("/v1/models", get(models))
         .route("/v1/models/{*id}", get(model))
         .route("/v1/outthink/traces/{id}", get(trace))
+        .route("/openapi.json", get(openapi))
         .route("/health", get(alive))
         .route("/health/live", get(alive))
         .route("/health/ready", get(ready))
@@ -140,6 +142,11 @@ async fn trace(State(gateway): Shared, Path(id): Path<String>) -> Result<Json<Va
         let words = "no trace of this name is remembered: traces are kept for an hour, the newest 512 of them";
         ApiError::new(StatusCode::NOT_FOUND, "invalid_request_error", words).with_code("trace_not_found")
     })
+}
+
+/// The document of this interface.
+async fn openapi() -> Response {
+    ([(CONTENT_TYPE, "application/json")], include_str!("openapi.json")).into_response()
 }
 
 async fn alive() -> Json<Value> {
