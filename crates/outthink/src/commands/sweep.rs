@@ -175,7 +175,7 @@ fn plan(
         dataset: set.name.clone(),
         dataset_sha256: set.sha256.clone(),
         model: engine.model().id.clone(),
-        engine: if embedded { "llama".into() } else { host(args.engine.upstream.as_deref().unwrap_or_default()) },
+        engine: if embedded { "llama".into() } else { host(args.engine.upstream.first().map_or("", String::as_str)) },
         sampling: json!({"system": system, "top_p": sampling.top_p, "question": args.question, "gold": args.gold})
             .to_string(),
         seed: args.draw.seed,
