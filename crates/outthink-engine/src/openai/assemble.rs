@@ -307,7 +307,7 @@ mod tests {
     #[test]
     fn stop_texts_and_confidences_are_told_apart_where_the_server_tells() {
         let read = |event: &str| {
-            let mut assembler = Assembler::new(1, 8);
+            let mut assembler = Assembler::new(1, 8, 100);
             let mut out = Queue::new();
             assembler.push(event, None, &mut out).unwrap();
             assembler.finish(&mut out);
