@@ -6,6 +6,7 @@ mod help;
 mod hub;
 mod models;
 mod serve;
+mod sweep;
 mod upstream;
 
 use std::path::Path;
