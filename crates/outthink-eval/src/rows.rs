@@ -55,20 +55,20 @@ fn open(path: &Path) -> Result<File, EvalError> {
     File::open(path).map_err(|source| EvalError::Read { path: path.to_owned(), source })
 }
 
-fn at(path: &Path, line: usize, problem: impl ToString) -> EvalError {
+fn at(path: &Path, line: usize, problem: &dyn std::fmt::Display) -> EvalError {
     EvalError::Line { path: path.to_owned(), line, problem: problem.to_string() }
 }
 
 fn each_parquet(path: &Path, mut take: impl FnMut(&Map<String, Value>) -> Result<(), String>) -> Result<(), EvalError> {
     let broken = |row: usize, e: parquet::errors::ParquetError| {
-        at(path, row, format!("not readable as Parquet: {e} (files must be uncompressed or by snappy)"))
+        at(path, row, &format!("not readable as Parquet: {e} (files must be uncompressed or by snappy)"))
     };
     let reader = SerializedFileReader::new(open(path)?).map_err(|e| broken(0, e))?;
     let rows = reader.get_row_iter(None).map_err(|e| broken(0, e))?;
     for (number, row) in (1..).zip(rows) {
         let row = row.map_err(|e| broken(number, e))?.to_json_value();
-        let row = row.as_object().ok_or_else(|| at(path, number, "not a row of named columns"))?;
-        take(row).map_err(|problem| at(path, number, problem))?;
+        let row = row.as_object().ok_or_else(|| at(path, number, &"not a row of named columns"))?;
+        take(row).map_err(|problem| at(path, number, &problem))?;
     }
     Ok(())
 }
@@ -82,7 +82,7 @@ fn each_csv(
     let source: Box<dyn Read> =
         if is_gzip(path)? { Box::new(flate2::read::MultiGzDecoder::new(file)) } else { Box::new(file) };
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(source);
-    let names = reader.headers().map_err(|e| at(path, 1, e))?.clone();
+    let names = reader.headers().map_err(|e| at(path, 1, &e))?.clone();
     for row in reader.records() {
         let row = row.map_err(|e| at(path, e.position().map_or(0, |p| p.line() as usize), &e))?;
         let line = row.position().map_or(0, |p| p.line() as usize);
@@ -90,7 +90,7 @@ fn each_csv(
             .iter()
             .zip(&row)
             .map(|(name, cell)| (name.trim_start_matches('\u{feff}').trim().to_owned(), cell_value(cell)));
-        take(&cells.collect()).map_err(|problem| at(path, line, problem))?;
+        take(&cells.collect()).map_err(|problem| at(path, line, &problem))?;
     }
     Ok(())
 }
@@ -109,10 +109,10 @@ fn cell_value(cell: &str) -> Value {
 
 fn each_element(path: &Path, mut take: impl FnMut(&Map<String, Value>) -> Result<(), String>) -> Result<(), EvalError> {
     let text = std::fs::read_to_string(path).map_err(|source| EvalError::Read { path: path.to_owned(), source })?;
-    let rows: Vec<Value> = serde_json::from_str(&text).map_err(|e| at(path, e.line(), format!("not JSON: {e}")))?;
+    let rows: Vec<Value> = serde_json::from_str(&text).map_err(|e| at(path, e.line(), &format!("not JSON: {e}")))?;
     for (number, row) in (1..).zip(&rows) {
-        let row = row.as_object().ok_or_else(|| at(path, number, "not a JSON object"))?;
-        take(row).map_err(|problem| at(path, number, problem))?;
+        let row = row.as_object().ok_or_else(|| at(path, number, &"not a JSON object"))?;
+        take(row).map_err(|problem| at(path, number, &problem))?;
     }
     Ok(())
 }

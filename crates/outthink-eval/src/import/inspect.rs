@@ -1,4 +1,4 @@
-//! Logs of inspect_ai: one JSON object, or the same in parts in a zip file that ends in `.eval`.
+//! Logs of `inspect_ai`: one JSON object, or the same in parts in a zip file that ends in `.eval`.
 
 use super::{Gather, Import, Source, plain};
 use crate::EvalError;
@@ -69,7 +69,7 @@ fn parts(source: &Source<'_>) -> Result<(Value, Vec<Value>), EvalError> {
     let mut samples = Vec::new();
     for name in names {
         let is_header = name == "header.json";
-        let is_sample = name.starts_with("samples/") && name.ends_with(".json");
+        let is_sample = name.strip_prefix("samples/").is_some_and(|rest| rest.rsplit('.').next() == Some("json"));
         if !is_header && !is_sample {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Recordings of others as runs of the store: pools, logs of inspect_ai, sample logs of the
+//! Recordings of others as runs of the store: pools, logs of `inspect_ai`, sample logs of the
 //! lm-evaluation-harness.
 
 mod harness;
@@ -23,7 +23,7 @@ const BATCH: usize = 500;
 pub enum ImportFormat {
     /// One problem with its samples a line, as [`Pool`](crate::Pool) reads it.
     Pool,
-    /// A log of inspect_ai, `.json` or `.eval`.
+    /// A log of `inspect_ai`, `.json` or `.eval`.
     Inspect,
     /// `samples_*.jsonl` of the lm-evaluation-harness.
     Harness,

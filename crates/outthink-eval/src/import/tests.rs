@@ -68,7 +68,7 @@ fn a_sample_log_of_the_harness_is_read_once_for_all_filters() {
         row(1, "strict-match", "so #### 5", 0.0),
         row(0, "flexible-extract", "so #### 4", 0.0),
     ];
-    let text: String = lines.iter().map(|l| format!("{l}\n")).collect();
+    let text = lines.map(|l| l.to_string()).join("\n");
     let imports = read("samples_gsm8k_2026-01-01T00-00-00.jsonl", text.as_bytes(), &ImportOptions::default()).unwrap();
     let import = &imports[0];
     assert_eq!((import.spec.model.as_str(), import.spec.dataset.as_str()), ("some-model", "gsm8k"));
@@ -97,7 +97,7 @@ fn a_pool_of_two_models_becomes_two_runs() {
             "tokens_kind": "exact", "samples": [{"answer": 4, "correct": true, "tokens": 11},
             {"answer": null, "correct": false, "tokens": 12, "verifier_score": 0.25}]})
     };
-    let text: String = [line("a/b", 1), line("c", 1), line("a/b", 2)].iter().map(|l| format!("{l}\n")).collect();
+    let text = [line("a/b", 1), line("c", 1), line("a/b", 2)].map(|l| l.to_string()).join("\n");
     let imports = read("mine.jsonl", text.as_bytes(), &ImportOptions::default()).unwrap();
     let names: Vec<&str> = imports.iter().map(|i| i.spec.name.as_str()).collect();
     assert_eq!(names, ["mine-1-a-b", "mine-2-c"]);

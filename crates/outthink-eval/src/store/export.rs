@@ -143,7 +143,7 @@ fn write_group(
     rows.optional::<ByteArrayType>(|s| problem(s)?.prompt_sha256.as_deref().map(text))?;
     rows.required::<Int64Type>(|s| i64::from(s.cell.setting))?;
     rows.required::<Int64Type>(|s| i64::from(s.cell.index))?;
-    rows.required::<Int64Type>(|s| s.seed as i64)?;
+    rows.required::<Int64Type>(|s| s.seed.cast_signed())?;
     rows.text(|s| text(&s.content))?;
     rows.text(|s| text(&s.reasoning))?;
     rows.optional::<ByteArrayType>(|s| s.answer.as_deref().map(text))?;

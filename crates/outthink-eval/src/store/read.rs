@@ -1,16 +1,17 @@
 //! What a store gives back.
 
 use super::{
-    Cell, LogprobSummary, Problem, RunSpec, RunSummary, SampleRecord, Setting, Store, StoreError, count, finish_of,
+    Cell, LogprobSummary, Problem, RunSpec, RunSummary, SampleRecord, Setting, Store, StoreError, count, finish_of, int,
 };
 use crate::{Pool, PoolProblem, PoolSample};
-use outthink_core::{Cost, Usage};
+use outthink_core::{Answer, AnswerKind, Cost, Usage};
+use outthink_verify::Grouper;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::HashMap;
 
 /// Samples that are read in one go, so that a run of millions needs no memory for all of them.
-const PAGE: i64 = 2_000;
+const PAGE: usize = 2_000;
 
 impl Store {
     /// All runs, the newest first.
@@ -126,11 +127,11 @@ impl Store {
             .bind(after.0)
             .bind(after.1)
             .bind(after.2)
-            .bind(PAGE)
+            .bind(int(PAGE as u64))
             .fetch_all(&self.pool)
             .await
             .map_err(failed())?;
-            let last = (rows.len() as i64) < PAGE;
+            let last = rows.len() < PAGE;
             for row in &rows {
                 let record = sample(row).map_err(failed())?;
                 let at = record.cell;
@@ -193,10 +194,12 @@ impl Store {
         let model = self.run(run).await?.spec.model;
         let problems = self.problems(run).await?;
         let mut samples: HashMap<u32, Vec<PoolSample>> = HashMap::new();
+        let mut groupers: HashMap<u32, Grouper> = HashMap::new();
         self.each_sample::<StoreError>(run, |record| {
             if wanted(record.cell) {
+                let grouper = groupers.entry(record.cell.problem).or_default();
                 samples.entry(record.cell.problem).or_default().push(PoolSample {
-                    answer: record.answer,
+                    answer: record.answer.map(|text| common(grouper, text, record.judge.is_some())),
                     correct: record.correct,
                     tokens: record.usage.completion as f64,
                     verifier_score: record.score,
@@ -227,6 +230,16 @@ impl Store {
     }
 }
 
+/// The answer in the words of the first one that means the same, since pools are compared by the
+/// letter. Answers that others judged stay as they were recorded.
+fn common(grouper: &mut Grouper, text: String, judged: bool) -> String {
+    if judged {
+        return text;
+    }
+    let class = grouper.class_of(&Answer { text: text.clone(), kind: AnswerKind::Boxed });
+    grouper.text_of(class).map_or(text, str::to_owned)
+}
+
 fn no_samples(run: &str) -> StoreError {
     StoreError::Caller(format!("the run `{run}` holds no samples yet: go on with `outthink sweep`"))
 }
@@ -253,7 +266,7 @@ pub(super) async fn spec(connection: &mut AnyConnection, name: &str) -> Result<O
         version: text(5)?,
         prompt_hash: text(6)?,
         source: text(7)?,
-        seed: row.try_get::<i64, _>(8).map_err(failed())? as u64,
+        seed: row.try_get::<i64, _>(8).map_err(failed())?.cast_unsigned(),
     }))
 }
 
@@ -269,7 +282,8 @@ pub(super) async fn settings(connection: &mut AnyConnection, run: &str) -> Resul
 }
 
 pub(super) async fn problems(connection: &mut AnyConnection, run: &str) -> Result<Vec<Problem>, StoreError> {
-    let rows: Vec<(String, Option<String>, Option<String>, Option<String>)> =
+    type Row = (String, Option<String>, Option<String>, Option<String>);
+    let rows: Vec<Row> =
         sqlx::query_as("SELECT id, question, gold, prompt_sha256 FROM problems WHERE run = $1 ORDER BY number")
             .bind(run)
             .fetch_all(connection)
@@ -301,7 +315,7 @@ fn sample(row: &AnyRow) -> Result<SampleRecord, sqlx::Error> {
     let tokens = |i: usize| number(i).map(count);
     Ok(SampleRecord {
         cell: cell(number(0)?, number(1)?, number(2)?),
-        seed: number(3)? as u64,
+        seed: number(3)?.cast_unsigned(),
         content: row.try_get(4)?,
         reasoning: row.try_get(5)?,
         answer: row.try_get(6)?,

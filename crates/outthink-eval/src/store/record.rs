@@ -3,6 +3,7 @@
 use outthink_core::{Cost, FinishReason, Prompt, Usage};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::fmt::Write;
 
 /// How prompts are hashed: SHA-256 over the messages and the further fields as compact JSON, in the
 /// order in which they are sent.
@@ -18,7 +19,12 @@ pub fn prompt_sha256(prompt: &Prompt) -> String {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 /// What samples were drawn of, from what and how: all that one needs to draw them again.

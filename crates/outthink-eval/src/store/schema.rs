@@ -144,7 +144,7 @@ async fn migrate(pool: &AnyPool, kind: Kind) -> Result<(), StoreError> {
     let found: Option<i64> =
         sqlx::query_scalar("SELECT MAX(version) FROM store_schema").fetch_one(&mut *tx).await.map_err(failed())?;
     let found = found.unwrap_or(0);
-    let known = MIGRATIONS.len() as i64;
+    let known = super::int(MIGRATIONS.len() as u64);
     if found > known {
         return Err(StoreError::Newer { found, known });
     }

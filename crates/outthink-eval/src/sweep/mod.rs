@@ -191,10 +191,8 @@ impl Work<'_> {
             let group = self.queue.iter().take_while(|c| alike(c)).count();
             let free = self.plan.parallel.max(1).saturating_sub(self.running.len());
             // A prompt that is shared is worth waiting for until half of the room is free.
-            let least = match self.engine.capabilities().shared_prefill {
-                true => group.min(self.plan.parallel.div_ceil(2)).max(1),
-                false => 1,
-            };
+            let shared = self.engine.capabilities().shared_prefill;
+            let least = if shared { group.min(self.plan.parallel.div_ceil(2)).max(1) } else { 1 };
             if free < least && !(self.running.is_empty() && free > 0) {
                 return Ok(true);
             }
@@ -258,7 +256,7 @@ impl Work<'_> {
             Some(Err(error)) => self.fail(id, error).await?,
             None => {
                 self.fail(id, EngineError::new(Origin::Engine, "the engine ended a sample without a word").retryable())
-                    .await?
+                    .await?;
             }
         }
         Ok(())

@@ -15,7 +15,7 @@ fn an_export_is_read_by_us_by_duckdb_and_by_pandas() {
         store.commit(&run, &[sample(0, 0, true), sample(0, 1, false), blank]).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("samples.parquet");
-        assert_eq!(store.export(&[run.clone()], &path).await.unwrap(), 3);
+        assert_eq!(store.export(std::slice::from_ref(&run), &path).await.unwrap(), 3);
         let mut rows = Vec::new();
         each_row(&path, |row| {
             rows.push(Value::Object(row.clone()));

@@ -192,3 +192,16 @@ fn a_text_with_nul_is_kept_without_it() {
         assert_eq!(written(&place, &run).await[0].content, "a\u{fffd}b");
     });
 }
+
+#[test]
+fn a_pool_counts_answers_that_mean_the_same_as_one() {
+    on_both(|place| async move {
+        let (store, run) = (place.open().await, place.run("means"));
+        store.begin(&spec(run.clone()), &[setting()], &[problem("a")]).await.unwrap();
+        let of = |index, answer: &str| SampleRecord { answer: Some(answer.into()), ..sample(0, index, true) };
+        store.commit(&run, &[of(0, "1/2"), of(1, "0.5"), of(2, "3")]).await.unwrap();
+        let pool = store.pool(&run).await.unwrap();
+        let answers: Vec<_> = pool.problems[0].samples.iter().map(|s| s.answer.as_deref()).collect();
+        assert_eq!(answers, [Some("1/2"), Some("1/2"), Some("3")]);
+    });
+}

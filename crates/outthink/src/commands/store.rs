@@ -78,7 +78,7 @@ pub(crate) struct StoreCommandArgs {
 
 #[derive(Debug, Subcommand)]
 enum StoreCommand {
-    /// Take in recordings: pools, logs of inspect_ai (.json, .eval), sample logs of the
+    /// Take in recordings: pools, logs of `inspect_ai` (.json, .eval), sample logs of the
     /// lm-evaluation-harness.
     Import(ImportArgs),
     /// Write samples to a file that other tools read.
@@ -90,7 +90,7 @@ enum StoreCommand {
 enum FormatName {
     /// One problem with its samples a line.
     Pool,
-    /// A log of inspect_ai.
+    /// A log of `inspect_ai`.
     Inspect,
     /// A sample log of the lm-evaluation-harness.
     Harness,

@@ -81,7 +81,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<ExitCode, CliError> {
     let settings = settings(args)?;
     let columns = Columns { question: args.question.clone(), gold: args.gold.clone() };
     let set = QuestionSet::read_columns(&args.dataset, &columns).map_err(|e| eval_error(&e))?;
-    let tasks = tasks(args, &set)?;
+    let tasks = tasks(args, &set);
     let file = args.engine.locate()?;
     let runtime = runtime()?;
     let end = runtime.block_on(async {
@@ -140,7 +140,7 @@ fn settings(args: &SweepArgs) -> Result<Vec<Setting>, CliError> {
     Ok(efforts.iter().flat_map(|&e| temperatures.iter().map(move |&t| setting(e, t))).collect())
 }
 
-fn tasks(args: &SweepArgs, set: &QuestionSet) -> Result<Vec<Task>, CliError> {
+fn tasks(args: &SweepArgs, set: &QuestionSet) -> Vec<Task> {
     let chosen = &set.questions[..set.questions.len().min(args.limit.unwrap_or(usize::MAX))];
     let names: HashSet<_> = set.questions.iter().filter_map(|q| q.id.as_deref()).collect();
     // Names that are not there for all, or not of one each, are no names.
@@ -156,7 +156,7 @@ fn tasks(args: &SweepArgs, set: &QuestionSet) -> Result<Vec<Task>, CliError> {
         };
         Task { problem, prompt }
     };
-    Ok(chosen.iter().enumerate().map(task).collect())
+    chosen.iter().enumerate().map(task).collect()
 }
 
 fn plan(
@@ -268,7 +268,7 @@ async fn report(
     crate::render::sweep::summary(&run, progress.as_ref());
     match end {
         SweepEnd::Complete => {
-            println!("next        outthink fit inference store:{0}   outthink report store:{0}", plan.spec.name)
+            println!("next        outthink fit inference store:{0}   outthink report store:{0}", plan.spec.name);
         }
         SweepEnd::CapReached => {
             println!("stopped     the next sample may cost more than is left of --max-usd; a higher cap goes on");

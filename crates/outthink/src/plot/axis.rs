@@ -134,7 +134,7 @@ pub(crate) fn plain(value: f64) -> String {
     };
     match size {
         0.0 => "0".into(),
-        _ if size >= 1e15 || size < 1e-3 => power(value),
+        _ if !(1e-3..1e15).contains(&size) => power(value),
         _ if size >= 1e12 => scaled(1e12, "T"),
         _ if size >= 1e9 => scaled(1e9, "B"),
         _ if size >= 1e6 => scaled(1e6, "M"),

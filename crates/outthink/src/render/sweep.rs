@@ -12,7 +12,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// The line on stderr that shows how far a sweep has come: redrawn on a terminal, and else printed
 /// anew every ten seconds.
 pub(crate) struct Bar {
-    bar: Option<ProgressBar>,
+    line: Option<ProgressBar>,
     name: String,
     priced: bool,
     printed: Option<Instant>,
@@ -29,12 +29,12 @@ impl Bar {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Self { bar, name: name.to_owned(), priced, printed: None }
+        Self { line: bar, name: name.to_owned(), priced, printed: None }
     }
 
     /// Shows how far it has come.
     pub(crate) fn show(&mut self, progress: &Progress) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = &self.line {
             bar.set_length(progress.wanted);
             bar.set_position(progress.done);
             bar.set_message(self.words(progress));
@@ -46,7 +46,7 @@ impl Bar {
 
     /// Takes the line away.
     pub(crate) fn finish(&self) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = &self.line {
             bar.finish_and_clear();
         }
     }

@@ -124,7 +124,8 @@ fn a_sweep_killed_ten_times_has_each_sample_once_and_keeps_its_cap() {
 #[test]
 fn a_cap_in_dollars_stops_a_sweep_and_a_higher_one_goes_on() {
     let desk = Desk::new(5, AT_ONCE);
-    let args = ["--samples", "4", "--parallel", "1", "--max-tokens", "32", "--price-output", "1", "--json", "--max-usd"];
+    let args =
+        ["--samples", "4", "--parallel", "1", "--max-tokens", "32", "--price-output", "1", "--json", "--max-usd"];
     let output = desk.sweep(&[&args[..], &["0.00005"]].concat()).output().unwrap();
     let end = value(&output);
     assert_eq!(end["end"], "cap_reached");
@@ -149,7 +150,8 @@ fn a_run_is_listed_shown_compared_exported_replayed_and_removed() {
     let shown = value(&desk.run(&["runs", "show", "sums", "--json"]));
     assert_eq!(shown["per_problem"].as_array().unwrap().len(), 4);
     assert!(ok(&desk.run(&["runs", "show", "sums"])).contains("What is 0 - 0 + 4?"));
-    let replayed = ok(&desk.run(&["replay", "store:sums", "--json", "--seeds", "2", "--strategies", "single,adaptive"]));
+    let replayed =
+        ok(&desk.run(&["replay", "store:sums", "--json", "--seeds", "2", "--strategies", "single,adaptive"]));
     assert_eq!(replayed.lines().count(), 4, "two strategies at two settings: {replayed}");
     let one = ok(&desk.run(&["replay", "store:sums@low", "--json", "--seeds", "2", "--strategies", "single"]));
     assert_eq!(one.lines().count(), 1);
