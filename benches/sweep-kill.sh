@@ -4,7 +4,7 @@
 #
 #   benches/sweep-kill.sh SET [KILLS] [-- SWEEP-ARGUMENT...]
 #
-# OUTTHINK names the binary (target/release/outthink without it), KILL_AFTER the most seconds until a
+# OUTTHINK names the binary (target/release/outthink without it), KILL_AFTER the most samples until a
 # kill (20 without it), and OUTTHINK_STORE the store (a temporary file without it).
 set -euo pipefail
 
@@ -28,14 +28,18 @@ fi
 run=kill-test
 
 there() {
-  "$outthink" runs show "$run" --json 2>/dev/null | sed -n 's/.*"samples":\([0-9]*\),"correct".*/\1/p' || true
+  local count
+  count=$("$outthink" runs show "$run" --json 2>/dev/null | sed -n 's/.*"samples":\([0-9]*\),"correct".*/\1/p')
+  echo "${count:-0}"
 }
 
 for kill in $(seq "$kills"); do
+  aim=$(($(there) + RANDOM % ${KILL_AFTER:-20}))
   "$outthink" sweep "$set" --run "$run" "${arguments[@]}" >/dev/null 2>&1 &
   child=$!
-  sleep "$((RANDOM % ${KILL_AFTER:-20} + 1)).$((RANDOM % 10))"
-  # It may have ended by itself.
+  # At a random number of samples, and at a random moment after it.
+  while kill -0 "$child" 2>/dev/null && [ "$(there)" -lt "$aim" ]; do sleep 0.5; done
+  sleep "$((RANDOM % 3)).$((RANDOM % 10))"
   kill -KILL "$child" 2>/dev/null || echo "the sweep ended before kill $kill"
   wait "$child" 2>/dev/null || true
   echo "kill $kill: $(there) samples"

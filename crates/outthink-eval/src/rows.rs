@@ -95,14 +95,15 @@ fn each_csv(
     Ok(())
 }
 
-/// A number only where it is written back as it stood, so that `007` and `1.50` stay what they are.
+/// A number only where it is written back as it stood, so that `007` and `1.50` stay what they are; one
+/// in powers of ten is a number in any case.
 fn cell_value(cell: &str) -> Value {
     let text = cell.trim();
     if text.is_empty() {
         return Value::Null;
     }
     match serde_json::from_str::<Value>(text) {
-        Ok(Value::Number(number)) if number.to_string() == text => Value::Number(number),
+        Ok(Value::Number(number)) if number.to_string() == text || text.contains(['e', 'E']) => Value::Number(number),
         _ => Value::String(cell.to_owned()),
     }
 }
@@ -142,6 +143,7 @@ mod tests {
             rows("t.json", b" [{\"question\":\"1, 2?\",\"gold\":\"007\"},{\"question\":\"3?\",\"gold\":1.5}]").unwrap();
         assert_eq!(csv, lines);
         assert_eq!(lines, array);
+        assert_eq!(rows("t.csv", b"flops\n9.22e+18\n").unwrap()[0]["flops"], 9.22e18);
     }
 
     #[test]

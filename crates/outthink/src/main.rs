@@ -10,6 +10,7 @@ mod models;
 #[allow(dead_code, reason = "which of its kinds of mark are drawn depends on the commands that are built")]
 mod plot;
 mod render;
+mod report;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ enum Command {
     Runs(commands::runs::RunsArgs),
     /// Take recordings into the store, and write them out.
     Store(commands::store::StoreCommandArgs),
+    /// Write a recording and its laws to one page that opens offline.
+    Report(Box<commands::report::ReportArgs>),
     /// Check and describe the gateway's configuration file.
     Config(commands::config::ConfigArgs),
     /// Make, list and revoke keys of the gateway.
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Sweep(args) => commands::sweep::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
         Command::Store(args) => commands::store::run(&args),
+        Command::Report(args) => commands::report::run(&args),
         Command::Config(args) => commands::config::run(&args),
         Command::Keys(args) => commands::keys::run(&args),
         Command::Replay(args) => commands::replay::run(&args),

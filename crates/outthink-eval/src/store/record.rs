@@ -67,7 +67,12 @@ pub struct Setting {
 impl Setting {
     /// Its name within a run, such as `low,t0.7`.
     pub fn label(&self) -> String {
-        let effort = self.effort.clone().unwrap_or_else(|| format!("{} tokens", self.max_tokens));
+        let effort = match (&self.effort, self.max_tokens) {
+            (Some(effort), _) => effort.clone(),
+            // A recording of others that does not say.
+            (None, 0) => "as recorded".to_owned(),
+            (None, most) => format!("{most} tokens"),
+        };
         match self.temperature {
             Some(t) => format!("{effort},t{t}"),
             None => effort,

@@ -8,6 +8,7 @@ pub(crate) mod engine;
 pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod store;

@@ -113,6 +113,6 @@ fn print_row(plan: &Plan, row: &ReplayRow, json: bool) -> Result<(), CliError> {
 }
 
 /// A broken or missing file is a failure; its message says which line.
-pub(super) fn eval_error(error: &EvalError) -> CliError {
+pub(crate) fn eval_error(error: &EvalError) -> CliError {
     CliError::failure(error.to_string())
 }

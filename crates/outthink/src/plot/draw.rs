@@ -17,7 +17,9 @@ use std::sync::Arc;
 /// Panels side by side at most.
 const COLUMNS: usize = 3;
 /// Pixels of a panel in SVG.
-const PANEL: (f64, f64) = (430.0, 340.0);
+const PANEL: (f64, f64) = (430.0, 305.0);
+/// Pixels of a row of the legend under it.
+const LEGEND_ROW: f64 = 19.0;
 /// Pixels of PNG for each of SVG.
 const SCALE: f32 = 2.0;
 
@@ -36,7 +38,18 @@ const MARKERS: [MarkerShape; 7] = [
 ];
 
 pub(super) fn svg(figure: &Figure, ground: Ground) -> String {
-    SvgBackend::new().render_scene(&scene(figure, ground))
+    let svg = SvgBackend::new().render_scene(&scene(figure, ground));
+    // With a view box it takes any width that a page gives it.
+    let size = |name: &str| {
+        let (_, rest) = svg.split_once(&format!(" {name}=\""))?;
+        rest.split_once('"').map(|(number, _)| number.to_owned())
+    };
+    match (svg.strip_prefix("<svg "), size("width"), size("height")) {
+        (Some(rest), Some(width), Some(height)) if !rest.contains("viewBox") => {
+            format!("<svg viewBox=\"0 0 {width} {height}\" {rest}")
+        }
+        _ => svg,
+    }
 }
 
 pub(super) fn png(figure: &Figure, ground: Ground) -> Result<Vec<u8>, CliError> {
@@ -48,10 +61,11 @@ fn scene(figure: &Figure, ground: Ground) -> Scene {
     let columns = figure.panels.len().clamp(1, COLUMNS);
     let rows = figure.panels.len().div_ceil(columns).max(1);
     let (plots, layouts): (Vec<_>, Vec<_>) = figure.panels.iter().map(|panel| panel_of(panel, ground)).unzip();
+    let legend_rows = figure.panels.iter().map(legend_rows).max().unwrap_or(0);
     let mut grid = Grid::new(rows, columns)
         .with_plots(plots)
         .with_layouts(layouts)
-        .with_cell_size(PANEL.0, PANEL.1)
+        .with_cell_size(PANEL.0, PANEL.1 + LEGEND_ROW * legend_rows as f64)
         .with_spacing(18.0)
         .with_padding(8.0);
     if !figure.title.is_empty() {
@@ -114,6 +128,10 @@ fn values(panel: &Panel, vertical: bool) -> impl Iterator<Item = f64> {
 fn legend_columns(panel: &Panel) -> usize {
     let longest = panel.series.iter().map(|s| s.name.chars().count()).max().unwrap_or(0);
     ((PANEL.0 - 60.0) / (longest as f64 * 6.8 + 40.0)).floor().clamp(1.0, 4.0) as usize
+}
+
+fn legend_rows(panel: &Panel) -> usize {
+    panel.series.iter().filter(|s| !s.name.is_empty()).count().div_ceil(legend_columns(panel))
 }
 
 fn plots_of(series: &Series, panel: &Panel, ground: Ground) -> Vec<Plot> {

@@ -26,6 +26,7 @@ fn help_of_every_command() {
         "store",
         "store import",
         "store export",
+        "report",
         "bench",
         "bench accuracy",
         "bench decode",

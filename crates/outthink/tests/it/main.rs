@@ -5,6 +5,7 @@ mod ask;
 mod help;
 mod hub;
 mod models;
+mod report;
 mod serve;
 mod sweep;
 mod upstream;

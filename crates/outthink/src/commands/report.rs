@@ -1,0 +1,220 @@
+//! `outthink report`: a recording and its laws on one page.
+
+use super::store::StoreArgs;
+use crate::error::CliError;
+use crate::plot::{Figure, Panel};
+use crate::report::{self, Page, Recording, Section, Study};
+use anyhow::Context;
+use clap::Args;
+use outthink_law::plan::PlanOption;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Runs of the store as store:RUN, or files of recorded samples.
+    #[arg(value_name = "RUN")]
+    inputs: Vec<PathBuf>,
+    /// The page to write.
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    out: PathBuf,
+    /// Write each figure as SVG and PNG into this folder, too.
+    #[arg(long, value_name = "DIR")]
+    figures: Option<PathBuf>,
+    /// Training runs for the first panel: a table with params, tokens or flops, and loss.
+    #[arg(long, value_name = "FILE")]
+    pretrain: Option<PathBuf>,
+    /// Curves of reinforcement learning for the second panel: a table with step or compute, accuracy
+    /// and model or size, or a column a model.
+    #[arg(long, value_name = "FILE")]
+    rl: Option<PathBuf>,
+    /// Effort curves for the third panel: a table with tokens, accuracy and, if known, stderr and
+    /// model.
+    #[arg(long, value_name = "FILE")]
+    inference: Option<PathBuf>,
+    /// A plan to show, as `outthink plan --json` prints it.
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// Gain of a doubling, as a share of questions, below which it is not worth having.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.02)]
+    threshold: f64,
+    /// Dollars for a million generated tokens, for the table of the next doublings.
+    #[arg(long, value_name = "USD")]
+    price_output: Option<f64>,
+    /// Samples of a problem that the page shows at most.
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    samples: usize,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &ReportArgs) -> Result<ExitCode, CliError> {
+    check(args)?;
+    let mut recordings = Vec::new();
+    for input in &args.inputs {
+        for recording in Recording::read(input, &args.store)? {
+            let studies: Result<Vec<Option<Study>>, CliError> =
+                (0..recording.settings.len()).map(|setting| Study::of(&recording, setting, args.threshold)).collect();
+            recordings.push((recording, studies?.into_iter().flatten().collect::<Vec<_>>()));
+        }
+    }
+    let studies: Vec<Study> = recordings.iter().flat_map(|(_, studies)| studies.clone()).collect();
+    let (panels, notes) = panels(args, &studies)?;
+    let mut sections = next_doublings(args, &studies);
+    sections.extend(plan(args)?);
+    let page =
+        Page { recordings: &recordings, panels: &panels, notes: &notes, sections: &sections, samples: args.samples };
+    let html = report::render(&page);
+    write(&args.out, html.as_bytes())?;
+    println!("{} ({})", args.out.display(), crate::render::bytes(html.len() as u64));
+    if let Some(folder) = &args.figures {
+        figures(folder, panels, &studies)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(args: &ReportArgs) -> Result<(), CliError> {
+    if args.inputs.is_empty() && args.pretrain.is_none() && args.rl.is_none() && args.inference.is_none() {
+        return Err(CliError::usage("there is nothing to report")
+            .hint("name a run (`outthink runs list`) as store:RUN, or give --pretrain, --rl or --inference a table"));
+    }
+    if !(args.threshold > 0.0 && args.threshold < 1.0) {
+        return Err(CliError::usage(format!("a threshold of {} is no share of questions", args.threshold))
+            .hint("give a number between 0 and 1, such as 0.02 for two points"));
+    }
+    match args.price_output {
+        Some(usd) if !(usd.is_finite() && usd >= 0.0) => {
+            Err(CliError::usage(format!("a price of {usd} dollars is not possible")).hint("give a number of 0 or more"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn panels(args: &ReportArgs, studies: &[Study]) -> Result<(Vec<Panel>, Vec<String>), CliError> {
+    let (mut panels, mut notes) = (Vec::new(), Vec::new());
+    let mut take = |given: &Option<PathBuf>, draw: fn(&Path) -> Result<(Panel, String), CliError>, without: &str| {
+        match given {
+            Some(path) => {
+                let (panel, note) = draw(path)?;
+                panels.push(panel);
+                notes.push(note);
+            }
+            None => notes.push(without.to_owned()),
+        }
+        Ok::<_, CliError>(())
+    };
+    take(
+        &args.pretrain,
+        report::pretrain_panel,
+        "No training runs were given (--pretrain): the law of pre-training is left out.",
+    )?;
+    take(&args.rl, report::rl_panel, "No curves of reinforcement learning were given (--rl): that law is left out.")?;
+    let mut thinking = report::thinking_panel(studies);
+    if let Some(path) = &args.inference {
+        thinking.series.extend(report::effort_series(path, 2)?);
+    }
+    if thinking.series.is_empty() {
+        notes.push("No samples were given: the law of inference is left out.".into());
+    } else {
+        panels.push(thinking);
+    }
+    Ok((panels, notes))
+}
+
+/// What the next doublings of thinking bring, for each study that can tell.
+fn next_doublings(args: &ReportArgs, studies: &[Study]) -> Vec<Section> {
+    let section = |study: &Study| {
+        let outlook = study.outlook.as_ref()?;
+        let last = study.rungs.last()?.tokens;
+        let row = |times: u32| {
+            let tokens = last * f64::from(times);
+            let at = outlook.at(tokens);
+            let per_million = args.price_output.map_or("unknown".to_owned(), |usd| format!("${:.0}", tokens * usd));
+            vec![
+                format!("{times} × ({tokens:.0} tokens)"),
+                format!("{:.1} %", 100.0 * at.value),
+                format!("{:.1} % to {:.1} %", 100.0 * at.interval.low, 100.0 * at.interval.high),
+                per_million,
+            ]
+        };
+        Some(Section {
+            title: "The next doublings of thinking".into(),
+            text: format!("{}: a vote over more samples of the same kind, by the S-curve of the verdict.", study.label),
+            head: vec![
+                "tokens a question",
+                "accuracy expected",
+                "90 % interval",
+                "generated tokens of a million questions",
+            ],
+            rows: [1, 2, 4, 8, 16].map(row).to_vec(),
+        })
+    };
+    studies.iter().filter_map(section).collect()
+}
+
+fn plan(args: &ReportArgs) -> Result<Option<Section>, CliError> {
+    let Some(path) = &args.plan else { return Ok(None) };
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let broken = |e: serde_json::Error| {
+        CliError::usage(format!("{} is no plan: {e}", path.display())).hint("write one with `outthink plan --json`")
+    };
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(broken)?;
+    let options = if value.is_array() { value } else { value["options"].clone() };
+    let options: Vec<PlanOption> = serde_json::from_value(options).map_err(broken)?;
+    let row = |o: PlanOption| {
+        let ranged = |r: &outthink_law::verdict::Ranged, scale: f64, digits: usize| {
+            format!(
+                "{:.digits$} [{:.digits$}, {:.digits$}]",
+                r.value * scale,
+                r.interval.low * scale,
+                r.interval.high * scale
+            )
+        };
+        let accuracy = o.accuracy.as_ref().map(|a| format!("{} %", ranged(a, 100.0, 1)));
+        let loss = o.loss.as_ref().map(|l| format!("loss {}", ranged(l, 1.0, 3)));
+        vec![
+            o.name.clone(),
+            accuracy.or(loss).unwrap_or_else(|| "not told".into()),
+            format!("${:.0}", o.once_usd),
+            format!("${:.0}", o.serving_usd),
+            o.probability.map_or_else(String::new, |p| format!("{:.0} %", 100.0 * p)),
+            o.note.clone(),
+        ]
+    };
+    Ok(Some(Section {
+        title: "The next dollar".into(),
+        text: "Ways to spend it, side by side.".into(),
+        head: vec!["option", "brings", "once", "serving", "meets the aim", "reckoned"],
+        rows: options.into_iter().map(row).collect(),
+    }))
+}
+
+fn figures(folder: &Path, panels: Vec<Panel>, studies: &[Study]) -> Result<(), CliError> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut all: Vec<(String, Figure)> = vec![("laws".into(), report::laws_figure(panels.clone()))];
+    for panel in panels {
+        let name = panel.title.to_lowercase().replace(' ', "-");
+        all.push((name, Figure::of(panel)));
+    }
+    for (number, study) in studies.iter().enumerate() {
+        let name = if studies.len() > 1 { format!("strategies-{}", number + 1) } else { "strategies".into() };
+        all.push((name, report::frontier_figure(study)));
+    }
+    for (name, figure) in all {
+        for ending in ["svg", "png"] {
+            let path = folder.join(format!("{name}.{ending}"));
+            figure.write(&path)?;
+            println!("{}", path.display());
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let beside = path.with_extension("part");
+    std::fs::write(&beside, bytes).with_context(|| format!("cannot write {}", beside.display()))?;
+    std::fs::rename(&beside, path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
