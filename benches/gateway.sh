@@ -12,6 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 rounds=${1:-3}
 seconds=${2:-5}
 target=${CARGO_TARGET_DIR:-target}
+outthink=${OUTTHINK:-$target/release/outthink}
 work=$(mktemp -d)
 pids=()
 cleanup() { for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; rm -rf "$work"; }
@@ -43,7 +44,7 @@ ulimit -n "$(ulimit -Hn)"
 until_ready http://127.0.0.1:9100/health
 
 began=$(now_ms)
-OUTTHINK_OFFLINE=1 "$target/release/outthink" serve --port 9101 --effort none --upstream http://127.0.0.1:9100/v1 2>/dev/null &
+OUTTHINK_OFFLINE=1 "$outthink" serve --port 9101 --effort none --upstream http://127.0.0.1:9100/v1 2>/dev/null &
 pids+=($!) pid[ours]=$!
 for _ in $(seq 1 2000); do curl -sf -o /dev/null http://127.0.0.1:9101/health/ready && break; done
 printf 'start to ready: ours %s ms\n' "$(($(now_ms) - began))"
@@ -126,7 +127,7 @@ for name in "${names[@]}"; do printf '  %-14s %s MB\n' "$name" "$(rss_mb "${pid[
 printf '\n5,000 streams at one time:\n'
 "$target/release/examples/fake" --port 9104 --tokens 60 --pause-ms 500 >/dev/null & pids+=($!)
 until_ready http://127.0.0.1:9104/health
-OUTTHINK_OFFLINE=1 "$target/release/outthink" serve --port 9105 --effort none --upstream http://127.0.0.1:9104/v1 2>/dev/null &
+OUTTHINK_OFFLINE=1 "$outthink" serve --port 9105 --effort none --upstream http://127.0.0.1:9104/v1 2>/dev/null &
 pids+=($!)
 held=$!
 until_ready http://127.0.0.1:9105/health/ready

@@ -7,6 +7,7 @@
 //! ```
 //!
 //! The last one holds streams at a gateway that runs elsewhere, and looks at the memory of process PID.
+//! `storm gateway PORT URL` is the gateway alone, without the command line around it.
 
 #![allow(
     clippy::unwrap_used,
@@ -42,8 +43,13 @@ fn main() -> ExitCode {
         Some("streams") if words.len() == 4 => {
             runtime.block_on(streams(count.unwrap_or(5_000), words[2].parse().unwrap(), &words[3]));
         }
+        Some("gateway") if words.len() == 3 => {
+            runtime.block_on(storm::gateway(words[1].parse().unwrap(), &words[2]));
+        }
         _ => {
-            eprintln!("usage: storm chaos [REQUESTS] | cancel [REQUESTS] | streams COUNT ADDRESS PID");
+            eprintln!(
+                "usage: storm gateway PORT URL | chaos [REQUESTS] | cancel [REQUESTS] | streams COUNT ADDRESS PID"
+            );
             return ExitCode::from(2);
         }
     }

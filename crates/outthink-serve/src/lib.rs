@@ -115,6 +115,22 @@ pub fn router(options: ServeOptions) -> axum::Router {
     routes::router(options)
 }
 
+/// Whether the body of `POST /v1/chat/completions`, or with `responses` that of `POST /v1/responses`,
+/// would be taken, without sending it anywhere.
+///
+/// # Errors
+/// With what the client would be told.
+///
+/// ```
+/// let body = br#"{"messages": [{"role": "user", "content": "2+2?"}], "n": 3}"#;
+/// assert!(outthink_serve::check_request(body, false).is_err_and(|words| words.starts_with("n is 3")));
+/// ```
+pub fn check_request(body: &[u8], responses: bool) -> Result<(), String> {
+    let checked =
+        if responses { responses::check(body) } else { request::ChatRequest::parse(body, Effort::default()).map(drop) };
+    checked.map_err(|error| error.message)
+}
+
 /// Serves until `shutdown` completes, then finishes the requests that run and takes no new ones.
 ///
 /// # Errors

@@ -1,4 +1,6 @@
-//! The official OpenAI SDKs for Python and Node against the gateway.
+//! Other people's clients against the gateway: the official OpenAI SDKs for Python and Node; and,
+//! where `OUTTHINK_CLIENTS=1` asks for the minutes that they take, LangChain, instructor, the Vercel
+//! AI SDK and schemathesis over `/openapi.json`.
 //!
 //! They are installed, in pinned versions, into a scratch folder of the build. Where the language or
 //! its package registry is missing, the test says so and passes.
@@ -23,6 +25,9 @@ use tokio::process::Command;
 
 const PYTHON_SDK: &str = "openai==3.54.0";
 const NODE_SDK: &str = "openai@7.57.0";
+const FRAMEWORKS: &[&str] = &["instructor==1.17.0", "langchain-openai==1.7.3"];
+const VERCEL: [&str; 2] = ["ai@6.0.326", "@ai-sdk/openai-compatible@2.0.92"];
+const SCHEMATHESIS: &str = "schemathesis";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python() {
@@ -50,6 +55,66 @@ async fn node() {
     let module = home.join("node_sdk.mjs");
     std::fs::copy(script("node_sdk.mjs"), &module).unwrap();
     run(Command::new("node").arg(module), gateway().await).await;
+}
+
+/// Whether the clients that take minutes to install are wanted.
+fn all_clients() -> bool {
+    let wanted = std::env::var("OUTTHINK_CLIENTS").is_ok_and(|v| v == "1");
+    if !wanted {
+        println!("skipped: set OUTTHINK_CLIENTS=1 to install and run it");
+    }
+    wanted
+}
+
+/// A Python with these packages; `None` where it cannot be had.
+async fn python_with(name: &str, packages: &[&str]) -> Option<PathBuf> {
+    let home = scratch(name);
+    let interpreter = home.join("bin/python");
+    let venv = ["-m", "venv", &home.display().to_string()].map(str::to_owned);
+    if !interpreter.exists() && !prepare("python3", &venv, &home).await {
+        return None;
+    }
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    let install: Vec<String> = install.iter().chain(packages).map(|&word| word.to_owned()).collect();
+    prepare(&interpreter.display().to_string(), &install, &home).await.then_some(interpreter)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frameworks() {
+    if all_clients()
+        && let Some(python) = python_with("python-frameworks", FRAMEWORKS).await
+    {
+        run(Command::new(python).arg(script("frameworks.py")), gateway().await).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vercel() {
+    let home = scratch("node-vercel");
+    let mut install = vec!["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
+    let folder = home.display().to_string();
+    install.push(&folder);
+    install.extend(VERCEL);
+    let install: Vec<String> = install.iter().map(|&word| word.to_owned()).collect();
+    if all_clients() && prepare("npm", &install, &home).await {
+        let module = home.join("vercel.mjs");
+        std::fs::copy(script("vercel.mjs"), &module).unwrap();
+        run(Command::new("node").arg(module), gateway().await).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemathesis() {
+    if all_clients()
+        && let Some(python) = python_with("python-schemathesis", &[SCHEMATHESIS]).await
+    {
+        let command = python.with_file_name("schemathesis");
+        let url = format!("http://{}/openapi.json", gateway().await);
+        let mut words = Command::new(command);
+        words.args(["run", &url, "--checks", "not_a_server_error", "--max-examples", "60", "--seed", "1"]);
+        let output = words.output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
 }
 
 async fn gateway() -> SocketAddr {

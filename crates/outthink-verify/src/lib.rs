@@ -35,6 +35,8 @@ mod parser_quantities;
 mod points;
 mod relation;
 mod scan;
+mod schema;
+mod shape;
 mod text;
 mod units;
 
@@ -42,4 +44,6 @@ pub use compare::{canonical, equivalent, is_correct};
 pub use find::find_answer;
 pub use group::{Comparison, Grouper};
 pub use json::{find_json_answer, find_tool_call_answer};
+pub use schema::Schema;
+pub use shape::ReplyShape;
 pub use text::find_text_answer;

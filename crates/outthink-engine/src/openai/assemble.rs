@@ -134,6 +134,20 @@ impl Assembler {
         choice.tokens += 1;
         choice.reasoning += u64::from(content.is_empty());
         self.passed_on = true;
+        // What came in one piece of the body is told in one: under load each step of the way is
+        // then taken once for many tokens.
+        if let Some((before, Ok(SampleEvent::Delta(delta)))) = out.back_mut()
+            && *before == index
+            && delta.extra.is_empty()
+            && delta.logprobs.is_empty()
+            && delta.content.is_empty() == content.is_empty()
+            && delta.reasoning.is_empty() == reasoning.is_empty()
+        {
+            delta.content.push_str(&content);
+            delta.reasoning.push_str(&reasoning);
+            delta.tokens += 1;
+            return;
+        }
         let delta = Delta { content, reasoning, tokens: 1, ..Delta::default() };
         out.push_back((index, Ok(SampleEvent::Delta(delta))));
     }

@@ -4,7 +4,7 @@ use super::upstream::{Wire, read_text, refusal};
 use super::{Dialect, GENERIC, OPENAI, OpenAiEngine, OpenAiOptions, error, options};
 use crate::retry;
 use outthink_core::{EngineError, ModelInfo, Origin, Price};
-use reqwest::redirect;
+use reqwest::{Url, redirect};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,9 +110,13 @@ fn wire(options: OpenAiOptions) -> Result<Wire, EngineError> {
         EngineError::new(Origin::Internal, format!("no HTTP client could be made: {e}"))
             .with_hint("are the system's certificates installed?")
     })?;
+    let chat = Url::parse(&format!("{endpoint}/chat/completions")).map_err(|e| {
+        EngineError::new(Origin::Caller, format!("the address of the engine is not a valid http address: {e}"))
+    })?;
     Ok(Wire {
         client,
         endpoint,
+        chat,
         key: options.api_key,
         timeouts: options.timeouts,
         max_retries: options.max_retries,

@@ -5,7 +5,7 @@ use super::{Secret, Timeouts, error};
 use crate::{retry, sse};
 use outthink_core::{EngineError, Origin, SampleEvent};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, Url};
 use serde::de::IgnoredAny;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +27,8 @@ const TAIL_WAIT: Duration = Duration::from_millis(10);
 pub(super) struct Wire {
     pub(super) client: Client,
     pub(super) endpoint: String,
+    /// The address of chat completions, parsed once.
+    pub(super) chat: Url,
     pub(super) key: Option<Secret>,
     pub(super) timeouts: Timeouts,
     pub(super) max_retries: u32,
@@ -199,8 +201,7 @@ impl Run {
             self.permit = Some(permit.map_err(closed)?);
             self.deadline = Instant::now() + timeouts.total;
         }
-        let url = format!("{}/chat/completions", self.wire.endpoint);
-        let request = self.wire.client.post(url);
+        let request = self.wire.client.post(self.wire.chat.clone());
         let request = request
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "text/event-stream")

@@ -14,6 +14,7 @@ use crate::log::{RequestLog, TraceId};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use events::Told;
+use outthink_core::Effort;
 use reply::Shape;
 use request::ResponsesRequest;
 use serde_json::{Value, json};
@@ -46,6 +47,11 @@ pub(crate) async fn create(gateway: &Gateway, trace: TraceId, body: &[u8]) -> Re
         Ok(begun) => begun.respond(Box::new(Told::new(shape, pass_through, keep))).await,
         Err(error) => error.into_response(),
     }
+}
+
+/// Whether a body would be taken.
+pub(crate) fn check(body: &[u8]) -> Result<(), ApiError> {
+    ResponsesRequest::parse(body, Effort::default(), &Responses::default()).map(drop)
 }
 
 /// Answers `GET /v1/responses/{id}`.

@@ -161,6 +161,8 @@ pub(crate) fn by_request(_: usize, request: &SampleRequest) -> Vec<Act> {
     let asked = request.prompt.last_user_text().unwrap_or_default();
     if request.prompt.has_tools() {
         calls_a_tool()
+    } else if request.prompt.extra.contains_key("response_format") {
+        says("{\"value\": 4}")
     } else if asked.contains("fail") {
         fails(Origin::Engine, Some(500))
     } else {

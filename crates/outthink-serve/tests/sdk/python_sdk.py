@@ -1,5 +1,6 @@
 """The official Python SDK against the gateway."""
 
+import json
 import os
 
 import openai
@@ -78,5 +79,63 @@ assert refused(openai.BadRequestError, messages=[]).param == "messages"
 FAILING = [{"role": "user", "content": "fail"}]
 assert refused(openai.InternalServerError, messages=FAILING).status_code == 502
 assert refused(openai.InternalServerError, messages=FAILING, stream=True).status_code == 502
+
+# Replies hold to the SDK's types, which are made from the published OpenAPI document
+import httpx  # noqa: E402
+from openai.types.chat import ChatCompletion, ChatCompletionChunk  # noqa: E402
+from openai.types.responses import Response, ResponseStreamEvent  # noqa: E402
+from pydantic import TypeAdapter  # noqa: E402
+
+
+def post(path, body):
+    return httpx.post(os.environ["BASE_URL"] + path, json=body, timeout=60)
+
+
+def events(text):
+    return [json.loads(e.split("data: ", 1)[1]) for e in text.strip().split("\n\n") if "[DONE]" not in e]
+
+
+for effort in ["none", "low"]:
+    body = {"model": "m", "messages": QUESTION, "reasoning_effort": effort}
+    ChatCompletion.model_validate(post("/chat/completions", body).json())
+    for chunk in events(post("/chat/completions", {**body, "stream": True}).text):
+        ChatCompletionChunk.model_validate(chunk)
+    body = {"model": "m", "input": "What is 2+2?", "reasoning": {"effort": effort, "summary": "auto"}}
+    Response.model_validate(post("/responses", body).json())
+    for event in events(post("/responses", {**body, "stream": True}).text):
+        TypeAdapter(ResponseStreamEvent).validate_python(event)
+
+# Responses: whole, with a memory, streamed, with tools
+first = client.responses.create(
+    model="m", input="What is 2+2?", instructions="Be brief.", reasoning={"effort": "none", "summary": "auto"}
+)
+assert first.output_text == "The answer is 4." and first.status == "completed", first
+assert [item.type for item in first.output] == ["reasoning", "message"], first
+assert first.output[0].summary[0].text == "two and two"
+assert first.usage.output_tokens_details.reasoning_tokens == 1
+second = client.responses.create(model="m", input="And why?", previous_response_id=first.id, max_output_tokens=50)
+assert second.previous_response_id == first.id and second.output_text == "The answer is 4."
+assert client.responses.retrieve(first.id).output_text == first.output_text
+client.responses.delete(first.id)
+try:
+    client.responses.create(model="m", input="And why?", previous_response_id=first.id)
+    raise AssertionError("a forgotten response was taken")
+except openai.BadRequestError as error:
+    assert error.code == "previous_response_not_found", error
+for effort in ["none", "low"]:
+    with client.responses.stream(
+        model="m", input="What is 2+2?", reasoning={"effort": effort, "summary": "auto"}
+    ) as stream:
+        kinds = [event.type for event in stream]
+        final = stream.get_final_response()
+    assert final.output_text == "The answer is 4.", final
+    assert kinds[0] == "response.created" and kinds[-1] == "response.completed", kinds
+    assert "response.reasoning_summary_text.delta" in kinds and "response.output_text.delta" in kinds, kinds
+called = client.responses.create(
+    model="m",
+    input="What is 2+2?",
+    tools=[{"type": "function", "name": "add", "parameters": {"type": "object", "properties": {}}, "strict": False}],
+)
+assert (called.output[0].type, called.output[0].arguments) == ("function_call", '{"a":2,"b":3}'), called
 
 print("all well")

@@ -23,20 +23,31 @@ impl Storm {
     pub(crate) async fn start(fake: FakeOptions, idle: Duration) -> Self {
         let fake = FakeUpstream::start("127.0.0.1:0", fake).await.unwrap();
         let timeouts = Timeouts { first_token: idle, idle, ..Timeouts::default() };
-        let options = OpenAiOptions {
-            model: Some("fake".into()),
-            price: Price::per_million_usd(1.0, 1.0, 2.0).unwrap(),
-            timeouts,
-            max_in_flight: 1 << 16,
-            ..OpenAiOptions::new(fake.url())
-        };
-        let engine = Arc::new(OpenAiEngine::new(options).unwrap());
-        let options = ServeOptions::new(vec![engine]).with_default_effort(Effort::None);
+        let options = before(&fake.url(), timeouts);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(outthink_serve::serve(listener, options, std::future::pending()));
         Self { fake, address }
     }
+}
+
+/// The options of a gateway before the server at `url`.
+fn before(url: &str, timeouts: Timeouts) -> ServeOptions {
+    let options = OpenAiOptions {
+        model: Some("fake".into()),
+        price: Price::per_million_usd(1.0, 1.0, 2.0).unwrap(),
+        timeouts,
+        max_in_flight: 1 << 16,
+        ..OpenAiOptions::new(url)
+    };
+    ServeOptions::new(vec![Arc::new(OpenAiEngine::new(options).unwrap())]).with_default_effort(Effort::None)
+}
+
+/// Serves a gateway until the process ends.
+#[allow(dead_code, reason = "the measurement starts it, the test does not")]
+pub(crate) async fn gateway(port: u16, url: &str) {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    outthink_serve::serve(listener, before(url, Timeouts::default()), std::future::pending()).await.unwrap();
 }
 
 /// How a request ended.

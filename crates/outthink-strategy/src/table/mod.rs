@@ -10,7 +10,7 @@ use outthink_core::{
     ModelInfo, Needs, Prompt, Room, Sample, SampleId, SampleStatus, Score, Span, State, StopReason, TraceEvent, Usage,
     derive_seed,
 };
-use outthink_verify::{Comparison, Grouper, find_answer, find_json_answer, find_text_answer, find_tool_call_answer};
+use outthink_verify::{Comparison, Grouper, ReplyShape, find_answer, find_text_answer};
 use std::collections::HashMap;
 
 /// What the decisions come to at the end.
@@ -114,7 +114,7 @@ pub struct Table {
     arms: Vec<ArmBooks>,
     classes: Grouper,
     merged: HashMap<ClassId, ClassId>,
-    json_reply: bool,
+    shape: ReplyShape,
     needs: Needs,
     held: Vec<Held>,
     /// Reserved for judgements that are on their way.
@@ -130,7 +130,6 @@ impl Table {
     /// Opens the books.
     pub fn new(opening: Opening<'_>) -> Self {
         let request = opening.request;
-        let wants_json = |v: &serde_json::Value| v["type"].as_str().is_some_and(|t| t.starts_with("json"));
         let arms: Vec<ArmBooks> = opening
             .arms
             .into_iter()
@@ -152,7 +151,7 @@ impl Table {
             arms,
             classes: Grouper::new(opening.comparison),
             merged: HashMap::new(),
-            json_reply: request.prompt.extra.get("response_format").is_some_and(wants_json),
+            shape: ReplyShape::of_request(&request.prompt.extra),
             needs: opening.needs,
             held: Vec::new(),
             judging: Bill::default(),
@@ -304,8 +303,8 @@ impl Table {
 
     fn find(&self, sample: &Sample) -> Option<Answer> {
         match &sample.tool_calls {
-            Some(calls) => find_tool_call_answer(calls),
-            None if self.json_reply => find_json_answer(&sample.content),
+            Some(calls) => self.shape.call_answer(calls),
+            None if self.shape.is_json() => self.shape.json_answer(&sample.content),
             None if self.needs.comparer => {
                 find_answer(&sample.content).filter(is_marked).or_else(|| find_text_answer(&sample.content))
             }

@@ -1,0 +1,16 @@
+//! Finding answers and judging their equality: no text makes it panic, and an answer equals itself.
+//!
+//! `cargo +nightly fuzz run answer`
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use outthink_verify::{equivalent, find_answer, find_json_answer};
+
+fuzz_target!(|texts: (&str, &str)| {
+    let (reply, other) = texts;
+    let _ = find_json_answer(reply);
+    if let Some(answer) = find_answer(reply) {
+        assert!(equivalent(&answer.text, &answer.text));
+        assert_eq!(equivalent(&answer.text, other), equivalent(other, &answer.text));
+    }
+});

@@ -1,0 +1,14 @@
+//! The requests of clients: no body makes their reading panic, and a refusal says something.
+//!
+//! `cargo +nightly fuzz run request`
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|body: &[u8]| {
+    for responses in [false, true] {
+        if let Err(words) = outthink_serve::check_request(body, responses) {
+            assert!(!words.is_empty());
+        }
+    }
+});
