@@ -7,7 +7,6 @@ mod defaults;
 mod env;
 mod error;
 mod models;
-#[allow(dead_code, reason = "which of its kinds of mark are drawn depends on the commands that are built")]
 mod plot;
 mod render;
 mod report;

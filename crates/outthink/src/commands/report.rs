@@ -6,7 +6,8 @@ use crate::plot::{Figure, Panel};
 use crate::report::{self, Page, Recording, Section, Study};
 use anyhow::Context;
 use clap::Args;
-use outthink_law::plan::PlanOption;
+use serde_json::Value;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -18,7 +19,7 @@ pub(crate) struct ReportArgs {
     /// The page to write.
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     out: PathBuf,
-    /// Write each figure as SVG and PNG into this folder, too.
+    /// Write each figure as SVG and PNG into this folder, too, and the curve of thinking as CSV.
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
     /// Training runs for the first panel: a table with params, tokens or flops, and loss.
@@ -159,34 +160,35 @@ fn plan(args: &ReportArgs) -> Result<Option<Section>, CliError> {
     let broken = |e: serde_json::Error| {
         CliError::usage(format!("{} is no plan: {e}", path.display())).hint("write one with `outthink plan --json`")
     };
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(broken)?;
-    let options = if value.is_array() { value } else { value["options"].clone() };
-    let options: Vec<PlanOption> = serde_json::from_value(options).map_err(broken)?;
-    let row = |o: PlanOption| {
-        let ranged = |r: &outthink_law::verdict::Ranged, scale: f64, digits: usize| {
-            format!(
-                "{:.digits$} [{:.digits$}, {:.digits$}]",
-                r.value * scale,
-                r.interval.low * scale,
-                r.interval.high * scale
-            )
+    let value: Value = serde_json::from_str(&text).map_err(broken)?;
+    let Some(options) = value["options"].as_array() else {
+        return Err(CliError::usage(format!("{} holds no `options`", path.display()))
+            .hint("write it with `outthink plan --json`, with --target-accuracy or --budget-usd"));
+    };
+    let row = |o: &Value| {
+        let ranged = |r: &Value, scale: f64, digits: usize| {
+            let of = |v: &Value| v.as_f64().map(|x| format!("{:.digits$}", x * scale));
+            Some(format!("{} [{}, {}]", of(&r["value"])?, of(&r["interval"]["low"])?, of(&r["interval"]["high"])?))
         };
-        let accuracy = o.accuracy.as_ref().map(|a| format!("{} %", ranged(a, 100.0, 1)));
-        let loss = o.loss.as_ref().map(|l| format!("loss {}", ranged(l, 1.0, 3)));
+        let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+        // An option that never meets the aim has no amount.
+        let usd = |v: &Value| v.as_f64().map_or("no amount".to_owned(), |x| format!("${x:.2}"));
+        let accuracy = ranged(&o["accuracy"], 100.0, 1).map(|a| format!("{a} %"));
+        let loss = ranged(&o["loss"], 1.0, 3).map(|l| format!("loss {l}"));
         vec![
-            o.name.clone(),
+            text(&o["name"]),
             accuracy.or(loss).unwrap_or_else(|| "not told".into()),
-            format!("${:.0}", o.once_usd),
-            format!("${:.0}", o.serving_usd),
-            o.probability.map_or_else(String::new, |p| format!("{:.0} %", 100.0 * p)),
-            o.note.clone(),
+            usd(&o["once_usd"]),
+            usd(&o["serving_usd"]),
+            o["probability"].as_f64().map_or_else(String::new, |p| format!("{:.0} %", 100.0 * p)),
+            text(&o["note"]),
         ]
     };
     Ok(Some(Section {
         title: "The next dollar".into(),
         text: "Ways to spend it, side by side.".into(),
         head: vec!["option", "brings", "once", "serving", "meets the aim", "reckoned"],
-        rows: options.into_iter().map(row).collect(),
+        rows: options.iter().map(row).collect(),
     }))
 }
 
@@ -208,7 +210,29 @@ fn figures(folder: &Path, panels: Vec<Panel>, studies: &[Study]) -> Result<(), C
             println!("{}", path.display());
         }
     }
+    for (number, study) in studies.iter().enumerate() {
+        let name = if studies.len() > 1 { format!("curve-{}", number + 1) } else { "curve".into() };
+        let path = folder.join(format!("{name}.csv"));
+        write(&path, curve(study).as_bytes())?;
+        println!("{}", path.display());
+    }
     Ok(())
+}
+
+/// The numbers behind the curve of thinking, in the columns that `fit` and `plan` read.
+fn curve(study: &Study) -> String {
+    let mut table = String::from("tokens,k,accuracy,stderr,low,high,coverage\n");
+    for rung in &study.rungs {
+        let interval = &rung.vote.interval;
+        // The interval is of 95 %, 3.92 standard errors wide.
+        let stderr = (interval.high - interval.low) / 3.92;
+        let _ = writeln!(
+            table,
+            "{},{},{},{stderr},{},{},{}",
+            rung.tokens, rung.k, rung.vote.value, interval.low, interval.high, rung.coverage.value
+        );
+    }
+    table
 }
 
 /// Writes a file whole or not at all.

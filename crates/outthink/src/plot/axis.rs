@@ -19,14 +19,12 @@ pub(crate) struct Axis {
     pub(crate) log: bool,
     /// How its ticks are written.
     pub(crate) ticks: Ticks,
-    /// From where to where it goes; what is shown decides without it.
-    pub(crate) range: Option<(f64, f64)>,
 }
 
 impl Axis {
     /// A linear axis.
     pub(crate) fn linear(label: impl Into<String>) -> Self {
-        Self { label: label.into(), log: false, ticks: Ticks::Plain, range: None }
+        Self { label: label.into(), log: false, ticks: Ticks::Plain }
     }
 
     /// A logarithmic axis.
@@ -39,13 +37,6 @@ impl Axis {
         Self { ticks: Ticks::Share, ..Self::linear(label) }
     }
 
-    /// Fixes where it begins and ends.
-    #[must_use]
-    pub(crate) fn with_range(mut self, low: f64, high: f64) -> Self {
-        self.range = Some((low, high));
-        self
-    }
-
     /// Whether a value can stand on it. Numbers that no measurement has are none: the library's
     /// ticks do not end on axes of hundreds of decades.
     pub(super) fn holds(&self, value: f64) -> bool {
@@ -54,10 +45,6 @@ impl Axis {
 
     /// From where to where the axis goes when it shows `values`, some air at both ends.
     pub(super) fn span(&self, values: impl Iterator<Item = f64>) -> (f64, f64) {
-        let given = self.range.filter(|(low, high)| self.holds(*low) && self.holds(*high) && low < high);
-        if let Some(range) = given {
-            return range;
-        }
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.filter(|v| self.holds(*v)) {
             low = low.min(value);

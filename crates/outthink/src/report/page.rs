@@ -106,7 +106,7 @@ fn verdicts(html: &mut String, page: &Page<'_>) {
             escape(capital(&j.because).trim_end_matches('.'))
         );
         html.push_str(&numbers(j));
-        let _ = write!(html, "<p>{}.</p>\n", escape(capital(&j.next_runs).trim_end_matches('.')));
+        let _ = writeln!(html, "<p>{}.</p>", escape(capital(&j.next_runs).trim_end_matches('.')));
         for warning in study.rungs.last().map(|r| r.vote.warnings.as_slice()).unwrap_or_default() {
             let _ = writeln!(html, "<p class=\"warning\">{}.</p>", escape(&capital(warning)));
         }
@@ -185,9 +185,9 @@ fn laws(html: &mut String, page: &Page<'_>) {
 
 /// A figure for both grounds; the page shows the one that fits.
 fn figure(html: &mut String, figure: &Figure, name: &str) {
-    let _ = write!(
+    let _ = writeln!(
         html,
-        "<figure role=\"img\" aria-label=\"{}\"><div class=\"on-light\">{}</div><div class=\"on-dark\">{}</div></figure>\n",
+        "<figure role=\"img\" aria-label=\"{}\"><div class=\"on-light\">{}</div><div class=\"on-dark\">{}</div></figure>",
         escape(name),
         figure.svg(Ground::Light),
         figure.svg(Ground::Dark)
@@ -245,10 +245,10 @@ fn problems(html: &mut String, recording: &Recording, studies: &[Study], most: u
         };
         let share = right as f64 / all.max(1) as f64;
         let question = problem.question.as_deref().unwrap_or("(the question was not recorded)");
-        let _ = write!(
+        let _ = writeln!(
             html,
             "<details class=\"problem {class}\"><summary><span class=\"bar\" aria-hidden=\"true\"><i style=\"width:{:.0}%\"></i></span>\
-             <span class=\"count\">{right}/{all}</span><span class=\"id\">{}</span><span class=\"q\">{}</span></summary>\n",
+             <span class=\"count\">{right}/{all}</span><span class=\"id\">{}</span><span class=\"q\">{}</span></summary>",
             share * 100.0,
             escape(&problem.id),
             escape(question)
@@ -277,9 +277,9 @@ fn samples(html: &mut String, recording: &Recording, number: usize, most: usize)
             _ => String::new(),
         };
         let confidence = sample.logprobs.mean.map(|m| format!(", mean log-probability {m:.3}")).unwrap_or_default();
-        let _ = write!(
+        let _ = writeln!(
             html,
-            "<details class=\"sample\"><summary><b class=\"{}\">{}</b> <code>{}</code> <small>{}sample {}, {} tokens, {:.1} s, seed {}{confidence}</small></summary>\n",
+            "<details class=\"sample\"><summary><b class=\"{}\">{}</b> <code>{}</code> <small>{}sample {}, {} tokens, {:.1} s, seed {}{confidence}</small></summary>",
             mark.0,
             mark.1,
             escape(sample.answer.as_deref().unwrap_or("no answer")),

@@ -81,8 +81,9 @@ pub(crate) struct Study {
 impl Study {
     /// Studies one setting; `None` where it has no samples.
     pub(crate) fn of(recording: &Recording, setting: usize, threshold: f64) -> Result<Option<Self>, CliError> {
-        let counted: Vec<Counted> =
-            (0..recording.problems.len()).map(|number| Counted::of(recording.of(number, setting).collect())).collect();
+        let counted: Vec<Counted> = (0..recording.problems.len())
+            .map(|number| Counted::of(&recording.of(number, setting).collect::<Vec<_>>()))
+            .collect();
         let sampled: Vec<&Counted> = counted.iter().filter(|c| c.samples > 0).collect();
         let Some(most) = sampled.iter().map(|c| c.samples).min() else { return Ok(None) };
         let all: u64 = sampled.iter().map(|c| c.samples).sum();
@@ -120,7 +121,7 @@ struct Counted {
 }
 
 impl Counted {
-    fn of(samples: Vec<&SampleRecord>) -> Self {
+    fn of(samples: &[&SampleRecord]) -> Self {
         // Answers that others recorded are compared as they compared them, by the letter.
         let recorded = samples.iter().any(|s| s.judge.is_some());
         let kind = if recorded { AnswerKind::Literal } else { AnswerKind::Boxed };
@@ -128,7 +129,7 @@ impl Counted {
         let mut counts: Vec<u64> = Vec::new();
         let mut right: HashMap<usize, u64> = HashMap::new();
         let mut answers = Vec::with_capacity(samples.len());
-        for sample in &samples {
+        for sample in samples {
             let Some(text) = &sample.answer else {
                 answers.push(None);
                 continue;
@@ -183,9 +184,14 @@ fn law_error(error: &outthink_law::LawError) -> CliError {
     CliError::failure(error.to_string())
 }
 
+/// `first`, twice that, and so on up to `last`.
+fn doublings(first: u64, last: u64) -> impl Iterator<Item = u64> {
+    std::iter::successors(Some(first), |k| k.checked_mul(2)).take_while(move |k| *k <= last)
+}
+
 /// The rungs, and each problem's chance that a vote is right at each of them.
 fn rungs(sampled: &[&Counted], most: u64, tokens: f64) -> Result<(Vec<Rung>, Vec<Vec<f64>>), CliError> {
-    let mut ks: Vec<u64> = (0..).map(|i| 1 << i).take_while(|k| *k <= most).collect();
+    let mut ks: Vec<u64> = doublings(1, most).collect();
     if ks.last() != Some(&most) {
         ks.push(most);
     }
@@ -212,7 +218,7 @@ fn forecasts(sampled: &[&Counted], most: u64) -> (Vec<Forecast>, Option<String>)
     let data = Successes { samples: &samples, correct: &correct };
     let ahead = |fit: CoverageFit| -> Result<Vec<Forecast>, outthink_law::LawError> {
         let end = most.saturating_mul(AHEAD);
-        (0..).map(|i| most << i).take_while(|k| *k <= end).map(|k| fit.forecast(k)).collect()
+        doublings(most, end).map(|k| fit.forecast(k)).collect()
     };
     match coverage::fit(&data, CoverageOptions::default()).and_then(ahead) {
         Ok(forecasts) => (forecasts, None),
@@ -224,14 +230,13 @@ fn judge(rungs: &[Rung], votes_at: &[Vec<f64>], threshold: f64) -> Result<(Judge
     let compute: Vec<f64> = rungs.iter().map(|r| r.tokens.max(1.0)).collect();
     let accuracy: Vec<f64> = rungs.iter().map(|r| r.vote.value).collect();
     let curve = Curve { compute: &compute, accuracy: &accuracy };
-    let noise = match Noise::from_problems(votes_at) {
-        Ok(noise) => noise,
+    let noise = if let Ok(noise) = Noise::from_problems(votes_at) {
+        noise
+    } else {
         // Fewer problems than settings: their errors are as wide as the data say.
-        Err(_) => {
-            let wide: Vec<f64> =
-                rungs.iter().map(|r| ((r.vote.interval.high - r.vote.interval.low) / 3.92).max(0.01)).collect();
-            Noise::stated(&wide, outthink_law::noise::USUAL_SHARED).map_err(|e| law_error(&e))?
-        }
+        let wide: Vec<f64> =
+            rungs.iter().map(|r| ((r.vote.interval.high - r.vote.interval.low) / 3.92).max(0.01)).collect();
+        Noise::stated(&wide, outthink_law::noise::USUAL_SHARED).map_err(|e| law_error(&e))?
     };
     let question = Question { threshold, ..Question::default() };
     let judgement = verdict::judge(&curve, &noise, question).map_err(|e| law_error(&e))?;

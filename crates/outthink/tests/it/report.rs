@@ -2,6 +2,7 @@
 
 use super::{outthink, report};
 use serde_json::json;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Output;
 
@@ -14,7 +15,7 @@ fn pool(problems: u32, samples: u32) -> String {
         let all: Vec<_> = (0..samples).map(|i| sample(p, i)).collect();
         json!({"problem_id": p, "question": "a < b?", "gold": "4", "model": "m", "tokens_kind": "exact", "samples": all})
     };
-    (0..problems).map(|p| format!("{}\n", line(p))).collect()
+    (0..problems).map(|p| line(p).to_string()).collect::<Vec<_>>().join("\n")
 }
 
 /// Runs drawn from L = 1.8 + 400/N^.34 + 1000/D^.37.
@@ -23,7 +24,7 @@ fn runs() -> String {
     for n in [1e7, 3e7, 1e8, 3e8, 1e9] {
         for d in [1e9, 3e9, 1e10, 3e10] {
             let loss = 1.8 + 400.0 / f64::powf(n, 0.34) + 1_000.0 / f64::powf(d, 0.37);
-            table.push_str(&format!("{n:e},{d:e},{loss}\n"));
+            let _ = writeln!(table, "{n:e},{d:e},{loss}");
         }
     }
     table
@@ -52,6 +53,8 @@ fn a_page_and_its_figures_are_made_from_files() {
         assert!(page.contains(part), "no `{part}` in the page");
     }
     assert!(page.contains("E 1.8"), "the floor of the runs is found");
+    let curve = std::fs::read_to_string(folder.path().join("figures/curve.csv")).unwrap();
+    assert!(curve.starts_with("tokens,k,accuracy,stderr,") && curve.lines().count() == 6, "{curve}");
     for figure in ["laws", "loss-against-compute", "accuracy-against-thinking", "strategies"] {
         let png = std::fs::read(folder.path().join("figures").join(format!("{figure}.png"))).unwrap();
         assert_eq!(&png[1..4], b"PNG");
