@@ -4,10 +4,15 @@
 //! engine, or draws hidden randomness: whatever resamples takes a seed, and gives the same result
 //! on one thread as on sixty-four.
 //!
-//! - [`estimate`]: pass@k, maj@k, means with intervals, paired comparisons over problems.
+//! - [`estimate`], [`vote`], [`cost`]: pass@k, maj@k and its limit, weighted votes, the cost to solve,
+//!   means with intervals, paired comparisons over problems.
+//! - [`pretrain`]: loss against parameters and tokens (Chinchilla, Kaplan, `IsoFLOP`, repeated data).
+//! - [`rl`]: accuracy against reinforcement-learning compute, jointly over sizes.
+//! - [`forms`], [`noise`], [`choose`], [`joint`]: accuracy against thinking tokens or any compute, how
+//!   its points err together, which form forecasts best, several curves pooled.
 //! - [`coverage`]: pass@k far beyond the samples drawn, from counts of right samples.
-//! - [`curve`]: accuracy against thinking tokens, with a ceiling or without.
-//! - [`pretrain`]: loss against parameters and tokens (the Chinchilla form).
+//! - [`verdict`]: whether a curve still rises, slows or is at a wall, or cannot be told.
+//! - [`plan`]: bills of training and inference, and options side by side.
 //!
 //! # Examples
 //!
@@ -31,6 +36,7 @@ mod error;
 pub mod estimate;
 pub mod forms;
 mod interval;
+pub mod joint;
 pub mod noise;
 mod optim;
 pub mod plan;

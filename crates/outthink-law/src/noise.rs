@@ -33,13 +33,26 @@ impl Noise {
     ///
     /// A standard error that is not positive, or a share outside 0 to 0.99.
     pub fn stated(stderr: &[f64], shared: f64) -> Result<Self, LawError> {
+        Self::stated_each(stderr, &vec![shared; stderr.len()])
+    }
+
+    /// As [`Noise::stated`], with the common share of each point's variance: a mean over several answers
+    /// a problem has less noise of its own, and so a larger common share.
+    ///
+    /// # Errors
+    ///
+    /// Columns of different length; else as [`Noise::stated`].
+    pub fn stated_each(stderr: &[f64], shared: &[f64]) -> Result<Self, LawError> {
+        same_len("shared", shared.len(), "stderr", stderr.len())?;
         need_positive("stderr", stderr)?;
-        check("shared", &[shared], "a number from 0 to 0.99", |x| (0.0..=0.99).contains(&x))?;
+        check("shared", shared, "a number from 0 to 0.99", |x| (0.0..=0.99).contains(&x))?;
         let n = stderr.len();
+        let common: Vec<f64> = stderr.iter().zip(shared).map(|(s, share)| s * share.sqrt()).collect();
         let covariance = (0..n)
-            .map(|i| (0..n).map(|j| stderr[i] * stderr[j] * if i == j { 1.0 } else { shared }).collect())
+            .map(|i| (0..n).map(|j| if i == j { stderr[i] * stderr[i] } else { common[i] * common[j] }).collect())
             .collect();
-        Self::from_covariance(covariance, shared)
+        let mean = shared.iter().sum::<f64>() / (n as f64).max(1.0);
+        Self::from_covariance(covariance, mean)
     }
 
     /// From each problem's own accuracy at each setting: `results[setting][problem]`.

@@ -45,6 +45,10 @@ enum Command {
     Config(commands::config::ConfigArgs),
     /// Make, list and revoke keys of the gateway.
     Keys(commands::keys::KeysArgs),
+    /// Fit scaling laws to measurements, and judge whether there is a wall.
+    Fit(Box<commands::fit::FitArgs>),
+    /// Reckon what training and thinking cost, and where the next dollar goes.
+    Plan(Box<commands::plan::PlanArgs>),
     /// Compare strategies over recorded samples, without a model.
     Replay(commands::replay::ReplayArgs),
     /// Measure accuracy over a set of questions, or the speed of the embedded engine.
@@ -63,6 +67,8 @@ fn main() -> ExitCode {
         Command::Report(args) => commands::report::run(&args),
         Command::Config(args) => commands::config::run(&args),
         Command::Keys(args) => commands::keys::run(&args),
+        Command::Fit(args) => commands::fit::run(&args),
+        Command::Plan(args) => commands::plan::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
     };

@@ -1,0 +1,246 @@
+//! `outthink fit inference`: accuracy against thinking, coverage against samples, and the wall.
+
+use super::coverage::{self, Asked};
+use super::curves::Errors;
+use super::{DataArgs, Group, StoreArgs, brackets, figure, law_error, pools, print_json, read_groups};
+use crate::error::CliError;
+use clap::Args;
+use outthink_law::Interval;
+use outthink_law::choose::{Choice, choose};
+use outthink_law::forms::{Curve, Form};
+use outthink_law::joint::{Slope, pool_slopes};
+use outthink_law::noise::Noise;
+use outthink_law::verdict::{Judgement, Question, Verdict, judge, likelihood_words};
+use rayon::prelude::*;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(super) struct InferenceArgs {
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    /// Columns whose values make the curves [default: benchmark or task, model, size].
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    by: Vec<String>,
+    /// Problems behind each accuracy, where the file states neither them nor standard errors.
+    #[arg(long, value_name = "N")]
+    problems: Option<u64>,
+    /// Share of the variance of one answer that is the problem's own and common to all settings
+    /// [default: from runs with several answers a problem, else 0.5].
+    #[arg(long, value_name = "SHARE")]
+    shared: Option<f64>,
+    /// Gain of a doubling below which it is not worth having, as a share of questions.
+    #[arg(long, value_name = "GAIN", default_value_t = 0.02)]
+    threshold: f64,
+    /// Samples a problem at which coverage is forecast.
+    #[arg(long, value_name = "K", value_delimiter = ',')]
+    forecast: Vec<u64>,
+    /// Test the forecast: draw so many of the recorded samples, and compare with all of them.
+    #[arg(long, value_name = "N")]
+    subsample: Option<u64>,
+    /// Times that the samples are drawn anew.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "subsample")]
+    seeds: u64,
+    /// Write the allocation table that `--table` of ask, serve and replay reads; recorded pools only.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+impl InferenceArgs {
+    pub(super) fn asked(&self) -> Result<Asked, CliError> {
+        if self.forecast.contains(&0) {
+            return Err(CliError::usage("coverage at 0 samples is 0").hint("give --forecast numbers of at least 1"));
+        }
+        Ok(Asked { ks: self.forecast.clone(), subsample: self.subsample, seeds: self.seeds })
+    }
+
+    pub(super) fn question(&self) -> Question {
+        Question { threshold: self.threshold, level: self.data.level, seed: self.data.seed, ..Question::default() }
+    }
+}
+
+pub(super) fn run(args: &InferenceArgs) -> Result<(), CliError> {
+    if args.data.data.to_str().is_some_and(|d| d.starts_with("store:")) {
+        return pools::run(args);
+    }
+    let table = args.data.read()?;
+    if table.is_pool() {
+        return pools::run(args);
+    }
+    if args.out.is_some() {
+        return Err(CliError::usage("an allocation table is learned from recorded samples, and this file holds none")
+            .hint("give a recorded pool, or a run of the store as store:RUN"));
+    }
+    let counts = table.find("correct").is_some() && table.find("samples").is_some() && table.find("accuracy").is_none();
+    if counts && table.find("tokens").is_none() {
+        return coverage::run(&args.data, &coverage::read(&table)?, &args.asked()?);
+    }
+    let errors = Errors { problems: args.problems, shared: args.shared };
+    let groups = read_groups(&table, &args.by, &["tokens", "samples", "compute", "flops"], errors)?;
+    curves(args, &table.name, groups)
+}
+
+/// What is known of one curve.
+struct Row {
+    group: Group,
+    choice: Option<Choice>,
+    judgement: Judgement,
+}
+
+/// Fits and judges each curve, then all of them jointly.
+pub(super) fn curves(args: &InferenceArgs, name: &str, groups: Vec<Group>) -> Result<(), CliError> {
+    let alone = groups.len() == 1;
+    let (thin, groups): (Vec<Group>, Vec<Group>) = groups.into_iter().partition(|g| g.settings() < 3 && !alone);
+    if groups.is_empty() {
+        return Err(CliError::usage(format!("none of the {} curves of {name} has three settings", thin.len())).hint(
+            "the straight line has two constants and needs three points: give more settings, or join curves by --by",
+        ));
+    }
+    let rows = groups.into_par_iter().map(|group| row(args, group)).collect::<Result<Vec<Row>, CliError>>()?;
+    let pooled = jointly(&rows);
+    if let Some(path) = &args.data.svg {
+        let drawn: Vec<(&Group, Option<&Choice>)> = rows.iter().map(|r| (&r.group, r.choice.as_ref())).collect();
+        figure::curves(&drawn).write(path)?;
+    }
+    if args.data.json {
+        let curves: Vec<Value> = (rows.iter())
+            .map(|r| json!({ "curve": r.group.name, "n": r.group.accuracy.len(), "choice": r.choice, "verdict": r.judgement }))
+            .collect();
+        let thin: Vec<&str> = thin.iter().map(|g| g.name.as_str()).collect();
+        print_json(
+            &json!({ "schema": 1, "law": "inference", "curves": curves, "jointly": pooled, "too_few_settings": thin }),
+        );
+        return Ok(());
+    }
+    println!("{name}: {} curves", rows.len());
+    for r in &rows {
+        println!();
+        match &r.choice {
+            Some(choice) => print_curve(&r.group.name, choice, "tokens", brackets),
+            None => println!("{}", r.group.name),
+        }
+        print_judgement(&r.judgement);
+    }
+    if let Some(p) = &pooled {
+        println!(
+            "\njointly: a doubling gains {:+.1} points {} over {} curves, which differ by {:.1} points beyond their errors",
+            100.0 * p.mean,
+            percent(p.interval),
+            p.slopes.len(),
+            100.0 * p.between
+        );
+        for s in &p.slopes {
+            println!(
+                "  {:<60} {:+.1} points a doubling by itself, {:+.1} in the light of the others",
+                s.name,
+                100.0 * s.own,
+                100.0 * s.shrunken
+            );
+        }
+    }
+    if !thin.is_empty() {
+        println!("\ncannot be told from these data: {} curves with one or two settings", thin.len());
+    }
+    Ok(())
+}
+
+fn row(args: &InferenceArgs, group: Group) -> Result<Row, CliError> {
+    let noise = group.noise()?;
+    let curve = Curve { compute: &group.compute, accuracy: &group.accuracy };
+    let flat = group.accuracy.iter().all(|&a| a == 0.0) || group.accuracy.iter().all(|&a| a == 1.0);
+    let choice = if flat {
+        None
+    } else {
+        Some(choose(&curve, noise.as_ref(), &Form::ALL, args.data.level).map_err(|e| law_error(&e))?)
+    };
+    let noise = match (noise, &choice) {
+        (Some(noise), _) => noise,
+        // Without stated errors the scatter about the best form stands in for them.
+        (None, Some(choice)) => {
+            let best = &choice.candidates[0].fit;
+            let degrees = best.n.saturating_sub(best.constants.len()).max(1) as f64;
+            let size = (best.rms * (best.n as f64 / degrees).sqrt()).max(0.003);
+            Noise::stated(&vec![size; best.n], 0.0).map_err(|e| law_error(&e))?
+        }
+        (None, None) => Noise::stated(&vec![0.05; group.accuracy.len()], 0.0).map_err(|e| law_error(&e))?,
+    };
+    let judgement = judge(&curve, &noise, args.question()).map_err(|e| law_error(&e))?;
+    Ok(Row { group, choice, judgement })
+}
+
+/// The gains of a doubling of all curves that rise or fall, pooled.
+fn jointly(rows: &[Row]) -> Option<outthink_law::joint::Pooled> {
+    let slopes: Vec<Slope> = (rows.iter())
+        .filter_map(|r| {
+            let fit = r.choice.as_ref()?.candidates.iter().find(|c| c.fit.form == Form::LogLinear)?;
+            let (value, interval) = (fit.fit.constant("per_doubling")?, fit.fit.interval("per_doubling")?);
+            Some(Slope { name: r.group.name.clone(), value, interval })
+        })
+        .collect();
+    pool_slopes(&slopes).ok()
+}
+
+/// An interval of shares in points.
+fn percent(interval: Interval) -> String {
+    format!("[{:+.1}, {:+.1}]", 100.0 * interval.low, 100.0 * interval.high)
+}
+
+/// Prints the forms of one curve.
+pub(super) fn print_curve(name: &str, choice: &Choice, unit: &str, brackets: fn(Interval, usize) -> String) {
+    let n = choice.candidates.first().map_or(0, |c| c.fit.n);
+    println!("{name} ({n} points)");
+    for c in &choice.candidates {
+        let constants: Vec<String> = (c.fit.form.constants().iter().zip(&c.fit.constants).zip(&c.fit.intervals))
+            .map(|((name, value), interval)| format!("{name} {value:.3} {}", brackets(*interval, 3)))
+            .collect();
+        let forecast = c.forecast_error.map_or_else(|| "forecast -".to_owned(), |e| format!("forecast error {e:.3}"));
+        println!(
+            "  {:<19} weight {:.2}   AICc weight {:.2}   {forecast}   {}",
+            c.fit.form.name(),
+            c.weight,
+            c.aicc_weight,
+            constants.join("   ")
+        );
+    }
+    if !choice.left_out.is_empty() {
+        let names: Vec<&str> = choice.left_out.iter().map(|f| f.name()).collect();
+        println!("  left out for want of points: {}", names.join(", "));
+    }
+    if choice.candidates.len() > 1 {
+        let by = if choice.forecast_points > 0 {
+            format!("by forecasting the {} dearest points from the cheaper ones", choice.forecast_points)
+        } else {
+            "by AICc alone: too few points to forecast".to_owned()
+        };
+        let told = if choice.told_apart { "told apart" } else { "not told apart, the forecast is their mixture" };
+        let middle = choice.candidates[0].fit.middle;
+        println!("  {told} ({by}); constants hold at {unit} about {middle:.3e}");
+    }
+}
+
+/// Prints the verdict of one curve.
+pub(super) fn print_judgement(j: &Judgement) {
+    let sure = match (j.verdict, j.probability) {
+        (Verdict::CannotBeTold, _) | (_, None) => String::new(),
+        (_, Some(p)) => format!(" ({}, {p:.2})", likelihood_words(p)),
+    };
+    println!("  verdict: {}{sure}: {}", j.verdict.words(), j.because);
+    if let Some(g) = j.next_doubling {
+        let less = j.less_than_threshold.map_or_else(String::new, |p| {
+            format!("; less than {:.1} points with probability {p:.2}", 100.0 * j.threshold)
+        });
+        println!("  the next doubling gains {:+.1} points {}{less}", 100.0 * g.value, percent(g.interval));
+    }
+    if let (Some(c), Some(p)) = (j.ceiling, j.pace) {
+        println!(
+            "  ceiling {:.3} {}; a doubling gained {:+.1} points so far; less than half of that now with probability {:.2}",
+            c.value,
+            brackets(c.interval, 3),
+            100.0 * p.value,
+            j.less_than_half_pace.unwrap_or_default()
+        );
+    }
+    println!("  further runs: {}", j.next_runs);
+}

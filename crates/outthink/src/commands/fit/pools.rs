@@ -1,0 +1,236 @@
+//! Laws from recorded samples: a pool, or a run of the store.
+
+use super::coverage::Counts;
+use super::inference::{self, InferenceArgs};
+use super::{Group, brackets, coverage, law_error, print_json};
+use crate::commands::store;
+use crate::error::CliError;
+use anyhow::Context;
+use outthink_core::{Answer, AnswerKind};
+use outthink_eval::{Pool, PoolProblem, learn_table};
+use outthink_law::cost::{Solved, cost_to_solve};
+use outthink_law::estimate::{Ballots, Estimate, Resampling, maj_at_k, mean_over_problems};
+use outthink_law::noise::Noise;
+use outthink_law::vote::maj_limit;
+use outthink_verify::Grouper;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// One model's run over the problems.
+struct Recorded<'a> {
+    name: String,
+    model: String,
+    problems: Vec<&'a PoolProblem>,
+}
+
+pub(super) fn run(args: &InferenceArgs) -> Result<(), CliError> {
+    let pools = store::pools(&args.data.data, &args.store)?;
+    if let Some(path) = &args.out {
+        let all: Vec<&Pool> = pools.iter().collect();
+        let Some(table) = learn_table(&all) else {
+            return Err(CliError::usage(
+                "no two samples of a problem can be compared, so there is nothing to learn from",
+            )
+            .hint("give recordings with answers"));
+        };
+        let text = serde_json::to_string_pretty(&table).context("cannot write the table")?;
+        std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
+        eprintln!("allocation table of {} problems written to {}", table.problems, path.display());
+    }
+    let runs = runs(&pools);
+    let counts: Vec<Counts> = runs.iter().map(counts_of).collect();
+    if args.asked()?.subsample.is_some() {
+        return coverage::run(&args.data, &counts, &args.asked()?);
+    }
+    let groups = effort_curves(&runs)?;
+    let how = Resampling { seed: args.data.seed, level: args.data.level, ..Resampling::default() };
+    let estimates: Vec<Estimates> = runs.iter().map(|r| estimates(r, how)).collect::<Result<_, _>>()?;
+    if args.data.json {
+        let rows: Vec<Value> = (runs.iter().zip(&estimates))
+            .map(|(r, e)| json!({ "run": r.name, "problems": r.problems.len(), "estimates": e.to_json() }))
+            .collect();
+        print_json(&json!({ "schema": 1, "law": "pool", "runs": rows }));
+        return Ok(());
+    }
+    for (run, e) in runs.iter().zip(&estimates) {
+        println!("{} ({} problems)", run.name, run.problems.len());
+        e.print();
+    }
+    let told: Vec<Counts> =
+        counts.into_iter().filter(|c| c.correct.len() > 3 && c.correct.iter().any(|x| *x > 0)).collect();
+    if !told.is_empty() {
+        println!("\ncoverage");
+        coverage::run(&args.data, &told, &args.asked()?)?;
+    }
+    if !groups.is_empty() {
+        println!("\naccuracy against tokens, paired by problem");
+        inference::curves(args, &pools[0].name, groups)?;
+    }
+    Ok(())
+}
+
+/// Splits recordings by run; one without names is one run.
+fn runs(pools: &[Pool]) -> Vec<Recorded<'_>> {
+    let mut all: Vec<Recorded<'_>> = Vec::new();
+    for pool in pools {
+        let mut by_run: BTreeMap<(&str, &str), Vec<&PoolProblem>> = BTreeMap::new();
+        for p in &pool.problems {
+            let key = (p.model.as_deref().unwrap_or(""), p.run.as_deref().unwrap_or(""));
+            by_run.entry(key).or_default().push(p);
+        }
+        for ((model, run), problems) in by_run {
+            let name: Vec<&str> = [pool.name.as_str(), model, run].into_iter().filter(|s| !s.is_empty()).collect();
+            all.push(Recorded { name: name.join(" / "), model: model.to_owned(), problems });
+        }
+    }
+    all
+}
+
+fn counts_of(run: &Recorded<'_>) -> Counts {
+    Counts {
+        benchmark: String::new(),
+        model: run.name.clone(),
+        samples: run.problems.iter().map(|p| p.samples.len() as u64).collect(),
+        correct: run.problems.iter().map(|p| p.samples.iter().filter(|s| s.correct).count() as u64).collect(),
+    }
+}
+
+/// The votes of one problem: samples by class of equal answers, and which class is right.
+fn votes(problem: &PoolProblem) -> (Vec<u64>, Option<usize>, u64) {
+    let mut classes = Grouper::default();
+    let mut counts: Vec<u64> = Vec::new();
+    let mut right = None;
+    let mut blank = 0;
+    for sample in &problem.samples {
+        let Some(answer) = &sample.answer else {
+            blank += 1;
+            continue;
+        };
+        let class = classes.class_of(&Answer { text: answer.clone(), kind: AnswerKind::Boxed }) as usize;
+        if class >= counts.len() {
+            counts.resize(class + 1, 0);
+        }
+        counts[class] += 1;
+        if sample.correct {
+            right.get_or_insert(class);
+        }
+    }
+    (counts, right, blank)
+}
+
+/// What is estimated of one run.
+struct Estimates {
+    accuracy: Estimate,
+    majority: Vec<(u64, Estimate)>,
+    limit: Option<Estimate>,
+    cost: Vec<outthink_law::cost::CostToSolve>,
+}
+
+fn estimates(run: &Recorded<'_>, how: Resampling) -> Result<Estimates, CliError> {
+    let refuse = |e: outthink_law::LawError| law_error(&e);
+    let shares: Vec<f64> = (run.problems.iter())
+        .map(|p| p.samples.iter().filter(|s| s.correct).count() as f64 / p.samples.len() as f64)
+        .collect();
+    let accuracy = mean_over_problems(&shares, how).map_err(refuse)?;
+    let least = run.problems.iter().map(|p| p.samples.len()).min().unwrap_or(1) as u64;
+    let votes: Vec<_> = run.problems.iter().filter(|p| p.vote_ok).map(|p| votes(p)).collect();
+    let mut majority = Vec::new();
+    let mut limit = None;
+    if votes.len() == run.problems.len() {
+        for k in [1, 4, 16, 64, least].into_iter().filter(|k| *k > 1 && *k <= least) {
+            let each: Vec<f64> = (votes.iter())
+                .map(|(counts, correct, blank)| maj_at_k(&Ballots { counts, correct: *correct, blank: *blank }, k))
+                .collect::<Result<_, _>>()
+                .map_err(refuse)?;
+            if majority.last().is_none_or(|(last, _)| *last != k) {
+                majority.push((k, mean_over_problems(&each, how).map_err(refuse)?));
+            }
+        }
+        majority.sort_by_key(|(k, _)| *k);
+        majority.dedup_by_key(|(k, _)| *k);
+        let ends: Vec<f64> = (votes.iter())
+            .map(|(counts, correct, blank)| maj_limit(&Ballots { counts, correct: *correct, blank: *blank }))
+            .collect();
+        limit = Some(mean_over_problems(&ends, how).map_err(refuse)?);
+    }
+    let tokens: Vec<f64> = (run.problems.iter())
+        .map(|p| p.samples.iter().map(|s| s.tokens).sum::<f64>() / p.samples.len() as f64)
+        .collect();
+    let mut cost = Vec::new();
+    if tokens.iter().all(|t| *t > 0.0) {
+        let counts = counts_of(run);
+        let solved = Solved { samples: &counts.samples, correct: &counts.correct, cost: &tokens };
+        for k in [1, least] {
+            cost.push(cost_to_solve(&solved, k, how).map_err(refuse)?);
+        }
+    }
+    Ok(Estimates { accuracy, majority, limit, cost })
+}
+
+impl Estimates {
+    fn print(&self) {
+        let line = |name: &str, e: &Estimate| println!("  {name:<22} {:.3} {}", e.value, brackets(e.interval, 3));
+        line("pass@1", &self.accuracy);
+        for (k, e) in &self.majority {
+            line(&format!("maj@{k}"), e);
+        }
+        if let Some(e) = &self.limit {
+            line("maj@k, without end", e);
+        }
+        for c in &self.cost {
+            println!(
+                "  tokens a solved problem {:.0} {} stopping at the first right one, {} samples at most",
+                c.per_solved,
+                brackets(c.interval, 0),
+                c.k
+            );
+        }
+        for warning in &self.accuracy.warnings {
+            println!("  warning: {warning}");
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let majority: Vec<Value> = self.majority.iter().map(|(k, e)| json!({ "k": k, "estimate": e })).collect();
+        json!({ "pass_at_1": self.accuracy, "maj": majority, "maj_limit": self.limit, "cost_to_solve": self.cost })
+    }
+}
+
+/// Curves of models with three runs or more over the same problems at different lengths.
+fn effort_curves(runs: &[Recorded<'_>]) -> Result<Vec<Group>, CliError> {
+    let mut by_model: BTreeMap<&str, Vec<&Recorded<'_>>> = BTreeMap::new();
+    for run in runs.iter().filter(|r| !r.model.is_empty()) {
+        by_model.entry(&run.model).or_default().push(run);
+    }
+    let mut groups = Vec::new();
+    for (model, mut runs) in by_model {
+        let mean = |r: &Recorded<'_>, f: fn(&PoolProblem) -> f64| {
+            r.problems.iter().map(|p| f(p)).sum::<f64>() / r.problems.len() as f64
+        };
+        let tokens = |p: &PoolProblem| p.samples.iter().map(|s| s.tokens).sum::<f64>() / p.samples.len() as f64;
+        runs.retain(|r| mean(r, tokens) > 0.0);
+        if runs.len() < 3 {
+            continue;
+        }
+        runs.sort_by(|x, y| mean(x, tokens).total_cmp(&mean(y, tokens)));
+        let share = |p: &PoolProblem| p.samples.iter().filter(|s| s.correct).count() as f64 / p.samples.len() as f64;
+        let ids: Vec<&str> = (runs[0].problems.iter().map(|p| p.problem_id.as_str()))
+            .filter(|id| runs.iter().all(|r| r.problems.iter().any(|p| p.problem_id == *id)))
+            .collect();
+        let results: Vec<Vec<f64>> = (runs.iter())
+            .map(|r| {
+                ids.iter().filter_map(|id| r.problems.iter().find(|p| p.problem_id == *id)).map(|p| share(p)).collect()
+            })
+            .collect();
+        let paired = Noise::from_problems(&results).map_err(|e| law_error(&e))?;
+        groups.push(Group {
+            name: model.to_owned(),
+            compute: runs.iter().map(|r| mean(r, tokens)).collect(),
+            accuracy: results.iter().map(|r| r.iter().sum::<f64>() / r.len() as f64).collect(),
+            stderr: None,
+            shared: Vec::new(),
+            paired: Some(paired),
+        });
+    }
+    Ok(groups)
+}
