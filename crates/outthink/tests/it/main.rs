@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod ask;
+mod fit;
 mod help;
 mod hub;
 mod models;

@@ -82,7 +82,8 @@ pub(crate) fn read_groups(table: &Table, by: &[String], axis: &[&str], errors: E
         // Rows without compute or accuracy are no points; the file says so by an empty cell.
         if compute[row].is_some() && accuracy[row].is_some() {
             let name: Vec<&str> = keys.iter().map(|k| k[row].as_str()).collect();
-            groups.entry(name.join(" / ")).or_default().push(row);
+            let name = if name.is_empty() { table.name.clone() } else { name.join(" / ") };
+            groups.entry(name).or_default().push(row);
         }
     }
     let mut all = Vec::with_capacity(groups.len());

@@ -1,0 +1,210 @@
+//! `outthink fit` and `outthink plan` from outside.
+
+use super::{outthink, run};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::Output;
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", text(output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Writes a file into a fresh folder and runs `outthink` with its path for `FILE`.
+fn with_file(name: &str, content: &str, args: &[&str]) -> Output {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    let path = path.to_str().unwrap();
+    let args: Vec<&str> = args.iter().map(|a| if *a == "FILE" { path } else { a }).collect();
+    outthink(home.path()).args(args).output().unwrap()
+}
+
+/// Runs of a known law without noise.
+fn runs() -> String {
+    let mut csv = "N,D,final_loss\n".to_owned();
+    for i in 0..5 {
+        for j in 0..5 {
+            let (n, d) = (1e8 * 2_f64.powi(i), 2e9 * 3_f64.powi(j));
+            let loss = 1.8 + 480.0 * n.powf(-0.35) + 2_000.0 * d.powf(-0.37);
+            let _ = writeln!(csv, "{n},{d},{loss}");
+        }
+    }
+    csv
+}
+
+const MAPS: [&str; 6] = ["--map", "params=N", "--map", "tokens=D", "--map", "loss=final_loss"];
+
+#[test]
+fn a_known_law_comes_back() {
+    let mut args = vec!["fit", "pretrain", "FILE", "--json", "--starts", "40", "--bootstraps", "20"];
+    args.extend(MAPS);
+    let got = json(&with_file("runs.csv", &runs(), &args));
+    assert_eq!(got["n"], 25);
+    assert!((got["chinchilla"]["law"]["floor"].as_f64().unwrap() - 1.8).abs() < 0.01, "{got}");
+    assert!((got["chinchilla"]["law"]["alpha"].as_f64().unwrap() - 0.35).abs() < 0.01, "{got}");
+    // The law that made the data forecasts the dearest quarter better than the one that did not.
+    assert_eq!(got["forecasts"][0]["form"], "Chinchilla");
+    assert!(got["forecasts"][0]["weight"].as_f64().unwrap() > 0.9, "{got}");
+}
+
+#[test]
+fn what_cannot_be_fitted_is_refused_with_the_mend() {
+    let good = runs();
+    let first = good.lines().take(4).collect::<Vec<_>>().join("\n");
+    let change = |from: &str, to: &str| good.replacen(from, to, 1);
+    let line = good.lines().nth(7).unwrap().to_owned();
+    let cells: Vec<&str> = line.split(',').collect();
+    let one_size = good
+        .lines()
+        .map(|l| {
+            l.split_once(',')
+                .map_or(l.to_owned(), |(n, rest)| if n == "N" { l.to_owned() } else { format!("1e9,{rest}") })
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let cases = [
+        ("few", first, "need at least"),
+        ("nan", change(&line, &format!("{},{},NaN", cells[0], cells[1])), "row 7"),
+        ("negative", change(&line, &format!("{},{},-2", cells[0], cells[1])), "above 0"),
+        ("one size", one_size, "same params"),
+        ("unknown column", change("final_loss", "x"), "final_loss"),
+        ("no rows", "N,D,final_loss\n".to_owned(), "no rows"),
+    ];
+    for (name, csv, says) in cases {
+        let mut args = vec!["fit", "pretrain", "FILE"];
+        args.extend(MAPS);
+        let output = with_file("runs.csv", &csv, &args);
+        assert_eq!(output.status.code(), Some(2), "{name}: {}", text(&output));
+        assert!(text(&output).contains(says) && output.stdout.is_empty(), "{name}: {}", text(&output));
+    }
+    let none = with_file("runs.csv", &good, &["fit", "pretrain", "FILE"]);
+    assert_eq!(none.status.code(), Some(2));
+    assert!(text(&none).contains("--map params=COLUMN"), "{}", text(&none));
+}
+
+#[test]
+fn verdicts_of_a_file_of_curves() {
+    let mut csv = "task,model,tokens,accuracy,stderr\n".to_owned();
+    for (model, points) in [
+        ("flat", [0.30, 0.50, 0.62, 0.64, 0.65, 0.645]),
+        ("rising", [0.10, 0.17, 0.24, 0.31, 0.38, 0.45]),
+        ("floor", [0.0; 6]),
+        ("thin", [0.3, 0.4, 0.35, f64::NAN, f64::NAN, f64::NAN]),
+    ] {
+        for (i, a) in (0..6).zip(points).filter(|p| p.1.is_finite()) {
+            let _ = writeln!(csv, "made,{model},{},{a},0.02", 1_000 << i);
+        }
+    }
+    let got = json(&with_file("curves.csv", &csv, &["fit", "inference", "FILE", "--json"]));
+    let verdict = |model: &str| {
+        let curve =
+            got["curves"].as_array().unwrap().iter().find(|c| c["curve"].as_str().unwrap().ends_with(model)).unwrap();
+        curve["verdict"]["verdict"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(verdict("flat"), "at-the-wall");
+    assert_eq!(verdict("rising"), "still-rising");
+    assert_eq!(verdict("floor"), "cannot-be-told");
+    assert_eq!(verdict("thin"), "cannot-be-told");
+    let two = with_file("two.csv", "tokens,accuracy,stderr\n1,0.1,0.1\n2,0.2,0.1\n", &["fit", "inference", "FILE"]);
+    assert_eq!(two.status.code(), Some(2));
+    assert!(text(&two).contains("need at least 3"), "{}", text(&two));
+}
+
+#[test]
+fn coverage_from_counts_and_a_picture() {
+    let mut lines = String::new();
+    for (problem, correct) in [0, 0, 0, 1, 2, 4, 9, 20, 45, 90].into_iter().enumerate() {
+        let _ = writeln!(lines, "{{\"model\":\"m\",\"problem\":{problem},\"samples\":100,\"correct\":{correct}}}");
+    }
+    let home = tempfile::tempdir().unwrap();
+    let picture = home.path().join("coverage.svg");
+    let args = ["fit", "inference", "FILE", "--json", "--forecast", "10,1000", "--svg", picture.to_str().unwrap()];
+    let got = json(&with_file("counts.jsonl", &lines, &args));
+    let forecasts = &got["models"][0]["forecasts"];
+    assert_eq!(forecasts[0]["extrapolated"], false);
+    assert!(forecasts[1]["coverage"].as_f64().unwrap() > 0.7, "{got}");
+    assert!(std::fs::read_to_string(picture).unwrap().contains("<svg"));
+}
+
+#[test]
+fn the_published_effort_curves() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/laws/epoch_effort_curves.csv");
+    if !path.exists() {
+        println!("skipped: {} is absent", path.display());
+        return;
+    }
+    let of = |model: &str| {
+        let filter = format!("model=anthropic/{model}");
+        let args = [
+            "fit",
+            "inference",
+            path.to_str().unwrap(),
+            "--json",
+            "--where",
+            &filter,
+            "--where",
+            "task=OTIS Mock AIME 2024-2025",
+        ];
+        json(&run(&args))["curves"][0]["verdict"]["verdict"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(of("claude-3-7-sonnet-20250219"), "still-rising");
+    assert!(["slowing", "at-the-wall"].contains(&of("claude-sonnet-4-20250514").as_str()));
+}
+
+#[test]
+fn the_bills_of_gpt_4_and_gpt_3() {
+    let bill = |extra: &[&str]| {
+        let mut args = vec!["plan", "--json", "--flops", "312e12", "--usd-per-hour", "1"];
+        args.extend(extra);
+        json(&run(&args))
+    };
+    for (utilisation, millions) in [("0.36", 53.2), ("0.30", 63.8)] {
+        let got = bill(&["--params", "280e9", "--train-flops", "2.15e25", "--utilisation", utilisation]);
+        let hours = got["training"]["hours"].as_f64().unwrap() / 1e6;
+        assert!((hours - millions).abs() < 0.1, "{got}");
+        assert!((got["training"]["usd"].as_f64().unwrap() / 1e6 - hours).abs() < 1e-9);
+    }
+    let gpt3 = bill(&["--params", "175e9", "--train-tokens", "300e9"]);
+    assert!((gpt3["training"]["flops"].as_f64().unwrap() / 3.15e23 - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn a_plan_weighs_thinking_against_a_cascade() {
+    let mut csv = "tokens,accuracy,stderr\n".to_owned();
+    for (i, a) in (0..6).zip([0.20, 0.30, 0.40, 0.50, 0.58, 0.64]) {
+        let _ = writeln!(csv, "{},{a},0.02", 500 << i);
+    }
+    let plan = |aim: &[&str]| {
+        let mut args = vec![
+            "plan",
+            "--json",
+            "--params",
+            "7e9",
+            "--price-output",
+            "1",
+            "--tokens-per-query",
+            "2000",
+            "--inference",
+            "FILE",
+        ];
+        args.extend(aim);
+        with_file("curve.csv", &csv, &args)
+    };
+    let got = json(&plan(&["--budget-usd", "2000"]));
+    let names: Vec<&str> = got["options"].as_array().unwrap().iter().map(|o| o["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["more thinking a query", "cascade of thoughts"]);
+    let accuracy = got["options"][0]["accuracy"]["value"].as_f64().unwrap();
+    assert!((0.45..0.55).contains(&accuracy), "{got}");
+    let never = json(&plan(&["--target-accuracy", "0.999"]));
+    assert!(never["options"][0]["probability"].as_f64().unwrap() < 0.3, "{never}");
+    let aimless = run(&["plan", "--params", "7e9", "--budget-usd", "10"]);
+    assert_eq!(aimless.status.code(), Some(2));
+    let senseless = run(&["plan", "--params=-7e9"]);
+    assert_eq!(senseless.status.code(), Some(2));
+}
