@@ -9,6 +9,9 @@ use serde_json::Value;
 use std::fs::File;
 use std::io::Read;
 
+/// Bytes of one sample at most: a few of them compressed may stand for any number.
+const LARGEST: u64 = 1 << 30;
+
 pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
     let unreadable = |e| EvalError::Read { path: source.path.to_owned(), source: e };
     let mut magic = [0; 4];
@@ -73,10 +76,8 @@ fn parts(source: &Source<'_>) -> Result<(Value, Vec<Value>), EvalError> {
         if !is_header && !is_sample {
             continue;
         }
-        let mut text = String::new();
-        let mut part = archive.by_name(&name).map_err(|e| broken(&name, e.to_string()))?;
-        part.read_to_string(&mut text).map_err(|e| broken(&name, e.to_string()))?;
-        let value: Value = serde_json::from_str(&text).map_err(|e| broken(&name, e.to_string()))?;
+        let text = part_of(&mut archive, &name).map_err(|e| broken(&name, e))?;
+        let value: Value = serde_json::from_slice(&text).map_err(|e| broken(&name, e.to_string()))?;
         if is_header {
             header = value;
         } else {
@@ -84,6 +85,34 @@ fn parts(source: &Source<'_>) -> Result<(Value, Vec<Value>), EvalError> {
         }
     }
     Ok((header, samples))
+}
+
+/// One file of a zip. The newer logs are compressed by zstd, which the archive's reader passes on as it
+/// is.
+fn part_of(archive: &mut zip::ZipArchive<File>, name: &str) -> Result<Vec<u8>, String> {
+    const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+    let mut bytes = Vec::new();
+    let plain = archive
+        .by_name(name)
+        .map_err(|e| e.to_string())
+        .and_then(|mut part| part.read_to_end(&mut bytes).map_err(|e| e.to_string()));
+    let Err(unread) = plain else { return Ok(bytes) };
+    bytes.clear();
+    let index = archive.index_for_name(name).ok_or("it is not in the archive")?;
+    archive.by_index_raw(index).map_err(|e| e.to_string())?.read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    if !bytes.starts_with(&ZSTD) {
+        return Err(unread);
+    }
+    let mut text = Vec::new();
+    let mut rest = &bytes[..];
+    while !rest.is_empty() {
+        let frame = ruzstd::decoding::StreamingDecoder::new(&mut rest).map_err(|e| e.to_string())?;
+        frame.take(LARGEST).read_to_end(&mut text).map_err(|e| e.to_string())?;
+        if text.len() as u64 >= LARGEST {
+            return Err(format!("it holds more than {} MB", LARGEST >> 20));
+        }
+    }
+    Ok(text)
 }
 
 /// The record of a sample; `None` where it ended in an error and there is nothing to judge.

@@ -56,6 +56,29 @@ fn a_log_of_inspect_is_read_plain_and_zipped() {
 }
 
 #[test]
+fn parts_that_are_compressed_by_zstd_are_read() {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for (name, value) in [("header.json", log()), ("samples/1_epoch_1.json", sample("1", 1, &json!("C")))] {
+        zip.start_file(name, stored).unwrap();
+        let text = serde_json::to_vec(&value).unwrap();
+        let level = ruzstd::encoding::CompressionLevel::Fastest;
+        zip.write_all(&ruzstd::encoding::compress_to_vec(&text[..], level)).unwrap();
+    }
+    let mut bytes = zip.finish().unwrap().into_inner();
+    // The writer knows no zstd: its number is put in the place of "stored", in both headers of a file.
+    for (signature, method) in [(b"PK\x03\x04", 8), (b"PK\x01\x02", 10)] {
+        let places: Vec<usize> = (0..bytes.len() - 4).filter(|&i| bytes[i..].starts_with(signature)).collect();
+        for place in places {
+            bytes[place + method] = 93;
+        }
+    }
+    let import = &read("log.eval", &bytes, &ImportOptions::default()).unwrap()[0];
+    assert_eq!((import.samples.len(), import.samples[0].correct), (1, true));
+    assert_eq!(import.samples[0].content, "The answer is 4.");
+}
+
+#[test]
 fn a_sample_log_of_the_harness_is_read_once_for_all_filters() {
     let row = |doc: u32, filter: &str, text: &str, right: f64| {
         json!({"doc_id": doc, "doc": {"question": "2+2?"}, "target": "2 + 2 = 4\n#### 4",
