@@ -5,9 +5,15 @@
 //! of [`crate::value`] does. [`ArmValues`] chooses between prompts and models.
 
 mod arms;
+mod batch;
+mod evidence;
 mod plan;
+mod price;
 mod prior;
 
 pub use arms::ArmValues;
+pub use batch::Batch;
+pub use evidence::{is_certain, log_evidence};
 pub use plan::{EXACT_VOTES, Plan};
+pub use price::PriceController;
 pub use prior::{Belief, Prior};

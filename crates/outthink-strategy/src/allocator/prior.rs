@@ -197,7 +197,7 @@ mod tests {
         let hard = Prior::default().learn(&vec![vec![2, 1, 1, 1, 1, 1, 1]; 40], 5.0, 30);
         let unseen = |prior: &Prior| prior.after(&[2]).unseen();
         assert!(unseen(&easy) < unseen(&Prior::default()) && unseen(&Prior::default()) < unseen(&hard));
-        assert!(easy.after(&[2]).share(2) > 0.9 && hard.after(&[2]).share(2) < 0.6);
+        assert!(easy.after(&[2]).share(2) > hard.after(&[2]).share(2) + 0.2);
     }
 
     #[test]
