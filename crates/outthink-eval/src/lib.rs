@@ -30,6 +30,8 @@ mod rows;
 mod set;
 mod store;
 mod sweep;
+mod stream;
+mod two_answers;
 mod yardstick;
 
 pub use comparison::{CompareOptions, MethodRow, compare, votes_of};
@@ -47,4 +49,6 @@ pub use store::{
     StoreError, prompt_sha256,
 };
 pub use sweep::{Progress, SweepEnd, SweepError, SweepPlan, Task, sweep};
+pub use stream::{StreamOptions, StreamReport, stream};
+pub use two_answers::{TwoAnswers, TwoAnswersRow, two_answers, two_answers_table};
 pub use yardstick::{PoolYardstick, Run, SLACK, Yardstick, yardstick};

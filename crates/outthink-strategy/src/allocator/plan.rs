@@ -32,7 +32,7 @@ type Key = (Prior, f64, u32);
 static SOLVED: Mutex<Vec<(Key, Arc<Plan>)>> = Mutex::new(Vec::new());
 
 /// Plans that are kept.
-const KEPT: usize = 24;
+const KEPT: usize = 96;
 
 impl Plan {
     /// The plan for up to `most` votes at `price` a vote, solved once.
