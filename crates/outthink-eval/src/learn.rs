@@ -32,7 +32,9 @@ pub fn learn_table(pools: &[&Pool]) -> Option<AllocationTable> {
     if taken == 0.0 {
         return None;
     }
-    agreement.iter_mut().for_each(|part| part.weight /= taken);
+    for part in &mut agreement {
+        part.weight /= taken;
+    }
     let prior = Prior::new(agreement.clone());
     let shares: Vec<(f64, f64)> = pools.iter().flat_map(|pool| shares(pool, &prior)).collect();
     Some(AllocationTable {

@@ -49,6 +49,7 @@ pub use store::{
     StoreError, prompt_sha256,
 };
 pub use sweep::{Progress, SweepEnd, SweepError, SweepPlan, Task, sweep};
+pub use replay::{ReplayOptions, ReplayRow, ReplayVerifier, one_at_a_time, replay};
 pub use stream::{StreamOptions, StreamReport, stream};
 pub use two_answers::{TwoAnswers, TwoAnswersRow, two_answers, two_answers_table};
 pub use yardstick::{PoolYardstick, Run, SLACK, Yardstick, yardstick};

@@ -1,5 +1,6 @@
 //! Strategies over a recording.
 
+use crate::yardstick::quantiles;
 use crate::{EvalError, Interval, Pool, PoolProblem, draw, wilson};
 use outthink_core::{Answer, AnswerKind, Budget, ModelInfo, Outcome, Price};
 use outthink_strategy::simulate::{Recorded, Recording, simulate};
@@ -18,11 +19,26 @@ pub struct ReplayOptions {
     pub seeds: u32,
     /// The first of them.
     pub first_seed: u64,
+    /// What stands in for a verifier.
+    pub verifier: ReplayVerifier,
+}
+
+/// What stands in for a verifier in a replay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayVerifier {
+    /// There is none.
+    None,
+    /// The recorded scores, where there are any.
+    #[default]
+    Recorded,
+    /// Whether the sample is right: a perfect checker.
+    Exact,
 }
 
 impl Default for ReplayOptions {
     fn default() -> Self {
-        Self { samples: 40, seeds: 20, first_seed: 0 }
+        Self { samples: 40, seeds: 20, first_seed: 0, verifier: ReplayVerifier::default() }
     }
 }
 
@@ -45,6 +61,23 @@ pub struct ReplayRow {
     pub tokens: f64,
     /// How often each reason to stop was given.
     pub stops: Vec<(String, u32)>,
+    /// Right answers, samples and tokens of each problem, on average over the seeds.
+    #[serde(skip)]
+    pub by_problem: Vec<[f64; 3]>,
+}
+
+impl ReplayRow {
+    /// By how much this row's accuracy lies above another's of the same pool, with the 95 % interval
+    /// of the bootstrap over problems, paired.
+    pub fn above(&self, other: &Self) -> (f64, Interval) {
+        let n = self.by_problem.len().min(other.by_problem.len());
+        let difference: Vec<f64> = (0..n).map(|i| self.by_problem[i][0] - other.by_problem[i][0]).collect();
+        let mean =
+            |chosen: &mut dyn Iterator<Item = usize>| chosen.map(|i| difference[i]).sum::<f64>() / n.max(1) as f64;
+        let mut resampled: Vec<f64> =
+            (0..1_000).map(|r| mean(&mut draw::with_replacement(n, 1, r).into_iter())).collect();
+        (mean(&mut (0..n)), quantiles(&mut resampled))
+    }
 }
 
 /// Runs a strategy over every problem of a pool, drawing without replacement in `seeds` orders.
@@ -56,6 +89,7 @@ pub fn replay(pool: &Pool, spec: &StrategySpec, options: &ReplayOptions) -> Resu
     spec.max_samples = spec.max_samples.min(options.samples);
     let mut tally = RowTally::default();
     for (index, problem) in pool.problems.iter().enumerate() {
+        tally.by_problem.push([0.0; 3]);
         for seed in 0..options.seeds {
             let order = draw_order(problem, options, index, seed);
             let outcome = run(problem, &order, &spec, options)?;
@@ -73,6 +107,7 @@ pub fn replay(pool: &Pool, spec: &StrategySpec, options: &ReplayOptions) -> Resu
 pub fn one_at_a_time(pool: &Pool, target: f64, options: &ReplayOptions) -> ReplayRow {
     let mut tally = RowTally::default();
     for (index, problem) in pool.problems.iter().enumerate() {
+        tally.by_problem.push([0.0; 3]);
         for seed in 0..options.seeds {
             let mut votes: Vec<(&str, u32, usize)> = Vec::new();
             let (mut drawn, mut tokens) = (0u32, 0.0);
@@ -121,7 +156,11 @@ fn run(
                 answer,
                 tokens: sample.tokens.max(0.0).round() as u64,
                 prompt_tokens: 0,
-                score: sample.verifier_score,
+                score: match options.verifier {
+                    ReplayVerifier::None => None,
+                    ReplayVerifier::Recorded => sample.verifier_score,
+                    ReplayVerifier::Exact => Some(f64::from(u8::from(sample.correct))),
+                },
                 ..Recorded::default()
             }
         })
@@ -146,6 +185,7 @@ struct RowTally {
     samples: f64,
     tokens: f64,
     stops: HashMap<String, u32>,
+    by_problem: Vec<[f64; 3]>,
 }
 
 impl RowTally {
@@ -155,11 +195,19 @@ impl RowTally {
         self.samples += samples;
         self.tokens += tokens;
         *self.stops.entry(stop).or_default() += 1;
+        if let Some(problem) = self.by_problem.last_mut() {
+            for (sum, x) in problem.iter_mut().zip([f64::from(u8::from(right)), samples, tokens]) {
+                *sum += x;
+            }
+        }
     }
 
-    fn row(self, pool: &Pool, strategy: &str, options: &ReplayOptions) -> ReplayRow {
+    fn row(mut self, pool: &Pool, strategy: &str, options: &ReplayOptions) -> ReplayRow {
         let problems = pool.problems.len() as u32;
         let runs = self.runs.max(1.0);
+        for x in self.by_problem.iter_mut().flatten() {
+            *x /= f64::from(options.seeds.max(1));
+        }
         let mut stops: Vec<(String, u32)> = self.stops.into_iter().collect();
         stops.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         ReplayRow {
@@ -172,6 +220,7 @@ impl RowTally {
             samples: self.samples / runs,
             tokens: self.tokens / runs,
             stops,
+            by_problem: self.by_problem,
         }
     }
 }

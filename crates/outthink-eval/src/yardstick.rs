@@ -82,7 +82,9 @@ pub fn yardstick(runs: &[Run<'_>]) -> Yardstick {
             worst_below_reference: 100.0 * below(run.frontier, run.reference),
         });
     }
-    resampled.iter_mut().for_each(|x| *x = x.exp());
+    for x in &mut resampled {
+        *x = x.exp();
+    }
     Yardstick { pools, ratio: log.exp(), interval: quantiles(&mut resampled) }
 }
 

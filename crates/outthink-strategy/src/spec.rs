@@ -2,17 +2,19 @@
 
 use crate::settings::{Reader, Settings};
 use crate::strategies::{
-    Adaptive, BestOfN, BudgetForcing, Cascade, ClusterVote, ConfidenceVote, DeepConf, Ensemble, Esc, Mcts, Probe,
-    Revise, SelfConsistency, ShortM, Single, WeightedBestOfN, beam, dvts, rebase,
+    Adaptive, Allocate, BestOfN, BudgetForcing, Cascade, ClusterVote, ConfidenceVote, DeepConf, Ensemble, Esc, Mcts,
+    Probe, Revise, SelfConsistency, ShortM, Single, WeightedBestOfN, beam, dvts, rebase,
 };
-use outthink_core::{Effort, Strategy};
+use outthink_core::{AllocationTable, Effort, Strategy};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// The names that [`StrategySpec::build`] knows.
-pub const STRATEGY_NAMES: [&str; 19] = [
+pub const STRATEGY_NAMES: [&str; 20] = [
     "single",
     "self-consistency",
     "adaptive",
+    "allocate",
     "best-of-n",
     "weighted-best-of-n",
     "confidence-vote",
@@ -40,7 +42,8 @@ pub struct StrategySpec {
     pub max_samples: u32,
     /// Generated tokens of one sample at most; for a search, of one path.
     pub max_tokens_per_sample: u64,
-    /// Posterior at which `adaptive`, `cascade` and `ensemble` stop, in (0.5, 1).
+    /// Posterior at which `adaptive`, `cascade` and `ensemble` stop, in (0.5, 1); `allocate` sets its
+    /// price by it.
     pub target_confidence: f64,
     /// Budget forcing: tokens of thought at most, after which the thought is closed.
     pub thinking_cap: Option<u64>,
@@ -49,6 +52,9 @@ pub struct StrategySpec {
     /// Settings of this strategy alone; `docs/strategies.md` lists them.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub settings: Settings,
+    /// What fits tell `allocate`, where there is a table.
+    #[serde(skip)]
+    pub table: Option<Arc<AllocationTable>>,
 }
 
 /// A strategy that cannot be built as asked; the message says the mend.
@@ -68,6 +74,7 @@ impl StrategySpec {
             thinking_cap: None,
             thinking_floor: None,
             settings: Settings::default(),
+            table: None,
         }
     }
 
@@ -99,6 +106,7 @@ impl StrategySpec {
                 let price = Adaptive::price_for(target);
                 Box::new(Adaptive { max_samples: samples, max_tokens, target, price })
             }
+            "allocate" => Box::new(Allocate::read(samples, max_tokens, target, self.table.as_ref(), from)?),
             "best-of-n" => Box::new(BestOfN::new(samples, max_tokens)),
             "weighted-best-of-n" => Box::new(WeightedBestOfN::new(samples, max_tokens)),
             "confidence-vote" => Box::new(ConfidenceVote::read(samples, max_tokens, from)?),
@@ -133,7 +141,7 @@ impl StrategySpec {
     fn check(&self) -> Result<(), StrategyError> {
         let target = self.target_confidence;
         let (floor, cap) = (self.thinking_floor.unwrap_or(0), self.thinking_cap.unwrap_or(self.max_tokens_per_sample));
-        let aims = ["adaptive", "cascade", "ensemble"].contains(&self.name.as_str());
+        let aims = ["adaptive", "allocate", "cascade", "ensemble"].contains(&self.name.as_str());
         let problem = if self.max_samples == 0 {
             "0 samples cannot answer: ask for at least 1".to_owned()
         } else if self.max_tokens_per_sample == 0 || cap == 0 {

@@ -39,10 +39,8 @@ impl Plan {
     pub fn of(prior: &Prior, price: f64, most: u32) -> Arc<Self> {
         let key = (prior.clone(), price, most);
         let find = |kept: &Vec<(Key, Arc<Self>)>| kept.iter().find(|(k, _)| *k == key).map(|(_, p)| Arc::clone(p));
-        if let Ok(kept) = SOLVED.lock() {
-            if let Some(plan) = find(&kept) {
-                return plan;
-            }
+        if let Some(plan) = SOLVED.lock().ok().and_then(|kept| find(&kept)) {
+            return plan;
         }
         let plan = Arc::new(Self::solve(prior, price, most));
         if let Ok(mut kept) = SOLVED.lock() {
@@ -142,9 +140,7 @@ struct Ranks {
 impl Ranks {
     fn new(most: usize) -> Self {
         let mut within = vec![0; (most + 1) * (most + 1)];
-        for m in 0..=most {
-            within[m] = 1;
-        }
+        within[..=most].fill(1);
         for n in 1..=most {
             for m in 1..=most {
                 let rest = if n >= m { within[(n - m) * (most + 1) + m] } else { 0 };

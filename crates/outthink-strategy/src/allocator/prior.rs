@@ -72,7 +72,9 @@ impl Prior {
         let mut weights: Vec<f64> = self.parts.iter().zip(&logs).map(|(p, l)| p.weight * (l - top).exp()).collect();
         let sum: f64 = weights.iter().sum();
         if sum > 0.0 {
-            weights.iter_mut().for_each(|w| *w /= sum);
+            for w in &mut weights {
+                *w /= sum;
+            }
         } else {
             weights = self.parts.iter().map(|p| p.weight).collect();
         }
@@ -90,7 +92,9 @@ impl Prior {
         // The same counts come up over and over.
         let mut kinds: Vec<(Vec<u32>, f64)> = Vec::new();
         let mut sorted = seen.to_vec();
-        sorted.iter_mut().for_each(|c| c.sort_unstable_by_key(|c| std::cmp::Reverse(*c)));
+        for counts in &mut sorted {
+            counts.sort_unstable_by_key(|c| std::cmp::Reverse(*c));
+        }
         sorted.sort_unstable();
         for counts in sorted.into_iter().filter(|c| !c.is_empty()) {
             match kinds.last_mut() {

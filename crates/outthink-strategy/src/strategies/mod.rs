@@ -1,6 +1,7 @@
 //! The strategies, one a file.
 
 mod adaptive;
+mod allocate;
 pub(crate) mod beam;
 mod best_of_n;
 mod budget_forcing;
@@ -23,6 +24,7 @@ mod single;
 mod weighted_best_of_n;
 
 pub use adaptive::Adaptive;
+pub use allocate::Allocate;
 pub use best_of_n::BestOfN;
 pub use budget_forcing::BudgetForcing;
 pub use cascade::Cascade;
