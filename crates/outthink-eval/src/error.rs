@@ -31,6 +31,16 @@ pub enum EvalError {
         /// What was looked for.
         what: &'static str,
     },
+    /// A pool does not hold a run that was asked for.
+    #[error(
+        "{pool} holds no run or model `{run}` with problems of the other one: give one of its `run` or `model` fields"
+    )]
+    Run {
+        /// The pool.
+        pool: String,
+        /// What was looked for.
+        run: String,
+    },
     /// The strategy cannot be built.
     #[error(transparent)]
     Strategy(#[from] outthink_strategy::StrategyError),

@@ -16,6 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cascade;
 mod comparison;
 mod draw;
 mod error;
@@ -34,6 +35,7 @@ mod stream;
 mod two_answers;
 mod yardstick;
 
+pub use cascade::{Cascade, CascadeRow, cascade};
 pub use comparison::{CompareOptions, MethodRow, compare, votes_of};
 pub use error::EvalError;
 pub use frontier::{Draws, FrontierPoint, Rule, Walk};
