@@ -30,8 +30,8 @@ mod replay;
 mod rows;
 mod set;
 mod store;
-mod sweep;
 mod stream;
+mod sweep;
 mod two_answers;
 mod yardstick;
 
@@ -43,15 +43,14 @@ pub use import::{Import, ImportFormat, ImportOptions, read_import};
 pub use interval::{Interval, wilson};
 pub use learn::learn_table;
 pub use pool::{Pool, PoolProblem, PoolSample};
-pub use replay::{ReplayOptions, ReplayRow, one_at_a_time, replay};
+pub use replay::{ReplayOptions, ReplayRow, ReplayVerifier, one_at_a_time, replay};
 pub use rows::each_row;
 pub use set::{Columns, Question, QuestionSet};
 pub use store::{
     Cell, Hold, LogprobSummary, Loss, PROMPT_HASH, Problem, RunLock, RunSpec, RunSummary, SampleRecord, Setting, Store,
     StoreError, prompt_sha256,
 };
-pub use sweep::{Progress, SweepEnd, SweepError, SweepPlan, Task, sweep};
-pub use replay::{ReplayOptions, ReplayRow, ReplayVerifier, one_at_a_time, replay};
 pub use stream::{StreamOptions, StreamReport, stream};
+pub use sweep::{Progress, SweepEnd, SweepError, SweepPlan, Task, sweep};
 pub use two_answers::{TwoAnswers, TwoAnswersRow, two_answers, two_answers_table};
 pub use yardstick::{PoolYardstick, Run, SLACK, Yardstick, yardstick};

@@ -17,6 +17,7 @@ pub(crate) mod store;
 pub(crate) mod sweep;
 pub(crate) mod thinking;
 mod upstreams;
+pub(crate) mod yardstick;
 
 use crate::error::CliError;
 use anyhow::Context;

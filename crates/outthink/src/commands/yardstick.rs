@@ -1,0 +1,108 @@
+//! `outthink replay --yardstick` and `--cascade`: the allocator beside the published rules.
+
+use super::replay::eval_error;
+use crate::error::CliError;
+use crate::plot::{Axis, Figure, Panel, Series};
+use anyhow::Context;
+use outthink_eval::{Cascade, CompareOptions, MethodRow, Pool, cascade, compare, votes_of};
+use std::path::Path;
+
+/// Prints how many samples each method needs for what a fixed vote reaches.
+pub(super) fn yardstick(
+    pools: &[Pool],
+    options: CompareOptions,
+    json: bool,
+    svg: Option<&Path>,
+) -> Result<(), CliError> {
+    let rows = compare(pools, options);
+    if let Some(path) = svg {
+        frontiers(pools, &rows).write(path)?;
+    }
+    if json {
+        for row in &rows {
+            println!("{}", serde_json::to_string(row).context("cannot write JSON")?);
+        }
+        return Ok(());
+    }
+    println!("N over the samples that reach the vote over N less 0.2 points, in {} orders a pool", options.seeds);
+    for row in &rows {
+        let y = &row.yardstick;
+        println!("{}", row.method);
+        println!("  {:<28} {:>5.2} [{:.2}, {:.2}]", "geometric mean", y.ratio, y.interval.low, y.interval.high);
+        for pool in &y.pools {
+            println!(
+                "  {:<28} {:>5.2} [{:.2}, {:.2}]  N {}, {:.4} at {:.2} samples, {:.2} points below adaptive-consistency at most",
+                pool.pool,
+                pool.ratio,
+                pool.interval.low,
+                pool.interval.high,
+                pool.n,
+                pool.wanted,
+                pool.samples,
+                pool.worst_below_reference.max(0.0)
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Accuracy against samples, one panel a pool.
+fn frontiers(pools: &[Pool], rows: &[MethodRow]) -> Figure {
+    let panel = |(index, pool): (usize, &Pool)| Panel {
+        title: format!("{} (N = {})", pool.name, votes_of(pool)),
+        x: Axis::log("samples a problem"),
+        y: Axis::share("accuracy"),
+        series: rows
+            .iter()
+            .enumerate()
+            .map(|(colour, row)| {
+                let mut points: Vec<(f64, f64)> =
+                    row.frontiers[index].iter().map(|p| (p.samples, p.accuracy)).collect();
+                points.sort_by(|a, b| a.0.total_cmp(&b.0));
+                Series::line(row.method.clone(), colour, points)
+            })
+            .collect(),
+    };
+    Figure { title: "accuracy against samples".into(), panels: pools.iter().enumerate().map(panel).collect() }
+}
+
+/// Prints the frontier of a cascade over two recorded runs.
+pub(super) fn cascades(pools: &[Pool], runs: &[String], (most, seeds): (u32, u32), json: bool) -> Result<(), CliError> {
+    let [cheap, dear] = runs else {
+        return Err(CliError::usage("a cascade goes over two runs").hint("give --cascade CHEAP,DEAR"));
+    };
+    for pool in pools {
+        let found = cascade(pool, cheap, dear, most, seeds).map_err(|e| eval_error(&e))?;
+        if json {
+            println!("{}", serde_json::to_string(&found).context("cannot write JSON")?);
+        } else {
+            print_cascade(pool, &found);
+        }
+    }
+    Ok(())
+}
+
+fn print_cascade(pool: &Pool, found: &Cascade) {
+    println!("{} ({} problems)", pool.name, found.problems);
+    println!("  cheap  {}: {:.3} at {:.0} tokens a sample", found.cheap, found.accuracies.0, found.tokens.0);
+    println!("  dear   {}: {:.3} at {:.0} tokens a sample", found.dear, found.accuracies.1, found.tokens.1);
+    println!("  dear_right  accuracy  above the dear run          tokens  of the dear run's  escalated");
+    let mut last = f64::NAN;
+    for row in found.rows.iter().filter(|r| r.tokens.is_finite()) {
+        if row.tokens == last {
+            continue;
+        }
+        last = row.tokens;
+        println!(
+            "  {:>10.2}  {:>8.3}  {:>+6.3} [{:+.3}, {:+.3}]  {:>8.0}  {:>16.0} %  {:>7.0} %",
+            row.dear_right,
+            row.accuracy,
+            row.above_dear,
+            row.interval.low,
+            row.interval.high,
+            row.tokens,
+            100.0 * row.share_of_tokens,
+            100.0 * row.escalated
+        );
+    }
+}
