@@ -10,8 +10,8 @@ use serde::Serialize;
 /// What a cascade reached at one setting.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CascadeRow {
-    /// What the dear arm was taken to be right with.
-    pub dear_right: f64,
+    /// The price of a cheap sample, in probability.
+    pub price: f64,
     /// Share of right answers.
     pub accuracy: f64,
     /// Generated tokens a problem.
@@ -39,7 +39,7 @@ pub struct Cascade {
     pub accuracies: (f64, f64),
     /// Tokens of one sample of the cheap and of the dear run.
     pub tokens: (f64, f64),
-    /// From no escalation to always.
+    /// From cheap samples to dear ones.
     pub rows: Vec<CascadeRow>,
 }
 
@@ -50,7 +50,7 @@ fn run_of<'a>(pool: &'a Pool, name: &str) -> Vec<&'a PoolProblem> {
 }
 
 /// Replays `allocate` with two arms over two runs of a pool, each problem in `seeds` orders, for a
-/// grid of what the dear arm is taken to be right with. `most` bounds the samples a problem.
+/// grid of prices. `most` bounds the samples a problem.
 ///
 /// # Errors
 /// If a run is not in the pool, or both share no problem.
@@ -71,9 +71,8 @@ pub fn cascade(pool: &Pool, cheap: &str, dear: &str, most: u32, seeds: u32) -> R
     let length = |p: &PoolProblem| p.samples.iter().map(|s| s.tokens).sum::<f64>() / p.samples.len() as f64;
     let tokens = (mean(&length, 0), mean(&length, 1));
     let mut rows = Vec::new();
-    for step in 0..=20 {
-        let dear_right = f64::from(step) * 0.05;
-        rows.push(one(&pairs, dear_right, tokens, &Frame { most, seeds })?);
+    for step in (0..22).rev() {
+        rows.push(one(&pairs, 1e-4 * 1.5f64.powi(step), tokens, &Frame { most, seeds })?);
     }
     let name = |problem: &PoolProblem, run: &str| match problem.model.as_deref() {
         Some(model) if model != run => format!("{model} {run}"),
@@ -96,7 +95,7 @@ struct Frame {
 
 fn one(
     pairs: &[(&PoolProblem, &PoolProblem)],
-    dear_right: f64,
+    price: f64,
     tokens: (f64, f64),
     frame: &Frame,
 ) -> Result<CascadeRow, EvalError> {
@@ -113,7 +112,7 @@ fn one(
         max_samples: frame.most,
         ..StrategySpec::for_effort(outthink_core::Effort::Medium)
     };
-    spec.settings.set("dear_right", dear_right);
+    spec.settings.set("price", price);
     let (mut escalated, mut runs) = (0.0, 0.0);
     let mut problems: Vec<[f64; 3]> = Vec::new();
     for (index, (cheap, dear)) in pairs.iter().enumerate() {
@@ -156,7 +155,7 @@ fn one(
         (0..1_000).map(|r| mean(&mut draw::with_replacement(problems.len(), 2, r).into_iter(), &above)).collect();
     let spent = mean(&mut all(), &|p| p[2]);
     Ok(CascadeRow {
-        dear_right,
+        price,
         accuracy: mean(&mut all(), &|p| p[0]),
         tokens: spent,
         above_dear: mean(&mut all(), &above),

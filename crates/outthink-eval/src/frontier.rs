@@ -218,7 +218,7 @@ impl<'a> Runner<'a> {
         self.seen.push(counts);
         if LEARN_AFTER.contains(&place) {
             let learned = prior.learn(&self.seen, PRIOR_PROBLEMS, 30);
-            self.plan = Some(Arc::new(Plan::solve(&learned, self.setting, self.most)));
+            self.plan = Some(Arc::new(Plan::solve(&learned, self.setting, self.most, 0.0)));
         }
     }
 

@@ -69,7 +69,7 @@ pub struct TwoAnswersRow {
 pub fn two_answers_table(shares: &[f64], n: u32) -> Vec<TwoAnswersRow> {
     let part = |a: f64| AgreementPart { discount: -a, strength: 2.0 * a, weight: 1.0 };
     let prior = Prior::new([0.5, 1.0, 2.0, 5.0, 12.0].map(part).to_vec());
-    let plans: Vec<Plan> = (0..56).map(|i| Plan::solve(&prior, 1e-5 * 1.16f64.powi(i), n)).collect();
+    let plans: Vec<Plan> = (0..56).map(|i| Plan::solve(&prior, 1e-5 * 1.16f64.powi(i), n, 0.0)).collect();
     let row = |&p: &f64| {
         let published = two_answers(p, n, |a, b| posterior_leader(a, b) >= 0.95);
         let mut frontier: Vec<TwoAnswers> = plans

@@ -26,7 +26,7 @@ pub struct Plan {
 }
 
 /// One kind of plan, to be found again.
-type Key = (Prior, f64, u32);
+type Key = (Prior, f64, u32, f64);
 
 /// Plans that were solved: a plan takes some milliseconds.
 static SOLVED: Mutex<Vec<(Key, Arc<Plan>)>> = Mutex::new(Vec::new());
@@ -37,12 +37,18 @@ const KEPT: usize = 96;
 impl Plan {
     /// The plan for up to `most` votes at `price` a vote, solved once.
     pub fn of(prior: &Prior, price: f64, most: u32) -> Arc<Self> {
-        let key = (prior.clone(), price, most);
+        Self::beside(prior, price, most, 0.0)
+    }
+
+    /// The same beside something else to do instead of stopping, such as to ask a dearer arm, that is
+    /// worth `outside` in probability, net of what it costs.
+    pub fn beside(prior: &Prior, price: f64, most: u32, outside: f64) -> Arc<Self> {
+        let key = (prior.clone(), price, most, outside);
         let find = |kept: &Vec<(Key, Arc<Self>)>| kept.iter().find(|(k, _)| *k == key).map(|(_, p)| Arc::clone(p));
         if let Some(plan) = SOLVED.lock().ok().and_then(|kept| find(&kept)) {
             return plan;
         }
-        let plan = Arc::new(Self::solve(prior, price, most));
+        let plan = Arc::new(Self::solve(prior, price, most, outside));
         if let Ok(mut kept) = SOLVED.lock() {
             if kept.len() >= KEPT {
                 kept.remove(0);
@@ -52,8 +58,9 @@ impl Plan {
         plan
     }
 
-    /// Solves the plan for up to `most` votes at `price` a vote.
-    pub fn solve(prior: &Prior, price: f64, most: u32) -> Self {
+    /// Solves the plan for up to `most` votes at `price` a vote, with an `outside` option that may be
+    /// taken instead of stopping (0 for none).
+    pub fn solve(prior: &Prior, price: f64, most: u32, outside: f64) -> Self {
         let exact = most.min(EXACT_VOTES) as usize;
         let ranks = Ranks::new(exact);
         let tables = Tables::new(prior, exact);
@@ -65,7 +72,7 @@ impl Plan {
             let mut next = Vec::with_capacity(votes + 1);
             each_partition(votes, &mut |counts| {
                 let moments = tables.moments(votes, counts);
-                let stop = moments.share(counts.first().copied().unwrap_or(0));
+                let stop = moments.share(counts.first().copied().unwrap_or(0)).max(outside);
                 if votes == exact {
                     let counts: Vec<f64> = counts.iter().map(|&c| f64::from(c)).collect();
                     value.push((stop + net_gain(&counts, most - exact as u32, price).max(0.0)) as f32);
@@ -315,7 +322,7 @@ mod tests {
     fn the_plan_is_the_best_of_all_policies() {
         for (discount, strength) in [(0.0, 1.0), (0.5, 0.3), (-0.5, 1.0)] {
             let part = AgreementPart { discount, strength, weight: 1.0 };
-            let plan = Plan::solve(&Prior::new(vec![part]), 0.01, 7);
+            let plan = Plan::solve(&Prior::new(vec![part]), 0.01, 7, 0.0);
             for counts in [&[1u32][..], &[1, 1], &[2, 1], &[2, 1, 1], &[2, 2, 1]] {
                 if discount < 0.0 && counts.len() > 2 {
                     continue;
@@ -332,7 +339,7 @@ mod tests {
     #[test]
     fn a_higher_price_stops_no_later() {
         let prior = Prior::default();
-        let (cheap, dear) = (Plan::solve(&prior, 1e-4, 12), Plan::solve(&prior, 5e-3, 12));
+        let (cheap, dear) = (Plan::solve(&prior, 1e-4, 12, 0.0), Plan::solve(&prior, 5e-3, 12, 0.0));
         for n in 1..12 {
             each_partition(n, &mut |parts| {
                 let counts: Vec<u32> = parts.iter().map(|&p| u32::from(p)).collect();
@@ -344,8 +351,16 @@ mod tests {
     }
 
     #[test]
+    fn something_better_outside_ends_the_voting() {
+        let prior = Prior::default();
+        let plan = Plan::solve(&prior, 1e-3, 16, 0.9);
+        assert!(plan.advantage(&[1, 1, 1, 1]).unwrap() <= 0.0);
+        assert!(Plan::solve(&prior, 1e-3, 16, 0.0).advantage(&[1, 1]).unwrap() > 0.0);
+    }
+
+    #[test]
     fn no_vote_of_a_wave_could_have_been_saved() {
-        let plan = Plan::solve(&Prior::default(), 1e-3, 16);
+        let plan = Plan::solve(&Prior::default(), 1e-3, 16, 0.0);
         let wave = plan.votes_to_decision(&[1], 15);
         assert!(wave >= 1);
         for extra in 1..wave {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 ///   these sums says when to stop. A score of 1 stops at once. A fitted calibration takes the place of
 ///   the raw score.
 /// - **Arms** of the same price take turns; a dearer one gets one sample where it is likelier to be
-///   right than the leader by more than it costs.
+///   right than the leader by more than it costs. The plan knows of it beforehand.
 /// - With `alpha` set it stops only with a guarantee that holds under continuous looking
 ///   ([`is_certain`]), whatever the prior says.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct Allocate {
     abstain: f64,
     dear_right: f64,
     plan: Arc<Plan>,
+    /// What a dearer arm is worth, as the plan knows it.
+    outside: f64,
     prior: Prior,
     table: Option<Arc<AllocationTable>>,
     judge: Judge,
@@ -79,6 +81,7 @@ impl Allocate {
             abstain: settings.number("abstain", 0.0, 0.0..=1.0)?,
             dear_right: settings.number("dear_right", 0.8, 0.0..=1.0)?,
             plan: Plan::of(&prior, price, samples),
+            outside: 0.0,
             prior,
             table: table.cloned(),
             judge: Judge::default(),
@@ -191,9 +194,8 @@ impl Allocate {
         steps.into_iter().map(|(arm, count)| Step::Sample { arm, count, span: span.clone() }).collect()
     }
 
-    /// A dearer arm that is likelier to be right than the leader by more than it costs, with what
-    /// one sample of it gains net of that.
-    fn dearer(&self, state: &State, right: f64) -> Option<(ArmId, f64)> {
+    /// A dearer arm that was not asked yet, and what one sample of it is worth net of its price.
+    fn dearer(&self, state: &State) -> Option<(ArmId, f64)> {
         let cheap = state.arms.first()?.room.price;
         let asked = |arm: ArmId| state.samples.iter().any(|s| s.arm == arm);
         let next = (1..state.arms.len() as ArmId).find(|&arm| {
@@ -202,8 +204,7 @@ impl Allocate {
                 && state.room(arm).affordable(self.max_tokens) > 0
         })?;
         let times = state.room(next).price.output as f64 / cheap.output.max(1) as f64;
-        let net = self.dear_right - right - self.price * times;
-        (net > 0.0).then_some((next, net))
+        Some((next, self.dear_right - self.price * times))
     }
 
     /// Ends with the leader, or without an answer where it is too unlikely to be right.
@@ -260,6 +261,13 @@ impl Strategy for Allocate {
             return Decision::new(stop, format!("the verifier gave {score:.3}"));
         }
         let scored = state.voters().any(|s| s.score.is_some());
+        let dearer = self.dearer(state);
+        let outside = dearer.map_or(0.0, |d| d.1.max(0.0));
+        if outside != self.outside {
+            // What can be had elsewhere is part of what stopping is worth.
+            self.outside = outside;
+            self.plan = Plan::beside(&self.prior, self.price, self.samples, outside);
+        }
         let unstarted = self.samples.saturating_sub(state.samples.len() as u32);
         let room: u32 = cheap_arms(state).iter().map(|&a| state.room(a).affordable(self.max_tokens)).max().unwrap_or(0);
         let affordable = unstarted.min(room);
@@ -267,7 +275,7 @@ impl Strategy for Allocate {
         let mut belief = if scored { self.by_scores(state, left) } else { self.by_votes(state, left) };
         if !state.is_idle() {
             // What runs is not wanted any more once nothing that could be bought would be.
-            if state.judging == 0 && belief.leader.is_some() && belief.net <= 0.0 {
+            if state.judging == 0 && belief.leader.is_some() && belief.net <= 0.0 && belief.right >= outside {
                 let why = format!("{}: what runs gains no more than {:.5}", belief.words, self.price);
                 return self.end(state, &belief, StopReason::NotWorthIt, why);
             }
@@ -297,12 +305,12 @@ impl Strategy for Allocate {
         }
         let options =
             format!("{}: {} more at {:.5} each would gain {stays:.5} net", belief.words, affordable.min(1), self.price);
-        let dearer = (!state.samples.is_empty()).then(|| self.dearer(state, belief.right)).flatten();
-        if let Some((arm, net)) = dearer {
+        let escalate = dearer.filter(|d| !state.samples.is_empty() && d.1 > belief.right);
+        if let Some((arm, worth)) = escalate {
             let name = state.arms.get(arm as usize).map_or("", |a| a.name.as_str());
             let step = Step::Sample { arm, count: 1, span: Span::whole(self.max_tokens) };
-            return Decision::new(step, format!("{options}, {name} {net:.5}: escalate"))
-                .with_posterior(belief.posterior);
+            let why = format!("{options}, {name} is worth {worth:.3}: escalate");
+            return Decision::new(step, why).with_posterior(belief.posterior);
         }
         let reason = match (affordable, unstarted) {
             (0, 0) => StopReason::SamplesDrawn,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may end where its set-up fails")]
 
+mod allocate;
 mod budgets;
 mod driver;
 mod parity;

@@ -1,6 +1,7 @@
 //! `outthink bench`: how right, and how fast.
 
 use super::ask::DrawArgs;
+use super::bench_allocator;
 use super::decode;
 use super::engine::EngineArgs;
 use super::replay::eval_error;
@@ -36,6 +37,12 @@ enum BenchCommand {
     Accuracy(Box<AccuracyArgs>),
     /// Tokens per second over samples drawn at one time.
     Decode(decode::DecodeArgs),
+    /// The price controller over a stream of simulated problems of drifting difficulty.
+    Stream(bench_allocator::StreamArgs),
+    /// What stopping rules lose on two answers, computed exactly.
+    TwoAnswers(bench_allocator::TwoAnswersArgs),
+    /// The time that one decision takes.
+    Decide(bench_allocator::DecideArgs),
 }
 
 #[derive(Debug, Args)]
@@ -74,6 +81,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, CliError> {
     match &args.command {
         BenchCommand::Accuracy(args) => accuracy(args),
         BenchCommand::Decode(args) => decode::run(args),
+        BenchCommand::Stream(args) => args.run(),
+        BenchCommand::TwoAnswers(args) => args.run(),
+        BenchCommand::Decide(args) => args.run(),
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "WHICH", default_value = "recorded")]
     verifier: VerifierChoice,
     /// Allocation table for `allocate`, as `outthink fit inference` writes it; `others` learns one from
-    /// the other pools given.
+    /// the other pools given, for each pool anew.
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
     /// Print how many samples the allocator and the published rules need for what a fixed vote

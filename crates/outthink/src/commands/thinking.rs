@@ -1,10 +1,12 @@
 //! The flags that say how much thinking is bought, and their check against each other.
 
+use super::replay::read_table;
 use crate::defaults;
 use crate::error::CliError;
 use clap::Args;
 use outthink_core::{Budget, Cost, Effort, Price};
 use outthink_strategy::StrategySpec;
+use std::path::PathBuf;
 
 /// How much thinking is bought.
 #[derive(Debug, Clone, Default, Args)]
@@ -13,7 +15,7 @@ pub(crate) struct ThinkingArgs {
     /// Named amount: none, minimal, low, medium, high, xhigh or max [default: low].
     #[arg(long, value_name = "NAME")]
     pub(crate) effort: Option<Effort>,
-    /// How samples are bought: single, self-consistency, adaptive, best-of-n or budget-forcing
+    /// How samples are bought: single, self-consistency, adaptive, allocate, best-of-n or budget-forcing
     /// [default: adaptive, for effort none single].
     #[arg(long, value_name = "NAME")]
     pub(crate) strategy: Option<String>,
@@ -32,6 +34,9 @@ pub(crate) struct ThinkingArgs {
     /// Budget forcing: tokens of thought at most, after which the thought is closed.
     #[arg(long, value_name = "N")]
     pub(crate) thinking_cap: Option<u64>,
+    /// Allocation table for the strategy allocate, as `outthink fit inference` writes it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) table: Option<PathBuf>,
     /// Generated tokens of all samples at most.
     #[arg(long, value_name = "N")]
     pub(crate) budget_tokens: Option<u64>,
@@ -87,6 +92,13 @@ impl ThinkingArgs {
         }
         spec.thinking_floor = self.thinking_floor;
         spec.thinking_cap = self.thinking_cap;
+        if let Some(path) = &self.table {
+            if spec.name != "allocate" {
+                return Err(CliError::usage(format!("--table tells the strategy allocate, not `{}`", spec.name))
+                    .hint("give --strategy allocate, or drop --table"));
+            }
+            spec.table = Some(read_table(path)?);
+        }
         self.contradiction(&spec)?;
         spec.build().map_err(|e| CliError::usage(e.to_string()).hint("see `outthink ask --help`"))?;
         Ok(spec)

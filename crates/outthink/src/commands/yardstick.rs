@@ -86,7 +86,7 @@ fn print_cascade(pool: &Pool, found: &Cascade) {
     println!("{} ({} problems)", pool.name, found.problems);
     println!("  cheap  {}: {:.3} at {:.0} tokens a sample", found.cheap, found.accuracies.0, found.tokens.0);
     println!("  dear   {}: {:.3} at {:.0} tokens a sample", found.dear, found.accuracies.1, found.tokens.1);
-    println!("  dear_right  accuracy  above the dear run          tokens  of the dear run's  escalated");
+    println!("     price  accuracy  above the dear run          tokens  of the dear run's  escalated");
     let mut last = f64::NAN;
     for row in found.rows.iter().filter(|r| r.tokens.is_finite()) {
         if row.tokens == last {
@@ -94,8 +94,8 @@ fn print_cascade(pool: &Pool, found: &Cascade) {
         }
         last = row.tokens;
         println!(
-            "  {:>10.2}  {:>8.3}  {:>+6.3} [{:+.3}, {:+.3}]  {:>8.0}  {:>16.0} %  {:>7.0} %",
-            row.dear_right,
+            "  {:>8.1e}  {:>8.3}  {:>+6.3} [{:+.3}, {:+.3}]  {:>8.0}  {:>16.0} %  {:>7.0} %",
+            row.price,
             row.accuracy,
             row.above_dear,
             row.interval.low,

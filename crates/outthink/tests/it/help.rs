@@ -35,6 +35,9 @@ fn help_of_every_command() {
         "bench",
         "bench accuracy",
         "bench decode",
+        "bench stream",
+        "bench two-answers",
+        "bench decide",
     ] {
         let mut args: Vec<&str> = command.split_whitespace().collect();
         args.push("--help");
