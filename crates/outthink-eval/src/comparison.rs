@@ -44,7 +44,7 @@ struct Priors {
     others: Prior,
 }
 
-const METHODS: [Method; 8] = [
+const METHODS: [Method; 10] = [
     Method { name: "adaptive-consistency", rule: |_| Rule::AdaptiveConsistency, draws: Draws::Mixed },
     Method { name: "knowledge gradient", rule: |_| Rule::KnowledgeGradient, draws: Draws::Mixed },
     Method { name: "plan, even prior", rule: |p| Rule::Plan(p.default.clone()), draws: Draws::Mixed },
@@ -55,11 +55,17 @@ const METHODS: [Method; 8] = [
         rule: |p| Rule::Learning(p.others.clone()),
         draws: Draws::Mixed,
     },
-    Method { name: "knowledge gradient, prompts as arms", rule: |_| Rule::KnowledgeGradient, draws: Draws::Arms },
+    Method { name: "adaptive-consistency, prompts in turn", rule: |_| Rule::AdaptiveConsistency, draws: Draws::Turns },
+    Method { name: "knowledge gradient, prompts in turn", rule: |_| Rule::KnowledgeGradient, draws: Draws::Turns },
     Method {
-        name: "learning plan, prior of the other pools, prompts as arms",
-        rule: |p| Rule::Learning(p.others.clone()),
-        draws: Draws::Arms,
+        name: "plan, prior of the other pools, prompts in turn",
+        rule: |p| Rule::Plan(p.others.clone()),
+        draws: Draws::Turns,
+    },
+    Method {
+        name: "plan, prior of the other pools, prompts by agreement",
+        rule: |p| Rule::Plan(p.others.clone()),
+        draws: Draws::Agreement,
     },
 ];
 

@@ -43,8 +43,11 @@ impl Rule {
 pub enum Draws {
     /// All alike, in random order.
     Mixed,
-    /// Each kind of prompt is an arm of its own, chosen by [`ArmValues`].
-    Arms,
+    /// Each kind of prompt is an arm of its own; they take turns, in an order of its own for each
+    /// problem.
+    Turns,
+    /// The same, but arms that agree less with the others are drawn from less ([`ArmValues`]).
+    Agreement,
 }
 
 /// What a rule reached at one setting.
@@ -114,10 +117,10 @@ impl Walk<'_> {
                 let drawn = draw::order(coded[index].class.len(), self.first_seed + u64::from(seed), index as u64);
                 let drawn = match self.draws {
                     Draws::Mixed => drawn,
-                    Draws::Arms => coded[index].by_arm(&drawn, &weights),
+                    Draws::Turns | Draws::Agreement => coded[index].by_arm(&drawn, &weights),
                 };
                 let end = runner.one(&coded[index], &drawn[..drawn.len().min(self.most as usize)]);
-                if self.draws == Draws::Arms {
+                if self.draws == Draws::Agreement {
                     values.observe(&end.votes);
                 }
                 for (sum, x) in sums[index].iter_mut().zip([end.right, end.samples, end.tokens]) {

@@ -2,8 +2,8 @@
 
 pub(crate) mod ask;
 pub(crate) mod bench;
-pub(crate) mod config;
 pub(crate) mod bench_allocator;
+pub(crate) mod config;
 pub(crate) mod decode;
 pub(crate) mod engine;
 pub(crate) mod fit;

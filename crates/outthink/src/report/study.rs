@@ -267,7 +267,7 @@ fn strategies(pool: &outthink_eval::Pool, most: u64) -> Result<Vec<StrategyRow>,
     }
     let mut rows = Vec::new();
     for (name, family, spec) in plans {
-        let options = ReplayOptions { samples: spec.max_samples, seeds: ORDERS, first_seed: 0 };
+        let options = ReplayOptions { samples: spec.max_samples, seeds: ORDERS, ..ReplayOptions::default() };
         let row = replay(pool, &spec, &options).map_err(|e| CliError::failure(e.to_string()))?;
         rows.push(StrategyRow { name, family, row });
     }
