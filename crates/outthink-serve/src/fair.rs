@@ -118,6 +118,11 @@ impl FairQueue {
         Crowd { full: books.tickets.len() >= self.most_waiting, wait: Duration::from_secs_f64(seconds.min(86_400.0)) }
     }
 
+    /// Samples that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lock().tickets.len()
+    }
+
     /// Enters a request of a tenant; it is gone when the handle is dropped.
     fn enter(self: &Arc<Self>, tenant: u64) -> Arc<Entered> {
         let mut books = self.lock();

@@ -1,14 +1,20 @@
 //! What all routes share: the engines, and how a request becomes a run.
 
 use crate::ServeOptions;
+use crate::access::Caller;
 use crate::chat::Chat;
+use crate::config::{Config, Store};
+use crate::control::Control;
 use crate::error::ApiError;
 use crate::fair::{FairQueue, Shared};
 use crate::log::{RequestLog, TraceId, random};
+use crate::observe::tree::About;
+use crate::observe::{Keep, Parent, Watch};
 use crate::reply::Envelope;
 use crate::request::ChatRequest;
 use crate::responses::Responses;
 use crate::running::{Entry, Running};
+use crate::settings::Efforts;
 use crate::stream::Streaming;
 use crate::traces::Traces;
 use crate::wire::Wire;
@@ -20,6 +26,7 @@ use outthink_strategy::DriveRequest;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
 
 /// The default engine's other name.
 const ALIAS: &str = "outthink";
@@ -29,6 +36,8 @@ pub(crate) struct Gateway {
     pub(crate) started: u64,
     pub(crate) traces: Arc<Traces>,
     pub(crate) responses: Arc<Responses>,
+    /// Whether the gateway is to end.
+    pub(crate) ending: watch::Receiver<bool>,
     /// Who waits for each engine, in the order of the engines; none for those that queue themselves.
     queues: Vec<Option<Arc<FairQueue>>>,
 }
@@ -41,17 +50,25 @@ pub(crate) struct Begun {
 }
 
 impl Gateway {
-    pub(crate) fn new(options: ServeOptions) -> Self {
+    /// The gateway with these settings, and with what it remembers of before.
+    pub(crate) fn new(options: ServeOptions, ending: watch::Receiver<bool>, before: Option<&Self>) -> Self {
         let limits = options.limits;
         let queue = |e: &Arc<dyn Engine>| e.one_by_one().then(|| FairQueue::new(limits.in_flight, limits.waiting));
         let queues = options.engines.iter().map(queue).collect();
-        Self { options, started: unix_seconds(), traces: Arc::default(), responses: Arc::default(), queues }
+        Self {
+            options,
+            started: before.map_or_else(unix_seconds, |b| b.started),
+            traces: before.map_or_else(Arc::default, |b| Arc::clone(&b.traces)),
+            responses: before.map_or_else(Arc::default, |b| Arc::clone(&b.responses)),
+            ending,
+            queues,
+        }
     }
 
     /// Answers a chat completion.
-    pub(crate) async fn chat(&self, trace: &TraceId, body: &[u8]) -> Response {
+    pub(crate) async fn chat(&self, trace: &TraceId, caller: &Caller, body: &[u8]) -> Response {
         let log = RequestLog::new(trace.clone(), "chat.completions");
-        let request = match ChatRequest::parse(body, self.options.default_effort) {
+        let request = match ChatRequest::parse(body, self.efforts(caller)) {
             Ok(request) => request,
             Err(error) => return refused(log, error),
         };
@@ -68,23 +85,45 @@ impl Gateway {
         };
         let pass_through = request.strategy.name == "single";
         let wire = Chat::new(envelope, request.include_usage, pass_through, request.logprobs);
-        match self.begin(engine, trace, request, log) {
+        match self.begin(engine, trace, caller, request, log).await {
             Ok(begun) => begun.respond(Box::new(wire)).await,
             Err(error) => error.into_response(),
         }
     }
 
     /// Starts a request; nothing is asked of the engine before the run is awaited.
-    pub(crate) fn begin(
+    pub(crate) async fn begin(
         &self,
         engine: &Arc<dyn Engine>,
         trace: &TraceId,
-        request: ChatRequest,
+        caller: &Caller,
+        mut request: ChatRequest,
         mut log: RequestLog,
     ) -> Result<Begun, ApiError> {
+        log.of(caller, &engine.model().id);
         let strategy = request.strategy.build().map_err(|error| ApiError::invalid("outthink", error.to_string()));
-        let admitted = strategy.and_then(|strategy| Ok((strategy, self.admit(engine, &request)?)));
-        let (strategy, engine) = admitted.inspect_err(|error| log.told(error.status.as_u16()))?;
+        let admitted = strategy.and_then(|strategy| Ok((strategy, self.admit(engine, caller, &request)?)));
+        let (strategy, admitted) = admitted.inspect_err(|error| log.told(error.status.as_u16()))?;
+        let claimed = caller.claim(self.control(), &trace.0, engine.model(), &mut request).await;
+        let hold = claimed.inspect_err(|error| log.told(error.status.as_u16()))?;
+        let engine = admitted;
+        let config = self.config();
+        let about = About {
+            id: trace.0.clone(),
+            began: unix_millis(),
+            route: log.route(),
+            model: engine.model().id.clone(),
+            effort: request.effort.name(),
+            strategy: request.strategy.name.clone(),
+            max_samples: request.strategy.max_samples,
+            key: caller.key.as_ref().map(|key| key.name.clone()),
+            show_answers: caller.watch || config.privacy.store == Store::Full,
+        };
+        let recent = if config.observability.page { config.observability.recent } else { 0 };
+        let watch = Watch::begin(&self.options.control, about, recent)
+            .holding(hold)
+            .keeping(Keep::of(&config.privacy, &request.prompt))
+            .within(Parent::read(caller.traceparent.as_deref(), &trace.0));
         let (effort, stream) = (request.effort.name(), request.stream);
         let drive = DriveRequest {
             prompt: request.prompt,
@@ -94,12 +133,17 @@ impl Gateway {
             logprobs: request.logprobs,
             trace_id: trace.0.clone(),
         };
-        let entry = Entry { effort, log, traces: Arc::clone(&self.traces) };
+        let entry = Entry { effort, log, traces: Arc::clone(&self.traces), watch };
         Ok(Begun { running: Running::new(engine, drive, strategy, entry), effort, stream })
     }
 
     /// The engine as this request sees it, unless the request had to wait for too long.
-    fn admit(&self, engine: &Arc<dyn Engine>, request: &ChatRequest) -> Result<Arc<dyn Engine>, ApiError> {
+    fn admit(
+        &self,
+        engine: &Arc<dyn Engine>,
+        caller: &Caller,
+        request: &ChatRequest,
+    ) -> Result<Arc<dyn Engine>, ApiError> {
         let limits = &self.options.limits;
         let messages = &request.prompt.messages;
         if messages.len() > limits.messages {
@@ -126,7 +170,28 @@ impl Gateway {
             let wait = crowd.wait.clamp(Duration::from_secs(1), Duration::from_mins(1));
             return Err(ApiError { retry_after: Some(wait), ..error.with_code("queue_full") });
         }
-        Ok(Arc::new(Shared::new(Arc::clone(engine), queue, 0)))
+        Ok(Arc::new(Shared::new(Arc::clone(engine), queue, caller.tenant())))
+    }
+
+    /// The configuration.
+    pub(crate) fn config(&self) -> &Config {
+        &self.options.policy.config
+    }
+
+    /// What outlives reloads.
+    pub(crate) fn control(&self) -> &Control {
+        &self.options.control
+    }
+
+    /// Samples that wait for their turn.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queues.iter().flatten().map(|queue| queue.waiting()).sum()
+    }
+
+    /// What efforts stand for, for this caller.
+    pub(crate) fn efforts(&self, caller: &Caller) -> Efforts<'_> {
+        let default = caller.default_effort(self.options.default_effort);
+        Efforts { default, settings: Some(&self.config().efforts) }
     }
 
     /// The engine of a model by name; without one the first.
@@ -186,6 +251,11 @@ pub(crate) fn refused(mut log: RequestLog, error: ApiError) -> Response {
 fn images(message: &Value) -> usize {
     let parts = message["content"].as_array().map(Vec::as_slice).unwrap_or_default();
     parts.iter().filter(|part| part["type"] == "image_url").count()
+}
+
+/// Milliseconds since 1970.
+fn unix_millis() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
 }
 
 pub(crate) fn unix_seconds() -> u64 {

@@ -4,8 +4,8 @@
 //! says how much may be spent behind the one final answer; every reply carries the standard `usage`
 //! and an `outthink` receipt. Fields that are not read here reach the engine untouched.
 //!
-//! It never logs prompts or completions, never runs work for a client that has left, and holds no
-//! keys. It decides nothing about sampling: that is done by the strategies.
+//! It never logs prompts or completions, never runs work for a client that has left, and knows
+//! keys by their hashes. It decides nothing about sampling: that is done by the strategies.
 //!
 //! | field | meaning here |
 //! |---|---|
@@ -31,14 +31,18 @@
 //! let app: axum::Router = router(options);
 //! ```
 
+mod access;
+mod admin;
 mod chat;
 pub mod config;
+mod control;
 mod error;
 mod fair;
 mod fields;
 mod gateway;
 mod limits;
 mod log;
+mod observe;
 mod passing;
 mod receipt;
 mod reply;
@@ -48,13 +52,19 @@ mod rewards;
 mod routes;
 mod running;
 mod server;
+mod service;
 mod settings;
 mod stream;
+mod tls;
 mod traces;
 mod wire;
 
+pub use control::{Control, Health, Policy};
 pub use limits::Limits;
+pub use observe::{SpanReceiver, SpanSender, UpstreamHealth, spans};
 pub use reply::ThoughtFields;
+pub use service::Service;
+pub use tls::{TlsAcceptor, acceptor};
 
 use outthink_core::{Effort, Engine};
 use std::fmt;
@@ -75,6 +85,10 @@ pub struct ServeOptions {
     pub thought: ThoughtFields,
     /// All other bounds.
     pub limits: Limits,
+    /// What outlives reloads: ledger, metrics, what runs.
+    pub control: Arc<Control>,
+    /// The configuration, and what comes with it.
+    pub policy: Policy,
 }
 
 impl ServeOptions {
@@ -89,6 +103,26 @@ impl ServeOptions {
             max_body_bytes: Self::MAX_BODY_BYTES,
             thought: ThoughtFields::default(),
             limits: Limits::default(),
+            control: Arc::default(),
+            policy: Policy::default(),
+        }
+    }
+
+    /// These engines by a configuration.
+    pub fn configured(engines: Vec<Arc<dyn Engine>>, control: Arc<Control>, policy: Policy) -> Self {
+        let config = &policy.config;
+        Self {
+            engines,
+            default_effort: config.defaults.effort,
+            max_body_bytes: config.server.limits.body_bytes,
+            thought: match config.defaults.reasoning_field {
+                config::ReasoningField::Both => ThoughtFields::Both,
+                config::ReasoningField::ReasoningContent => ThoughtFields::ReasoningContent,
+                config::ReasoningField::Reasoning => ThoughtFields::Reasoning,
+            },
+            limits: Limits::configured(&config.server),
+            control,
+            policy,
         }
     }
 
@@ -112,7 +146,7 @@ impl fmt::Debug for ServeOptions {
 
 /// The gateway's routes, to be served alone or mounted in another application.
 pub fn router(options: ServeOptions) -> axum::Router {
-    routes::router(options)
+    Service::new(options).router()
 }
 
 /// Whether the body of `POST /v1/chat/completions`, or with `responses` that of `POST /v1/responses`,
@@ -140,6 +174,5 @@ pub async fn serve(
     options: ServeOptions,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let limits = options.limits;
-    server::serve(listener, router(options), limits, shutdown).await
+    Service::new(options).serve(listener, None, shutdown).await
 }

@@ -27,6 +27,25 @@ pub struct Limits {
     pub drain: Duration,
 }
 
+impl Limits {
+    /// Those of a configuration.
+    pub(crate) fn configured(server: &crate::config::Server) -> Self {
+        let (limits, seconds) = (&server.limits, Duration::from_secs_f64);
+        Self {
+            head_bytes: limits.head_bytes,
+            messages: limits.messages,
+            images: limits.images,
+            connections: limits.connections,
+            in_flight: limits.in_flight,
+            waiting: limits.waiting,
+            head: seconds(limits.head_seconds),
+            body: seconds(limits.body_seconds),
+            write: seconds(limits.write_seconds),
+            drain: seconds(server.drain_seconds),
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

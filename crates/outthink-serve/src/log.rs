@@ -1,5 +1,6 @@
 //! One line for each request: its name, status, tokens and seconds; never what was said.
 
+use crate::access::Caller;
 use outthink_core::Usage;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -34,11 +35,32 @@ pub(crate) struct RequestLog {
     /// 499, as nginx has it, until the reply is complete: the client left.
     status: u16,
     usage: Usage,
+    /// The identifier of the key that asks, which is no secret.
+    key: Option<String>,
+    model: String,
 }
 
 impl RequestLog {
     pub(crate) fn new(trace: TraceId, route: &'static str) -> Self {
-        Self { trace, route, began: Instant::now(), status: 499, usage: Usage::default() }
+        Self {
+            trace,
+            route,
+            began: Instant::now(),
+            status: 499,
+            usage: Usage::default(),
+            key: None,
+            model: String::new(),
+        }
+    }
+
+    /// Enters who asks, and which model.
+    pub(crate) fn of(&mut self, caller: &Caller, model: &str) {
+        self.key = caller.key.as_ref().map(|key| key.id.clone());
+        model.clone_into(&mut self.model);
+    }
+
+    pub(crate) const fn route(&self) -> &'static str {
+        self.route
     }
 
     /// Enters the bill.
@@ -57,6 +79,8 @@ impl Drop for RequestLog {
         tracing::info!(
             id = %self.trace.0,
             route = self.route,
+            model = self.model,
+            key = self.key,
             status = self.status,
             prompt = self.usage.prompt,
             tokens = self.usage.generated(),

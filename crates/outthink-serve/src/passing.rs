@@ -1,10 +1,12 @@
 //! Requests that are passed on to an engine's server as they are: `/v1/completions` and
 //! `/v1/embeddings`. Only the model's name is put in place, and the usage is read on the way.
 
+use crate::access::Caller;
 use crate::error::ApiError;
 use crate::fields::describe;
 use crate::gateway::{Gateway, refused};
-use crate::log::RequestLog;
+use crate::log::{RequestLog, TraceId};
+use crate::observe::Bill;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -19,17 +21,27 @@ const TAIL: usize = 8 << 10;
 /// Passes a request on to `path` below the version.
 pub(crate) async fn pass(
     gateway: &Gateway,
-    log: RequestLog,
+    caller: &Caller,
+    trace: &TraceId,
+    mut log: RequestLog,
     path: &'static str,
     body: &[u8],
 ) -> Result<Response, ApiError> {
-    match begin(gateway, path, body).await {
-        Ok(relayed) => Ok(respond(relayed, log)),
+    match begin(gateway, caller, trace, &mut log, path, body).await {
+        Ok((relayed, bill)) => Ok(respond(relayed, log, bill)),
         Err(error) => Ok(refused(log, error)),
     }
 }
 
-async fn begin(gateway: &Gateway, path: &'static str, body: &[u8]) -> Result<Relayed, ApiError> {
+async fn begin(
+    gateway: &Gateway,
+    caller: &Caller,
+    trace: &TraceId,
+    log: &mut RequestLog,
+    path: &'static str,
+    body: &[u8],
+) -> Result<(Relayed, Bill), ApiError> {
+    let length = body.len() as u64;
     let mut body: Value = serde_json::from_slice(body)
         .map_err(|error| ApiError::invalid_body(format!("the body is not valid JSON: {error}")))?;
     let Some(fields) = body.as_object_mut() else {
@@ -48,10 +60,21 @@ async fn begin(gateway: &Gateway, path: &'static str, body: &[u8]) -> Result<Rel
         // Without it the bill of a stream is not known.
         fields.insert("stream_options".into(), json!({ "include_usage": true }));
     }
+    log.of(caller, &engine.model().id);
+    let most = if path == "/embeddings" { 0 } else { bounded(fields) };
+    let hold = caller.claim_relay(gateway.control(), &trace.0, engine.model(), (length, most)).await?;
+    let bill = Bill::new(&gateway.options.control, engine.model(), log.route(), hold);
     let relay = Relay { path, body: body.to_string().into_bytes() };
     match engine.relay(relay) {
-        Some(reply) => reply.await.map_err(|error| ApiError::of_engine(&error)),
+        Some(reply) => match reply.await {
+            Ok(reply) => Ok((reply, bill)),
+            Err(error) => {
+                bill.free();
+                Err(ApiError::of_engine(&error))
+            }
+        },
         None => {
+            bill.free();
             let words = format!("the engine of {} has no {path}: ask at /v1/chat/completions", engine.model().id);
             let error = ApiError::new(StatusCode::NOT_FOUND, "invalid_request_error", words);
             Err(ApiError { param: Some("model".into()), ..error.with_code("not_supported") })
@@ -60,7 +83,7 @@ async fn begin(gateway: &Gateway, path: &'static str, body: &[u8]) -> Result<Rel
 }
 
 /// Tells the reply as it comes; the log line is written when it has ended, or when the client left.
-fn respond(relayed: Relayed, mut log: RequestLog) -> Response {
+fn respond(relayed: Relayed, mut log: RequestLog, mut bill: Bill) -> Response {
     let Relayed { content_type, mut body } = relayed;
     let kind = content_type.unwrap_or_else(|| "application/json".to_owned());
     let pieces = async_stream::stream! {
@@ -78,10 +101,25 @@ fn respond(relayed: Relayed, mut log: RequestLog) -> Response {
                 }
             }
         }
-        log.spent(&usage_in(&tail));
+        let usage = usage_in(&tail);
+        log.spent(&usage);
         log.told(200);
+        bill.told(&usage);
     };
     ([(CONTENT_TYPE, kind)], Body::from_stream(pieces)).into_response()
+}
+
+/// Generated tokens of a completion at most; where the request names no bound, it gets one.
+fn bounded(fields: &mut serde_json::Map<String, Value>) -> u64 {
+    let count = |fields: &serde_json::Map<String, Value>, key: &str| fields.get(key).and_then(Value::as_u64);
+    let each = count(fields, "max_tokens").unwrap_or_else(|| {
+        let most = outthink_core::Effort::None.plan().max_tokens_per_sample;
+        fields.insert("max_tokens".into(), most.into());
+        most
+    });
+    let prompts = fields.get("prompt").and_then(Value::as_array).map_or(1, Vec::len) as u64;
+    let choices = count(fields, "n").unwrap_or(1).max(count(fields, "best_of").unwrap_or(1));
+    each.saturating_mul(choices).saturating_mul(prompts.max(1))
 }
 
 fn keep_tail(tail: &mut Vec<u8>, piece: &[u8]) {

@@ -2,7 +2,7 @@
 
 use crate::error::ApiError;
 use crate::fields::{Fields, describe};
-use crate::settings::Settings;
+use crate::settings::{Efforts, Settings};
 use outthink_core::{Budget, Effort, Prompt, Sampling};
 use outthink_strategy::StrategySpec;
 use serde_json::{Map, Value};
@@ -27,7 +27,7 @@ impl ChatRequest {
     /// Reads and checks a body.
     ///
     /// Fields that are not read here go to the engine in [`Prompt::extra`].
-    pub(crate) fn parse(body: &[u8], default_effort: Effort) -> Result<Self, ApiError> {
+    pub(crate) fn parse(body: &[u8], efforts: Efforts<'_>) -> Result<Self, ApiError> {
         let map = match serde_json::from_slice(body) {
             Ok(Value::Object(map)) => map,
             Ok(other) => {
@@ -36,11 +36,11 @@ impl ChatRequest {
             }
             Err(error) => return Err(ApiError::invalid_body(format!("the body is not valid JSON: {error}"))),
         };
-        Self::from_map(map, default_effort)
+        Self::from_map(map, efforts)
     }
 
     /// As [`ChatRequest::parse`], of a body that was read.
-    pub(crate) fn from_map(map: Map<String, Value>, default_effort: Effort) -> Result<Self, ApiError> {
+    pub(crate) fn from_map(map: Map<String, Value>, efforts: Efforts<'_>) -> Result<Self, ApiError> {
         let mut fields = Fields::new(map, "");
         let messages = messages(&mut fields)?;
         let model = fields.string("model")?;
@@ -57,7 +57,7 @@ impl ChatRequest {
         let seed = fields.seed("seed")?;
         let logprobs = fields.flag("logprobs")?.unwrap_or(false);
         let length = length(&mut fields)?;
-        let Settings { effort, strategy, budget } = Settings::read(&mut fields, default_effort, length)?;
+        let Settings { effort, strategy, budget } = Settings::read(&mut fields, efforts, length)?;
         let prompt = Prompt { messages, extra: fields.rest() };
         Ok(Self { model, prompt, stream, include_usage, effort, strategy, budget, sampling, seed, logprobs })
     }
@@ -142,7 +142,7 @@ mod tests {
                 body[key] = value;
             }
         }
-        ChatRequest::parse(body.to_string().as_bytes(), default).unwrap()
+        ChatRequest::parse(body.to_string().as_bytes(), default.into()).unwrap()
     }
 
     #[test]

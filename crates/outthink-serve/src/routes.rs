@@ -1,29 +1,33 @@
 //! The routes.
 
 use crate::ServeOptions;
+use crate::access::Caller;
+use crate::admin;
 use crate::error::ApiError;
 use crate::gateway::Gateway;
 use crate::log::{RequestLog, TraceId};
+use crate::service::Service;
 use crate::{passing, responses, rewards};
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Extension, Json, Router};
 use futures_util::StreamExt;
 use outthink_core::Engine;
 use serde_json::{Value, json};
+use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::time::timeout;
 
 /// Where things are, for those who look in the wrong place.
 const PLACES: &str = "/v1/chat/completions, /v1/responses, /v1/models, /openapi.json and /health";
 
-pub(crate) fn router(options: ServeOptions) -> Router {
-    let gateway = Arc::new(Gateway::new(options));
+pub(crate) fn router(service: Service) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(chat))
         .route("/v1/responses", post(respond))
@@ -34,6 +38,20 @@ pub(crate) fn router(options: ServeOptions) -> Router {
         .route("/v1/models", get(models))
         .route("/v1/models/{*id}", get(model))
         .route("/v1/outthink/traces/{id}", get(trace))
+        .route("/v1/outthink/records/{id}", get(admin::record))
+        .route("/outthink/state", get(admin::state))
+        .route("/outthink/spend", get(admin::spend))
+        .route("/outthink/live", get(admin::live))
+        .route("/outthink/keys", get(admin::keys).post(admin::make_key))
+        .route("/outthink/keys/{name}", delete(admin::revoke))
+        .route("/metrics", get(admin::metrics))
+        .layer(middleware::from_fn_with_state(service.clone(), identify))
+        // What follows needs no key: it holds nothing that is secret.
+        .route("/", get(admin::file))
+        .route("/outthink/page.css", get(admin::file))
+        .route("/outthink/draw.js", get(admin::file))
+        .route("/outthink/ask.js", get(admin::file))
+        .route("/outthink/page.js", get(admin::file))
         .route("/openapi.json", get(openapi))
         .route("/health", get(alive))
         .route("/health/live", get(alive))
@@ -41,7 +59,7 @@ pub(crate) fn router(options: ServeOptions) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(name_request))
-        .with_state(gateway)
+        .with_state(service)
 }
 
 /// Gives each request a name and tells it in the headers.
@@ -57,40 +75,82 @@ async fn name_request(mut request: Request, next: Next) -> Response {
     response
 }
 
-type Shared = State<Arc<Gateway>>;
-type Named = Extension<TraceId>;
+/// The gateway by the settings that are in force as the request comes.
+pub(crate) struct Shared(pub(crate) Arc<Gateway>);
 
-async fn chat(State(gateway): Shared, Extension(trace): Named, body: Body) -> Response {
+impl FromRequestParts<Service> for Shared {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, service: &Service) -> Result<Self, Infallible> {
+        Ok(Self(service.current()))
+    }
+}
+
+type Named = Extension<TraceId>;
+type Asker = Extension<Caller>;
+
+/// Finds out who asks, or refuses.
+async fn identify(State(service): State<Service>, mut request: Request, next: Next) -> Response {
+    let gateway = service.current();
+    match Caller::identify(gateway.control(), gateway.config(), request.headers()).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(error) => {
+            gateway.control().metrics.refused(error.code.unwrap_or("refused"));
+            tracing::info!(status = error.status.as_u16(), path = request.uri().path(), "refused");
+            error.into_response()
+        }
+    }
+}
+
+async fn chat(Shared(gateway): Shared, Extension(trace): Named, Extension(caller): Asker, body: Body) -> Response {
     match read(body, &gateway.options).await {
-        Ok(body) => gateway.chat(&trace, &body).await,
+        Ok(body) => gateway.chat(&trace, &caller, &body).await,
         Err(error) => crate::gateway::refused(RequestLog::new(trace, "chat.completions"), error),
     }
 }
 
-async fn respond(State(gateway): Shared, Extension(trace): Named, body: Body) -> Result<Response, ApiError> {
+async fn respond(
+    Shared(gateway): Shared,
+    Extension(trace): Named,
+    Extension(caller): Asker,
+    body: Body,
+) -> Result<Response, ApiError> {
     let body = read(body, &gateway.options).await?;
-    Ok(responses::create(&gateway, trace, &body).await)
+    Ok(responses::create(&gateway, trace, &caller, &body).await)
 }
 
-async fn response(State(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+async fn response(Shared(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     responses::get(&gateway, &id).map(Json)
 }
 
-async fn forget(State(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+async fn forget(Shared(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     responses::delete(&gateway, &id).map(Json)
 }
 
-async fn completions(State(gateway): Shared, Extension(trace): Named, body: Body) -> Result<Response, ApiError> {
+async fn completions(
+    Shared(gateway): Shared,
+    Extension(trace): Named,
+    Extension(caller): Asker,
+    body: Body,
+) -> Result<Response, ApiError> {
     let body = read(body, &gateway.options).await?;
-    passing::pass(&gateway, RequestLog::new(trace, "completions"), "/completions", &body).await
+    passing::pass(&gateway, &caller, &trace.clone(), RequestLog::new(trace, "completions"), "/completions", &body).await
 }
 
-async fn embeddings(State(gateway): Shared, Extension(trace): Named, body: Body) -> Result<Response, ApiError> {
+async fn embeddings(
+    Shared(gateway): Shared,
+    Extension(trace): Named,
+    Extension(caller): Asker,
+    body: Body,
+) -> Result<Response, ApiError> {
     let body = read(body, &gateway.options).await?;
-    passing::pass(&gateway, RequestLog::new(trace, "embeddings"), "/embeddings", &body).await
+    passing::pass(&gateway, &caller, &trace.clone(), RequestLog::new(trace, "embeddings"), "/embeddings", &body).await
 }
 
-async fn rewards(State(gateway): Shared, body: Body) -> Result<Json<Value>, ApiError> {
+async fn rewards(Shared(gateway): Shared, body: Body) -> Result<Json<Value>, ApiError> {
     let body = read(body, &gateway.options).await?;
     rewards::judge(&body).await.map(Json)
 }
@@ -117,12 +177,12 @@ async fn read(body: Body, options: &ServeOptions) -> Result<Vec<u8>, ApiError> {
     }
 }
 
-async fn models(State(gateway): Shared) -> Json<Value> {
+async fn models(Shared(gateway): Shared) -> Json<Value> {
     let data: Value = gateway.options.engines.iter().map(|engine| describe(engine.as_ref(), gateway.started)).collect();
     Json(json!({ "object": "list", "data": data }))
 }
 
-async fn model(State(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+async fn model(Shared(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     let engine = gateway.engine(Some(&id))?;
     Ok(Json(describe(engine.as_ref(), gateway.started)))
 }
@@ -137,7 +197,7 @@ fn describe(engine: &dyn Engine, started: u64) -> Value {
     object
 }
 
-async fn trace(State(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+async fn trace(Shared(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     gateway.traces.get(&id).map(Json).ok_or_else(|| {
         let words = "no trace of this name is remembered: traces are kept for an hour, the newest 512 of them";
         ApiError::new(StatusCode::NOT_FOUND, "invalid_request_error", words).with_code("trace_not_found")
@@ -153,7 +213,7 @@ async fn alive() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-async fn ready(State(gateway): Shared) -> Response {
+async fn ready(Shared(gateway): Shared) -> Response {
     if gateway.options.engines.is_empty() {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "no engine" }))).into_response();
     }

@@ -1,6 +1,7 @@
 //! One request while it runs. Dropping it drops the driver, and with it all work in the engine.
 
 use crate::log::RequestLog;
+use crate::observe::Watch;
 use crate::traces::Traces;
 use futures_util::future::BoxFuture;
 use outthink_core::{Engine, Outcome, Strategy};
@@ -26,6 +27,7 @@ pub(crate) struct Running {
     effort: &'static str,
     log: RequestLog,
     traces: Arc<Traces>,
+    watch: Watch,
 }
 
 /// Where a request is entered when it has ended.
@@ -33,6 +35,7 @@ pub(crate) struct Entry {
     pub(crate) effort: &'static str,
     pub(crate) log: RequestLog,
     pub(crate) traces: Arc<Traces>,
+    pub(crate) watch: Watch,
 }
 
 impl Running {
@@ -43,10 +46,10 @@ impl Running {
         strategy: Box<dyn Strategy>,
         entry: Entry,
     ) -> Self {
-        let Entry { effort, log, traces } = entry;
+        let Entry { effort, log, traces, watch } = entry;
         let (sender, updates) = unbounded_channel();
         let run = Box::pin(async move { Driver::new(engine).run(request, strategy, sender).await });
-        Self { run, updates, end: None, ran: false, effort, log, traces }
+        Self { run, updates, end: None, ran: false, effort, log, traces, watch }
     }
 
     /// The next update, or the end once all updates are told. Safe to cancel.
@@ -54,7 +57,10 @@ impl Running {
         if !self.ran {
             tokio::select! {
                 biased;
-                Some(update) = self.updates.recv() => return Event::Update(update),
+                Some(update) = self.updates.recv() => {
+                    self.watch.saw(&update);
+                    return Event::Update(update);
+                }
                 end = &mut self.run => {
                     self.ended(&end);
                     self.end = Some(Box::new(end));
@@ -62,7 +68,10 @@ impl Running {
             }
         }
         match self.updates.try_recv() {
-            Ok(update) => Event::Update(update),
+            Ok(update) => {
+                self.watch.saw(&update);
+                Event::Update(update)
+            }
             Err(_) => match self.end.take() {
                 Some(end) => Event::End(end),
                 // Asked again after the end.
@@ -84,6 +93,7 @@ impl Running {
     /// Says with which status the client was answered in full.
     pub(crate) fn told(&mut self, status: u16) {
         self.log.told(status);
+        self.watch.told(status);
     }
 
     fn ended(&mut self, end: &Result<Outcome, DriveError>) {
@@ -93,6 +103,7 @@ impl Running {
             Err(failed) => &failed.outcome,
         };
         self.log.spent(&outcome.usage);
+        self.watch.ended(outcome);
         self.traces.remember(outcome, self.effort);
     }
 }

@@ -1,6 +1,7 @@
 //! Accepting connections: bounds on heads, slow clients and their number, and the drain at the end.
 
 use crate::limits::Limits;
+use crate::tls::TlsAcceptor;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,6 +25,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
     limits: Limits,
+    tls: Option<TlsAcceptor>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<()> {
     let mut shutdown = pin!(shutdown);
@@ -39,9 +41,18 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, place)) => {
-                let (app, stopped) = (app.clone(), stopped.clone());
+                let (app, stopped, tls) = (app.clone(), stopped.clone(), tls.clone());
                 connections.spawn(async move {
-                    converse(stream, app, limits, stopped).await;
+                    let _ = stream.set_nodelay(true);
+                    match tls {
+                        None => converse(stream, app, limits, stopped).await,
+                        // A handshake that fails or dawdles is the client's affair.
+                        Some(tls) => {
+                            if let Ok(Ok(stream)) = timeout(limits.head, tls.accept(stream)).await {
+                                converse(stream, app, limits, stopped).await;
+                            }
+                        }
+                    }
                     drop(place);
                 });
             }
@@ -69,8 +80,10 @@ async fn accept(
 }
 
 /// Answers the requests of one connection.
-async fn converse(stream: TcpStream, app: Router, limits: Limits, mut stopped: watch::Receiver<()>) {
-    let _ = stream.set_nodelay(true);
+async fn converse<S>(stream: S, app: Router, limits: Limits, mut stopped: watch::Receiver<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let io = TokioIo::new(Impatient { stream, limit: limits.write, waiting: None });
     let mut connection = pin!(
         http1::Builder::new()
@@ -89,14 +102,14 @@ async fn converse(stream: TcpStream, app: Router, limits: Limits, mut stopped: w
 }
 
 /// A socket that gives up on a client which takes nothing for too long.
-struct Impatient {
-    stream: TcpStream,
+struct Impatient<S> {
+    stream: S,
     limit: Duration,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl Impatient {
+impl<S> Impatient<S> {
     /// Ends the wait where the write got on, and the connection where it waited too long.
     fn watch<T>(&mut self, written: Poll<Result<T>>, cx: &mut Context<'_>) -> Poll<Result<T>> {
         if written.is_ready() {
@@ -110,13 +123,13 @@ impl Impatient {
     }
 }
 
-impl AsyncRead for Impatient {
+impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Impatient {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.watch(written, cx)

@@ -1,9 +1,11 @@
 //! How much to spend and in which form: `reasoning_effort` and the `outthink` object.
 
+use crate::config::EffortSettings;
 use crate::error::ApiError;
 use crate::fields::Fields;
 use outthink_core::{Budget, Cost, Effort};
 use outthink_strategy::{STRATEGY_NAMES, StrategySpec};
+use std::collections::BTreeMap;
 
 /// The keys of the `outthink` object.
 const KEYS: [&str; 9] = [
@@ -18,6 +20,37 @@ const KEYS: [&str; 9] = [
     "effort",
 ];
 
+/// What efforts stand for here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Efforts<'a> {
+    /// That of requests that name none.
+    pub(crate) default: Effort,
+    /// Where they differ from the built-in plans.
+    pub(crate) settings: Option<&'a BTreeMap<Effort, EffortSettings>>,
+}
+
+impl From<Effort> for Efforts<'_> {
+    fn from(default: Effort) -> Self {
+        Self { default, settings: None }
+    }
+}
+
+impl Efforts<'_> {
+    /// What an effort buys at most.
+    pub(crate) fn spec(&self, effort: Effort) -> StrategySpec {
+        let mut spec = StrategySpec::for_effort(effort);
+        if let Some(own) = self.settings.and_then(|s| s.get(&effort)) {
+            if let Some(name) = &own.strategy {
+                spec.name.clone_from(name);
+            }
+            spec.max_samples = own.samples.unwrap_or(spec.max_samples);
+            spec.max_tokens_per_sample = own.max_tokens.unwrap_or(spec.max_tokens_per_sample);
+            spec.target_confidence = own.target_confidence.unwrap_or(spec.target_confidence);
+        }
+        spec
+    }
+}
+
 /// What a request may spend and how.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
@@ -28,7 +61,8 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Takes the settings out of a request; `length` is the length of one sample, where given.
-    pub(crate) fn read(fields: &mut Fields, default: Effort, length: Option<u64>) -> Result<Self, ApiError> {
+    pub(crate) fn read(fields: &mut Fields, efforts: Efforts<'_>, length: Option<u64>) -> Result<Self, ApiError> {
+        let default = efforts.default;
         let standard = effort(fields, "reasoning_effort")?;
         let mut own = Fields::new(fields.object("outthink")?.unwrap_or_default(), "outthink.");
         let ours = effort(&mut own, "effort")?;
@@ -46,7 +80,7 @@ impl Settings {
             (None, Some(name)) if default == Effort::None && name != "single" => Effort::Medium,
             _ => asked.unwrap_or(default),
         };
-        let mut strategy = StrategySpec::for_effort(effort);
+        let mut strategy = efforts.spec(effort);
         if let Some(name) = name {
             if !STRATEGY_NAMES.contains(&name.as_str()) {
                 let words = format!("outthink.strategy is not known: use {}", STRATEGY_NAMES.join(", "));

@@ -1,6 +1,6 @@
 //! What callers hand to the driver and hear from it.
 
-use outthink_core::{Budget, Delta, Outcome, Prompt, SampleId, Sampling, TraceEvent};
+use outthink_core::{Budget, ClassId, Delta, Outcome, Prompt, SampleId, SampleStatus, Sampling, TraceEvent};
 
 /// One request to the driver.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +30,19 @@ pub enum Update {
         leading: bool,
         /// The piece.
         delta: Delta,
+    },
+    /// A sample came to its end, by itself or not; a vote follows.
+    Ended {
+        /// The sample.
+        sample: SampleId,
+        /// The sample that it goes on from.
+        parent: Option<SampleId>,
+        /// How it ended.
+        status: SampleStatus,
+        /// The class of its answer.
+        class: Option<ClassId>,
+        /// Its generated tokens.
+        tokens: u64,
     },
     /// A sample ended; the votes now, most first, with the text of each class's answer.
     Vote {

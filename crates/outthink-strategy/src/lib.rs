@@ -35,4 +35,4 @@ pub use api::{DriveError, DriveRequest, Update};
 pub use driver::{Driver, DriverArm};
 pub use settings::Settings;
 pub use spec::{STRATEGY_NAMES, StrategyError, StrategySpec};
-pub use table::{ArmInfo, End, Judgement, Opening, Start, Table};
+pub use table::{ArmInfo, End, Judgement, Opening, Start, Table, prompt_bytes};

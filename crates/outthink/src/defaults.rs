@@ -25,12 +25,6 @@ pub(crate) const SEED: u64 = 0;
 /// How much thinking a question gets on the command line.
 pub(crate) const EFFORT: Effort = Effort::Low;
 
-/// The address that the gateway listens on: this machine only.
-pub(crate) const HOST: &str = "127.0.0.1";
-
-/// The gateway's port.
-pub(crate) const PORT: u16 = 8080;
-
 /// How tokens are drawn. A server behind `--upstream` knows its model's defaults better than we
 /// do, so that nothing is sent to it unless asked for.
 pub(crate) fn sampling(embedded: bool, temperature: Option<f64>, votes: bool) -> Sampling {

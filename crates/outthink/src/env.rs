@@ -16,6 +16,8 @@ pub(crate) const UPSTREAM: &str = "OUTTHINK_UPSTREAM";
 pub(crate) const CONFIG: &str = "OUTTHINK_CONFIG";
 /// The default of `--ledger`: where keys and budgets are kept.
 pub(crate) const LEDGER: &str = "OUTTHINK_LEDGER";
+/// The secret that kept hashes of texts are keyed with, so that they are the same after a restart.
+pub(crate) const HASH_SALT: &str = "OUTTHINK_HASH_SALT";
 /// The key for the upstream server. `--api-key-file` wins over it.
 pub(crate) const API_KEY: &str = "OUTTHINK_API_KEY";
 /// The default of `--store`: a file or the address of a database.

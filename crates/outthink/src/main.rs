@@ -4,9 +4,12 @@
 
 mod commands;
 mod defaults;
+mod drawn;
 mod env;
 mod error;
+mod logging;
 mod models;
+mod otlp;
 mod plot;
 mod render;
 mod report;

@@ -8,6 +8,7 @@ mod store;
 
 pub(crate) use store::Responses;
 
+use crate::access::Caller;
 use crate::error::ApiError;
 use crate::gateway::{Gateway, refused, unix_seconds};
 use crate::log::{RequestLog, TraceId};
@@ -21,10 +22,9 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Answers `POST /v1/responses`.
-pub(crate) async fn create(gateway: &Gateway, trace: TraceId, body: &[u8]) -> Response {
+pub(crate) async fn create(gateway: &Gateway, trace: TraceId, caller: &Caller, body: &[u8]) -> Response {
     let log = RequestLog::new(trace.clone(), "responses");
-    let default = gateway.options.default_effort;
-    let request = match ResponsesRequest::parse(body, default, &gateway.responses) {
+    let request = match ResponsesRequest::parse(body, gateway.efforts(caller), &gateway.responses) {
         Ok(request) => request,
         Err(error) => return refused(log, error),
     };
@@ -43,7 +43,7 @@ pub(crate) async fn create(gateway: &Gateway, trace: TraceId, body: &[u8]) -> Re
     };
     let pass_through = chat.strategy.name == "single";
     let keep = store.then(|| (Arc::clone(&gateway.responses), conversation));
-    match gateway.begin(engine, &trace, chat, log) {
+    match gateway.begin(engine, &trace, caller, chat, log).await {
         Ok(begun) => begun.respond(Box::new(Told::new(shape, pass_through, keep))).await,
         Err(error) => error.into_response(),
     }

@@ -5,7 +5,7 @@ use super::store::Responses;
 use crate::error::ApiError;
 use crate::fields::{Fields, describe};
 use crate::request::ChatRequest;
-use outthink_core::Effort;
+use crate::settings::Efforts;
 use serde_json::{Map, Value, json};
 
 /// A request that can be carried out.
@@ -47,7 +47,7 @@ const NAMES: [(&str, &str); 3] =
 
 impl ResponsesRequest {
     /// Reads and checks a body.
-    pub(super) fn parse(body: &[u8], default: Effort, responses: &Responses) -> Result<Self, ApiError> {
+    pub(super) fn parse(body: &[u8], efforts: Efforts<'_>, responses: &Responses) -> Result<Self, ApiError> {
         let map = match serde_json::from_slice(body) {
             Ok(Value::Object(map)) => map,
             Ok(other) => {
@@ -89,7 +89,7 @@ impl ResponsesRequest {
         for (key, value) in fields.rest() {
             chat.entry(key).or_insert(value);
         }
-        let chat = ChatRequest::from_map(chat, default).map_err(renamed)?;
+        let chat = ChatRequest::from_map(chat, efforts).map_err(renamed)?;
         Ok(Self { chat, echo, conversation, store })
     }
 }
@@ -214,9 +214,10 @@ fn renamed(mut error: ApiError) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use outthink_core::Effort;
 
     fn parse(body: &Value) -> Result<ResponsesRequest, ApiError> {
-        ResponsesRequest::parse(body.to_string().as_bytes(), Effort::Low, &Responses::default())
+        ResponsesRequest::parse(body.to_string().as_bytes(), Effort::Low.into(), &Responses::default())
     }
 
     #[test]

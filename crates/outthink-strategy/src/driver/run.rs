@@ -140,7 +140,7 @@ impl<'a> Run<'a> {
             match self.wake().await {
                 Woken::Event(id, event) => match self.take_in(id, event) {
                     Taken::Ended => {
-                        self.tell_vote();
+                        self.tell_end(id);
                         return None;
                     }
                     Taken::Grown => return None,
@@ -244,8 +244,13 @@ impl<'a> Run<'a> {
         Some(last.id)
     }
 
-    fn tell_vote(&mut self) {
+    fn tell_end(&mut self, id: SampleId) {
         self.table.refresh();
+        if let Some(sample) = self.table.state.sample(id) {
+            let (parent, status, class) = (sample.parent, sample.status, sample.class);
+            let tokens = sample.usage.completion;
+            let _ = self.updates.send(Update::Ended { sample: id, parent, status, class, tokens });
+        }
         let state = &self.table.state;
         let update = Update::Vote {
             votes: self.table.votes(),

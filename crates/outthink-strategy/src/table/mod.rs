@@ -511,8 +511,8 @@ fn is_marked(answer: &Answer) -> bool {
     !matches!(answer.kind, AnswerKind::LastNumber | AnswerKind::Text)
 }
 
-/// Bytes of a prompt in its wire form: it has no more tokens.
-pub(crate) fn prompt_bytes(prompt: &Prompt) -> u64 {
+/// Bytes of a prompt in its wire form: it has no more tokens. The driver reserves no more for it.
+pub fn prompt_bytes(prompt: &Prompt) -> u64 {
     let text: usize = prompt.messages.iter().map(|m| m.to_string().len() + 16).sum();
     let tools: usize = prompt.extra.get("tools").map_or(0, |t| t.to_string().len());
     (text + tools) as u64

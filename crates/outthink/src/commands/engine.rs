@@ -142,7 +142,7 @@ impl EngineArgs {
     }
 }
 
-/// An engine that charges what the command line says.
+/// An engine that is called or charges otherwise than its server says.
 struct Priced {
     inner: Arc<dyn Engine>,
     model: ModelInfo,
@@ -168,6 +168,13 @@ impl Engine for Priced {
     fn relay(&self, relay: Relay) -> Option<RelayFuture> {
         self.inner.relay(relay)
     }
+}
+
+/// The engine under a name of its own, and with a context of its own where one is set.
+pub(crate) fn named(inner: Arc<dyn Engine>, id: &str, context: Option<u64>) -> Arc<dyn Engine> {
+    let known = inner.model();
+    let model = ModelInfo { id: id.to_owned(), context: context.or(known.context), ..known.clone() };
+    Arc::new(Priced { inner, model })
 }
 
 /// The engine with a price of its own, where one is set.

@@ -3,32 +3,42 @@
 use super::engine::EngineArgs;
 use super::runtime;
 use super::thinking::PriceArgs;
-use crate::defaults;
+use super::{config, gateway};
 use crate::error::CliError;
+use crate::{env, logging};
 use anyhow::Context;
 use clap::Args;
-use outthink_core::Effort;
+use outthink_core::{Effort, Engine};
 use outthink_engine::openai::{OpenAiOptions, Timeouts};
-use outthink_serve::{Limits, ServeOptions};
+use outthink_serve::config::{Config, KeyMode, LogForm};
+use outthink_serve::{Control, Service};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArgs {
-    /// The address to listen on.
-    #[arg(long, default_value = defaults::HOST)]
-    host: IpAddr,
-    /// The port to listen on; 0 takes a free one.
-    #[arg(long, default_value_t = defaults::PORT)]
-    port: u16,
-    /// How much thinking a request gets that names no effort.
-    #[arg(long, value_name = "NAME", default_value_t = Effort::default())]
-    effort: Effort,
-    /// Samples that each model's servers work on at one time; others wait in a fair queue.
-    #[arg(long, value_name = "N", default_value_t = Limits::default().in_flight)]
-    max_in_flight: usize,
+    /// The configuration file. Flags win over the environment, and that over the file.
+    #[arg(long, value_name = "FILE", env = env::CONFIG, hide_env_values = true)]
+    config: Option<PathBuf>,
+    /// The address to listen on [default: 127.0.0.1].
+    #[arg(long)]
+    host: Option<IpAddr>,
+    /// The port to listen on; 0 takes a free one [default: 8080].
+    #[arg(long)]
+    port: Option<u16>,
+    /// How much thinking a request gets that names no effort [default: medium].
+    #[arg(long, value_name = "NAME")]
+    effort: Option<Effort>,
+    /// The form of the log on stderr: text, json or off [default: text].
+    #[arg(long, value_name = "FORM", value_parser = log_form)]
+    log: Option<LogForm>,
+    /// Samples that each model's servers work on at one time; others wait in a fair queue [default: 8192].
+    #[arg(long, value_name = "N")]
+    max_in_flight: Option<usize>,
     /// Seconds that a server may take to its first token.
     #[arg(long, value_name = "S", default_value_t = Timeouts::default().first_token.as_secs_f64())]
     first_token_seconds: f64,
@@ -45,33 +55,140 @@ pub(crate) struct ServeArgs {
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, CliError> {
     let price = args.price.price()?;
     let (first_token, idle) = (seconds(args.first_token_seconds)?, seconds(args.idle_seconds)?);
-    if args.max_in_flight == 0 {
+    if args.max_in_flight == Some(0) {
         return Err(CliError::usage("0 samples at a time answer nothing").hint("give --max-in-flight at least 1"));
     }
-    let model = args.engine.locate()?;
+    let config = args.configuration(config::load(args.config.as_deref())?)?;
+    let configured = !config.upstreams.is_empty();
+    if configured && !args.engine.upstream.is_empty() {
+        return Err(
+            CliError::usage("upstreams are named by --upstream and by the configuration").hint("drop one of them")
+        );
+    }
+    let model = if configured { None } else { args.engine.locate()? };
     let runtime = runtime()?;
     runtime.block_on(async {
+        logging::start(config.observability.log, config.observability.level);
+        let (host, port) = (config.server.host, config.server.port);
         // The port first: a taken one is told before a model is loaded.
-        let listener = TcpListener::bind((args.host, args.port)).await.map_err(|e| {
-            CliError::failure(format!("cannot listen on {} port {}: {e}", args.host, args.port))
+        let listener = TcpListener::bind((host, port)).await.map_err(|e| {
+            CliError::failure(format!("cannot listen on {host} port {port}: {e}"))
                 .hint("choose another --port, or 0 for a free one")
         })?;
         let address = listener.local_addr().context("cannot read the address")?;
+        let tls = config.server.tls.as_ref().map(outthink_serve::acceptor).transpose();
+        let tls = tls.map_err(|e| CliError::usage(e.to_string()))?;
         let adjust = |options: &mut OpenAiOptions| {
             // The gateway's queue is the one that counts.
             options.max_in_flight = usize::MAX;
             (options.timeouts.first_token, options.timeouts.idle) = (first_token, idle);
         };
-        let engines = args.engine.connect_all(model, price, adjust).await?;
-        let names: Vec<&str> = engines.iter().map(|engine| engine.model().id.as_str()).collect();
-        eprintln!("serving {} at http://{address}/v1", names.join(", "));
-        let limits = Limits { in_flight: args.max_in_flight, ..Limits::default() };
-        let options = ServeOptions { limits, ..ServeOptions::new(engines).with_default_effort(args.effort) };
-        outthink_serve::serve(listener, options, shutdown()).await.context("the gateway failed")?;
+        let flagged = if configured { Vec::new() } else { args.engine.connect_all(model, price, adjust).await? };
+        let gateway::Fixed { control, ledger } = gateway::fixed(&config).await?;
+        let options = gateway::options(config.clone(), Arc::clone(&control), flagged.clone()).await?;
+        let names: Vec<&str> = options.engines.iter().map(|engine| engine.model().id.as_str()).collect();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        eprintln!("serving {} at {scheme}://{address}/v1", names.join(", "));
+        let service = Service::new(options);
+        if let Some(path) = args.config.clone() {
+            let reloading = Reloading { args: args.clone(), path, config, control, flagged, service: service.clone() };
+            tokio::spawn(reloading.run());
+        }
+        let served = service.serve(listener, tls, shutdown()).await;
+        if let Some(ledger) = ledger {
+            ledger.close().await;
+        }
+        served.context("the gateway failed")?;
         Ok::<_, CliError>(())
     })?;
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
+}
+
+impl ServeArgs {
+    /// The configuration with the flags on top, checked once more where they change what was checked.
+    fn configuration(&self, mut config: Config) -> Result<Config, CliError> {
+        config.server.host = self.host.unwrap_or(config.server.host);
+        config.server.port = self.port.unwrap_or(config.server.port);
+        config.defaults.effort = self.effort.unwrap_or(config.defaults.effort);
+        config.observability.log = self.log.unwrap_or(config.observability.log);
+        config.server.limits.in_flight = self.max_in_flight.unwrap_or(config.server.limits.in_flight);
+        if config.keys.mode == KeyMode::Off && !config.server.host.is_loopback() {
+            return Err(CliError::usage(format!(
+                "keys may be off on loopback alone, and --host is {}",
+                config.server.host
+            ))
+            .hint("take keys.mode out of the configuration, or listen on 127.0.0.1"));
+        }
+        Ok(config)
+    }
+}
+
+/// The form of a log by its name.
+fn log_form(name: &str) -> Result<LogForm, String> {
+    match name {
+        "text" => Ok(LogForm::Text),
+        "json" => Ok(LogForm::Json),
+        "off" => Ok(LogForm::Off),
+        _ => Err("give text, json or off".to_owned()),
+    }
+}
+
+/// Reads the configuration again at each SIGHUP.
+struct Reloading {
+    args: ServeArgs,
+    path: PathBuf,
+    config: Config,
+    control: Arc<Control>,
+    /// The engines of the flags, where the configuration names none.
+    flagged: Vec<Arc<dyn Engine>>,
+    service: Service,
+}
+
+impl Reloading {
+    async fn run(mut self) {
+        let mut signals = hangups();
+        while signals.recv().await.is_some() {
+            match self.reload().await {
+                Ok(()) => {
+                    self.control.reloaded(true);
+                    eprintln!("the configuration was read again and is in force");
+                }
+                Err(error) => {
+                    self.control.reloaded(false);
+                    eprintln!("the old configuration stays in force:");
+                    error.print();
+                }
+            }
+        }
+    }
+
+    async fn reload(&mut self) -> Result<(), CliError> {
+        let read = gateway::reread(&self.path, &self.config, |config| self.args.configuration(config))?;
+        if read.upstreams.is_empty() && self.flagged.is_empty() {
+            return Err(CliError::usage("the file names no upstreams, and the gateway was started with some")
+                .hint("name one, or start the gateway anew"));
+        }
+        let options = gateway::options(read.clone(), Arc::clone(&self.control), self.flagged.clone()).await?;
+        self.service.reload(options);
+        self.config = read;
+        Ok(())
+    }
+}
+
+/// What a hangup is told by; nothing comes where there is no such signal.
+#[cfg(unix)]
+fn hangups() -> tokio::sync::mpsc::Receiver<()> {
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    if let Ok(mut signal) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
+        tokio::spawn(async move { while signal.recv().await.is_some() && sender.send(()).await.is_ok() {} });
+    }
+    receiver
+}
+
+#[cfg(not(unix))]
+fn hangups() -> tokio::sync::mpsc::Receiver<()> {
+    tokio::sync::mpsc::channel(1).1
 }
 
 /// A length of time from the command line.

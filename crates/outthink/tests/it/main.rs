@@ -2,11 +2,18 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod ask;
+mod browser;
+mod crashes;
 mod fit;
+mod gateway;
 mod help;
 mod hub;
 mod models;
+mod page;
+#[path = "../../../outthink-ledger/tests/it/postgres.rs"]
+mod postgres;
 mod report;
+mod secrets;
 mod serve;
 mod sweep;
 mod upstream;

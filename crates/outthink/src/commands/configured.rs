@@ -1,0 +1,144 @@
+//! The engines of a configuration: one pool a model, over its upstreams and those of its fallbacks.
+
+use crate::env;
+use crate::error::CliError;
+use anyhow::Context;
+use outthink_core::{Engine, EngineError};
+use outthink_engine::openai::{
+    GENERIC, LLAMA_CPP, OPENAI, OpenAiEngine, OpenAiOptions, SGLANG, Secret, Timeouts, VLLM,
+};
+use outthink_engine::pool::{Member, PoolEngine, PoolOptions, Probe};
+use outthink_serve::config::{Balance, Config, DialectName, Model, Upstream};
+use outthink_serve::{Health, UpstreamHealth};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Connects to all upstreams. One that does not answer now is used once it does, as long as another one
+/// serves the same model.
+pub(crate) async fn connect(config: &Config) -> Result<(Vec<Arc<dyn Engine>>, Health), CliError> {
+    let mut pools = Vec::new();
+    if config.models.is_empty() {
+        for upstream in &config.upstreams {
+            let options = options(upstream, None)?;
+            let engine = Arc::new(OpenAiEngine::connect(options).await.map_err(|e| unreachable(upstream, e))?);
+            let probe = Some(probe(&engine));
+            let member = Member { weight: upstream.weight, probe, ..Member::new(&upstream.name, engine) };
+            pools.push(pool(vec![member], &config.balance)?);
+        }
+    }
+    for model in &config.models {
+        pools.push(pool(members(config, model).await?, &config.balance)?);
+    }
+    if let Some(default) = &config.defaults.model {
+        // The first engine is the default.
+        pools.sort_by_key(|pool| pool.model().id != *default);
+    }
+    for pool in &pools {
+        tokio::spawn(pool.watch());
+    }
+    let watched: Vec<_> = pools.iter().map(Arc::downgrade).collect();
+    let health: Health = Arc::new(move || report(watched.iter().filter_map(std::sync::Weak::upgrade)));
+    Ok((pools.into_iter().map(|pool| pool as Arc<dyn Engine>).collect(), health))
+}
+
+/// The upstreams of a model, and those of its fallbacks behind them.
+async fn members(config: &Config, model: &Model) -> Result<Vec<Member>, CliError> {
+    let fallbacks = model.fallbacks.iter().filter_map(|name| config.models.iter().find(|m| m.name == *name));
+    let mut members = Vec::new();
+    for (tier, served) in std::iter::once(model).chain(fallbacks).enumerate() {
+        let ours = |u: &&Upstream| served.upstreams.is_empty() || served.upstreams.contains(&u.name);
+        for upstream in config.upstreams.iter().filter(ours) {
+            let mut options = options(upstream, Some(served.upstream_name()))?;
+            options.price = served.price().map_err(|e| CliError::usage(e.to_string()))?;
+            let engine = match OpenAiEngine::connect(options.clone()).await {
+                Ok(engine) => Arc::new(engine),
+                Err(error) if error.retryable || error.status.is_none() => {
+                    tracing::warn!(upstream = %upstream.name, %error, "an upstream does not answer yet");
+                    Arc::new(OpenAiEngine::new(options)?)
+                }
+                Err(error) => return Err(unreachable(upstream, error)),
+            };
+            let tier = u32::try_from(tier).unwrap_or(u32::MAX);
+            let probe = Some(probe(&engine));
+            let named = super::engine::named(engine, &model.name, served.context);
+            members.push(Member { weight: upstream.weight, tier, probe, ..Member::new(&upstream.name, named) });
+        }
+    }
+    Ok(members)
+}
+
+/// Asks whether the server is alive.
+fn probe(engine: &Arc<OpenAiEngine>) -> Probe {
+    let engine = Arc::clone(engine);
+    Arc::new(move || {
+        let engine = Arc::clone(&engine);
+        Box::pin(async move { engine.probe().await })
+    })
+}
+
+fn pool(members: Vec<Member>, balance: &Balance) -> Result<Arc<PoolEngine>, CliError> {
+    let probe_every = (balance.probe_seconds > 0.0).then(|| Duration::from_secs_f64(balance.probe_seconds));
+    Ok(Arc::new(PoolEngine::new(members, PoolOptions { hedge: balance.hedge, probe_every })?))
+}
+
+fn options(upstream: &Upstream, model: Option<&str>) -> Result<OpenAiOptions, CliError> {
+    let mut options = OpenAiOptions::new(&upstream.url);
+    options.model = model.map(str::to_owned);
+    options.api_key = key(upstream)?.map(Secret::new);
+    options.dialect = upstream.dialect.map(|name| match name {
+        DialectName::Openai => OPENAI,
+        DialectName::Vllm => VLLM,
+        DialectName::Sglang => SGLANG,
+        DialectName::LlamaCpp => LLAMA_CPP,
+        DialectName::Generic => GENERIC,
+    });
+    options.timeouts = Timeouts {
+        connect: Duration::from_secs_f64(upstream.connect_seconds),
+        first_token: Duration::from_secs_f64(upstream.first_token_seconds),
+        idle: Duration::from_secs_f64(upstream.idle_seconds),
+        total: Duration::from_secs_f64(upstream.total_seconds),
+    };
+    options.max_retries = upstream.retries;
+    options.max_in_flight = upstream.max_in_flight;
+    Ok(options)
+}
+
+/// The upstream's key. Only the name of what holds it is ever told.
+fn key(upstream: &Upstream) -> Result<Option<String>, CliError> {
+    match (&upstream.key_env, &upstream.key_file) {
+        (Some(name), _) => env::var(name).map(Some).ok_or_else(|| {
+            CliError::usage(format!("the variable {name} holds no key for the upstream {}", upstream.name))
+                .hint("set it, or take key_env out")
+        }),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read the key file {}", path.display()))?;
+            Ok(Some(text.trim().to_owned()))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn unreachable(upstream: &Upstream, error: EngineError) -> CliError {
+    let mut error = CliError::from(error);
+    error.message = format!("upstream {}: {}", upstream.name, error.message);
+    error
+}
+
+/// How the upstreams are doing over all pools that they are in.
+fn report(pools: impl Iterator<Item = Arc<PoolEngine>>) -> Vec<UpstreamHealth> {
+    let mut all: BTreeMap<String, UpstreamHealth> = BTreeMap::new();
+    for member in pools.flat_map(|pool| pool.report()) {
+        let entry = all.entry(member.name.clone()).or_insert_with(|| UpstreamHealth {
+            name: member.name.clone(),
+            up: true,
+            outstanding_tokens: 0,
+            failure_share: 0.0,
+        });
+        entry.up &= member.fit;
+        entry.outstanding_tokens += member.outstanding;
+        entry.failure_share = entry.failure_share.max(member.failures);
+    }
+    all.into_values().collect()
+}
