@@ -160,8 +160,11 @@ pub fn router(options: ServeOptions) -> axum::Router {
 /// assert!(outthink_serve::check_request(body, false).is_err_and(|words| words.starts_with("n is 3")));
 /// ```
 pub fn check_request(body: &[u8], responses: bool) -> Result<(), String> {
-    let checked =
-        if responses { responses::check(body) } else { request::ChatRequest::parse(body, Effort::default()).map(drop) };
+    let checked = if responses {
+        responses::check(body)
+    } else {
+        request::ChatRequest::parse(body, Effort::default().into()).map(drop)
+    };
     checked.map_err(|error| error.message)
 }
 

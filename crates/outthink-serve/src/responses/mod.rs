@@ -51,7 +51,7 @@ pub(crate) async fn create(gateway: &Gateway, trace: TraceId, caller: &Caller, b
 
 /// Whether a body would be taken.
 pub(crate) fn check(body: &[u8]) -> Result<(), ApiError> {
-    ResponsesRequest::parse(body, Effort::default(), &Responses::default()).map(drop)
+    ResponsesRequest::parse(body, Effort::default().into(), &Responses::default()).map(drop)
 }
 
 /// Answers `GET /v1/responses/{id}`.
