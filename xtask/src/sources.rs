@@ -29,6 +29,16 @@ const PURE: &[&str] = &["outthink-core", "outthink-verify", "outthink-law"];
 /// What they would need for it.
 const IMPURE: &[&str] = &["std::fs", "std::net", "std::process", "std::thread", "Instant::now", "SystemTime"];
 
+/// The places that may start programs, each with the reason. Tests may anywhere.
+const STARTS_PROGRAMS: &[(&str, &str)] = &[
+    ("crates/outthink-engine/src/sandbox/", "code that a model wrote runs in a sandbox, or not at all"),
+    ("crates/outthink/src/models/pypi.rs", "pip fetches the packages that carry models"),
+    ("xtask/", "the repository's own tools"),
+];
+
+/// What starts one.
+const STARTING: &[&str] = &["process::Command", "Command::new("];
+
 /// What was found in the sources.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
@@ -110,6 +120,10 @@ fn check_one(place: &str, text: &str, long: &[(&str, &str)]) -> Vec<Finding> {
         for word in UNFINISHED.iter().filter(|w| line.contains(**w)) {
             findings.push(Finding::new(here(), format!("`{word}` may not stay: finish it, or open an issue")));
         }
+        let ships = place.contains("/src/") && !in_tests && !STARTS_PROGRAMS.iter().any(|s| place.starts_with(s.0));
+        if ships && let Some(word) = STARTING.iter().find(|w| line.contains(**w)) {
+            findings.push(Finding::new(here(), format!("`{word}` outside the sandbox: nothing else starts programs")));
+        }
         if pure && !in_tests && !line.trim_start().starts_with("//") {
             for word in IMPURE.iter().filter(|w| line.contains(**w)) {
                 findings.push(Finding::new(here(), format!("`{word}` in a crate that does no I/O and reads no clock")));
@@ -147,6 +161,14 @@ mod tests {
             assert_eq!(found.len(), 1, "{word}");
             assert_eq!(found[0].place, "a.rs:2");
         }
+    }
+
+    #[test]
+    fn only_the_sandbox_starts_programs() {
+        let text = "use tokio::process::Command;\n";
+        assert_eq!(check_one("crates/outthink-serve/src/a.rs", text, &[]).len(), 1);
+        assert!(check_one("crates/outthink-engine/src/sandbox/mod.rs", text, &[]).is_empty());
+        assert!(check_one("crates/outthink-serve/tests/a.rs", text, &[]).is_empty());
     }
 
     #[test]

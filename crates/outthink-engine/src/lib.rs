@@ -4,8 +4,10 @@
 //! - [`pool`]: several engines of one model as one, with weights, health and fallbacks.
 //! - [`mock`]: an engine with known success rates, failures on order and counters, for tests.
 //! - [`replay`]: recorded samples, drawn without replacement.
+//! - [`judge`]: a language model as verifier; reward models are in [`openai`].
+//! - `sandbox`: unit tests for code in replies, in a sandbox or not at all.
 //!
-//! The one crate with an HTTP client. It never decides how many samples are worth their price,
+//! The one crate with an HTTP client, and the one that starts programs. It never decides how many samples are worth their price,
 //! never looks for answers in them, never retries a sample of which content was passed on, and
 //! never puts a key into an error or a log.
 //!
@@ -32,9 +34,12 @@
 
 #[cfg(feature = "fake")]
 pub mod fake;
+pub mod judge;
 pub mod mock;
 pub mod openai;
 pub mod pool;
 pub mod replay;
 mod retry;
+#[cfg(unix)]
+pub mod sandbox;
 pub mod sse;

@@ -3,7 +3,7 @@
 use crate::yardstick::quantiles;
 use crate::{EvalError, Interval, Pool, PoolProblem, draw, wilson};
 use outthink_core::{Answer, AnswerKind, Budget, ModelInfo, Outcome, Price};
-use outthink_strategy::simulate::{Recorded, Recording, simulate};
+use outthink_strategy::simulate::{Ending, Recorded, Recording, simulate};
 use outthink_strategy::stopping::posterior_leader;
 use outthink_strategy::{DriveRequest, StrategySpec};
 use outthink_verify::Comparison;
@@ -171,7 +171,12 @@ fn run(
     };
     let model = ModelInfo { id: "recorded".into(), context: None, price: Price::default() };
     let mut strategy = spec.build()?;
-    Ok(simulate(&request, strategy.as_mut(), &Recording::of(&model, &recorded, Comparison::Literal)))
+    let mut recording = Recording::of(&model, &recorded, Comparison::Literal);
+    if spec.name == "short-m" {
+        // It lives by which samples end first.
+        recording.ending = Ending::ByLength;
+    }
+    Ok(simulate(&request, strategy.as_mut(), &recording))
 }
 
 fn stop_name(outcome: &Outcome) -> String {

@@ -125,10 +125,12 @@ impl LlamaEngine {
         // A template may open the thought itself; only the last line tells.
         let mut opening = if text.trim_end().ends_with("<think>") { "<think>".to_owned() } else { String::new() };
         if let Some(prefix) = &request.prefix {
-            let own =
-                if opening.is_empty() { prefix } else { prefix.trim_start().strip_prefix("<think>").unwrap_or(prefix) };
-            // A template that opens the thought ends with a line break after it, as the prefix goes on.
-            let own = if text.ends_with('\n') { own.strip_prefix('\n').unwrap_or(own) } else { own };
+            // A template that opens the thought itself must not get it opened twice.
+            let own = match prefix.strip_prefix("<think>").filter(|_| !opening.is_empty()) {
+                Some(thought) if text.ends_with('\n') => thought.strip_prefix('\n').unwrap_or(thought),
+                Some(thought) => thought,
+                None => prefix,
+            };
             text.push_str(own);
             opening.push_str(own);
         }

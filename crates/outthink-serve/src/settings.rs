@@ -8,8 +8,9 @@ use outthink_strategy::{STRATEGY_NAMES, StrategySpec};
 use std::collections::BTreeMap;
 
 /// The keys of the `outthink` object.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "strategy",
+    "settings",
     "samples",
     "budget_tokens",
     "budget_usd",
@@ -116,6 +117,9 @@ impl Settings {
                 return Err(ApiError::invalid("outthink.target_confidence", words));
             }
             strategy.target_confidence = target;
+        }
+        if let Some(settings) = own.object("settings")? {
+            strategy.settings = settings.into_iter().collect();
         }
         strategy.thinking_cap = own.count("thinking_cap", 1)?;
         strategy.thinking_floor = own.count("thinking_floor", 0)?;

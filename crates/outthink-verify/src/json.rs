@@ -75,6 +75,18 @@ fn whole_json(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok()
 }
 
+/// The JSON that the whole text is, or else that of its last code fence.
+pub(crate) fn last_json(text: &str) -> Option<Value> {
+    let text = text.trim();
+    if let Ok(value) = serde_json::from_str(text) {
+        return Some(value);
+    }
+    let before =
+        text.trim_end().strip_suffix("```").unwrap_or_else(|| text.rfind("```").map_or("", |end| &text[..end]));
+    let (_, inner) = before.rsplit_once("```")?;
+    serde_json::from_str(inner.trim_start_matches(|c: char| c.is_ascii_alphanumeric()).trim()).ok()
+}
+
 fn strip_fence(text: &str) -> &str {
     let Some(inner) = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```")) else {
         return text;

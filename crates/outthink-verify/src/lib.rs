@@ -19,6 +19,7 @@
 //! ```
 
 mod ast;
+mod checker;
 mod compare;
 mod complex;
 mod eval;
@@ -40,6 +41,7 @@ mod shape;
 mod text;
 mod units;
 
+pub use checker::{Checker, CheckerError, Countdown, JsonSchema, Numeric, Pattern};
 pub use compare::{canonical, equivalent, is_correct};
 pub use find::find_answer;
 pub use group::{Comparison, Grouper};

@@ -91,7 +91,7 @@ fn context(model: &Value) -> Option<u64> {
         .find_map(|p| model.pointer(p)?.as_u64())
 }
 
-fn wire(options: OpenAiOptions) -> Result<Wire, EngineError> {
+pub(super) fn wire(options: OpenAiOptions) -> Result<Wire, EngineError> {
     let endpoint = options::endpoint(&options.base_url)?;
     // An error means that the program has chosen a provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -7,11 +7,13 @@ mod error;
 mod options;
 mod relay;
 mod request;
+mod reward;
 mod share;
 mod upstream;
 
 pub use dialect::{Continuation, Dialect, GENERIC, LLAMA_CPP, OPENAI, SGLANG, VLLM};
 pub use options::{OpenAiOptions, Secret, Timeouts};
+pub use reward::{RewardModel, RewardShape};
 
 use futures_util::stream;
 use outthink_core::{

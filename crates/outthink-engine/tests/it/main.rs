@@ -3,6 +3,9 @@
 
 mod failures;
 mod live;
+mod reward;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod server;
 mod streams;
 

@@ -24,6 +24,9 @@ pub struct DeepConf {
     measure: Measure,
 }
 
+/// One trace alone always agrees with itself: no consensus is seen in fewer.
+const FEWEST_VOTERS: usize = 3;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Measure {
     Lowest,
@@ -120,7 +123,9 @@ impl Strategy for DeepConf {
         let classes = self.vote(state);
         let consensus = share(&classes);
         let belief = format!("{consensus:.3} of the weighted vote for the leader, {} classes", classes.len());
-        if self.online && !classes.is_empty() && consensus >= self.consensus {
+        let threshold = self.threshold(state);
+        let voters = state.voters().filter(|s| s.class.is_some() && self.weight(s, threshold).is_some()).count();
+        if self.online && voters >= FEWEST_VOTERS && consensus >= self.consensus {
             return self.end(state, StopReason::Consensus, belief);
         }
         let mut steps = Vec::new();

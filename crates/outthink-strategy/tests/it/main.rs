@@ -7,6 +7,7 @@ mod budgets;
 mod driver;
 mod parity;
 mod script;
+mod search;
 mod strategies;
 mod tree;
 mod world;

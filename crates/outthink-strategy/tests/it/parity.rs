@@ -13,7 +13,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
     #[test]
     fn live_and_replay_decide_alike(
-        name in prop::sample::select(vec!["single", "self-consistency", "adaptive", "best-of-n"]),
+        name in prop::sample::select(vec!["single", "self-consistency", "adaptive", "best-of-n", "esc", "short-m", "cascade"]),
         answers in prop::collection::vec(0u8..5, 30..31),
         max_tokens in prop::option::of(50u64..500),
     ) {

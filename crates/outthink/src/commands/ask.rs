@@ -1,16 +1,20 @@
 //! `outthink ask`: one question, thought about as long as it pays.
 
+use super::arms::{self, ArmArgs};
 use super::engine::EngineArgs;
 use super::runtime;
 use super::thinking::{PriceArgs, ThinkingArgs};
+use super::verifiers::VerifierArgs;
 use crate::error::{CliError, INTERRUPTED};
 use crate::{defaults, render};
 use anyhow::Context;
 use clap::Args;
 use outthink_core::{Outcome, Prompt};
+use outthink_engine::judge::ModelComparer;
 use outthink_strategy::{DriveRequest, Driver, StrategySpec, Update};
 use std::io::Read;
 use std::process::ExitCode;
+use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 #[derive(Debug, Args)]
@@ -25,6 +29,10 @@ pub(crate) struct AskArgs {
     trace: bool,
     #[command(flatten)]
     thinking: ThinkingArgs,
+    #[command(flatten)]
+    verifiers: VerifierArgs,
+    #[command(flatten)]
+    arms: ArmArgs,
     #[command(flatten)]
     engine: EngineArgs,
     #[command(flatten)]
@@ -76,7 +84,15 @@ impl DrawArgs {
 pub(crate) fn run(args: &AskArgs) -> Result<ExitCode, CliError> {
     let question = question(&args.question)?;
     args.draw.check()?;
-    let spec = args.thinking.spec()?;
+    let mut thinking = args.thinking.clone();
+    if args.arms.escalate_to.is_some() && thinking.strategy.is_none() {
+        thinking.strategy = Some("cascade".into());
+    }
+    let spec = thinking.spec()?;
+    if !args.arms.is_empty() && !["cascade", "ensemble", "allocate"].contains(&spec.name.as_str()) {
+        return Err(CliError::usage(format!("the strategy {} knows one arm, and more are given", spec.name))
+            .hint("give --strategy cascade or ensemble, or drop --arm"));
+    }
     let price = args.price.price()?;
     let request = DriveRequest {
         prompt: args.draw.prompt(&question),
@@ -87,10 +103,18 @@ pub(crate) fn run(args: &AskArgs) -> Result<ExitCode, CliError> {
         trace_id: "ask".into(),
     };
     let file = args.engine.locate()?;
+    let verifiers = args.verifiers.locate(&args.engine)?;
+    let arms = args.arms.locate(&args.engine)?;
     let runtime = runtime()?;
     let (outcome, interrupted) = runtime.block_on(async {
         let engine = args.engine.connect(file, price).await?;
-        drive(&Driver::new(engine), request, &spec).await
+        let mut driver =
+            Driver::new(Arc::clone(&engine)).with_comparer(Arc::new(ModelComparer::new(Arc::clone(&engine))));
+        for plan in verifiers {
+            driver = driver.with_verifier(plan.make(&engine).await?);
+        }
+        let driver = arms::connect(driver, arms).await?;
+        Box::pin(drive(&driver, request, &spec)).await
     })?;
     // An engine's threads may still be at work on what was cancelled; the answer is here.
     runtime.shutdown_background();

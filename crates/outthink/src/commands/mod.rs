@@ -1,5 +1,6 @@
 //! One file a subcommand.
 
+mod arms;
 pub(crate) mod ask;
 pub(crate) mod bench;
 pub(crate) mod bench_allocator;
@@ -20,6 +21,7 @@ pub(crate) mod store;
 pub(crate) mod sweep;
 pub(crate) mod thinking;
 mod upstreams;
+mod verifiers;
 pub(crate) mod yardstick;
 
 use crate::error::CliError;

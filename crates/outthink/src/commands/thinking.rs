@@ -15,10 +15,15 @@ pub(crate) struct ThinkingArgs {
     /// Named amount: none, minimal, low, medium, high, xhigh or max [default: low].
     #[arg(long, value_name = "NAME")]
     pub(crate) effort: Option<Effort>,
-    /// How samples are bought: single, self-consistency, adaptive, allocate, best-of-n or budget-forcing
-    /// [default: adaptive, for effort none single].
+    /// How samples are bought: single, self-consistency, adaptive, allocate, best-of-n,
+    /// weighted-best-of-n, confidence-vote, cluster-vote, esc, short-m, deepconf, budget-forcing, probe,
+    /// revise, beam, dvts, rebase, mcts, cascade or ensemble [default: adaptive, for effort none single].
     #[arg(long, value_name = "NAME")]
     pub(crate) strategy: Option<String>,
+    /// A setting of the strategy, such as width=4 for beam; docs/strategies.md lists them. May be
+    /// repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
     /// Samples at most.
     #[arg(long, value_name = "N")]
     pub(crate) samples: Option<u32>,
@@ -89,6 +94,9 @@ impl ThinkingArgs {
         }
         if let Some(target) = self.target_confidence {
             spec.target_confidence = target;
+        }
+        for pair in &self.settings {
+            spec.settings.set_pair(pair).map_err(|e| CliError::usage(e.to_string()))?;
         }
         spec.thinking_floor = self.thinking_floor;
         spec.thinking_cap = self.thinking_cap;

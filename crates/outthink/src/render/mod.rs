@@ -85,6 +85,12 @@ fn facts(outcome: &Outcome, priced: bool) -> Vec<(&'static str, String)> {
     }
     facts.push(("confidence", confidence(outcome)));
     facts.push(("bought", bought(outcome)));
+    if outcome.usage.verifier > 0 {
+        facts.push(("judged", format!("{} tokens of verifiers, counted as generated", outcome.usage.verifier)));
+    }
+    if outcome.arms.len() > 1 {
+        facts.push(("arms", arms(outcome)));
+    }
     facts.push(("stopped", format!("{} ({})", outcome.stop.words(), outcome.strategy)));
     facts.push(("took", format!("{:.1} s", outcome.seconds)));
     if priced {
@@ -123,6 +129,11 @@ fn bought(outcome: &Outcome) -> String {
     text
 }
 
+fn arms(outcome: &Outcome) -> String {
+    let arm = |a: &outthink_core::ArmBill| format!("{} x {} ({} tokens)", a.samples, a.name, a.usage.generated());
+    outcome.arms.iter().map(arm).collect::<Vec<_>>().join(", ")
+}
+
 /// Prints each decision with its reason.
 pub(crate) fn trace(outcome: &Outcome) {
     for event in &outcome.trace {
@@ -134,6 +145,9 @@ pub(crate) fn trace(outcome: &Outcome) {
             votes.join(" "),
             event.decision.why
         );
+        for note in &event.notes {
+            println!("{:>7.2} s            {note}", event.seconds);
+        }
     }
     if outcome.stop == StopReason::Cancelled {
         println!("{:>7.2} s  cancelled", outcome.seconds);

@@ -1,0 +1,179 @@
+//! The game of 24 and its like: make a number out of others.
+
+use super::CheckerError;
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use num_traits::Zero;
+
+/// Numbers in one game at most.
+const MOST_NUMBERS: usize = 12;
+/// Bytes of an expression that is looked at.
+const MOST_BYTES: usize = 512;
+
+/// A game: use each of the numbers once, with + - * / and parentheses, to make the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Countdown {
+    /// Sorted.
+    numbers: Vec<u64>,
+    target: BigRational,
+    /// Whether numbers may be left over.
+    all: bool,
+}
+
+impl Countdown {
+    /// A game that uses all numbers, as the game of 24 does.
+    ///
+    /// # Errors
+    /// If there are fewer than two or more than twelve numbers.
+    pub fn new(numbers: &[u64], target: i64) -> Result<Self, CheckerError> {
+        if !(2..=MOST_NUMBERS).contains(&numbers.len()) {
+            let words = format!("a game of {} numbers is not possible: give 2 to {MOST_NUMBERS}", numbers.len());
+            return Err(CheckerError(words));
+        }
+        let mut numbers = numbers.to_vec();
+        numbers.sort_unstable();
+        Ok(Self { numbers, target: BigRational::from_integer(BigInt::from(target)), all: true })
+    }
+
+    /// Allows numbers to be left over, as in Countdown.
+    #[must_use]
+    pub const fn with_leftovers(mut self) -> Self {
+        self.all = false;
+        self
+    }
+
+    /// Whether the last expression of a reply solves the game. What is looked at is its answer, or
+    /// the last line that holds an operator; a side of `=` that is only the target does not count.
+    pub fn accepts(&self, reply: &str) -> bool {
+        let answer = crate::find_answer(reply).map(|a| a.text);
+        let line = reply.lines().rev().find(|l| l.contains(['+', '-', '*', '/', '×', '÷', '\u{2212}']));
+        answer.as_deref().into_iter().chain(line).any(|text| self.solves(text))
+    }
+
+    /// Whether an expression, alone or as a side of an equation, solves the game.
+    pub fn solves(&self, text: &str) -> bool {
+        let text = text.rsplit_once(':').map_or(text, |(_, expression)| expression);
+        text.len() <= MOST_BYTES && text.split('=').any(|side| self.is_solution(side))
+    }
+
+    fn is_solution(&self, expression: &str) -> bool {
+        let Some((value, mut used)) = evaluate(expression) else { return false };
+        used.sort_unstable();
+        let fits = if self.all { used == self.numbers } else { is_sub_multiset(&used, &self.numbers) };
+        fits && used.len() >= 2 && value == self.target
+    }
+}
+
+/// Whether every number of `part` is in `whole` as often; both sorted.
+fn is_sub_multiset(part: &[u64], whole: &[u64]) -> bool {
+    let mut rest = whole.iter();
+    part.iter().all(|n| rest.by_ref().any(|w| w == n))
+}
+
+/// The exact value of an expression and the numbers in it.
+fn evaluate(text: &str) -> Option<(BigRational, Vec<u64>)> {
+    let plain = text.replace(['×', '·'], "*").replace("\\times", "*").replace("\\cdot", "*").replace('÷', "/");
+    let plain = plain.replace("\\div", "/").replace('\u{2212}', "-").replace(['[', '{'], "(").replace([']', '}'], ")");
+    let plain =
+        plain.trim().trim_matches(|c| c == '$' || c == '`' || c == '.').replace("\\left", "").replace("\\right", "");
+    let tokens: Vec<char> = plain.chars().filter(|c| !c.is_whitespace()).collect();
+    let mut parser = Parser { tokens: &tokens, at: 0, used: Vec::new(), depth: 0 };
+    let value = parser.sum()?;
+    (parser.at == tokens.len()).then_some((value, parser.used))
+}
+
+struct Parser<'a> {
+    tokens: &'a [char],
+    at: usize,
+    used: Vec<u64>,
+    depth: u32,
+}
+
+impl Parser<'_> {
+    fn next_is(&mut self, c: char) -> bool {
+        let found = self.tokens.get(self.at) == Some(&c);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn sum(&mut self) -> Option<BigRational> {
+        let mut value = self.product()?;
+        loop {
+            if self.next_is('+') {
+                value += self.product()?;
+            } else if self.next_is('-') {
+                value -= self.product()?;
+            } else {
+                return Some(value);
+            }
+        }
+    }
+
+    fn product(&mut self) -> Option<BigRational> {
+        let mut value = self.atom()?;
+        loop {
+            if self.next_is('*') {
+                value *= self.atom()?;
+            } else if self.next_is('/') {
+                let divisor = self.atom()?;
+                if divisor.is_zero() {
+                    return None;
+                }
+                value /= divisor;
+            } else {
+                return Some(value);
+            }
+        }
+    }
+
+    fn atom(&mut self) -> Option<BigRational> {
+        if self.next_is('(') {
+            self.depth += 1;
+            let value = if self.depth <= 64 { self.sum()? } else { return None };
+            self.depth -= 1;
+            return self.next_is(')').then_some(value);
+        }
+        let digits: String = self.tokens[self.at..].iter().take_while(|c| c.is_ascii_digit()).collect();
+        if digits.is_empty() || self.used.len() >= MOST_NUMBERS {
+            return None;
+        }
+        self.at += digits.len();
+        let number: u64 = digits.parse().ok()?;
+        self.used.push(number);
+        Some(BigRational::from_integer(BigInt::from(number)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn solutions_use_each_number_once_and_make_the_target() {
+        let game = Countdown::new(&[4, 9, 10, 13], 24).unwrap();
+        assert!(game.solves("(13 - 9) * (10 - 4) = 24"));
+        assert!(game.solves("24 = (10 − 4) × (13 − 9)"));
+        assert!(game.accepts("Steps:\n13 - 9 = 4\nAnswer: (10 - 4) * (13 - 9) = 24"));
+        assert!(!game.solves("(13 - 9) * 6 = 24"));
+        assert!(!game.solves("24 = 24"));
+        assert!(!game.solves("(13 - 9) * (10 - 4) + 1 = 24"));
+        let game = Countdown::new(&[3, 3, 8, 8], 24).unwrap();
+        assert!(game.solves("8 / (3 - 8 / 3)"), "exact fractions");
+        assert!(!game.solves("8 / (3 - 3) + 8"));
+    }
+
+    #[test]
+    fn countdown_allows_leftovers() {
+        let game = Countdown::new(&[3, 7, 25, 50], 75).unwrap();
+        assert!(!game.solves("50 + 25"));
+        assert!(game.clone().with_leftovers().solves("50 + 25"));
+        assert!(!game.with_leftovers().solves("25 + 25 + 25"));
+    }
+
+    #[test]
+    fn impossible_games_are_refused() {
+        assert!(Countdown::new(&[1], 1).is_err());
+        let deep = "(".repeat(200);
+        assert!(!Countdown::new(&[1, 2], 3).unwrap().solves(&deep));
+    }
+}

@@ -1,0 +1,127 @@
+//! Further models and prompts beside the first one, as the command line names them.
+
+use super::engine::EngineArgs;
+use crate::error::CliError;
+use crate::models::Located;
+use clap::Args;
+use outthink_core::Price;
+use outthink_strategy::{Driver, DriverArm};
+
+/// Further arms.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Arms")]
+pub(crate) struct ArmArgs {
+    /// A further arm for the strategies cascade and ensemble, dearer than those before it: a model's
+    /// name or GGUF file, a server as URL#MODEL, or system:TEXT for the first model under another
+    /// system message. With @IN/OUT at its end it costs so many dollars for a million prompt and
+    /// generated tokens. May be repeated.
+    #[arg(long = "arm", value_name = "ARM")]
+    pub(crate) arms: Vec<String>,
+    /// As --arm, and the strategy is cascade unless another is named.
+    #[arg(long, value_name = "ARM")]
+    pub(crate) escalate_to: Option<String>,
+}
+
+/// A model that was named, with its file where it runs in this process.
+pub(crate) struct Named {
+    args: EngineArgs,
+    file: Option<Located>,
+    price: Option<Price>,
+}
+
+/// An arm that was named.
+pub(crate) enum ArmPlan {
+    Model(Named),
+    System(String),
+}
+
+impl ArmArgs {
+    /// The arms, checked, their models fetched if they must be. Not to be called from async code.
+    pub(crate) fn locate(&self, engine: &EngineArgs) -> Result<Vec<ArmPlan>, CliError> {
+        self.arms.iter().chain(&self.escalate_to).map(|spec| plan(spec, engine)).collect()
+    }
+
+    /// Whether there is any.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.arms.is_empty() && self.escalate_to.is_none()
+    }
+}
+
+fn plan(spec: &str, engine: &EngineArgs) -> Result<ArmPlan, CliError> {
+    match spec.strip_prefix("system:").map(str::trim) {
+        Some("") => Err(CliError::usage("an arm's system message is empty").hint("give system:TEXT")),
+        Some(system) => Ok(ArmPlan::System(system.to_owned())),
+        None => Named::locate(spec, engine).map(ArmPlan::Model),
+    }
+}
+
+impl Named {
+    /// A model by name, file or URL#MODEL, perhaps with @IN/OUT. Not to be called from async code.
+    pub(crate) fn locate(spec: &str, engine: &EngineArgs) -> Result<Self, CliError> {
+        let (place, price) = priced(spec)?;
+        let mut args = engine.clone();
+        args.engine = None;
+        if place.starts_with("http://") || place.starts_with("https://") {
+            let (url, model) = place.split_once('#').map_or((place, None), |(url, model)| (url, Some(model)));
+            args.upstream = vec![url.to_owned()];
+            args.model = model.filter(|m| !m.is_empty()).map(str::to_owned);
+        } else if place.is_empty() {
+            return Err(CliError::usage("a model is named by nothing").hint("give a name, a GGUF file or URL#MODEL"));
+        } else {
+            args.upstream = Vec::new();
+            args.model = Some(place.to_owned());
+        }
+        let file = args.locate()?;
+        Ok(Self { args, file, price })
+    }
+
+    /// Its engine.
+    pub(crate) async fn connect(self) -> Result<std::sync::Arc<dyn outthink_core::Engine>, CliError> {
+        self.args.connect(self.file, self.price).await
+    }
+}
+
+/// Splits `@IN/OUT` off.
+fn priced(spec: &str) -> Result<(&str, Option<Price>), CliError> {
+    let Some((place, price)) = spec.rsplit_once('@').filter(|(_, price)| price.contains('/') && !price.contains('#'))
+    else {
+        return Ok((spec.trim(), None));
+    };
+    let (input, output) = price.split_once('/').unwrap_or_default();
+    let usd = |text: &str| text.trim().parse::<f64>().ok();
+    let (Some(input), Some(output)) = (usd(input), usd(output)) else {
+        // Not a price: an `@` may stand in an address.
+        return Ok((spec.trim(), None));
+    };
+    let price = Price::per_million_usd(input, input, output).map_err(|e| CliError::usage(e.to_string()))?;
+    Ok((place.trim(), Some(price)))
+}
+
+/// Adds the arms to a driver.
+pub(crate) async fn connect(mut driver: Driver, plans: Vec<ArmPlan>) -> Result<Driver, CliError> {
+    for plan in plans {
+        let arm = match plan {
+            ArmPlan::Model(named) => DriverArm::new(named.connect().await?),
+            ArmPlan::System(system) => {
+                let first = DriverArm::new(driver.engine().clone());
+                let name = format!("{} under another system message", first.name);
+                DriverArm { name, system: Some(system), ..first }
+            }
+        };
+        driver = driver.with_arm(arm);
+    }
+    Ok(driver)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_are_split_off_and_addresses_are_left_alone() {
+        assert!(priced("qwen2.5-coder-1.5b@0.1/0.4").unwrap().1.is_some());
+        assert_eq!(priced("http://user@host/v1#m").unwrap(), ("http://user@host/v1#m", None));
+        assert_eq!(priced("m").unwrap(), ("m", None));
+        assert_eq!(priced("m@-1/2").unwrap_err().code, 2);
+    }
+}
