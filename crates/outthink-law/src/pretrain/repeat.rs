@@ -7,11 +7,13 @@
 //! that is the start, and all seven are then fitted to all runs: an error of the five that is not
 //! fitted again would be read as decay, and the intervals would miss it.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::LawError;
 use crate::error::{need_points, need_positive, same_len};
 use crate::interval::Interval;
+use crate::optim::{Limits, minimise};
 
 use super::robust::{self, LogLaw};
 use super::{Chinchilla, PretrainOptions, Runs, fit};
@@ -169,19 +171,34 @@ pub fn fit_repeated(runs: &Runs<'_>, unique: &[f64], options: PretrainOptions) -
             starts.push([a, base.alpha, b, base.beta, base.floor.ln(), d, p]);
         }
     }
-    // What the unique data can use follows from the law: two turns settle it.
-    for _ in 0..2 {
-        let found = robust::fit(&decays, &ln_loss, &starts, &no_draws).ok_or_else(|| lost.clone())?;
+    // What the unique data can use follows from the law: a few turns settle it.
+    let mut found = robust::fit(&decays, &ln_loss, &starts, &no_draws).ok_or_else(|| lost.clone())?;
+    for _ in 0..4 {
         decays.usable = usable(&decays.law(&found.best).fresh);
-        starts.push(found.best);
+        found = robust::fit(&decays, &ln_loss, &[found.best], &no_draws).ok_or_else(|| lost.clone())?;
     }
-    let found = robust::fit(&decays, &ln_loss, &starts, &options).ok_or(lost)?;
+    // Each draw has its own law, and so its own word on what the data can use.
+    let limits = Limits { iterations: 200, gradient: 1e-7, relative: 1e-9 };
+    let draws = (0..options.bootstraps as u64)
+        .into_par_iter()
+        .map(|draw| {
+            let rows = robust::redrawn(options.seed, draw, n);
+            let mut own = Decays { runs: *runs, unique, usable: decays.usable.clone(), mid_params, mid_tokens };
+            let mut at = found.best;
+            for _ in 0..4 {
+                let f = |p: &[f64; 7]| robust::objective(&own, &ln_loss, &rows, options.huber_delta, p);
+                at = minimise(f, at, limits).at;
+                own.usable = usable(&own.law(&at).fresh);
+            }
+            own.law(&at)
+        })
+        .collect();
     Ok(RepeatedFit {
         law: decays.law(&found.best),
         objective: found.objective,
         n,
         fresh: fresh.len(),
-        draws: found.draws.iter().map(|p| decays.law(p)).collect(),
+        draws,
         level: options.level,
     })
 }
