@@ -39,10 +39,31 @@ pub(crate) fn backend() -> Result<&'static LlamaBackend, EngineError> {
     let made = BACKEND.get_or_init(|| {
         llama_cpp_2::send_logs_to_tracing(llama_cpp_2::LogOptions::default());
         #[cfg(feature = "portable")]
-        llama_cpp_2::llama_backend::load_backends();
+        load_kernels();
         LlamaBackend::init().map_err(|e| EngineError::new(Origin::Engine, format!("llama.cpp did not start ({e})")))
     });
     made.as_ref().map_err(Clone::clone)
+}
+
+/// Loads the kernels that fit this processor best: from beside the program, or, while it lies where it
+/// was built, from the build's own folder. ggml's own search would take in the current folder, too,
+/// and run whatever library lies there.
+#[cfg(feature = "portable")]
+fn load_kernels() {
+    let program = std::env::current_exe().and_then(std::fs::canonicalize).ok();
+    let beside = program.as_deref().and_then(Path::parent).filter(|folder| has_kernels(folder));
+    match beside {
+        Some(folder) => llama_cpp_2::llama_backend::load_backends_from_path(folder),
+        None => llama_cpp_2::llama_backend::load_backends(),
+    }
+}
+
+/// Whether a folder holds kernels, and has a name that can be handed to ggml.
+#[cfg(feature = "portable")]
+fn has_kernels(folder: &Path) -> bool {
+    let is_one = |name: &std::ffi::OsStr| name.to_string_lossy().contains("ggml-cpu");
+    folder.to_str().is_some()
+        && std::fs::read_dir(folder).is_ok_and(|files| files.flatten().any(|file| is_one(&file.file_name())))
 }
 
 /// Reads a model file, after a look at whether it is one.
