@@ -100,7 +100,7 @@ one() {
 
 printf '\n%-14s %-7s %5s %12s %10s %10s %8s\n' contestant kind conns requests/s 'p50 ms' 'p99 ms' errors
 for kind in plain stream; do
-  for conns in 1 16 64; do
+  for conns in ${CONNS:-1 16 64}; do
     # The contestants take turns, so that what else the machine does hits all alike.
     for round in $(seq 1 "$rounds"); do
       for name in "${names[@]}"; do one "$name" $kind $conns >>"$work/$name.$kind.$conns"; done
