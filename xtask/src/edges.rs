@@ -20,6 +20,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("outthink-ledger", &["outthink-core"]),
     ("outthink-eval", &["outthink-core", "outthink-strategy", "outthink-verify"]),
     ("outthink-serve", &["outthink-core", "outthink-ledger", "outthink-strategy", "outthink-verify"]),
+    ("outthink-train", &["outthink-core", "outthink-verify"]),
     (
         "outthink",
         &[
@@ -31,6 +32,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "outthink-llama",
             "outthink-serve",
             "outthink-strategy",
+            "outthink-train",
             "outthink-verify",
         ],
     ),

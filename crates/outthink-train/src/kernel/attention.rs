@@ -1,0 +1,218 @@
+//! Causal self-attention of one sequence, without the matrix of weights in memory.
+//!
+//! Blocks of queries against all keys before them, as in Dao et al. 2022 (`FlashAttention`, algorithm
+//! 1): the forward pass keeps one log-sum-exp a query and head, and the backward pass computes the
+//! weights again. Departure: a block sees all its keys at once, so no running maximum is needed; at
+//! these lengths a block of scores fits the first cache.
+
+use super::buffer::Buffer;
+use super::gemm::{Left, Out, Panels, gemm};
+use super::math::{exp, exp_sum, max, sum2};
+use pulp::Arch;
+
+/// Queries of a block.
+const BLOCK: usize = 32;
+
+/// Shape of attention: rows of queries, keys and values are `3 * d` wide, in this order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    /// Width of the model.
+    pub(crate) d: usize,
+    /// Heads.
+    pub(crate) heads: usize,
+}
+
+impl Shape {
+    /// Width of a head.
+    pub(crate) fn head(self) -> usize {
+        self.d / self.heads
+    }
+
+    /// What scores are multiplied by.
+    pub(crate) fn scale(self) -> f32 {
+        (self.head() as f32).sqrt().recip()
+    }
+}
+
+/// Room for the blocks of one head.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    keys: Panels,
+    values: Panels,
+    key_rows: Panels,
+    queries: Panels,
+    outs: Panels,
+    weights: Buffer,
+    slopes: Buffer,
+}
+
+/// Attention over `qkv` `[n, 3d]` into `out` `[n, d]`; `lse` `[n, heads]` gets the log-sum-exp of
+/// each query's scores.
+pub(crate) fn attend(shape: Shape, qkv: &[f32], out: &mut [f32], lse: &mut [f32], scratch: &mut Scratch) {
+    let Shape { d, heads } = shape;
+    let (n, width, stride) = (out.len() / d, shape.head(), 3 * d);
+    let room = n.next_multiple_of(16);
+    scratch.weights.resize(BLOCK * room);
+    for head in 0..heads {
+        let (q, k, v) = (head * width, d + head * width, 2 * d + head * width);
+        scratch.keys.pack_columns(&qkv[k..], stride, width, n);
+        scratch.values.pack_rows(&qkv[v..], stride, n, width);
+        for first in (0..n).step_by(BLOCK) {
+            let end = n.min(first + BLOCK);
+            let rows = end - first;
+            let queries = Left::Rows { data: &qkv[first * stride + q..], stride };
+            let weights = Out { data: &mut scratch.weights, stride: room, add: false };
+            gemm(rows, queries, scratch.keys.part(width, end), weights);
+            for (row, weights) in scratch.weights.chunks_exact_mut(room).take(rows).enumerate() {
+                let at = first + row;
+                lse[at * heads + head] = softmax(&mut weights[..end], at + 1, shape.scale());
+            }
+            let weights = Left::Rows { data: &scratch.weights, stride: room };
+            let out = Out { data: &mut out[first * d + q..], stride: d, add: false };
+            gemm(rows, weights, scratch.values.part(end, width), out);
+        }
+    }
+}
+
+/// Softmax over the first `seen` scores times `scale`; the others become 0. Returns the log-sum-exp.
+pub(crate) fn softmax(row: &mut [f32], seen: usize, scale: f32) -> f32 {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            let (row, masked) = row.split_at_mut(seen);
+            masked.fill(0.0);
+            let most = max(row) * scale;
+            let sum = exp_sum(row, scale, most);
+            let inverse = sum.recip();
+            for p in row {
+                *p *= inverse;
+            }
+            most + sum.ln()
+        },
+    )
+}
+
+/// What the gradient of attention needs from the forward pass.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attended<'a> {
+    /// `[n, 3d]`.
+    pub(crate) qkv: &'a [f32],
+    /// `[n, d]`.
+    pub(crate) out: &'a [f32],
+    /// `[n, heads]`.
+    pub(crate) lse: &'a [f32],
+}
+
+/// The gradient of [`attend`] in `qkv`, written to `dqkv` `[n, 3d]`, given `dout` `[n, d]`.
+pub(crate) fn attend_back(shape: Shape, of: Attended<'_>, dout: &[f32], dqkv: &mut [f32], scratch: &mut Scratch) {
+    let Shape { d, heads } = shape;
+    let (n, width, stride) = (dout.len() / d, shape.head(), 3 * d);
+    let room = n.next_multiple_of(16);
+    scratch.weights.resize(BLOCK * room);
+    scratch.slopes.resize(BLOCK * room);
+    dqkv.fill(0.0);
+    for head in 0..heads {
+        let (q, k, v) = (head * width, d + head * width, 2 * d + head * width);
+        scratch.keys.pack_columns(&of.qkv[k..], stride, width, n);
+        scratch.values.pack_columns(&of.qkv[v..], stride, width, n);
+        scratch.key_rows.pack_rows(&of.qkv[k..], stride, n, width);
+        for first in (0..n).step_by(BLOCK) {
+            let end = n.min(first + BLOCK);
+            let rows = end - first;
+            let queries = &of.qkv[first * stride + q..];
+            let douts = &dout[first * d + q..];
+            scratch.queries.pack_rows(queries, stride, rows, width);
+            scratch.outs.pack_rows(douts, d, rows, width);
+            let scores = Out { data: &mut scratch.weights, stride: room, add: false };
+            gemm(rows, Left::Rows { data: queries, stride }, scratch.keys.part(width, end), scores);
+            let slopes = Out { data: &mut scratch.slopes, stride: room, add: false };
+            gemm(rows, Left::Rows { data: douts, stride: d }, scratch.values.part(width, end), slopes);
+            let pairs = scratch.weights.chunks_exact_mut(room).zip(scratch.slopes.chunks_exact_mut(room));
+            for (row, (weights, slopes)) in pairs.take(rows).enumerate() {
+                let at = first + row;
+                let (out, dout) = (&of.out[at * d + q..][..width], &dout[at * d + q..][..width]);
+                let lse = of.lse[at * heads + head];
+                softmax_slopes(&mut weights[..end], &mut slopes[..end], at + 1, shape.scale(), lse, (out, dout));
+            }
+            let slopes = Left::Rows { data: &scratch.slopes, stride: room };
+            let dq = Out { data: &mut dqkv[first * stride + q..], stride, add: false };
+            gemm(rows, slopes, scratch.key_rows.part(end, width), dq);
+            let slopes = Left::Columns { data: &scratch.slopes, stride: room };
+            gemm(end, slopes, scratch.queries.all(), Out { data: &mut dqkv[k..], stride, add: true });
+            let weights = Left::Columns { data: &scratch.weights, stride: room };
+            gemm(end, weights, scratch.outs.all(), Out { data: &mut dqkv[v..], stride, add: true });
+        }
+    }
+}
+
+/// From scores and the slopes of the weights to weights and the slopes of the scores.
+fn softmax_slopes(
+    weights: &mut [f32],
+    slopes: &mut [f32],
+    seen: usize,
+    scale: f32,
+    lse: f32,
+    (out, dout): (&[f32], &[f32]),
+) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            // Σ_j p_j dp_j = Σ_c out_c dout_c (Dao et al. 2022, appendix B.4).
+            let mean = sum2(out, dout, |x, y| x * y);
+            let (weights, masked) = weights.split_at_mut(seen);
+            masked.fill(0.0);
+            let (slopes, masked) = slopes.split_at_mut(seen);
+            masked.fill(0.0);
+            for (p, slope) in weights.iter_mut().zip(slopes) {
+                *p = exp(*p * scale - lse);
+                *slope = *p * (*slope - mean) * scale;
+            }
+        },
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::check::{check_gradient, numbers};
+
+    const SHAPE: Shape = Shape { d: 16, heads: 2 };
+
+    fn attended(qkv: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let n = qkv.len() / (3 * SHAPE.d);
+        let (mut out, mut lse) = (vec![0.0; n * SHAPE.d], vec![0.0; n * SHAPE.heads]);
+        attend(SHAPE, qkv, &mut out, &mut lse, &mut Scratch::default());
+        (out, lse)
+    }
+
+    #[test]
+    fn it_is_softmax_of_scores_times_values() {
+        let n = 70;
+        let qkv = numbers(n * 48, 1);
+        let (out, _) = attended(&qkv);
+        for (i, head) in [(0, 0), (1, 1), (31, 0), (32, 1), (69, 0)] {
+            let part = |row: usize, kind: usize| &qkv[row * 48 + kind * 16 + head * 8..][..8];
+            let scores: Vec<f64> = (0..=i)
+                .map(|j| part(i, 0).iter().zip(part(j, 1)).map(|(q, k)| f64::from(q * k)).sum::<f64>() / 8_f64.sqrt())
+                .collect();
+            let sum: f64 = scores.iter().map(|s| s.exp()).sum();
+            for c in 0..8 {
+                let want: f64 = (0..=i).map(|j| scores[j].exp() / sum * f64::from(part(j, 2)[c])).sum();
+                assert!((f64::from(out[i * 16 + head * 8 + c]) - want).abs() < 1e-5, "{i} {head} {c}");
+            }
+        }
+    }
+
+    #[test]
+    fn gradient_of_attention() {
+        // One block, a whole one, and one that goes over into a second.
+        for n in [1, 5, 32, 37] {
+            let (qkv, dout) = (numbers(n * 48, 2), numbers(n * 16, 3));
+            let (out, lse) = attended(&qkv);
+            let mut dqkv = vec![9.0; n * 48];
+            let of = Attended { qkv: &qkv, out: &out, lse: &lse };
+            attend_back(SHAPE, of, &dout, &mut dqkv, &mut Scratch::default());
+            check_gradient(&qkv, &dout, &dqkv, |qkv| attended(qkv).0);
+        }
+    }
+}
