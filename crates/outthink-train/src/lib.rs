@@ -23,26 +23,39 @@
 //! # Ok::<(), outthink_train::TrainError>(())
 //! ```
 
+mod checkpoint;
 mod config;
+mod corpus;
 mod error;
+mod file;
+mod gguf;
+mod grid;
 mod kernel;
 mod model;
 mod objective;
 mod optimizer;
 mod pass;
+mod pretrain;
 mod rng;
 mod sample;
 mod schedule;
 mod trainer;
+mod vocabulary;
 mod weights;
 
+pub use checkpoint::{Checkpoint, CheckpointRef};
 pub use config::ModelConfig;
+pub use corpus::{Corpus, CorpusOptions};
 pub use error::TrainError;
+pub use gguf::{GgufOptions, write_gguf};
+pub use grid::{Grid, GridEvent, GridRow};
 pub use model::{Backward, Gradient, Model};
 pub use objective::{EveryToken, Objective, Term, Weighted};
 pub use optimizer::{AdamW, AdamWConfig};
+pub use pretrain::{PretrainConfig, Pretraining, Progress, Validation};
 pub use rng::Rng;
 pub use sample::{Ending, SampleOptions, Sampled};
 pub use schedule::{Decay, Schedule};
 pub use trainer::{Step, Trainer};
+pub use vocabulary::{Piece, PieceKind, Vocabulary};
 pub use weights::Tensor;

@@ -54,6 +54,8 @@ enum Command {
     Plan(Box<commands::plan::PlanArgs>),
     /// Compare strategies over recorded samples, without a model.
     Replay(commands::replay::ReplayArgs),
+    /// Train small models from nothing, and export them.
+    Train(commands::train::TrainArgs),
     /// Measure accuracy over a set of questions, or the speed of the embedded engine.
     Bench(commands::bench::BenchArgs),
 }
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Command::Fit(args) => commands::fit::run(&args),
         Command::Plan(args) => commands::plan::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
+        Command::Train(args) => commands::train::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
     };
     match result {

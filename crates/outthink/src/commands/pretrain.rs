@@ -1,0 +1,294 @@
+//! `outthink train pretrain`.
+
+use super::train::{CHECKPOINT, train_error};
+use crate::error::CliError;
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use outthink_train::{
+    Checkpoint, Corpus, CorpusOptions, Decay, Grid, GridEvent, GridRow, ModelConfig, PretrainConfig, Pretraining,
+    Progress, Vocabulary,
+};
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Args)]
+pub(crate) struct PretrainArgs {
+    /// Files and folders of text; files of folders that are no text are passed over.
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    corpus: Vec<PathBuf>,
+    /// Of folders, take files with these endings only.
+    #[arg(long, value_name = "ENDINGS", value_delimiter = ',')]
+    endings: Vec<String>,
+    /// Megabytes of text at most.
+    #[arg(long, value_name = "MB", default_value_t = 64)]
+    corpus_mb: u64,
+    /// Width and layers of the model; several for a grid.
+    #[arg(long, value_name = "WIDTH,LAYERS", value_parser = size, default_value = "64,2")]
+    size: Vec<(usize, usize)>,
+    /// Tokens to train on, one a byte; several for a grid. `k` and `M` stand for thousands and millions.
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = count, default_value = "1M")]
+    tokens: Vec<u64>,
+    /// The folder of the run; its checkpoint and curve go there.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// Make a run of each size with each number of tokens, and write the losses to grid.csv, for
+    /// `outthink fit pretrain`.
+    #[arg(long, conflicts_with = "resume")]
+    grid: bool,
+    /// Highest learning rate at width 32, times sqrt(32 / width) elsewhere; of several, a grid takes
+    /// the best for each size.
+    #[arg(long, value_name = "RATE", value_delimiter = ',', default_value = "0.01")]
+    lr: Vec<f32>,
+    /// How the learning rate falls after the warm-up.
+    #[arg(long, value_enum, default_value_t = DecayName::Cosine)]
+    schedule: DecayName,
+    /// Tokens of a sequence.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    context: usize,
+    /// Sequences of a step.
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    batch: usize,
+    /// Seed of the first weights and of the order of the text.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Threads. Only on one thread does a resumed run repeat the same bits.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    threads: usize,
+    /// Go on from the checkpoint in the run's folder.
+    #[arg(long)]
+    resume: bool,
+    /// Steps between checkpoints.
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    save_every: u64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DecayName {
+    /// Half a cosine, to a tenth.
+    Cosine,
+    /// Constant, then a line to zero over the last fifth.
+    Wsd,
+    /// No decay.
+    Constant,
+}
+
+impl From<DecayName> for Decay {
+    fn from(name: DecayName) -> Self {
+        match name {
+            DecayName::Cosine => Self::Cosine,
+            DecayName::Wsd => Self::Wsd,
+            DecayName::Constant => Self::Constant,
+        }
+    }
+}
+
+fn size(text: &str) -> Result<(usize, usize), String> {
+    let parse = || {
+        let (width, layers) = text.split_once(',')?;
+        Some((width.trim().parse().ok()?, layers.trim().parse().ok()?))
+    };
+    parse().ok_or_else(|| "give width and layers, as in 64,2".to_owned())
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.strip_suffix(['k', 'K']) {
+        Some(digits) => (digits, 1e3),
+        None => text.strip_suffix('M').map_or((text, 1.0), |digits| (digits, 1e6)),
+    };
+    let number = digits.parse::<f64>().ok().filter(|n| *n > 0.0 && n.is_finite());
+    number.map(|n| (n * unit) as u64).ok_or_else(|| "give a number above 0, as in 500k or 2M".to_owned())
+}
+
+pub(crate) fn run(args: &PretrainArgs) -> Result<ExitCode, CliError> {
+    if !args.grid && (args.size.len() > 1 || args.tokens.len() > 1 || args.lr.len() > 1) {
+        return Err(CliError::usage("several sizes, numbers of tokens or rates make a grid").hint("add --grid"));
+    }
+    if args.threads == 0 {
+        return Err(CliError::usage("0 threads compute nothing").hint("give at least 1"));
+    }
+    let vocabulary = Vocabulary::bytes();
+    // Everything that can be refused is refused before the corpus is read.
+    for &size in &args.size {
+        args.config(&vocabulary, size, args.tokens[0], args.lr[0]).check().map_err(|e| train_error(&e))?;
+    }
+    let path = args.out.join(CHECKPOINT);
+    if !args.grid && !args.resume && path.exists() {
+        return Err(CliError::usage(format!("{} holds a run already", args.out.display()))
+            .hint("give --resume to go on with it, or another folder"));
+    }
+    fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    let options = CorpusOptions { endings: args.endings.clone(), max_bytes: args.corpus_mb << 20 };
+    let corpus = Corpus::read(&args.corpus, &options, &vocabulary).map_err(|e| train_error(&e))?;
+    eprintln!(
+        "corpus      {} files, {} tokens to train on, {} to validate on, {} files that are no text",
+        corpus.files,
+        corpus.train.len(),
+        corpus.validation.len(),
+        corpus.skipped
+    );
+    if args.grid { args.run_grid(&corpus, &vocabulary) } else { args.run_one(&corpus, vocabulary) }
+}
+
+impl PretrainArgs {
+    fn config(
+        &self,
+        vocabulary: &Vocabulary,
+        (width, layers): (usize, usize),
+        tokens: u64,
+        rate: f32,
+    ) -> PretrainConfig {
+        let model = ModelConfig::sized(vocabulary.len(), self.context, width, layers);
+        PretrainConfig {
+            batch: self.batch,
+            rate: rate * (32.0 / width as f32).sqrt(),
+            decay: self.schedule.into(),
+            seed: self.seed,
+            ..PretrainConfig::new(model, tokens)
+        }
+    }
+
+    fn run_one(&self, corpus: &Corpus, vocabulary: Vocabulary) -> Result<ExitCode, CliError> {
+        let path = self.out.join(CHECKPOINT);
+        let mut run = if self.resume {
+            let checkpoint = Checkpoint::read(&path).map_err(|e| train_error(&e))?;
+            if checkpoint.vocabulary != vocabulary {
+                return Err(CliError::usage(format!("{} reads text by other tokens than bytes", path.display()))
+                    .hint("resume it with the command that began it"));
+            }
+            Pretraining::resume(checkpoint, corpus, self.threads)
+        } else {
+            let config = self.config(&vocabulary, self.size[0], self.tokens[0], self.lr[0]);
+            Pretraining::new(config, corpus, vocabulary, self.threads)
+        }
+        .map_err(|e| train_error(&e))?;
+        let model = run.config().model;
+        eprintln!(
+            "model       width {}, {} layers, {} parameters and {} of embeddings; {:.2} epochs",
+            model.d_model,
+            model.layers,
+            model.body_parameters(),
+            model.parameters() - model.body_parameters(),
+            run.epochs()
+        );
+        let curve = self.out.join("curve.csv");
+        let mut log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&curve)
+            .with_context(|| format!("cannot write {}", curve.display()))?;
+        if !self.resume {
+            writeln!(log, "step,tokens,loss,norm,rate").context("cannot write the curve")?;
+        }
+        let mut live = Live::new();
+        let mut lines = String::new();
+        while !run.is_done() {
+            let progress = run.advance().map_err(|e| {
+                live.bar.finish_and_clear();
+                train_error(&e).hint(format!("the last good checkpoint is {}", path.display()))
+            })?;
+            live.show(&progress);
+            let Progress { step, tokens, loss, norm, rate, .. } = progress;
+            let _ = writeln!(lines, "{step},{tokens},{loss:.6},{norm:.4},{rate:.6}");
+            if step % self.save_every.max(1) == 0 || run.is_done() {
+                run.save(&path).map_err(|e| train_error(&e))?;
+                log.write_all(lines.as_bytes()).context("cannot write the curve")?;
+                lines.clear();
+            }
+        }
+        live.bar.finish_and_clear();
+        let validation = run.validate().map_err(|e| train_error(&e))?;
+        println!(
+            "loss        {:.4} ± {:.4} nats a token on {} tokens of validation",
+            validation.loss,
+            1.96 * validation.error,
+            validation.tokens
+        );
+        println!("speed       {:.0} tokens/s on {} threads", live.speed(), self.threads);
+        println!("checkpoint  {}", path.display());
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn run_grid(&self, corpus: &Corpus, vocabulary: &Vocabulary) -> Result<ExitCode, CliError> {
+        let grid = Grid {
+            sizes: self.size.clone(),
+            tokens: self.tokens.clone(),
+            rates: self.lr.clone(),
+            base: self.config(vocabulary, self.size[0], self.tokens[0], self.lr[0]),
+        };
+        let mut live = Live::new();
+        let rows = grid
+            .run(corpus, vocabulary, self.threads, &mut |event| match event {
+                GridEvent::Step(progress) => live.show(&progress),
+                GridEvent::Run(row) => {
+                    let at = format!("{},{}", row.width, row.layers);
+                    live.bar.suspend(|| {
+                        println!(
+                            "{at:>7} {:>9} parameters {:>10} tokens  rate {:.4}  loss {:.4} ± {:.4}",
+                            row.params,
+                            row.tokens,
+                            row.rate,
+                            row.loss,
+                            1.96 * row.loss_error
+                        );
+                    });
+                    live = Live::new();
+                }
+            })
+            .map_err(|e| train_error(&e))?;
+        live.bar.finish_and_clear();
+        for (name, rejected) in [("grid.csv", false), ("rejected.csv", true)] {
+            let path = self.out.join(name);
+            let rows = rows.iter().filter(|row| row.rejected == rejected);
+            fs::write(&path, table(rows)).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        println!("grid        {}", self.out.join("grid.csv").display());
+        println!("next        outthink fit pretrain {}", self.out.join("grid.csv").display());
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn table<'a>(rows: impl Iterator<Item = &'a GridRow>) -> String {
+    let mut text = "params,tokens,loss,loss_error,all_params,width,layers,rate\n".to_owned();
+    for row in rows {
+        let GridRow { params, tokens, loss, loss_error, all_params, width, layers, rate, .. } = row;
+        let _ = writeln!(text, "{params},{tokens},{loss:.6},{loss_error:.6},{all_params},{width},{layers},{rate}");
+    }
+    text
+}
+
+/// The line that is shown while a run goes on.
+struct Live {
+    bar: ProgressBar,
+    start: Instant,
+    first: Option<u64>,
+    tokens: u64,
+}
+
+impl Live {
+    fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} steps  {msg}") {
+            bar.set_style(style);
+        }
+        Self { bar, start: Instant::now(), first: None, tokens: 0 }
+    }
+
+    fn show(&mut self, progress: &Progress) {
+        let first = *self.first.get_or_insert(progress.tokens);
+        self.tokens = progress.tokens - first;
+        self.bar.set_length(progress.steps);
+        self.bar.set_position(progress.step);
+        let left = (progress.steps - progress.step) as f64 * progress.tokens as f64 / progress.step as f64;
+        let eta = HumanDuration(Duration::from_secs_f64((left / self.speed().max(1.0)).min(1e9)));
+        self.bar.set_message(format!("loss {:.3}  {:.0} tokens/s  {eta} left", progress.smoothed, self.speed()));
+    }
+
+    fn speed(&self) -> f64 {
+        self.tokens as f64 / self.start.elapsed().as_secs_f64().max(1e-9)
+    }
+}
