@@ -122,7 +122,8 @@ pub(crate) fn run(args: &PretrainArgs) -> Result<ExitCode, CliError> {
             .hint("give --resume to go on with it, or another folder"));
     }
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
-    let options = CorpusOptions { endings: args.endings.clone(), max_bytes: args.corpus_mb << 20 };
+    let options =
+        CorpusOptions { endings: args.endings.clone(), max_bytes: args.corpus_mb << 20, ..CorpusOptions::default() };
     let corpus = Corpus::read(&args.corpus, &options, &vocabulary).map_err(|e| train_error(&e))?;
     eprintln!(
         "corpus      {} files, {} tokens to train on, {} to validate on, {} files that are no text",

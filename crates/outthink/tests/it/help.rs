@@ -38,6 +38,7 @@ fn help_of_every_command() {
         "bench stream",
         "bench two-answers",
         "bench decide",
+        "train",
     ] {
         let mut args: Vec<&str> = command.split_whitespace().collect();
         args.push("--help");

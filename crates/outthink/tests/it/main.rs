@@ -16,6 +16,7 @@ mod report;
 mod secrets;
 mod serve;
 mod sweep;
+mod train;
 mod upstream;
 
 use std::path::Path;
