@@ -84,7 +84,9 @@ impl CheckpointRef<'_> {
             }
         }
         let mut sum = Sha256::new();
-        parts.iter().for_each(|(_, _, numbers)| sum.update(numbers));
+        for (_, _, numbers) in &parts {
+            sum.update(numbers);
+        }
         let header = Header {
             schema: SCHEMA,
             config,
@@ -172,5 +174,5 @@ fn little_endian(numbers: &[f32]) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    bytes.iter().flat_map(|b| [b >> 4, b & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }

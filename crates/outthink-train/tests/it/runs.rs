@@ -7,7 +7,9 @@ use std::fs;
 
 /// Text with much to learn in it: sums, written out.
 fn corpus(root: &tempfile::TempDir) -> Corpus {
-    let text: String = (0..2_000).map(|i| format!("{} plus {} is {}\n", i % 10, i % 7, i % 10 + i % 7)).collect();
+    let line = |i: u32| format!("{} plus {} is {}\n", i % 10, i % 7, i % 10 + i % 7);
+    let lines: Vec<String> = (0..2_000).map(line).collect();
+    let text = lines.concat();
     let path = root.path().join("sums.txt");
     fs::write(&path, text).unwrap();
     Corpus::read(&[path], &CorpusOptions::default(), &Vocabulary::bytes()).unwrap()
@@ -158,7 +160,7 @@ fn a_gguf_has_all_tensors_at_aligned_places() {
     let bytes = fs::read(&path).unwrap();
     assert_eq!(&bytes[..8], b"GGUF\x03\0\0\0");
     assert_eq!(bytes[8..16], (model.tensors().len() as u64).to_le_bytes());
-    assert!(bytes.len() % 32 == 0 && bytes.len() > 4 * model.weights().len());
+    assert!(bytes.len().is_multiple_of(32) && bytes.len() > 4 * model.weights().len());
     let names = ["token_embd.weight", "blk.0.attn_q.weight", "blk.0.ffn_down.weight", "output_norm.weight"];
     assert!(names.iter().all(|name| bytes.windows(name.len()).any(|w| w == name.as_bytes())));
     let error = outthink_train::write_gguf(

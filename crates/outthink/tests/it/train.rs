@@ -7,7 +7,8 @@ use std::process::Output;
 
 /// Runs `train` with `args` on a small text in `home`.
 fn train(home: &Path, args: &str) -> Output {
-    let text: String = (0..600).map(|i| format!("{} and {} are {}\n", i % 7, i % 5, i % 7 + i % 5)).collect();
+    let lines: Vec<String> = (0..600).map(|i| format!("{} and {} are {}\n", i % 7, i % 5, i % 7 + i % 5)).collect();
+    let text = lines.concat();
     fs::write(home.join("text.txt"), text).unwrap();
     outthink(home).current_dir(home).arg("train").args(args.split(' ')).output().unwrap()
 }
