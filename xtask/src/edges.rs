@@ -15,12 +15,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("outthink-law", &[]),
     ("outthink-verify", &["outthink-core"]),
     ("outthink-strategy", &["outthink-core", "outthink-verify"]),
+    ("outthink-train", &["outthink-core", "outthink-law", "outthink-verify"]),
     ("outthink-engine", &["outthink-core"]),
     ("outthink-llama", &["outthink-core"]),
     ("outthink-ledger", &["outthink-core"]),
     ("outthink-eval", &["outthink-core", "outthink-strategy", "outthink-verify"]),
     ("outthink-serve", &["outthink-core", "outthink-ledger", "outthink-strategy", "outthink-verify"]),
-    ("outthink-train", &["outthink-core", "outthink-verify"]),
     (
         "outthink",
         &[

@@ -55,7 +55,9 @@ enum Command {
     /// Compare strategies over recorded samples, without a model.
     Replay(commands::replay::ReplayArgs),
     /// Train small models from nothing, and export them.
-    Train(commands::train::TrainArgs),
+    Train(Box<commands::train::TrainArgs>),
+    /// See the three laws on one machine: pre-training, reinforcement learning, thinking.
+    Lab(commands::lab::LabArgs),
     /// Measure accuracy over a set of questions, or the speed of the embedded engine.
     Bench(commands::bench::BenchArgs),
 }
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         Command::Plan(args) => commands::plan::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
         Command::Train(args) => commands::train::run(&args),
+        Command::Lab(args) => commands::lab::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
     };
     match result {

@@ -1,6 +1,6 @@
 //! `outthink train`: models from nothing, on this machine.
 
-use super::{export, pretrain};
+use super::{export, pretrain, reason, recipe};
 use crate::error::CliError;
 use clap::{Args, Subcommand};
 use outthink_train::TrainError;
@@ -16,6 +16,12 @@ pub(crate) struct TrainArgs {
 enum TrainCommand {
     /// Train a transformer from nothing on text.
     Pretrain(pretrain::PretrainArgs),
+    /// Fine-tune a small model on worked solutions with a chain of thought.
+    Sft(Box<reason::SftArgs>),
+    /// Reinforcement learning with verifiable rewards (GRPO) from a fine-tuned model.
+    Rl(Box<reason::RlArgs>),
+    /// Write a recipe for TRL or verl that takes its reward from `outthink serve`.
+    Recipe(recipe::RecipeArgs),
     /// Write a trained model as GGUF, for the embedded engine and llama.cpp.
     Export(export::ExportArgs),
 }
@@ -27,6 +33,9 @@ pub(super) const CHECKPOINT: &str = "checkpoint.safetensors";
 pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode, CliError> {
     match &args.command {
         TrainCommand::Pretrain(args) => pretrain::run(args),
+        TrainCommand::Sft(args) => reason::sft(args),
+        TrainCommand::Rl(args) => reason::rl(args),
+        TrainCommand::Recipe(args) => recipe::run(args),
         TrainCommand::Export(args) => export::run(args),
     }
 }

@@ -1,0 +1,221 @@
+//! Supervised fine-tuning on worked solutions: next-token loss on the reply and not on the prompt.
+
+use crate::error::TrainError;
+use crate::measure::{check_vocabulary, prompt_tokens};
+use crate::model::Model;
+use crate::objective::Weighted;
+use crate::optimizer::AdamWConfig;
+use crate::rng::Rng;
+use crate::schedule::Schedule;
+use crate::tasks::{CharTokenizer, END, Split, Task, Teacher, draw, level_in, prompt};
+use crate::trainer::Trainer;
+use serde::{Deserialize, Serialize};
+use std::fmt::Debug;
+use std::ops::RangeInclusive;
+
+/// A prompt with the reply to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// The tokens, the reply's end included.
+    pub tokens: Vec<u32>,
+    /// How many of them are the prompt's.
+    pub prompt: usize,
+}
+
+/// Where worked solutions come from.
+pub trait Examples: Debug {
+    /// The next one.
+    ///
+    /// # Errors
+    ///
+    /// What stands in a solution that the vocabulary does not hold.
+    fn next(&mut self, rng: &mut Rng) -> Result<Example, TrainError>;
+}
+
+/// Solutions of a task as its teacher writes them, a new problem each time.
+#[derive(Debug)]
+pub struct Worked<'a> {
+    /// The task.
+    pub task: &'a dyn Task,
+    /// Levels, drawn evenly.
+    pub levels: RangeInclusive<u32>,
+    /// The teacher's habits.
+    pub teacher: Teacher,
+}
+
+impl Examples for Worked<'_> {
+    fn next(&mut self, rng: &mut Rng) -> Result<Example, TrainError> {
+        let problem = draw(self.task, level_in(&self.levels, rng), Split::Train, rng);
+        let solution = self.task.solve(&problem.question, &self.teacher, rng).ok_or_else(|| {
+            TrainError::setting("the task's question", format!("`{}`", problem.question), "one that it can solve")
+        })?;
+        Example::new(&problem.question, &solution.reply())
+    }
+}
+
+/// A fixed set of solutions in random order.
+#[derive(Debug, Clone)]
+pub struct Given {
+    examples: Vec<Example>,
+}
+
+/// A line of a user's file.
+#[derive(Debug, Deserialize)]
+struct Line {
+    prompt: String,
+    completion: String,
+}
+
+impl Given {
+    /// Reads JSON lines `{"prompt": .., "completion": ..}`; a completion is what follows `<think>`:
+    /// the thought, `</think>`, `#### ` and the answer. Without `</think>` all of it is the answer's
+    /// thought and stands as it is.
+    ///
+    /// # Errors
+    ///
+    /// The line that is broken, empty or longer than the model's context; an empty text.
+    pub fn parse(text: &str, context: usize) -> Result<Self, TrainError> {
+        let mut examples = Vec::new();
+        for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+            let bad =
+                |need: String| TrainError::setting("the set of solutions", format!("broken at line {number}"), need);
+            let line: Line = serde_json::from_str(line)
+                .map_err(|e| bad(format!("an object with the texts `prompt` and `completion` ({e})")))?;
+            let example = Example::new(&line.prompt, &line.completion).map_err(|e| bad(e.to_string()))?;
+            if example.tokens.len() > context {
+                return Err(bad(format!("at most the context of {context} tokens; it has {}", example.tokens.len())));
+            }
+            examples.push(example);
+        }
+        if examples.is_empty() {
+            return Err(TrainError::setting("the set of solutions", "empty", "at least one line"));
+        }
+        Ok(Self { examples })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.examples.len()
+    }
+
+    /// Never: an empty set is refused.
+    pub fn is_empty(&self) -> bool {
+        self.examples.is_empty()
+    }
+}
+
+impl Examples for Given {
+    fn next(&mut self, rng: &mut Rng) -> Result<Example, TrainError> {
+        Ok(self.examples[rng.below(self.examples.len())].clone())
+    }
+}
+
+impl Example {
+    /// A question with the reply that follows its prompt.
+    ///
+    /// # Errors
+    ///
+    /// A character outside of the vocabulary.
+    pub fn new(question: &str, reply: &str) -> Result<Self, TrainError> {
+        let mut tokens = prompt_tokens(question)?;
+        let prompt_len = tokens.len();
+        let reply = CharTokenizer
+            .encode(reply)
+            .map_err(|e| TrainError::setting("a reply", format!("to `{}`", prompt(question)), e.to_string()))?;
+        tokens.extend(reply);
+        tokens.push(END);
+        Ok(Self { tokens, prompt: prompt_len })
+    }
+}
+
+/// Settings of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SftConfig {
+    /// Solutions of a step.
+    pub batch: usize,
+    /// Learning rates.
+    pub schedule: Schedule,
+    /// The optimizer.
+    pub adam: AdamWConfig,
+    /// Seed.
+    pub seed: u64,
+    /// Threads.
+    pub threads: usize,
+}
+
+/// What one step did.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct SftStep {
+    /// The step, from 1.
+    pub step: u64,
+    /// Mean loss of a reply's token, in nats.
+    pub loss: f64,
+    /// Norm of the gradient.
+    pub norm: f64,
+    /// Tokens read since the beginning, prompts included.
+    pub tokens: u64,
+}
+
+/// A run.
+#[derive(Debug)]
+pub struct Sft<'a> {
+    trainer: Trainer,
+    examples: &'a mut dyn Examples,
+    config: SftConfig,
+    step: u64,
+    tokens: u64,
+}
+
+impl<'a> Sft<'a> {
+    /// A run that begins with a model.
+    ///
+    /// # Errors
+    ///
+    /// Settings that cannot work, or a model of another vocabulary.
+    pub fn new(model: Model, examples: &'a mut dyn Examples, config: SftConfig) -> Result<Self, TrainError> {
+        check_vocabulary(&model)?;
+        config.schedule.check()?;
+        if config.batch == 0 {
+            return Err(TrainError::setting("the batch", 0, "at least 1"));
+        }
+        let trainer = Trainer::new(model, config.adam, config.threads);
+        Ok(Self { trainer, examples, config, step: 0, tokens: 0 })
+    }
+
+    /// The model as it is now.
+    pub fn model(&self) -> &Model {
+        self.trainer.model()
+    }
+
+    /// The model at the end.
+    pub fn into_model(self) -> Model {
+        self.trainer.into_model()
+    }
+
+    /// Whether all steps were made.
+    pub fn is_done(&self) -> bool {
+        self.step >= self.config.schedule.steps
+    }
+
+    /// Makes one step.
+    ///
+    /// # Errors
+    ///
+    /// A solution that the model cannot read, or a loss that is no number.
+    pub fn step(&mut self) -> Result<SftStep, TrainError> {
+        let mut rng = Rng::stream(self.config.seed, self.step + 1);
+        let examples = (0..self.config.batch).map(|_| self.examples.next(&mut rng)).collect::<Result<Vec<_>, _>>()?;
+        let learnt: usize = examples.iter().map(|e| e.tokens.len() - e.prompt).sum();
+        let weight = 1.0 / learnt.max(1) as f32;
+        let weights: Vec<Vec<f32>> = (examples.iter())
+            .map(|e| (0..e.tokens.len()).map(|at| if at < e.prompt { 0.0 } else { weight }).collect())
+            .collect();
+        let sequences: Vec<&[u32]> = examples.iter().map(|e| e.tokens.as_slice()).collect();
+        let rate = self.config.schedule.rate(self.step);
+        let found = self.trainer.step(&sequences, &Weighted { weights: &weights }, rate)?;
+        self.step += 1;
+        self.tokens += sequences.iter().map(|s| s.len() as u64).sum::<u64>();
+        Ok(SftStep { step: self.step, loss: found.loss, norm: found.norm, tokens: self.tokens })
+    }
+}
