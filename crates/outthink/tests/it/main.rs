@@ -9,6 +9,7 @@ mod gateway;
 mod help;
 mod hub;
 mod models;
+mod reason;
 mod page;
 #[path = "../../../outthink-ledger/tests/it/postgres.rs"]
 mod postgres;
