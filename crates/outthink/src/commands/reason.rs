@@ -57,8 +57,8 @@ pub(crate) struct SftArgs {
     #[arg(long, value_name = "FILE")]
     examples: Option<PathBuf>,
     /// Width and layers of a fresh model.
-    #[arg(long, value_name = "WIDTH,LAYERS", value_delimiter = ',', num_args = 2, default_values_t = [64, 2])]
-    size: Vec<usize>,
+    #[arg(long, value_name = "WIDTH,LAYERS", value_parser = size, default_value = "64,2")]
+    size: Size,
     /// Steps.
     #[arg(long, value_name = "N", default_value_t = 2400)]
     steps: u64,
@@ -138,6 +138,15 @@ fn levels(text: &str) -> Result<Levels, String> {
         (Ok(low), Ok(high)) if low <= high => Ok(Levels(low..=high)),
         _ => Err("give a level such as 3, or a range such as 1-3".to_owned()),
     }
+}
+
+/// Width and layers on the command line.
+#[derive(Debug, Clone, Copy)]
+struct Size(usize, usize);
+
+fn size(text: &str) -> Result<Size, String> {
+    let parts = text.split_once(',').and_then(|(w, l)| Some(Size(w.trim().parse().ok()?, l.trim().parse().ok()?)));
+    parts.ok_or_else(|| "give width and layers, such as 64,2".to_owned())
 }
 
 /// One evaluation in the log.
@@ -247,8 +256,8 @@ pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
         None => {
             // More than twice the longest solution, so that reinforcement may think longer.
             let context = (task.longest(*levels.end()) * 2 + 64).next_multiple_of(32);
-            let sized = ModelConfig::sized(VOCABULARY, context, args.size[0], args.size[1]);
-            let shape = ModelConfig { heads: (args.size[0] / 16).max(1), tied: false, ..sized };
+            let sized = ModelConfig::sized(VOCABULARY, context, args.size.0, args.size.1);
+            let shape = ModelConfig { heads: (args.size.0 / 16).max(1), tied: false, ..sized };
             Model::new(shape, args.common.seed).map_err(|e| train_error(&e))?
         }
     };
