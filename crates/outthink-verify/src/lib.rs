@@ -47,7 +47,7 @@ pub use compare::{canonical, equivalent, is_correct};
 pub use find::find_answer;
 pub use group::{Comparison, Grouper};
 pub use json::{find_json_answer, find_tool_call_answer};
+pub use reach::{Reach, reaches};
 pub use schema::Schema;
 pub use shape::ReplyShape;
-pub use reach::{Reach, reaches};
 pub use text::find_text_answer;
