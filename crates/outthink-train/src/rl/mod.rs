@@ -395,7 +395,7 @@ mod tests {
     fn taught(task: &dyn Task) -> Model {
         let shape = ModelConfig { heads: 4, tied: false, ..ModelConfig::sized(VOCABULARY, 96, 32, 2) };
         let mut model = Model::new(shape, 1).unwrap();
-        for (hurry, steps) in [(0.0, 350), (0.8, 40)] {
+        for (hurry, steps) in [(0.0, 700), (0.8, 40)] {
             let mut worked = Worked { task, levels: 2..=3, teacher: Teacher { hurry, slip: 0.0 } };
             let config = SftConfig {
                 batch: 16,
