@@ -9,10 +9,10 @@ mod gateway;
 mod help;
 mod hub;
 mod models;
-mod reason;
 mod page;
 #[path = "../../../outthink-ledger/tests/it/postgres.rs"]
 mod postgres;
+mod reason;
 mod report;
 mod secrets;
 mod serve;
