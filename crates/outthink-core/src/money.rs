@@ -26,7 +26,6 @@ impl Cost {
     }
 
     /// Whether it is nothing.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde's skip_serializing_if takes")]
     pub const fn is_zero(&self) -> bool {
         self.0 == 0
     }

@@ -143,6 +143,7 @@ impl Decision {
 }
 
 /// What a strategy cannot work without; checked before anything is spent.
+#[expect(clippy::struct_excessive_bools, reason = "a record of independent needs")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Log-probabilities of the tokens.

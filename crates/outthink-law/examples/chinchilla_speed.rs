@@ -1,4 +1,4 @@
-//! Times the Chinchilla fit: 300 starts, then 1,000 bootstrap draws; for benches/scipy_chinchilla.py.
+//! Times the Chinchilla fit: 300 starts, then 1,000 bootstrap draws; for `benches/scipy_chinchilla.py`.
 //!
 //! Usage: `chinchilla_speed FILE`, with one `params,tokens,loss` a line.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "an example prints and fails as tests do")]

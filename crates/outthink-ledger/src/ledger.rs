@@ -17,13 +17,16 @@ const KNOWN_FOR: Duration = Duration::from_secs(1);
 /// Keys that are remembered at one time at most.
 const KNOWN_KEYS: usize = 10_000;
 
+/// When a key was last looked up, and what was found.
+type Known = (Instant, Option<(Key, String)>);
+
 /// The keys, budgets and charges of one or more gateways. Clones are handles on the same one.
 #[derive(Clone)]
 pub struct Ledger {
     pool: AnyPool,
     kind: Kind,
     orders: mpsc::UnboundedSender<Order>,
-    known: Arc<Mutex<HashMap<String, (Instant, Option<(Key, String)>)>>>,
+    known: Arc<Mutex<HashMap<String, Known>>>,
 }
 
 impl std::fmt::Debug for Ledger {
@@ -42,10 +45,10 @@ impl Ledger {
     pub async fn open(url: &str, lease: u64) -> Result<Self, LedgerError> {
         let (pool, kind) = schema::open(url).await?;
         let (orders, inbox) = mpsc::unbounded_channel();
-        let mut bytes = [0; 16];
+        let mut bytes = [0_u8; 16];
         getrandom::fill(&mut bytes)
             .map_err(|e| LedgerError::Asked(format!("the system gives no random numbers: {e}")))?;
-        let holder = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        let holder = format!("{:032x}", u128::from_be_bytes(bytes));
         let writer = Writer { pool: pool.clone(), kind, holder, lease: lease.max(1), orders: inbox };
         tokio::spawn(writer.run());
         Ok(Self { pool, kind, orders, known: Arc::default() })

@@ -293,7 +293,7 @@ impl Scheduler<'_> {
             let idle = (0..self.groups.len()).filter(|&i| idle((i, &self.groups[i])));
             let group = idle.min_by_key(|&i| self.groups[i].used_at);
             // A slot is had from a group alone.
-            let oldest = self.kept.front().filter(|_| !(cells && !self.free.is_empty())).map(|k| k.used_at);
+            let oldest = self.kept.front().filter(|_| !cells || self.free.is_empty()).map(|k| k.used_at);
             match (group, oldest) {
                 (Some(index), at) if at.is_none_or(|at| self.groups[index].used_at <= at) => self.forget(index),
                 (_, Some(_)) => self.forget_oldest_kept(),

@@ -1,5 +1,11 @@
 //! A model that outthink-train made says the same here: the same tokens out of a text, and the same
 //! greedy continuation.
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_wrap,
+    clippy::print_stdout,
+    reason = "helpers of tests may fail loudly; llama.cpp counts in i32"
+)]
 
 use llama_cpp_2::context::params::{KvCacheType, LlamaContextParams};
 use llama_cpp_2::llama_backend::LlamaBackend;

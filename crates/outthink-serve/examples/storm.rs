@@ -137,7 +137,7 @@ async fn streams(count: u64, address: SocketAddr, pid: &str) {
             storm::judge(&text).map_err(str::to_owned)
         });
     }
-    let wait = tokio::time::timeout(Duration::from_secs(60), all_began.notified()).await;
+    let wait = tokio::time::timeout(Duration::from_mins(1), all_began.notified()).await;
     let held = resident(pid);
     println!(
         "{} of {count} streams began{}; memory {:.1} MB before, {:.1} MB with them: {:.1} KB a stream",
@@ -203,7 +203,7 @@ async fn cancel(count: u64) {
     tracing::subscriber::set_global_default(Lines(Arc::clone(&logged))).unwrap();
     for samples in [1, 8, 64] {
         let fake = FakeOptions { tokens: 1000, pause: Duration::from_millis(50), ..FakeOptions::default() };
-        let storm = Storm::start(fake, Duration::from_secs(60)).await;
+        let storm = Storm::start(fake, Duration::from_mins(1)).await;
         let (lines, tokens) = (logged.lines.load(Relaxed), logged.tokens.load(Relaxed));
         let places = Arc::new(Semaphore::new(2048 / samples.max(16) as usize));
         let mut running = JoinSet::new();
@@ -247,7 +247,7 @@ async fn cancel(count: u64) {
             "      {} tokens billed, {} sent by the upstream: {} were on their way when the clients left",
             logged.tokens.load(Relaxed) - tokens,
             total.completion,
-            total.completion as i64 - (logged.tokens.load(Relaxed) - tokens) as i64
+            i128::from(total.completion) - i128::from(logged.tokens.load(Relaxed) - tokens)
         );
     }
 }

@@ -67,7 +67,7 @@ pub(crate) async fn metrics(Shared(gateway): Shared, Extension(caller): Asker) -
         None => Vec::new(),
     };
     let upstreams = gateway.options.policy.health.as_ref().map(|health| health()).unwrap_or_default();
-    gateway.control().metrics.waiting(gateway.waiting() as i64);
+    gateway.control().metrics.waiting(i64::try_from(gateway.waiting()).unwrap_or(i64::MAX));
     let text = gateway.control().metrics.text(&keys, &upstreams);
     Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
 }
@@ -210,6 +210,7 @@ fn ledger(gateway: &Gateway) -> Result<&Ledger, ApiError> {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn of_ledger(error: LedgerError) -> ApiError {
     if error.is_asked() {
         return ApiError::invalid_body(error.to_string());

@@ -234,13 +234,13 @@ impl Drop for Place {
 /// Waits for its turn. If the turn has come and nobody took it, the place goes on.
 struct Turn {
     queue: Arc<FairQueue>,
-    turn: oneshot::Receiver<()>,
+    called: oneshot::Receiver<()>,
     taken: bool,
 }
 
 impl Turn {
     async fn come(mut self) -> Result<Place, EngineError> {
-        let came = (&mut self.turn).await;
+        let came = (&mut self.called).await;
         self.taken = true;
         match came {
             Ok(()) => Ok(Place { queue: Arc::clone(&self.queue), tokens: 0 }),
@@ -252,8 +252,8 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         if !self.taken {
-            self.turn.close();
-            if self.turn.try_recv().is_ok() {
+            self.called.close();
+            if self.called.try_recv().is_ok() {
                 self.queue.give_back(0);
             }
         }
@@ -277,7 +277,7 @@ impl Shared {
     fn sample(&self, request: SampleRequest) -> SampleStream {
         let asked = self.queue.ask(self.entered.id, request.max_tokens);
         let (queue, engine, entered) = (Arc::clone(&self.queue), Arc::clone(&self.engine), Arc::clone(&self.entered));
-        let turn = asked.map(|turn| Turn { queue, turn, taken: false });
+        let turn = asked.map(|called| Turn { queue, called, taken: false });
         Box::pin(async_stream::stream! {
             let _entered = entered;
             let mut place = match turn {
@@ -405,11 +405,11 @@ mod tests {
                 } else if release && !waiting.is_empty() {
                     waiting.swap_remove(flow % waiting.len());
                 } else if let Ok(turn) = queue.ask(flows[flow].id, cost) {
-                    waiting.push(Turn { queue: Arc::clone(&queue), turn, taken: false });
+                    waiting.push(Turn { queue: Arc::clone(&queue), called: turn, taken: false });
                 }
                 let mut still = Vec::new();
                 for mut turn in waiting {
-                    if turn.turn.try_recv().is_ok() {
+                    if turn.called.try_recv().is_ok() {
                         turn.taken = true;
                         held.push(Place { queue: Arc::clone(&queue), tokens: 1 });
                     } else {

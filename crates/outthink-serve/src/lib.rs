@@ -140,7 +140,7 @@ impl fmt::Debug for ServeOptions {
             .field("engines", &self.engines.iter().map(|e| &e.model().id).collect::<Vec<_>>())
             .field("default_effort", &self.default_effort)
             .field("max_body_bytes", &self.max_body_bytes)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

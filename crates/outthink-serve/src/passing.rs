@@ -65,19 +65,17 @@ async fn begin(
     let hold = caller.claim_relay(gateway.control(), &trace.0, engine.model(), (length, most)).await?;
     let bill = Bill::new(&gateway.options.control, engine.model(), log.route(), hold);
     let relay = Relay { path, body: body.to_string().into_bytes() };
-    match engine.relay(relay) {
-        Some(reply) => match reply.await {
-            Ok(reply) => Ok((reply, bill)),
-            Err(error) => {
-                bill.free();
-                Err(ApiError::of_engine(&error))
-            }
-        },
-        None => {
+    let Some(reply) = engine.relay(relay) else {
+        bill.free();
+        let words = format!("the engine of {} has no {path}: ask at /v1/chat/completions", engine.model().id);
+        let error = ApiError::new(StatusCode::NOT_FOUND, "invalid_request_error", words);
+        return Err(ApiError { param: Some("model".into()), ..error.with_code("not_supported") });
+    };
+    match reply.await {
+        Ok(reply) => Ok((reply, bill)),
+        Err(error) => {
             bill.free();
-            let words = format!("the engine of {} has no {path}: ask at /v1/chat/completions", engine.model().id);
-            let error = ApiError::new(StatusCode::NOT_FOUND, "invalid_request_error", words);
-            Err(ApiError { param: Some("model".into()), ..error.with_code("not_supported") })
+            Err(ApiError::of_engine(&error))
         }
     }
 }

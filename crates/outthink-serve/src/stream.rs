@@ -69,20 +69,17 @@ impl Streaming {
             }
             while end.is_none() {
                 // What is ready goes out together.
-                let next = match self.running.next().now_or_never() {
-                    Some(event) => event,
-                    None => {
-                        if !out.is_empty() {
-                            yield Ok(std::mem::take(&mut out));
-                        }
-                        match timeout(KEEP_ALIVE, self.running.next()).await {
-                            Ok(event) => event,
-                            Err(_) => {
-                                out.push_str(": keep-alive\n\n");
-                                continue;
-                            }
-                        }
+                let next = if let Some(event) = self.running.next().now_or_never() {
+                    event
+                } else {
+                    if !out.is_empty() {
+                        yield Ok(std::mem::take(&mut out));
                     }
+                    let Ok(event) = timeout(KEEP_ALIVE, self.running.next()).await else {
+                        out.push_str(": keep-alive\n\n");
+                        continue;
+                    };
+                    event
                 };
                 match next {
                     Event::End(result) => end = Some(result),

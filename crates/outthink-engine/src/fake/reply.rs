@@ -33,7 +33,7 @@ pub(super) struct Call {
     chat: bool,
     stream: bool,
     words: Vec<String>,
-    tool_call: bool,
+    calls_tool: bool,
     reason: &'static str,
     pub(super) prompt_tokens: u64,
     pub(super) user: Option<String>,
@@ -48,9 +48,9 @@ impl Call {
         let draw = derive_seed(body.seed.unwrap_or(number), 0xFA4E);
         let unit = (draw >> 11) as f64 / (1u64 << 53) as f64;
         let agrees = unit < options.agreement;
-        let tool_call = body.tools.is_some_and(|tools| !tools.is_empty());
+        let calls_tool = body.tools.is_some_and(|tools| !tools.is_empty());
         let mut words = match &body.response_format {
-            _ if tool_call => vec![if agrees { "{\"a\":2,\"b\":3}" } else { "{\"a\":2,\"b\":4}" }.to_owned()],
+            _ if calls_tool => vec![if agrees { "{\"a\":2,\"b\":3}" } else { "{\"a\":2,\"b\":4}" }.to_owned()],
             // The uncommon answer breaks the schema that the tests ask for.
             Some(format) if format["type"] == "json_schema" => {
                 vec![if agrees { "{\"value\": 4}" } else { "{\"value\": \"four\"}" }.to_owned()]
@@ -60,13 +60,13 @@ impl Call {
         };
         let cut = words.len() as u64 > most;
         words.truncate(most.min(usize::MAX as u64) as usize);
-        let reason = match (cut, tool_call) {
+        let reason = match (cut, calls_tool) {
             (true, _) => "length",
             (false, true) => "tool_calls",
             (false, false) => "stop",
         };
         let prompt_tokens = PROMPT_TOKENS * body.messages.map_or(1, |m| m.len() as u64);
-        Some(Self { chat, stream: body.stream, words, tool_call, reason, prompt_tokens, user: body.user })
+        Some(Self { chat, stream: body.stream, words, calls_tool, reason, prompt_tokens, user: body.user })
     }
 
     /// Answers; whether the connection can serve another request.
@@ -181,7 +181,7 @@ impl Call {
     }
 
     fn delta(&self, word: &str, index: usize) -> Value {
-        if self.tool_call {
+        if self.calls_tool {
             let call = json!({"index": 0, "id": "call_1", "type": "function",
                 "function": {"name": "add", "arguments": word}});
             return json!({ "tool_calls": [call] });
@@ -234,7 +234,7 @@ impl Call {
         }
         let text = self.words.join(" ");
         let reason = if matches!(fault, Some(Fault::NoReason)) { Value::Null } else { self.reason.into() };
-        let content = match (self.chat, self.tool_call) {
+        let content = match (self.chat, self.calls_tool) {
             (true, true) => json!({"message": {"role": "assistant", "content": null, "tool_calls": [
                 {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": text}}]}}),
             (true, false) => json!({"message": {"role": "assistant", "content": text}}),

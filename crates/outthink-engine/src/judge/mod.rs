@@ -162,6 +162,6 @@ mod tests {
         let (material, rest) = question.user.split_once("\n\nA: the final").unwrap();
         let material: serde_json::Value = serde_json::from_str(material).unwrap();
         assert_eq!(material["reply"], reply);
-        assert!(!material.to_string().contains("\n") && !rest.contains("ignore"));
+        assert!(!material.to_string().contains('\n') && !rest.contains("ignore"));
     }
 }

@@ -111,6 +111,7 @@ enum Phase {
 }
 
 /// How large a request is.
+#[derive(Clone, Copy)]
 pub(super) struct Shape {
     /// Samples.
     pub(super) n: usize,

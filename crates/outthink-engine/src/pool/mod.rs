@@ -233,7 +233,10 @@ fn prefix_hash(prompt: &Prompt) -> u64 {
 
 impl fmt::Debug for PoolEngine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PoolEngine").field("model", &self.model).field("members", &self.report()).finish()
+        f.debug_struct("PoolEngine")
+            .field("model", &self.model)
+            .field("members", &self.report())
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,7 +3,7 @@
 //! It lets threads be made and nothing else that would be a process: `fork` and `vfork` fail, `clone`
 //! fails without `CLONE_THREAD`, and `clone3`, whose flags a filter cannot see, is said not to exist, at
 //! which the C library takes `clone`. It also hides what a test of code never needs: sockets, tracing,
-//! mounts, keys, BPF, io_uring and new user namespaces.
+//! mounts, keys, BPF, `io_uring` and new user namespaces.
 
 /// One instruction of classic BPF: code, jumps if true and false, operand.
 type Instruction = (u16, u8, u8, u32);
@@ -34,7 +34,7 @@ struct Machine {
     refused: &'static [u32],
 }
 
-/// fork, vfork, socket, socketpair, ptrace, mount, umount2, unshare, setns, bpf, keyctl, add_key, request_key,
+/// fork, vfork, socket, socketpair, ptrace, mount, umount2, unshare, setns, bpf, keyctl, `add_key`, `request_key`,
 /// `io_uring_setup`, `process_vm_readv`, `process_vm_writev`, `perf_event_open`, userfaultfd, `pidfd_getfd`.
 const X86_64: Machine = Machine {
     architecture: 0xc000_003e,

@@ -1,5 +1,5 @@
 //! The engine against a real server on a real socket.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, missing_docs, reason = "tests")]
 
 mod failures;
 mod live;

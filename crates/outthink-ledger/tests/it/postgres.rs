@@ -36,7 +36,7 @@ impl Postgres {
         let started = Self { url, server, _folder: folder };
         let began = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if began.elapsed() > Duration::from_secs(60) {
+            if began.elapsed() > Duration::from_mins(1) {
                 return Err("PostgreSQL did not start within a minute".into());
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -73,9 +73,9 @@ fn command(program: &Path, as_root: bool) -> Command {
 }
 
 fn run(command: &mut Command) -> Result<String, String> {
-    let output = command.output().map_err(|e| format!("{:?}: {e}", command.get_program()))?;
+    let output = command.output().map_err(|e| format!("{}: {e}", command.get_program().display()))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    Err(format!("{:?}: {}", command.get_program(), String::from_utf8_lossy(&output.stderr).trim()))
+    Err(format!("{}: {}", command.get_program().display(), String::from_utf8_lossy(&output.stderr).trim()))
 }

@@ -47,6 +47,6 @@ impl Bill {
 
 impl Drop for Bill {
     fn drop(&mut self) {
-        self.control.metrics.ended(self.labels.clone(), self.began.elapsed().as_secs_f64());
+        self.control.metrics.ended(&self.labels, self.began.elapsed().as_secs_f64());
     }
 }

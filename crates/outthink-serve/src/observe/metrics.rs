@@ -181,10 +181,10 @@ impl Metrics {
     }
 
     /// Enters the end of a request with the status that the client saw.
-    pub(crate) fn ended(&self, labels: RequestLabels, seconds: f64) {
+    pub(crate) fn ended(&self, labels: &RequestLabels, seconds: f64) {
         self.running.dec();
         self.duration.get_or_create(&ModelLabels { model: labels.model.clone() }).observe(seconds);
-        self.requests.get_or_create(&labels).inc();
+        self.requests.get_or_create(labels).inc();
     }
 
     pub(crate) fn first_token(&self, model: &str, seconds: f64) {

@@ -171,7 +171,7 @@ impl Drop for Watch {
             effort: about.effort,
             status: u32::from(self.status),
         };
-        self.control.metrics.ended(labels, seconds);
+        self.control.metrics.ended(&labels, seconds);
         if let Some(tree) = &self.tree {
             let mut tree = lock(tree);
             tree.told(self.status, seconds);

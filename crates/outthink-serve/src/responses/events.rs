@@ -142,7 +142,7 @@ impl Wire for Told {
     fn hear(&mut self, _: &Update) {}
 
     fn whole(&mut self, outcome: &Outcome) -> String {
-        let response = self.shape.finished(outcome, self.items(outcome));
+        let response = self.shape.finished(outcome, &self.items(outcome));
         self.remember(&response, outcome);
         response.to_string()
     }
@@ -178,7 +178,7 @@ impl Wire for Told {
         for item in self.shape.calls(outcome) {
             self.call(out, item);
         }
-        let response = self.shape.finished(outcome, std::mem::take(&mut self.output));
+        let response = self.shape.finished(outcome, &std::mem::take(&mut self.output));
         self.remember(&response, outcome);
         let name = if response["status"] == "completed" { "response.completed" } else { "response.incomplete" };
         self.tell(out, name, json!({ "response": response }));

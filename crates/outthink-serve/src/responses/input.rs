@@ -82,7 +82,7 @@ fn content(content: Option<Value>, at: &str) -> Result<Value, ApiError> {
         Some(Value::String(text)) => return Ok(text.into()),
         other => {
             let path = format!("{at}.content");
-            let given = other.as_ref().map_or("missing".to_owned(), |v| format!("{}", describe(v)));
+            let given = other.as_ref().map_or("missing".to_owned(), describe);
             return Err(ApiError::invalid(&path, format!("{path} is {given}: give a string or an array of parts")));
         }
     };

@@ -20,11 +20,11 @@ pub(super) struct Shape {
 impl Shape {
     /// A response before its end.
     pub(super) fn in_progress(&self) -> Value {
-        self.response("in_progress", Vec::new())
+        self.response("in_progress", &[])
     }
 
     /// A response at its end.
-    pub(super) fn finished(&self, outcome: &Outcome, output: Vec<Value>) -> Value {
+    pub(super) fn finished(&self, outcome: &Outcome, output: &[Value]) -> Value {
         let cut = match outcome.finish {
             Some(FinishReason::Length) | None => Some("max_output_tokens"),
             Some(FinishReason::ContentFilter) => Some("content_filter"),
@@ -41,7 +41,7 @@ impl Shape {
 
     /// A response that failed on the way.
     pub(super) fn failed(&self, error: &ApiError) -> Value {
-        let mut response = self.response("failed", Vec::new());
+        let mut response = self.response("failed", &[]);
         let code = if error.code == Some("rate_limit_exceeded") { "rate_limit_exceeded" } else { "server_error" };
         response["error"] = json!({ "code": code, "message": error.message });
         if let Some(bill) = &error.bill {
@@ -50,7 +50,7 @@ impl Shape {
         response
     }
 
-    fn response(&self, status: &str, output: Vec<Value>) -> Value {
+    fn response(&self, status: &str, output: &[Value]) -> Value {
         let given = |name: &str, default: Value| self.echo.fields.get(name).cloned().unwrap_or(default);
         json!({
             "id": self.id,

@@ -55,8 +55,7 @@ impl Responses {
         kept.bytes += bytes;
         kept.entries.insert(id.to_owned(), entry);
         kept.order.push_back(id.to_owned());
-        loop {
-            let Some(oldest) = kept.order.front() else { break };
+        while let Some(oldest) = kept.order.front() {
             let full = kept.bytes > MOST_BYTES || kept.entries.len() > MOST;
             let stale = kept.entries.get(oldest).is_none_or(|e| e.at.elapsed() > KEPT);
             if !full && !stale {

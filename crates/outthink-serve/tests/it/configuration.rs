@@ -3,6 +3,7 @@
 use outthink_core::Effort;
 use outthink_serve::config::{Config, KeyMode, Source, example, json_schema};
 use proptest::prelude::*;
+use std::fmt::Write as _;
 
 fn parse(text: &str) -> Result<Config, String> {
     Config::parse(&Source::new("outthink.toml", text)).map_err(|e| e.to_string())
@@ -51,7 +52,7 @@ fn what_is_wrong_is_told_with_its_line_and_its_mend() {
     for (name, text) in cases {
         let error = parse(&text).unwrap_err();
         assert!(!error.contains("hunter2"), "{error}");
-        told.push_str(&format!("{name}\n  {}\n", error.replace('\n', "\n  ")));
+        let _ = writeln!(told, "{name}\n  {}", error.replace('\n', "\n  "));
     }
     insta::assert_snapshot!("configuration_errors", told);
 }

@@ -89,7 +89,7 @@ pub(crate) fn request(number: u64) -> (Value, Option<u64>) {
 pub(crate) async fn ask(address: SocketAddr, body: &Value) -> Result<Ending, String> {
     let mut stream = send(address, body).await.map_err(|e| format!("not sent: {e}"))?;
     let mut bytes = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(120), stream.read_to_end(&mut bytes));
+    let read = tokio::time::timeout(Duration::from_mins(2), stream.read_to_end(&mut bytes));
     read.await.map_err(|_| "no end within 120 s".to_owned())?.map_err(|e| format!("broken off: {e}"))?;
     let text = String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())?;
     judge(&text).map_err(|what| format!("{what}: {text}"))
@@ -205,7 +205,7 @@ pub(crate) async fn leave(
 ) -> Leaver {
     let user = format!("client-{number}");
     let mut body = json!({
-        "model": "fake", "user": user, "stream": number % 2 == 0, "max_tokens": 1000,
+        "model": "fake", "user": user, "stream": number.is_multiple_of(2), "max_tokens": 1000,
         "messages": [{"role": "user", "content": "What is 2+2?"}],
     });
     if samples > 1 {

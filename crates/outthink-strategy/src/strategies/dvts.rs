@@ -19,7 +19,7 @@ struct Dvts {
 
 impl Dvts {
     /// The subtree of a node: first steps have the numbers 0 to N - 1.
-    const fn tree(&self, node: &Node) -> u32 {
+    const fn tree(self, node: &Node) -> u32 {
         node.root % self.trees
     }
 }

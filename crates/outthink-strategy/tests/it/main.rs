@@ -1,6 +1,6 @@
 //! The driver and the strategies together, on an engine that plays scripts.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may end where its set-up fails")]
+#![expect(clippy::unwrap_used, reason = "a test may end where its set-up fails")]
 
 mod allocate;
 mod budgets;

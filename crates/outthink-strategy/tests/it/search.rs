@@ -236,7 +236,7 @@ fn free_text_votes_by_what_means_the_same() {
     let outcome = drive(&driver, &set("cluster-vote", 5, &[]), 0, Budget::default()).unwrap();
     assert!(outcome.content.to_lowercase().starts_with("paris"), "{}", outcome.content);
     assert_eq!(outcome.confidence.vote_share, Some(0.6));
-    assert!(outcome.usage.verifier > 0 && outcome.usage.verifier % 5 == 0);
+    assert!(outcome.usage.verifier > 0 && outcome.usage.verifier.is_multiple_of(5));
     let driver = Driver::new(Arc::new(crate::script::Script::new(&["Rome", "Paris", "Berlin"])));
     let driver = driver.with_comparer(Arc::new(FirstWord));
     let outcome = drive(&driver, &set("cluster-vote", 3, &[]), 0, Budget::default()).unwrap();

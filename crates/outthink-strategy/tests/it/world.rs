@@ -5,6 +5,7 @@ use outthink_core::{
     Bill, Capabilities, Cost, Delta, Engine, EngineError, Finish, FinishReason, Judging, ModelInfo, Price, Prompt,
     Sample, SampleEvent, SampleRequest, SampleStream, Usage, Verdict, Verifier, derive_seed,
 };
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -45,7 +46,8 @@ impl World {
         for step in done..STEPS {
             let right = unit(step as u64) < self.right;
             sound &= right;
-            text += &format!("step {step} is {}\n\n", if right { "good" } else { "bad" });
+            let word = if right { "good" } else { "bad" };
+            let _ = write!(text, "step {step} is {word}\n\n");
         }
         let wrong = 1 + derive_seed(seed, 98) % 40;
         text + &format!("The answer is {}", if sound { 42 } else { wrong })

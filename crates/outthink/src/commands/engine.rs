@@ -96,13 +96,12 @@ impl EngineArgs {
         price: Option<Price>,
         adjust: impl FnOnce(&mut OpenAiOptions),
     ) -> Result<Vec<Arc<dyn Engine>>, CliError> {
-        let engines = match file {
-            Some(file) => vec![self.load(&file)?],
-            None => {
-                let mut options = self.upstream_options()?;
-                adjust(&mut options);
-                upstreams::connect_all(&self.upstream, &options).await?
-            }
+        let engines = if let Some(file) = file {
+            vec![self.load(&file)?]
+        } else {
+            let mut options = self.upstream_options()?;
+            adjust(&mut options);
+            upstreams::connect_all(&self.upstream, &options).await?
         };
         Ok(engines.into_iter().map(|engine| priced(engine, price)).collect())
     }

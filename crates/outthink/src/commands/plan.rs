@@ -12,7 +12,7 @@ use outthink_law::plan::{
 use outthink_law::pretrain::{PretrainFit, PretrainOptions, RepeatedFit, fit, fit_repeated};
 use outthink_law::verdict::{Outlook, Question};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
@@ -132,7 +132,7 @@ fn standing(args: &PlanArgs) -> Result<Standing, CliError> {
 }
 
 /// The rows of a file, with the maps and filters that it knows.
-fn table(args: &PlanArgs, path: &PathBuf) -> Result<Table, CliError> {
+fn table(args: &PlanArgs, path: &Path) -> Result<Table, CliError> {
     let bare = Table::read(path, &[], &[])?;
     let columns = bare.columns();
     let known =
@@ -168,7 +168,7 @@ fn outlook(args: &PlanArgs, group: &Group) -> Result<Outlook, CliError> {
 }
 
 /// The law of the loss, and of repeats where the file has them.
-fn loss_law(args: &PlanArgs, path: &PathBuf) -> Result<(PretrainFit, Option<(RepeatedFit, f64)>), CliError> {
+fn loss_law(args: &PlanArgs, path: &Path) -> Result<(PretrainFit, Option<(RepeatedFit, f64)>), CliError> {
     let columns = pretrain_columns(&table(args, path)?)?;
     let options = PretrainOptions { seed: args.seed, level: args.level, bootstraps: 300, ..PretrainOptions::default() };
     let repeats = match &columns.unique {

@@ -251,15 +251,14 @@ pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
         }
     }
     let (task, levels) = find_task(&args.common)?;
-    let model = match &args.from {
-        Some(folder) => read(folder)?,
-        None => {
-            // More than twice the longest solution, so that reinforcement may think longer.
-            let context = (task.longest(*levels.end()) * 2 + 64).next_multiple_of(32);
-            let sized = ModelConfig::sized(VOCABULARY, context, args.size.0, args.size.1);
-            let shape = ModelConfig { heads: (args.size.0 / 16).max(1), tied: false, ..sized };
-            Model::new(shape, args.common.seed).map_err(|e| train_error(&e))?
-        }
+    let model = if let Some(folder) = &args.from {
+        read(folder)?
+    } else {
+        // More than twice the longest solution, so that reinforcement may think longer.
+        let context = (task.longest(*levels.end()) * 2 + 64).next_multiple_of(32);
+        let sized = ModelConfig::sized(VOCABULARY, context, args.size.0, args.size.1);
+        let shape = ModelConfig { heads: (args.size.0 / 16).max(1), tied: false, ..sized };
+        Model::new(shape, args.common.seed).map_err(|e| train_error(&e))?
     };
     let teacher = Teacher { hurry: args.hurry, slip: args.slip };
     let mut given;

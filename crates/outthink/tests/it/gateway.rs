@@ -130,14 +130,13 @@ impl Client {
     }
 
     fn try_send(&mut self, method: &str, path: &str, body: &str) -> std::io::Result<Reply> {
-        let stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(&self.address)?;
-                stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-                stream.set_nodelay(true)?;
-                BufReader::new(stream)
-            }
+        let stream = if let Some(stream) = self.stream.take() {
+            stream
+        } else {
+            let stream = TcpStream::connect(&self.address)?;
+            stream.set_read_timeout(Some(Duration::from_mins(1)))?;
+            stream.set_nodelay(true)?;
+            BufReader::new(stream)
         };
         let stream = self.stream.insert(stream);
         let key = self.key.as_ref().map_or_else(String::new, |k| format!("authorization: Bearer {k}\r\n"));

@@ -149,6 +149,10 @@ pub(super) fn run(args: &DataArgs, models: &[Counts], asked: &Asked) -> Result<(
     Ok(())
 }
 
+/// A forecast beside what was measured: the truth, the error, that of the power law, whether the interval
+/// held.
+type Held = (f64, f64, f64, bool);
+
 /// Draws some of the samples, forecasts, and compares with all of them.
 fn backtest(args: &DataArgs, models: &[Counts], asked: &Asked) -> Result<(), CliError> {
     let some = asked.subsample.unwrap_or(1);
@@ -165,7 +169,7 @@ fn backtest(args: &DataArgs, models: &[Counts], asked: &Asked) -> Result<(), Cli
         return Err(CliError::usage(format!("{least} samples do not say what coverage at {k} is"))
             .hint("forecast no further than the samples recorded when --subsample is given"));
     }
-    let mut rows: BTreeMap<(String, String, u64), Vec<(f64, f64, f64, bool)>> = BTreeMap::new();
+    let mut rows: BTreeMap<(String, String, u64), Vec<Held>> = BTreeMap::new();
     for seed in args.seed..args.seed + asked.seeds {
         // A stream for each seed, far from those of its neighbours.
         let mut draws = Draws(seed.wrapping_mul(0xd134_2543_de82_ef95) ^ 0x5eed);
@@ -199,14 +203,14 @@ fn backtest(args: &DataArgs, models: &[Counts], asked: &Asked) -> Result<(), Cli
     let mut report = Vec::new();
     for ((benchmark, model, k), all) in &rows {
         let n = all.len() as f64;
-        let mean = |f: fn(&(f64, f64, f64, bool)) -> f64| all.iter().map(f).sum::<f64>() / n;
+        let mean = |f: fn(&Held) -> f64| all.iter().map(f).sum::<f64>() / n;
         report.push(json!({
             "benchmark": benchmark, "model": model, "k": k, "draws": all.len(), "measured": all[0].0,
             "forecast": all[0].0 + mean(|r| r.1), "mean_absolute_error": mean(|r| r.1.abs()),
             "exponentiated_power_error": mean(|r| r.2), "held": all.iter().filter(|r| r.3).count(),
         }));
     }
-    let flat: Vec<&(f64, f64, f64, bool)> = rows.values().flatten().collect();
+    let flat: Vec<&Held> = rows.values().flatten().collect();
     let error = flat.iter().map(|r| r.1.abs()).sum::<f64>() / flat.len() as f64;
     let power = flat.iter().map(|r| r.2).sum::<f64>() / flat.len() as f64;
     let held = flat.iter().filter(|r| r.3).count();

@@ -66,13 +66,12 @@ pub(crate) fn read_groups(table: &Table, by: &[String], axis: &[&str], errors: E
         return Err(table.need(axis[0]).err().unwrap_or_else(|| CliError::usage("no compute")));
     };
     let compute = table.numbers(&axis)?;
-    let accuracy = match table.find("accuracy") {
-        Some(column) => table.numbers(&column)?,
-        None => {
-            let (correct, samples) = (table.need("correct")?, table.need("samples")?);
-            let right = table.numbers(&correct)?;
-            right.iter().zip(table.positive(&samples)?).map(|(c, s)| c.map(|c| c / s)).collect()
-        }
+    let accuracy = if let Some(column) = table.find("accuracy") {
+        table.numbers(&column)?
+    } else {
+        let (correct, samples) = (table.need("correct")?, table.need("samples")?);
+        let right = table.numbers(&correct)?;
+        right.iter().zip(table.positive(&samples)?).map(|(c, s)| c.map(|c| c / s)).collect()
     };
     let optional = |name: &str| table.find(name).map(|c| table.numbers(&c)).transpose();
     let (stderr, problems, epochs) = (optional("stderr")?, optional("problems")?, optional("epochs")?);

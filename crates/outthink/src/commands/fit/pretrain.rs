@@ -47,15 +47,14 @@ impl Columns {
     pub(crate) fn of(table: &Table, drop_highest: usize) -> Result<Self, CliError> {
         let params = table.positive(&table.need("params")?)?;
         let loss = table.positive(&table.need("loss")?)?;
-        let tokens = match table.find("tokens") {
-            Some(column) => table.positive(&column)?,
-            None => {
-                let Some(column) = table.find("flops") else {
-                    return Err(table.need("tokens").err().unwrap_or_else(|| CliError::usage("no tokens")));
-                };
-                let flops = table.positive(&column)?;
-                flops.iter().zip(&params).map(|(c, n)| c / FLOP_PER_PARAM_TOKEN / n).collect()
-            }
+        let tokens = if let Some(column) = table.find("tokens") {
+            table.positive(&column)?
+        } else {
+            let Some(column) = table.find("flops") else {
+                return Err(table.need("tokens").err().unwrap_or_else(|| CliError::usage("no tokens")));
+            };
+            let flops = table.positive(&column)?;
+            flops.iter().zip(&params).map(|(c, n)| c / FLOP_PER_PARAM_TOKEN / n).collect()
         };
         let flops = params.iter().zip(&tokens).map(|(n, d)| FLOP_PER_PARAM_TOKEN * n * d).collect();
         let unique = table.find("unique_tokens").map(|c| table.positive(&c)).transpose()?;
