@@ -4,6 +4,10 @@ import sys
 
 nonce = sys.argv.pop()
 out = os.dup(1)
+# What the code prints goes nowhere, so that it cannot drown the result.
+nothing = os.open(os.devnull, os.O_WRONLY)
+os.dup2(nothing, 1)
+os.dup2(nothing, 2)
 code = open("/code/answer.py", encoding="utf-8").read()
 tests = ast.parse(open("/code/tests.py", encoding="utf-8").read())
 space = {"__name__": "answer"}
