@@ -41,6 +41,7 @@ fn continued(backend: &LlamaBackend, model: &LlamaModel, prompt: &[u32], cache: 
         .with_n_ctx(NonZeroU32::new(256))
         .with_n_threads(1)
         .with_n_threads_batch(1)
+        .with_flash_attention_policy(llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_DISABLED)
         .with_type_k(cache)
         .with_type_v(cache);
     let mut context = model.new_context(backend, params).unwrap();

@@ -230,6 +230,8 @@ async fn add_settings(tx: &mut Transaction<'_, Any>, run: &str, settings: &[Sett
     }
     for (number, setting) in settings.iter().enumerate().skip(there.len()) {
         sqlx::query("INSERT INTO settings (run, number, effort, temperature, max_tokens) VALUES ($1, $2, $3, $4, $5)")
+            // See `insert_sample`.
+            .persistent(false)
             .bind(run)
             .bind(int(number as u64))
             .bind(setting.effort.as_deref())
@@ -320,6 +322,8 @@ async fn insert_sample(tx: &mut Transaction<'_, Any>, run: &str, sample: &Sample
          score, finish, seconds, cost, created, judge)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
     )
+    // A NULL has no type of its own: prepared once with one, PostgreSQL refuses the number that comes next.
+    .persistent(false)
     .bind(run)
     .bind(i64::from(sample.cell.problem))
     .bind(i64::from(sample.cell.setting))

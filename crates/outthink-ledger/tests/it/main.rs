@@ -116,13 +116,13 @@ async fn a_race(url: &str) {
 async fn a_death(url: &str) {
     let ledger = Ledger::open(url, LEASE).await.unwrap();
     let id = key(&ledger, "mortal", budget(1_000)).await;
-    let dying = Ledger::open(url, 1).await.unwrap();
+    let dying = Ledger::open(url, 4).await.unwrap();
     let hold = dying.claim(claim(&id, "d-1", 400)).await.unwrap();
     let other = dying.claim(claim(&id, "d-2", 100)).await.unwrap();
     // Its task ends and renews nothing any more; the holds outlive it.
     dying.close().await;
     assert_eq!(standing(&ledger, &id).await, (0, 500));
-    tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(5_100)).await;
     assert_eq!(ledger.charge_lapsed().await.unwrap(), 2);
     assert_eq!(ledger.charge_lapsed().await.unwrap(), 0);
     assert_eq!(standing(&ledger, &id).await, (500, 0));
