@@ -16,7 +16,7 @@ const MOST_BYTES: usize = 4_096;
 pub fn find_text_answer(reply: &str) -> Option<Answer> {
     let mut text = String::new();
     for word in reply.split_whitespace() {
-        let word = word.trim_matches(|c: char| !c.is_alphanumeric() && !"+-=<>%$€£/*^".contains(c));
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric() && !"+-=<>%$€£/^".contains(c));
         if word.is_empty() {
             continue;
         }

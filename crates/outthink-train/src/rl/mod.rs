@@ -395,7 +395,7 @@ mod tests {
     fn taught(task: &dyn Task) -> Model {
         let shape = ModelConfig { heads: 4, tied: false, ..ModelConfig::sized(VOCABULARY, 96, 32, 2) };
         let mut model = Model::new(shape, 1).unwrap();
-        for (hurry, steps) in [(0.0, 700), (0.8, 40)] {
+        for (hurry, steps) in [(0.0, 1500), (0.65, 40)] {
             let mut worked = Worked { task, levels: 2..=3, teacher: Teacher { hurry, slip: 0.0 } };
             let config = SftConfig {
                 batch: 16,
@@ -421,7 +421,7 @@ mod tests {
         let task = task("chain:3").unwrap();
         let model = taught(&*task);
         let held_out = problems(&*task, &(2..=3), Split::HeldOut, (100, 5));
-        let config = RlConfig { levels: 2..=3, steps: 20, prompts: 16, rate: 1e-3, ..RlConfig::default() };
+        let config = RlConfig { levels: 2..=3, steps: 25, prompts: 16, rate: 5e-4, ..RlConfig::default() };
         let greedy = Measuring::greedy(config.reply_tokens(&*task), 1);
         let before = measure(&model, &*task, &held_out, &greedy).unwrap();
         let mut rl = Rl::new(model, &*task, config).unwrap();
