@@ -140,7 +140,11 @@ fn usage(outcome: &Outcome) -> Value {
     let chat = receipt::usage(outcome);
     json!({
         "input_tokens": chat["prompt_tokens"],
-        "input_tokens_details": { "cached_tokens": chat["prompt_tokens_details"]["cached_tokens"] },
+        // No engine here tells what it writes to its cache, and none charges for it.
+        "input_tokens_details": {
+            "cached_tokens": chat["prompt_tokens_details"]["cached_tokens"],
+            "cache_write_tokens": 0,
+        },
         "output_tokens": chat["completion_tokens"],
         "output_tokens_details": {
             "reasoning_tokens": chat["completion_tokens_details"]["reasoning_tokens"],

@@ -81,14 +81,19 @@ assert refused(openai.InternalServerError, messages=FAILING).status_code == 502
 assert refused(openai.InternalServerError, messages=FAILING, stream=True).status_code == 502
 
 # Replies hold to the SDK's types, which are made from the published OpenAPI document
-import httpx  # noqa: E402
+import urllib.request  # noqa: E402
+
 from openai.types.chat import ChatCompletion, ChatCompletionChunk  # noqa: E402
 from openai.types.responses import Response, ResponseStreamEvent  # noqa: E402
 from pydantic import TypeAdapter  # noqa: E402
 
 
 def post(path, body):
-    return httpx.post(os.environ["BASE_URL"] + path, json=body, timeout=60)
+    request = urllib.request.Request(
+        os.environ["BASE_URL"] + path, json.dumps(body).encode(), {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        return reply.read().decode()
 
 
 def events(text):
@@ -97,12 +102,12 @@ def events(text):
 
 for effort in ["none", "low"]:
     body = {"model": "m", "messages": QUESTION, "reasoning_effort": effort}
-    ChatCompletion.model_validate(post("/chat/completions", body).json())
-    for chunk in events(post("/chat/completions", {**body, "stream": True}).text):
+    ChatCompletion.model_validate_json(post("/chat/completions", body))
+    for chunk in events(post("/chat/completions", {**body, "stream": True})):
         ChatCompletionChunk.model_validate(chunk)
     body = {"model": "m", "input": "What is 2+2?", "reasoning": {"effort": effort, "summary": "auto"}}
-    Response.model_validate(post("/responses", body).json())
-    for event in events(post("/responses", {**body, "stream": True}).text):
+    Response.model_validate_json(post("/responses", body))
+    for event in events(post("/responses", {**body, "stream": True})):
         TypeAdapter(ResponseStreamEvent).validate_python(event)
 
 # Responses: whole, with a memory, streamed, with tools
