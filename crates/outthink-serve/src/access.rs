@@ -120,15 +120,18 @@ impl Caller {
         }
     }
 
-    /// Checks a request against the key's limits, claims what it may cost, and holds it to that.
+    /// Checks a request against the key's limits, claims what it may cost on these models, of which the
+    /// first is its own, and holds it to that.
     pub(crate) async fn claim(
         &self,
         control: &Control,
         trace: &str,
-        model: &ModelInfo,
+        models: &[&ModelInfo],
         request: &mut ChatRequest,
     ) -> Result<Option<Hold>, ApiError> {
-        self.may_use(&model.id)?;
+        for model in models {
+            self.may_use(&model.id)?;
+        }
         self.may_think(request)?;
         let (Some(key), Some(ledger)) = (&self.key, &control.ledger) else { return Ok(None) };
         let strategy = &request.strategy;
@@ -138,7 +141,9 @@ impl Caller {
         let prompt = prompt_bytes(&request.prompt);
         let cost = |samples: u64, length: u64| {
             let (prompt, completion) = (prompt.saturating_mul(samples), length.saturating_mul(samples));
-            model.price.cost(&Usage { prompt, completion, ..Usage::default() })
+            let usage = Usage { prompt, completion, ..Usage::default() };
+            // Any sample may come from the dearest arm.
+            models.iter().map(|model| model.price.cost(&usage)).max().unwrap_or_default()
         };
         let most = request.budget.max_cost.map_or(cost(samples, length), |own| own.min(cost(samples, length)));
         let most_tokens = request.budget.max_tokens.unwrap_or(u64::MAX).min(length.saturating_mul(samples));
@@ -147,7 +152,7 @@ impl Caller {
             most,
             least_tokens: length.min(most_tokens),
             most_tokens,
-            ..Claim::new(&key.id, trace, &model.id)
+            ..Claim::new(&key.id, trace, models.first().map_or("", |model| &model.id))
         };
         let mut hold = ledger.claim(claim).await.map_err(|error| {
             control.metrics.refused(reason(&error));
@@ -162,7 +167,7 @@ impl Caller {
             (a, b) => a.or(b),
         };
         // A free model needs no budget, and a budget of nothing would stop it.
-        if !model.price.is_free() {
+        if models.iter().any(|model| !model.price.is_free()) {
             request.budget.max_cost = tighter(request.budget.max_cost, grant.cost);
         }
         request.budget.max_tokens = match (request.budget.max_tokens, grant.tokens) {

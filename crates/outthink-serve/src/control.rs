@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::log::random;
 use crate::observe::live::Live;
 use crate::observe::{Metrics, SpanSender, UpstreamHealth};
+use crate::resources::Resources;
 use outthink_ledger::Ledger;
 use serde_json::Value;
 use std::sync::Arc;
@@ -98,6 +99,8 @@ pub struct Policy {
     pub report: Option<Arc<Value>>,
     /// How the upstreams are doing.
     pub health: Option<Health>,
+    /// What strategies may use beside the engines.
+    pub resources: Resources,
 }
 
 impl std::fmt::Debug for Policy {

@@ -12,6 +12,7 @@ use crate::observe::tree::About;
 use crate::observe::{Keep, Parent, Watch};
 use crate::reply::Envelope;
 use crate::request::ChatRequest;
+use crate::resources::wrong;
 use crate::responses::Responses;
 use crate::running::{Entry, Running};
 use crate::settings::Efforts;
@@ -22,7 +23,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use outthink_core::Engine;
-use outthink_strategy::DriveRequest;
+use outthink_strategy::{DriveRequest, Driver, DriverArm};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -101,12 +102,17 @@ impl Gateway {
         mut log: RequestLog,
     ) -> Result<Begun, ApiError> {
         log.of(caller, &engine.model().id);
-        let strategy = request.strategy.build().map_err(|error| ApiError::invalid("outthink", error.to_string()));
-        let admitted = strategy.and_then(|strategy| Ok((strategy, self.admit(engine, caller, &request)?)));
-        let (strategy, admitted) = admitted.inspect_err(|error| log.told(error.status.as_u16()))?;
-        let claimed = caller.claim(self.control(), &trace.0, engine.model(), &mut request).await;
+        let spec = &mut request.strategy;
+        spec.table.clone_from(&self.options.policy.resources.table);
+        let strategy = spec.build().map_err(|error| ApiError::invalid("outthink", error.to_string()));
+        let equipped = match strategy {
+            Ok(strategy) => self.equip(engine, caller, &request).await.map(|driver| (strategy, driver)),
+            Err(error) => Err(error),
+        };
+        let (strategy, driver) = equipped.inspect_err(|error| log.told(error.status.as_u16()))?;
+        let models: Vec<_> = driver.arms().iter().map(|arm| arm.engine.model()).collect();
+        let claimed = caller.claim(self.control(), &trace.0, &models, &mut request).await;
         let hold = claimed.inspect_err(|error| log.told(error.status.as_u16()))?;
-        let engine = admitted;
         let config = self.config();
         let about = About {
             id: trace.0.clone(),
@@ -134,7 +140,38 @@ impl Gateway {
             trace_id: trace.0.clone(),
         };
         let entry = Entry { effort, log, traces: Arc::clone(&self.traces), watch };
-        Ok(Begun { running: Running::new(engine, drive, strategy, entry), effort, stream })
+        Ok(Begun { running: Running::new(driver, drive, strategy, entry), effort, stream })
+    }
+
+    /// The engine with the arms, the verifiers and the comparer that the request may use.
+    async fn equip(
+        &self,
+        engine: &Arc<dyn Engine>,
+        caller: &Caller,
+        request: &ChatRequest,
+    ) -> Result<Driver, ApiError> {
+        let resources = &self.options.policy.resources;
+        let mut driver = Driver::new(self.admit(engine, caller, request)?);
+        for (i, asked) in request.arms.iter().enumerate() {
+            let model = match &asked.model {
+                None => engine,
+                Some(name) => self.engine(Some(name)).map_err(|error| wrong("arms", i, &error.message))?,
+            };
+            let arm = DriverArm::new(self.admit(model, caller, request)?);
+            let name = match &asked.system {
+                Some(_) => format!("{} under another system message", arm.name),
+                None => arm.name,
+            };
+            driver = driver.with_arm(DriverArm { name, system: asked.system.clone(), ..arm });
+        }
+        for verifier in resources.verifiers(&request.verifiers, driver.engine()).await? {
+            driver = driver.with_verifier(verifier);
+        }
+        if let Some(make) = &resources.comparer {
+            let comparer = make(driver.engine());
+            driver = driver.with_comparer(comparer);
+        }
+        Ok(driver)
     }
 
     /// The engine as this request sees it, unless the request had to wait for too long.

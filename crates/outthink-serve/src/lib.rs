@@ -47,6 +47,7 @@ mod passing;
 mod receipt;
 mod reply;
 mod request;
+mod resources;
 mod responses;
 mod rewards;
 mod routes;
@@ -63,6 +64,7 @@ pub use control::{Control, Health, Policy};
 pub use limits::Limits;
 pub use observe::{SpanReceiver, SpanSender, UpstreamHealth, spans};
 pub use reply::ThoughtFields;
+pub use resources::{ITSELF, MakeComparer, MakeJudge, MakeTests, Resources};
 pub use service::Service;
 pub use tls::{TlsAcceptor, acceptor};
 

@@ -2,13 +2,14 @@
 
 use crate::error::ApiError;
 use crate::fields::{Fields, describe};
+use crate::resources::{ArmAsked, Judge};
 use crate::settings::{Efforts, Settings};
 use outthink_core::{Budget, Effort, Prompt, Sampling};
 use outthink_strategy::StrategySpec;
 use serde_json::{Map, Value};
 
 /// A request that can be carried out.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct ChatRequest {
     /// The model by name; `None` is the default.
     pub(crate) model: Option<String>,
@@ -18,6 +19,9 @@ pub(crate) struct ChatRequest {
     pub(crate) effort: Effort,
     pub(crate) strategy: StrategySpec,
     pub(crate) budget: Budget,
+    pub(crate) verifiers: Vec<Judge>,
+    /// Arms beside the model.
+    pub(crate) arms: Vec<ArmAsked>,
     pub(crate) sampling: Sampling,
     pub(crate) seed: Option<u64>,
     pub(crate) logprobs: bool,
@@ -57,9 +61,22 @@ impl ChatRequest {
         let seed = fields.seed("seed")?;
         let logprobs = fields.flag("logprobs")?.unwrap_or(false);
         let length = length(&mut fields)?;
-        let Settings { effort, strategy, budget } = Settings::read(&mut fields, efforts, length)?;
+        let Settings { effort, strategy, budget, verifiers, arms } = Settings::read(&mut fields, efforts, length)?;
         let prompt = Prompt { messages, extra: fields.rest() };
-        Ok(Self { model, prompt, stream, include_usage, effort, strategy, budget, sampling, seed, logprobs })
+        Ok(Self {
+            model,
+            prompt,
+            stream,
+            include_usage,
+            effort,
+            strategy,
+            budget,
+            verifiers,
+            arms,
+            sampling,
+            seed,
+            logprobs,
+        })
     }
 }
 
@@ -150,8 +167,11 @@ mod tests {
         for effort in Effort::ALL {
             let request = parse(json!({"reasoning_effort": effort.name()}), Effort::Medium);
             assert_eq!(request.strategy, StrategySpec::for_effort(effort));
-            assert_eq!(parse(json!({"outthink": {"effort": effort.name()}}), Effort::Medium), request);
-            assert_eq!(parse(json!({}), effort), request);
+            for same in
+                [parse(json!({"outthink": {"effort": effort.name()}}), Effort::Medium), parse(json!({}), effort)]
+            {
+                assert_eq!((same.effort, same.strategy), (effort, request.strategy.clone()));
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use crate::log::RequestLog;
 use crate::observe::Watch;
 use crate::traces::Traces;
 use futures_util::future::BoxFuture;
-use outthink_core::{Engine, Outcome, Strategy};
+use outthink_core::{Outcome, Strategy};
 use outthink_strategy::{DriveError, DriveRequest, Driver, Update};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -40,15 +40,10 @@ pub(crate) struct Entry {
 
 impl Running {
     /// Starts; nothing happens until [`Running::next`] is awaited.
-    pub(crate) fn new(
-        engine: Arc<dyn Engine>,
-        request: DriveRequest,
-        strategy: Box<dyn Strategy>,
-        entry: Entry,
-    ) -> Self {
+    pub(crate) fn new(driver: Driver, request: DriveRequest, strategy: Box<dyn Strategy>, entry: Entry) -> Self {
         let Entry { effort, log, traces, watch } = entry;
         let (sender, updates) = unbounded_channel();
-        let run = Box::pin(async move { Driver::new(engine).run(request, strategy, sender).await });
+        let run = Box::pin(async move { driver.run(request, strategy, sender).await });
         Self { run, updates, end: None, ran: false, effort, log, traces, watch }
     }
 

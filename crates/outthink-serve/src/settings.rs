@@ -3,12 +3,13 @@
 use crate::config::EffortSettings;
 use crate::error::ApiError;
 use crate::fields::Fields;
+use crate::resources::{ArmAsked, Judge};
 use outthink_core::{Budget, Cost, Effort};
 use outthink_strategy::{STRATEGY_NAMES, StrategySpec};
 use std::collections::BTreeMap;
 
 /// The keys of the `outthink` object.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "strategy",
     "settings",
     "samples",
@@ -19,7 +20,12 @@ const KEYS: [&str; 10] = [
     "thinking_cap",
     "thinking_floor",
     "effort",
+    "verifiers",
+    "arms",
 ];
+
+/// The strategies that know several arms.
+const TAKE_ARMS: [&str; 3] = ["cascade", "ensemble", "allocate"];
 
 /// What efforts stand for here.
 #[derive(Debug, Clone, Copy)]
@@ -50,14 +56,23 @@ impl Efforts<'_> {
         }
         spec
     }
+
+    /// The verifiers and arms that an effort comes with.
+    fn beside(&self, effort: Effort) -> (Vec<Judge>, Vec<ArmAsked>) {
+        let Some(own) = self.settings.and_then(|s| s.get(&effort)) else { return Default::default() };
+        let arm = |model: &String| ArmAsked { model: Some(model.clone()), system: None };
+        (own.verifiers.iter().cloned().map(Judge::Named).collect(), own.arms.iter().map(arm).collect())
+    }
 }
 
 /// What a request may spend and how.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) effort: Effort,
     pub(crate) strategy: StrategySpec,
     pub(crate) budget: Budget,
+    pub(crate) verifiers: Vec<Judge>,
+    pub(crate) arms: Vec<ArmAsked>,
 }
 
 impl Settings {
@@ -124,9 +139,22 @@ impl Settings {
         strategy.thinking_cap = own.count("thinking_cap", 1)?;
         strategy.thinking_floor = own.count("thinking_floor", 0)?;
         let budget = budget(&mut own)?;
+        let (verifiers, arms) = (Judge::read(&mut own)?, ArmAsked::read(&mut own)?);
+        let many = TAKE_ARMS.contains(&strategy.name.as_str());
+        if !many && arms.as_ref().is_some_and(|arms| !arms.is_empty()) {
+            let words = format!(
+                "outthink.arms names further arms, and the strategy `{}` knows one: set outthink.strategy to {}",
+                strategy.name,
+                TAKE_ARMS.join(", ")
+            );
+            return Err(ApiError::invalid("outthink.arms", words));
+        }
+        let usual = efforts.beside(effort);
+        let verifiers = verifiers.unwrap_or(usual.0);
+        let arms = arms.unwrap_or(if many { usual.1 } else { Vec::new() });
         refuse_unknown(own)?;
         strategy.build().map_err(|error| ApiError::invalid("outthink", error.to_string()))?;
-        Ok(Self { effort, strategy, budget })
+        Ok(Self { effort, strategy, budget, verifiers, arms })
     }
 }
 

@@ -7,13 +7,11 @@
 //! that is the start, and all seven are then fitted to all runs: an error of the five that is not
 //! fitted again would be read as decay, and the intervals would miss it.
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::LawError;
 use crate::error::{need_points, need_positive, same_len};
 use crate::interval::Interval;
-use crate::optim::{Limits, minimise};
 
 use super::robust::{self, LogLaw};
 use super::{Chinchilla, PretrainOptions, Runs, fit};
@@ -61,11 +59,8 @@ impl Repeated {
 
 /// The size whose optimal number of tokens is `unique`.
 fn usable_params(law: &Chinchilla, unique: f64) -> f64 {
-    let sum = law.alpha + law.beta;
-    let ln_g = (law.alpha.ln() + law.a.ln() - law.beta.ln() - law.b.ln()) / sum;
-    // D* = (C/6)^(α/sum) / G, so C/6 = (D* G)^(sum/α), and N* = C/6 / D*.
-    let ln_pairs = (unique.ln() + ln_g) * sum / law.alpha;
-    (ln_pairs - unique.ln()).exp()
+    let p = [law.a.ln(), law.alpha, law.b.ln(), law.beta, 0.0, 0.0, 0.0];
+    ln_usable(&p, unique, 0.0, 0.0).0.exp()
 }
 
 /// The law fitted, with its bootstrap draws.
@@ -93,33 +88,65 @@ impl RepeatedFit {
     }
 }
 
-/// The runs, and for each the parameters that its unique data can use. Unknowns: the five of the law of
-/// fresh data about the means of the logs, ln R*_D, ln R*_N.
+/// The runs. Unknowns: the five of the law of fresh data about the means of the logs, ln R*_D, ln R*_N.
 struct Decays<'a> {
     runs: Runs<'a>,
     unique: &'a [f64],
-    usable: Vec<f64>,
     mid_params: f64,
     mid_tokens: f64,
 }
 
-/// [`effective`] and its slope in ln decay.
-fn with_slope(unique: f64, whole: f64, decay: f64) -> (f64, f64) {
+/// [`effective`] with its slopes in ln decay and in ln unique.
+fn with_slopes(unique: f64, whole: f64, decay: f64) -> (f64, f64, f64) {
     let x = (whole / unique - 1.0).max(0.0) / decay;
-    (effective(unique, whole, decay), unique * decay * (-(-x).exp_m1() - x * (-x).exp()))
+    let value = effective(unique, whole, decay);
+    let of_decay = unique * decay * (-(-x).exp_m1() - x * (-x).exp());
+    (value, of_decay, value - whole.max(unique) * (-x).exp())
+}
+
+/// ln of the size whose optimal number of tokens is `unique`, and its slopes in the first four unknowns.
+///
+/// N* D* = C/6 and α A N*^-α = β B D*^-β (Hoffmann et al. 2022, eq. 4), solved for N*.
+fn ln_usable(p: &[f64; 7], unique: f64, mid_params: f64, mid_tokens: f64) -> (f64, [f64; 4]) {
+    let (alpha, beta, ln_unique) = (p[1], p[3], unique.ln());
+    let (ln_a, ln_b) = (p[0] + alpha * mid_params, p[2] + beta * mid_tokens);
+    let value = (beta * ln_unique + alpha.ln() + ln_a - beta.ln() - ln_b) / alpha;
+    let of_alpha = (alpha.recip() + mid_params - value) / alpha;
+    let of_beta = (ln_unique - beta.recip() - mid_tokens) / alpha;
+    (value, [alpha.recip(), of_alpha, -alpha.recip(), of_beta])
 }
 
 impl LogLaw<7> for Decays<'_> {
     fn predict(&self, p: &[f64; 7], run: usize) -> (f64, [f64; 7]) {
+        if p[1] <= 0.0 || p[3] <= 0.0 {
+            // A search that steps out is turned back: what data can use is not defined there.
+            return (f64::NAN, [0.0; 7]);
+        }
         let (params, tokens) = (self.runs.params[run], self.runs.tokens[run]);
-        let (d, slope_d) = with_slope(self.unique[run].min(tokens), tokens, p[5].exp());
-        let (n, slope_n) = with_slope(self.usable[run].min(params), params, p[6].exp());
+        let unique = self.unique[run].min(tokens);
+        let (d, of_decay_d, _) = with_slopes(unique, tokens, p[5].exp());
+        let (ln_usable, slopes) = ln_usable(p, unique, self.mid_params, self.mid_tokens);
+        let usable = ln_usable.exp().min(params);
+        let (n, of_decay_n, of_usable) = with_slopes(usable, params, p[6].exp());
         let (ln_n, ln_d) = (n.ln() - self.mid_params, d.ln() - self.mid_tokens);
         let (of_params, of_tokens, floor) = ((p[0] - p[1] * ln_n).exp(), (p[2] - p[3] * ln_d).exp(), p[4].exp());
         let sum = of_params + of_tokens + floor;
         let (np, dp) = (of_params / sum, of_tokens / sum);
-        let of_decays = [-dp * p[3] * slope_d / d, -np * p[1] * slope_n / n];
-        (sum.ln(), [np, -np * ln_n, dp, -dp * ln_d, floor / sum, of_decays[0], of_decays[1]])
+        // Where all parameters are of use the slope in what is usable is 0.
+        let through = if usable < params { -np * p[1] * of_usable / n } else { 0.0 };
+        let of_decays = [-dp * p[3] * of_decay_d / d, -np * p[1] * of_decay_n / n];
+        (
+            sum.ln(),
+            [
+                np + through * slopes[0],
+                -np * ln_n + through * slopes[1],
+                dp + through * slopes[2],
+                -dp * ln_d + through * slopes[3],
+                floor / sum,
+                of_decays[0],
+                of_decays[1],
+            ],
+        )
     }
 }
 
@@ -160,10 +187,7 @@ pub fn fit_repeated(runs: &Runs<'_>, unique: &[f64], options: PretrainOptions) -
     let base = fit(&Runs { params: &columns[0], tokens: &columns[1], loss: &columns[2] }, no_draws)?.law;
     let ln_loss: Vec<f64> = runs.loss.iter().map(|l| l.ln()).collect();
     let (mid_params, mid_tokens) = (super::ln_centred(runs.params).1, super::ln_centred(runs.tokens).1);
-    let usable =
-        |law: &Chinchilla| -> Vec<f64> { (0..n).map(|i| usable_params(law, unique[i].min(runs.tokens[i]))).collect() };
-    let mut decays = Decays { runs: *runs, unique, usable: usable(&base), mid_params, mid_tokens };
-    let lost = LawError::NoConvergence { form: FORM, starts: 9 };
+    let decays = Decays { runs: *runs, unique, mid_params, mid_tokens };
     let mut starts = Vec::new();
     for d in [0.0, 1.5, 3.0] {
         for p in [0.0, 1.5, 3.0] {
@@ -171,34 +195,49 @@ pub fn fit_repeated(runs: &Runs<'_>, unique: &[f64], options: PretrainOptions) -
             starts.push([a, base.alpha, b, base.beta, base.floor.ln(), d, p]);
         }
     }
-    // What the unique data can use follows from the law: a few turns settle it.
-    let mut found = robust::fit(&decays, &ln_loss, &starts, &no_draws).ok_or_else(|| lost.clone())?;
-    for _ in 0..4 {
-        decays.usable = usable(&decays.law(&found.best).fresh);
-        found = robust::fit(&decays, &ln_loss, &[found.best], &no_draws).ok_or_else(|| lost.clone())?;
-    }
-    // Each draw has its own law, and so its own word on what the data can use.
-    let limits = Limits { iterations: 200, gradient: 1e-7, relative: 1e-9 };
-    let draws = (0..options.bootstraps as u64)
-        .into_par_iter()
-        .map(|draw| {
-            let rows = robust::redrawn(options.seed, draw, n);
-            let mut own = Decays { runs: *runs, unique, usable: decays.usable.clone(), mid_params, mid_tokens };
-            let mut at = found.best;
-            for _ in 0..4 {
-                let f = |p: &[f64; 7]| robust::objective(&own, &ln_loss, &rows, options.huber_delta, p);
-                at = minimise(f, at, limits).at;
-                own.usable = usable(&own.law(&at).fresh);
-            }
-            own.law(&at)
-        })
-        .collect();
+    let lost = LawError::NoConvergence { form: FORM, starts: starts.len() };
+    let found = robust::fit(&decays, &ln_loss, &starts, &options).ok_or(lost)?;
     Ok(RepeatedFit {
         law: decays.law(&found.best),
         objective: found.objective,
         n,
         fresh: fresh.len(),
-        draws,
+        draws: found.draws.iter().map(|p| decays.law(p)).collect(),
         level: options.level,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slopes_are_those_of_finite_differences() {
+        let (params, tokens, unique) = ([2e7, 1e9, 3e9, 5e8], [4e9, 1.5e9, 6e10, 2e9], [1e8, 1.5e9, 4e8, 2e9]);
+        let runs = Runs { params: &params, tokens: &tokens, loss: &[1.0; 4] };
+        let decays = Decays { runs, unique: &unique, mid_params: 20.0, mid_tokens: 22.0 };
+        let p = [-1.0, 0.35, -0.8, 0.37, 0.6, 2.7, 1.6];
+        for run in 0..4 {
+            let (_, slopes) = decays.predict(&p, run);
+            for (i, slope) in slopes.into_iter().enumerate() {
+                let at = |step: f64| {
+                    let mut q = p;
+                    q[i] += step;
+                    decays.predict(&q, run).0
+                };
+                let wanted = (at(1e-5) - at(-1e-5)) / 2e-5;
+                assert!((slope - wanted).abs() < 1e-6 * (1.0 + wanted.abs()), "{run} {i}: {slope} {wanted}");
+            }
+        }
+    }
+
+    #[test]
+    fn usable_parameters_are_those_whose_best_data_are_the_unique_ones() {
+        let law = Chinchilla { floor: 1.8, a: 480.0, alpha: 0.35, b: 2_000.0, beta: 0.37 };
+        for unique in [1e8, 3e10] {
+            let params = usable_params(&law, unique);
+            let best = law.optimum(super::super::FLOP_PER_PARAM_TOKEN * params * unique);
+            assert!((best.params / params - 1.0).abs() < 1e-9 && (best.tokens / unique - 1.0).abs() < 1e-9);
+        }
+    }
 }

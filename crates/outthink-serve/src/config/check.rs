@@ -1,6 +1,8 @@
 //! What types cannot say: ranges, references between tables, contradictions.
 
 use super::{Config, KeyMode, Problem};
+use crate::resources::ITSELF;
+use outthink_core::Price;
 use outthink_strategy::{STRATEGY_NAMES, StrategySpec};
 use std::collections::HashSet;
 
@@ -13,6 +15,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     upstreams(config, &mut found);
     models(config, &mut found);
     balance(config, &mut found);
+    verifiers(config, &mut found);
     keys(config, &mut found);
     observability(config, &mut found);
     found
@@ -74,6 +77,18 @@ fn efforts(config: &Config, found: &mut Vec<Problem>) {
                 continue;
             }
             spec.name.clone_from(name);
+        }
+        for name in &settings.verifiers {
+            if name != ITSELF && !config.verifiers.iter().any(|v| v.name == *name) {
+                let known = names(std::iter::once(ITSELF).chain(config.verifiers.iter().map(|v| v.name.as_str())));
+                found.push(Problem::new(format!("{path}.verifiers"), format!("`{name}` is no verifier: use {known}")));
+            }
+        }
+        for name in &settings.arms {
+            if !config.models.iter().any(|m| m.name == *name) {
+                let known = names(config.models.iter().map(|m| m.name.as_str()));
+                found.push(Problem::new(format!("{path}.arms"), format!("`{name}` is no model: use {known}")));
+            }
         }
         spec.max_samples = settings.samples.unwrap_or(spec.max_samples);
         spec.max_tokens_per_sample = settings.max_tokens.unwrap_or(spec.max_tokens_per_sample);
@@ -148,6 +163,28 @@ fn models(config: &Config, found: &mut Vec<Problem>) {
         }
         if model.context == Some(0) {
             found.push(Problem::new(path("context"), "a context of 0 tokens holds nothing: leave it out"));
+        }
+    }
+}
+
+fn verifiers(config: &Config, found: &mut Vec<Problem>) {
+    unique("verifiers", config.verifiers.iter().map(|v| v.name.as_str()), found);
+    for (i, verifier) in config.verifiers.iter().enumerate() {
+        let path = |key: &str| format!("verifiers[{i}].{key}");
+        if verifier.name == ITSELF {
+            found.push(Problem::new(path("name"), "`self` is the model itself: give another name"));
+        }
+        if let Some(words) = address(&verifier.url) {
+            found.push(Problem::new(path("url"), words));
+        }
+        if verifier.key_env.is_some() && verifier.key_file.is_some() {
+            found.push(Problem::new(path("key_file"), "the key is named twice: give key_env or key_file"));
+        }
+        if let Some(words) = verifier.key_env.as_deref().and_then(variable) {
+            found.push(Problem::new(path("key_env"), words));
+        }
+        if let Err(error) = Price::per_million_usd(verifier.input_usd, verifier.input_usd, verifier.output_usd) {
+            found.push(Problem::new(path("input_usd"), error.to_string()));
         }
     }
 }
@@ -261,7 +298,7 @@ fn duration(seconds: f64) -> Option<&'static str> {
     (!(seconds > 0.0 && seconds <= 604_800.0)).then_some("give seconds above 0 and up to 604800")
 }
 
-fn names<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    let names: Vec<&str> = names.map(String::as_str).collect();
+fn names(names: impl Iterator<Item: AsRef<str>>) -> String {
+    let names: Vec<String> = names.map(|name| name.as_ref().to_owned()).collect();
     if names.is_empty() { "none, there is no such table yet".into() } else { names.join(", ") }
 }

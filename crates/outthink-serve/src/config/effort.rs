@@ -3,6 +3,7 @@
 use outthink_core::Effort;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::path::PathBuf;
 
 /// What a request gets that does not say otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
@@ -15,6 +16,10 @@ pub struct Defaults {
     pub model: Option<String>,
     /// The field of a reply that carries the thought.
     pub reasoning_field: ReasoningField,
+    /// The allocation table for the strategy allocate, as `outthink fit inference --out` writes it.
+    pub table: Option<PathBuf>,
+    /// Run Python unit tests that requests bring along as verifiers, in a sandbox.
+    pub python_tests: bool,
 }
 
 /// The field of a reply that carries the thought; clients know one or the other.
@@ -42,4 +47,9 @@ pub struct EffortSettings {
     pub target_confidence: Option<f64>,
     /// How samples are bought, by name.
     pub strategy: Option<String>,
+    /// What judges samples, by the names of `verifiers`; `self` is the model itself.
+    pub verifiers: Vec<String>,
+    /// Models beside that of the request, each dearer than those before it, for the strategies
+    /// cascade, ensemble and allocate.
+    pub arms: Vec<String>,
 }

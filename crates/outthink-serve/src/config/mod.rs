@@ -25,6 +25,7 @@ mod place;
 mod schema;
 mod server;
 mod upstream;
+mod verifier;
 
 pub use effort::{Defaults, EffortSettings, ReasoningField};
 pub use error::{ConfigError, Problem};
@@ -33,6 +34,7 @@ pub use observe::{LogForm, LogLevel, Observability, Otlp};
 pub use schema::{example, json_schema};
 pub use server::{Limits, Server, Tls};
 pub use upstream::{Balance, DialectName, Model, Upstream};
+pub use verifier::{Verifier, VerifierKind};
 
 use outthink_core::Effort;
 use schemars::JsonSchema;
@@ -58,6 +60,8 @@ pub struct Config {
     /// The models that clients may name; the first one is the default. Without any, each upstream
     /// serves the first model that it lists.
     pub models: Vec<Model>,
+    /// What judges samples, beside the rules that requests bring along.
+    pub verifiers: Vec<Verifier>,
     /// Who may ask, and how much.
     pub keys: Keys,
     /// What is kept of prompts and completions.

@@ -8,6 +8,7 @@
     reason = "helpers of tests may fail loudly and say what they skip"
 )]
 
+mod beside;
 mod bodies;
 #[allow(dead_code, reason = "shared with the other test binary")]
 #[path = "../common/mod.rs"]

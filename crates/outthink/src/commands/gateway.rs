@@ -2,6 +2,7 @@
 
 use super::config;
 use super::keys::ledger_url;
+use super::resources::Verifiers;
 use crate::env;
 use crate::error::CliError;
 use anyhow::Context;
@@ -75,6 +76,7 @@ pub(crate) async fn options(
     config: Config,
     control: Arc<Control>,
     fallback: Vec<Arc<dyn Engine>>,
+    extra: &Verifiers,
 ) -> Result<ServeOptions, CliError> {
     let (engines, health) = if config.upstreams.is_empty() {
         (fallback, None)
@@ -86,7 +88,8 @@ pub(crate) async fn options(
         None => None,
         Some(path) => Some(Arc::new(report(path)?)),
     };
-    Ok(ServeOptions::configured(engines, control, Policy { config: Arc::new(config), report, health }))
+    let resources = super::resources::make(&config, extra).await?;
+    Ok(ServeOptions::configured(engines, control, Policy { config: Arc::new(config), report, health, resources }))
 }
 
 /// The report that the page draws, brought into its form.

@@ -20,6 +20,7 @@ pub(crate) mod reason;
 pub(crate) mod recipe;
 pub(crate) mod replay;
 pub(crate) mod report;
+mod resources;
 pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod store;

@@ -1,9 +1,11 @@
 //! `outthink serve`: the gateway.
 
+use super::arms::Named;
 use super::engine::EngineArgs;
+use super::resources::Verifiers;
 use super::runtime;
 use super::thinking::PriceArgs;
-use super::{config, gateway};
+use super::{config, gateway, resources};
 use crate::error::CliError;
 use crate::{env, logging};
 use anyhow::Context;
@@ -45,6 +47,18 @@ pub(crate) struct ServeArgs {
     /// Seconds that a server may be silent between two tokens.
     #[arg(long, value_name = "S", default_value_t = Timeouts::default().idle.as_secs_f64())]
     idle_seconds: f64,
+    /// Allocation table for the strategy allocate, as `outthink fit inference --out` writes it.
+    #[arg(long, value_name = "FILE")]
+    table: Option<PathBuf>,
+    /// What judges samples under a name that requests give in `outthink.verifiers`: a verifier as
+    /// `outthink ask --verifier` takes it, judge:MODEL or reward:SHAPE:URL#MODEL for instance. May be
+    /// repeated. `self` and rules are there without.
+    #[arg(long = "verifier", value_name = "NAME=VERIFIER")]
+    verifiers: Vec<String>,
+    /// A further model beside the first one, as `outthink ask --arm` takes it; requests name it as their
+    /// model or in `outthink.arms`. May be repeated.
+    #[arg(long = "arm", value_name = "MODEL")]
+    arms: Vec<String>,
     #[command(flatten)]
     engine: EngineArgs,
     #[command(flatten)]
@@ -65,7 +79,13 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, CliError> {
             CliError::usage("upstreams are named by --upstream and by the configuration").hint("drop one of them")
         );
     }
+    if configured && !args.arms.is_empty() {
+        return Err(CliError::usage("models are named by --arm and by the configuration")
+            .hint("name them in [[models]], or drop --arm"));
+    }
     let model = if configured { None } else { args.engine.locate()? };
+    let arms: Vec<Named> = args.arms.iter().map(|spec| Named::locate(spec, &args.engine)).collect::<Result<_, _>>()?;
+    let verifiers = resources::located(&args.verifiers, &args.engine)?;
     let runtime = runtime()?;
     runtime.block_on(async {
         logging::start(config.observability.log, config.observability.level);
@@ -83,15 +103,20 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, CliError> {
             options.max_in_flight = usize::MAX;
             (options.timeouts.first_token, options.timeouts.idle) = (first_token, idle);
         };
-        let flagged = if configured { Vec::new() } else { args.engine.connect_all(model, price, adjust).await? };
+        let mut flagged = if configured { Vec::new() } else { args.engine.connect_all(model, price, adjust).await? };
+        for arm in arms {
+            flagged.push(arm.connect().await?);
+        }
+        let verifiers = resources::connect(verifiers).await?;
         let gateway::Fixed { control, ledger } = gateway::fixed(&config).await?;
-        let options = gateway::options(config.clone(), Arc::clone(&control), flagged.clone()).await?;
+        let options = gateway::options(config.clone(), Arc::clone(&control), flagged.clone(), &verifiers).await?;
         let names: Vec<&str> = options.engines.iter().map(|engine| engine.model().id.as_str()).collect();
         let scheme = if tls.is_some() { "https" } else { "http" };
         eprintln!("serving {} at {scheme}://{address}/v1", names.join(", "));
         let service = Service::new(options);
         if let Some(path) = args.config.clone() {
-            let reloading = Reloading { args: args.clone(), path, config, control, flagged, service: service.clone() };
+            let reloading =
+                Reloading { args: args.clone(), path, config, control, flagged, verifiers, service: service.clone() };
             tokio::spawn(reloading.run());
         }
         let served = service.serve(listener, tls, shutdown()).await;
@@ -111,6 +136,9 @@ impl ServeArgs {
         config.server.host = self.host.unwrap_or(config.server.host);
         config.server.port = self.port.unwrap_or(config.server.port);
         config.defaults.effort = self.effort.unwrap_or(config.defaults.effort);
+        if self.table.is_some() {
+            config.defaults.table.clone_from(&self.table);
+        }
         config.observability.log = self.log.unwrap_or(config.observability.log);
         config.server.limits.in_flight = self.max_in_flight.unwrap_or(config.server.limits.in_flight);
         if config.keys.mode == KeyMode::Off && !config.server.host.is_loopback() {
@@ -142,6 +170,8 @@ struct Reloading {
     control: Arc<Control>,
     /// The engines of the flags, where the configuration names none.
     flagged: Vec<Arc<dyn Engine>>,
+    /// The verifiers of the flags.
+    verifiers: Verifiers,
     service: Service,
 }
 
@@ -169,7 +199,8 @@ impl Reloading {
             return Err(CliError::usage("the file names no upstreams, and the gateway was started with some")
                 .hint("name one, or start the gateway anew"));
         }
-        let options = gateway::options(read.clone(), Arc::clone(&self.control), self.flagged.clone()).await?;
+        let options =
+            gateway::options(read.clone(), Arc::clone(&self.control), self.flagged.clone(), &self.verifiers).await?;
         self.service.reload(options);
         self.config = read;
         Ok(())

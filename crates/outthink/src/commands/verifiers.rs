@@ -42,7 +42,8 @@ impl VerifierArgs {
     }
 }
 
-fn plan(spec: &str, engine: &EngineArgs) -> Result<Plan, CliError> {
+/// What a verifier's name stands for. Not to be called from async code.
+pub(crate) fn plan(spec: &str, engine: &EngineArgs) -> Result<Plan, CliError> {
     let (kind, rest) = spec.split_once(':').unwrap_or((spec, ""));
     let usage = |e: &outthink_verify::CheckerError| CliError::usage(e.to_string());
     let file = || std::fs::read_to_string(rest).with_context(|| format!("cannot read {rest}"));
@@ -87,8 +88,16 @@ fn countdown(spec: &str) -> Result<Countdown, CliError> {
 impl Plan {
     /// The verifier; `engine` is the one that draws the samples.
     pub(crate) async fn make(self, engine: &Arc<dyn Engine>) -> Result<Arc<dyn Verifier>, CliError> {
+        match self {
+            Self::Itself => Ok(Arc::new(LlmJudge::new("self", Arc::clone(engine)))),
+            other => other.make_alone().await,
+        }
+    }
+
+    /// As [`Plan::make`], of a verifier that needs no engine but its own.
+    pub(crate) async fn make_alone(self) -> Result<Arc<dyn Verifier>, CliError> {
         Ok(match self {
-            Self::Itself => Arc::new(LlmJudge::new("self", Arc::clone(engine))),
+            Self::Itself => return Err(CliError::usage("a model judges itself only where it draws samples")),
             Self::Judge(named) => {
                 let engine = named.connect().await?;
                 Arc::new(LlmJudge::new(format!("judge {}", engine.model().id), engine))
@@ -100,14 +109,16 @@ impl Plan {
     }
 }
 
+/// Unit tests, run in a sandbox.
 #[cfg(unix)]
-async fn python(tests: String) -> Result<Arc<dyn Verifier>, CliError> {
+pub(crate) async fn python(tests: String) -> Result<Arc<dyn Verifier>, CliError> {
     use outthink_engine::sandbox::{PythonTests, SandboxLimits};
     Ok(Arc::new(PythonTests::new(tests, SandboxLimits::default()).await?))
 }
 
+/// Unit tests, which are not run here.
 #[cfg(not(unix))]
-async fn python(_: String) -> Result<Arc<dyn Verifier>, CliError> {
+pub(crate) async fn python(_: String) -> Result<Arc<dyn Verifier>, CliError> {
     Err(CliError::failure("code is not run here: there is no sandbox for this system").hint("use another verifier"))
 }
 

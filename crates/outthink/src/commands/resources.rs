@@ -1,0 +1,107 @@
+//! What the gateway's strategies may use beside its engines.
+
+use super::engine::EngineArgs;
+use super::replay::read_table;
+use super::verifiers::{self, Plan};
+use crate::env;
+use crate::error::CliError;
+use anyhow::Context;
+use futures_util::future::BoxFuture;
+use outthink_core::{Comparer, Engine, Price, Verifier};
+use outthink_engine::judge::{LlmJudge, ModelComparer};
+use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, RewardModel, RewardShape, Secret};
+use outthink_serve::config::{self, Config, VerifierKind};
+use outthink_serve::{ITSELF, MakeTests, Resources};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Verifiers by name.
+pub(crate) type Verifiers = BTreeMap<String, Arc<dyn Verifier>>;
+
+/// The verifiers of the flags, each as NAME=VERIFIER. Not to be called from async code.
+pub(crate) fn located(specs: &[String], engine: &EngineArgs) -> Result<Vec<(String, Plan)>, CliError> {
+    let one = |spec: &String| {
+        let (name, verifier) = spec.split_once('=').map_or(("", ""), |(name, rest)| (name.trim(), rest.trim()));
+        if name.is_empty() || name == ITSELF || verifier.is_empty() || name.contains(':') {
+            return Err(CliError::usage(format!("--verifier {spec} gives a verifier no name"))
+                .hint("give NAME=VERIFIER, such as reward=reward:pooling:http://127.0.0.1:8002#MODEL"));
+        }
+        if verifier == ITSELF {
+            return Err(CliError::usage(format!("--verifier {spec} is there without the flag"))
+                .hint("requests ask for it as outthink.verifiers = [\"self\"]"));
+        }
+        Ok((name.to_owned(), verifiers::plan(verifier, engine)?))
+    };
+    specs.iter().map(one).collect()
+}
+
+/// The verifiers that were located.
+pub(crate) async fn connect(plans: Vec<(String, Plan)>) -> Result<Verifiers, CliError> {
+    let mut made = Verifiers::new();
+    for (name, plan) in plans {
+        made.insert(name, plan.make_alone().await?);
+    }
+    Ok(made)
+}
+
+/// All that the configuration and the flags name.
+pub(crate) async fn make(config: &Config, flagged: &Verifiers) -> Result<Resources, CliError> {
+    let mut verifiers = flagged.clone();
+    for verifier in &config.verifiers {
+        verifiers.insert(verifier.name.clone(), of_server(verifier).await?);
+    }
+    let table = config.defaults.table.as_deref().map(read_table).transpose()?;
+    Ok(Resources {
+        verifiers,
+        itself: Some(Arc::new(|engine: &Arc<dyn Engine>| {
+            Arc::new(LlmJudge::new(ITSELF, Arc::clone(engine))) as Arc<dyn Verifier>
+        })),
+        comparer: Some(Arc::new(|engine: &Arc<dyn Engine>| {
+            Arc::new(ModelComparer::new(Arc::clone(engine))) as Arc<dyn Comparer>
+        })),
+        python_tests: config.defaults.python_tests.then(|| {
+            Arc::new(|tests: String| -> BoxFuture<'static, Result<Arc<dyn Verifier>, String>> {
+                Box::pin(async move { verifiers::python(tests).await.map_err(|e| e.message) })
+            }) as MakeTests
+        }),
+        table,
+    })
+}
+
+async fn of_server(verifier: &config::Verifier) -> Result<Arc<dyn Verifier>, CliError> {
+    let mut options = OpenAiOptions::new(&verifier.url);
+    options.model = Some(verifier.model.clone());
+    options.api_key = key(verifier)?.map(Secret::new);
+    options.price = Price::per_million_usd(verifier.input_usd, verifier.input_usd, verifier.output_usd)
+        .map_err(|e| CliError::usage(e.to_string()))?;
+    let shape = match verifier.kind {
+        VerifierKind::Judge => {
+            let engine: Arc<dyn Engine> = Arc::new(OpenAiEngine::connect(options).await.map_err(|error| {
+                let mut error = CliError::from(error);
+                error.message = format!("verifier {}: {}", verifier.name, error.message);
+                error
+            })?);
+            return Ok(Arc::new(LlmJudge::new(&verifier.name, engine)));
+        }
+        VerifierKind::Pooling => RewardShape::Pooling,
+        VerifierKind::Score => RewardShape::Score,
+        VerifierKind::Classify => RewardShape::Classify,
+    };
+    Ok(Arc::new(RewardModel::new(options, shape)?))
+}
+
+/// The server's key. Only the name of what holds it is ever told.
+fn key(verifier: &config::Verifier) -> Result<Option<String>, CliError> {
+    match (&verifier.key_env, &verifier.key_file) {
+        (Some(name), _) => env::var(name).map(Some).ok_or_else(|| {
+            CliError::usage(format!("the variable {name} holds no key for the verifier {}", verifier.name))
+                .hint("set it, or take key_env out")
+        }),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read the key file {}", path.display()))?;
+            Ok(Some(text.trim().to_owned()))
+        }
+        (None, None) => Ok(None),
+    }
+}
