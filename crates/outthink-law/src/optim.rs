@@ -123,6 +123,30 @@ pub(crate) fn minimise<const P: usize>(
     Minimum { at: x, value }
 }
 
+/// x of A x = b by elimination with the largest pivots; `None` where A has no inverse.
+pub(crate) fn solve<const P: usize>(mut a: [[f64; P]; P], mut b: [f64; P]) -> Option<[f64; P]> {
+    for column in 0..P {
+        let pivot = (column..P).max_by(|&i, &j| a[i][column].abs().total_cmp(&a[j][column].abs()))?;
+        a.swap(column, pivot);
+        b.swap(column, pivot);
+        if !(a[column][column].abs() > 0.0 && a[column][column].is_finite()) {
+            return None;
+        }
+        for row in column + 1..P {
+            let factor = a[row][column] / a[column][column];
+            for k in column..P {
+                a[row][k] -= factor * a[column][k];
+            }
+            b[row] -= factor * b[column];
+        }
+    }
+    for row in (0..P).rev() {
+        let rest: f64 = (row + 1..P).map(|k| a[row][k] * b[k]).sum();
+        b[row] = (b[row] - rest) / a[row][row];
+    }
+    b.iter().all(|x| x.is_finite()).then_some(b)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,5 +162,11 @@ mod tests {
         let m = minimise(f, [-1.2, 1.0], Limits::default());
         assert!(m.value < 1e-12, "{m:?}");
         assert!((m.at[0] - 1.0).abs() < 1e-5, "{m:?}");
+    }
+
+    #[test]
+    fn a_matrix_without_an_inverse_is_told() {
+        assert_eq!(solve([[2.0, 1.0], [1.0, 3.0]], [5.0, 10.0]), Some([1.0, 3.0]));
+        assert_eq!(solve([[1.0, 2.0], [2.0, 4.0]], [1.0, 2.0]), None);
     }
 }

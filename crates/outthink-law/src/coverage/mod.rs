@@ -15,7 +15,7 @@
 mod posterior;
 mod power;
 
-pub use power::{ExponentiatedPower, fit_power};
+pub use power::{ExponentiatedPower, PowerIntervals, fit_power, power_intervals};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,16 +1,21 @@
 //! The exponentiated power law of coverage: coverage(k) = exp(−a k^−b).
 //!
 //! Brown et al. 2024 (arXiv:2407.21787, eq. 3, with the signs written out). It is fitted to the curve
-//! of unbiased pass@k, whose points come from the same samples: a description, and no forecast with an
-//! honest interval. It stands beside [`super::CoverageFit`] for comparison.
+//! of unbiased pass@k, whose points come from the same samples: a description of the curve within what was
+//! drawn, and no forecast. It stands beside [`super::CoverageFit`] for comparison. Its intervals are those
+//! of a bootstrap over problems, and hold for the curve that more problems of the kind would give.
 
 use serde::{Deserialize, Serialize};
 
 use crate::LawError;
 use crate::error::need_points;
 use crate::estimate::pass_at_k;
+use crate::interval::Interval;
+use crate::rng::Rng;
 
 use super::{Successes, checked};
+
+const LEVEL: f64 = 0.95;
 
 /// coverage(k) = exp(−`a` k^−`b`).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -21,6 +26,15 @@ pub struct ExponentiatedPower {
     pub b: f64,
     /// Root mean square of the residuals of ln(−ln coverage).
     pub rms: f64,
+}
+
+/// Intervals of the constants.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PowerIntervals {
+    /// Of a.
+    pub a: Interval,
+    /// Of b.
+    pub b: Interval,
 }
 
 impl ExponentiatedPower {
@@ -36,28 +50,63 @@ impl ExponentiatedPower {
 ///
 /// As [`super::fit`]; also where all problems have fewer than three samples, or all are solved by one.
 pub fn fit_power(data: &Successes<'_>) -> Result<ExponentiatedPower, LawError> {
-    let counts = checked(data)?;
-    let most = counts.iter().map(|c| c.0).min().unwrap_or(0);
-    let mut ks: Vec<u64> =
-        (0..200).map(|i| 10_f64.powf(f64::from(i) / 10.0).round() as u64).take_while(|&k| k <= most).collect();
-    ks.dedup();
-    let mut points = Vec::new();
-    for &k in &ks {
-        let mut sum = 0.0;
-        for &(s, c) in &counts {
-            sum += pass_at_k(s, c, k)?;
-        }
-        let coverage = sum / counts.len() as f64;
-        if coverage > 0.0 && coverage < 1.0 {
-            points.push(((k as f64).ln(), (-coverage.ln()).ln()));
+    let curves = Curves::of(data)?;
+    curves.fit(&vec![1; curves.problems.len()])
+}
+
+/// 95 % intervals of the constants that [`fit_power`] gives, from `draws` bootstrap draws of problems.
+///
+/// # Errors
+///
+/// As [`fit_power`].
+pub fn power_intervals(data: &Successes<'_>, draws: usize, seed: u64) -> Result<PowerIntervals, LawError> {
+    let curves = Curves::of(data)?;
+    let mut constants = (Vec::with_capacity(draws), Vec::with_capacity(draws));
+    for draw in 0..draws as u64 {
+        let counts = Rng::stream(seed ^ 0xe4b0, draw).resample(curves.problems.len());
+        // A draw in which every problem or none is solved has no curve.
+        if let Ok(law) = curves.fit(&counts) {
+            constants.0.push(law.a);
+            constants.1.push(law.b);
         }
     }
-    need_points("the exponentiated power law of coverage", 2, points.len())?;
-    let n = points.len() as f64;
-    let mean = |f: fn(&(f64, f64)) -> f64| points.iter().map(f).sum::<f64>() / n;
-    let (mx, my) = (mean(|p| p.0), mean(|p| p.1));
-    let sxx: f64 = points.iter().map(|p| (p.0 - mx).powi(2)).sum();
-    let slope = points.iter().map(|p| (p.0 - mx) * (p.1 - my)).sum::<f64>() / sxx;
-    let rest: f64 = points.iter().map(|p| (p.1 - my - slope * (p.0 - mx)).powi(2)).sum();
-    Ok(ExponentiatedPower { a: (my - slope * mx).exp(), b: -slope, rms: (rest / n).sqrt() })
+    Ok(PowerIntervals { a: Interval::from_draws(&constants.0, LEVEL), b: Interval::from_draws(&constants.1, LEVEL) })
+}
+
+/// Each problem's pass@k at the values of k that are fitted.
+struct Curves {
+    ks: Vec<u64>,
+    problems: Vec<Vec<f64>>,
+}
+
+impl Curves {
+    fn of(data: &Successes<'_>) -> Result<Self, LawError> {
+        let counts = checked(data)?;
+        let most = counts.iter().map(|c| c.0).min().unwrap_or(0);
+        let mut ks: Vec<u64> =
+            (0..200).map(|i| 10_f64.powf(f64::from(i) / 10.0).round() as u64).take_while(|&k| k <= most).collect();
+        ks.dedup();
+        let curve = |&(s, c): &(u64, u64)| ks.iter().map(|&k| pass_at_k(s, c, k)).collect();
+        let problems = counts.iter().map(curve).collect::<Result<_, _>>()?;
+        Ok(Self { ks, problems })
+    }
+
+    /// The law of problems that count so many times.
+    fn fit(&self, times: &[u32]) -> Result<ExponentiatedPower, LawError> {
+        let all = times.iter().map(|&t| f64::from(t)).sum::<f64>();
+        let coverage = |i: usize| self.problems.iter().zip(times).map(|(p, &t)| p[i] * f64::from(t)).sum::<f64>() / all;
+        let points: Vec<(f64, f64)> = (self.ks.iter().enumerate())
+            .map(|(i, &k)| (k as f64, coverage(i)))
+            .filter(|(_, coverage)| *coverage > 0.0 && *coverage < 1.0)
+            .map(|(k, coverage)| (k.ln(), (-coverage.ln()).ln()))
+            .collect();
+        need_points("the exponentiated power law of coverage", 2, points.len())?;
+        let n = points.len() as f64;
+        let mean = |f: fn(&(f64, f64)) -> f64| points.iter().map(f).sum::<f64>() / n;
+        let (mx, my) = (mean(|p| p.0), mean(|p| p.1));
+        let sxx: f64 = points.iter().map(|p| (p.0 - mx).powi(2)).sum();
+        let slope = points.iter().map(|p| (p.0 - mx) * (p.1 - my)).sum::<f64>() / sxx;
+        let rest: f64 = points.iter().map(|p| (p.1 - my - slope * (p.0 - mx)).powi(2)).sum();
+        Ok(ExponentiatedPower { a: (my - slope * mx).exp(), b: -slope, rms: (rest / n).sqrt() })
+    }
 }

@@ -7,12 +7,13 @@
 use std::collections::BTreeMap;
 
 use outthink_law::Interval;
-use outthink_law::coverage::{self, CoverageOptions, Successes};
+use outthink_law::coverage::{self, CoverageOptions, Successes, power_intervals};
 use outthink_law::forms::{self, Curve, Form};
 use outthink_law::noise::Noise;
 use outthink_law::pretrain::{
     Chinchilla, Kaplan, PretrainOptions, Repeated, Runs, fit, fit_isoflop, fit_kaplan, fit_repeated,
 };
+use outthink_law::rl::{self, Run, Sigmoid};
 use rayon::prelude::*;
 
 use super::made::Draws;
@@ -94,7 +95,8 @@ fn isoflop(seed: u64) -> Held {
 fn repeated(seed: u64) -> Held {
     let law = Repeated { fresh: FRESH, data_decay: 15.0, param_decay: 5.0 };
     let mut draws = Draws::mixed(seed);
-    let [mut params, mut tokens, mut loss] = runs(|n, d| FRESH.loss(n, d), 0.004, &mut draws);
+    // Fresh data, too, obey it: parameters beyond those that the data can use are worth less.
+    let [mut params, mut tokens, mut loss] = runs(|n, d| law.loss(n, d, d), 0.004, &mut draws);
     let mut unique = tokens.clone();
     for u in [1e8, 4e8, 1.5e9] {
         for n in [2e7, 1.5e8, 1e9, 4e9] {
@@ -141,43 +143,98 @@ fn curve(form: Form, truth: &[f64], known: bool, seed: u64) -> Held {
     (form.constants().iter().zip(&fit.intervals).zip(truth)).map(|((name, i), t)| (*name, *i, *t)).collect()
 }
 
-fn success(seed: u64) -> Held {
-    let mut draws = Draws::mixed(seed);
-    let (a, b) = (0.3, 10.0);
-    // Beta by two gammas; gamma of a shape below 1 by Ahrens and Dieter's boost.
-    let mut correct = Vec::new();
-    let gamma = |shape: f64, draws: &mut Draws| {
-        let boosted = if shape < 1.0 { shape + 1.0 } else { shape };
-        let (d, c) = (boosted - 1.0 / 3.0, 1.0 / (9.0 * (boosted - 1.0 / 3.0)).sqrt());
-        loop {
-            let z = draws.normal();
-            let v = (1.0 + c * z).powi(3);
-            if v > 0.0 && draws.uniform().ln() < 0.5 * z * z + d - d * v + d * v.ln() {
-                let boost = if shape < 1.0 { draws.uniform().powf(1.0 / shape) } else { 1.0 };
-                return d * v * boost;
-            }
+/// A gamma variate; of a shape below 1 by Ahrens and Dieter's boost.
+fn gamma(shape: f64, draws: &mut Draws) -> f64 {
+    let boosted = if shape < 1.0 { shape + 1.0 } else { shape };
+    let (d, c) = (boosted - 1.0 / 3.0, 1.0 / (9.0 * (boosted - 1.0 / 3.0)).sqrt());
+    loop {
+        let z = draws.normal();
+        let v = (1.0 + c * z).powi(3);
+        if v > 0.0 && draws.uniform().ln() < 0.5 * z * z + d - d * v + d * v.ln() {
+            let boost = if shape < 1.0 { draws.uniform().powf(1.0 / shape) } else { 1.0 };
+            return d * v * boost;
         }
-    };
-    for _ in 0..200 {
-        let (x, y) = (gamma(a, &mut draws), gamma(b, &mut draws));
-        let p = x / (x + y);
-        correct.push((0..100).filter(|_| draws.uniform() < p).count() as u64);
     }
+}
+
+/// Right answers of 100 to each of `problems` problems whose success is Beta(a, b) distributed.
+fn solved(problems: usize, a: f64, b: f64, draws: &mut Draws) -> Vec<u64> {
+    (0..problems)
+        .map(|_| {
+            let (x, y) = (gamma(a, draws), gamma(b, draws));
+            let p = x / (x + y);
+            (0..100).filter(|_| draws.uniform() < p).count() as u64
+        })
+        .collect()
+}
+
+fn success(seed: u64) -> Held {
+    let (a, b) = (0.3, 10.0);
+    let correct = solved(200, a, b, &mut Draws::mixed(seed));
     let options = CoverageOptions { level: LEVEL, draws: 2_000, seed };
     let fit = coverage::fit(&Successes { samples: &[100; 200], correct: &correct }, options).unwrap();
     let [ia, ib, _] = fit.intervals();
     vec![("a", ia, a), ("b", ib, b)]
 }
 
+/// The truth is the law of the curve that problems without number give: for success distributed as
+/// Beta(1/2, 1/2), pass@k is 1 - Γ(k + 1/2) / (√π Γ(k + 1)).
+fn exponentiated_power(seed: u64) -> Held {
+    let miss = |k: u64| (1..=k).map(|i| (i as f64 - 0.5) / i as f64).product::<f64>();
+    let mut ks: Vec<u64> = (0..=20).map(|i| 10_f64.powf(f64::from(i) / 10.0).round() as u64).collect();
+    ks.dedup();
+    let points: Vec<(f64, f64)> = ks.iter().map(|&k| ((k as f64).ln(), (-(-miss(k)).ln_1p()).ln())).collect();
+    let n = points.len() as f64;
+    let (mx, my) = (points.iter().map(|p| p.0).sum::<f64>() / n, points.iter().map(|p| p.1).sum::<f64>() / n);
+    let slope = points.iter().map(|p| (p.0 - mx) * (p.1 - my)).sum::<f64>()
+        / points.iter().map(|p| (p.0 - mx).powi(2)).sum::<f64>();
+    let correct = solved(200, 0.5, 0.5, &mut Draws::mixed(seed));
+    let data = Successes { samples: &[100; 200], correct: &correct };
+    let held = power_intervals(&data, 400, seed).unwrap();
+    vec![("a", held.a, (my - slope * mx).exp()), ("b", held.b, -slope)]
+}
+
+/// Five sizes whose sigmoids scatter about a trend as the law says, with errors of a point.
+fn reinforcement(seed: u64) -> Held {
+    let mut draws = Draws::mixed(seed);
+    let mut truths = Vec::new();
+    let runs: Vec<Run> = (0..5)
+        .map(|i| {
+            let doublings = f64::from(i);
+            let mut about = |k: usize, mean: f64| mean + rl::SCATTER[k] * draws.normal();
+            let (ceiling, middle, slope) =
+                (about(0, 0.2 + 0.4 * doublings), about(1, 3.4 - 0.1 * doublings), about(2, 0.4));
+            let law = Sigmoid {
+                start: 0.1 + 0.05 * doublings,
+                ceiling: 0.5 + 0.5 * (0.5 * ceiling).tanh(),
+                midpoint: middle.exp(),
+                slope: slope.exp(),
+            };
+            truths.push(law);
+            let compute: Vec<f64> = (0..24).map(|j| 8.0 * f64::from(j)).collect();
+            let accuracy = compute.iter().map(|&c| (law.at(c) + 0.01 * draws.normal()).clamp(0.0, 1.0)).collect();
+            Run { name: i.to_string(), size: Some(5e8 * 2_f64.powi(i)), compute, accuracy }
+        })
+        .collect();
+    let fit = rl::fit(&runs).unwrap();
+    (fit.intervals.iter().zip(&truths))
+        .flat_map(|(i, t)| {
+            [("ceiling", i.ceiling, t.ceiling), ("midpoint", i.midpoint, t.midpoint), ("slope", i.slope, t.slope)]
+        })
+        .collect()
+}
+
 /// Counts how often each interval holds, over `draws` draws, and prints it.
 fn count(law: &str, draws: u64, made: impl Fn(u64) -> Held + Sync) -> BTreeMap<String, f64> {
     let all: Vec<Held> = (0..draws).into_par_iter().map(|seed| made(seed + 1)).collect();
-    let mut held: BTreeMap<String, f64> = BTreeMap::new();
+    let mut times: BTreeMap<String, (f64, f64)> = BTreeMap::new();
     for (name, interval, truth) in all.into_iter().flatten() {
-        *held.entry(format!("{law}: {name}")).or_default() += f64::from(u8::from(interval.contains(truth)));
+        let (held, tried) = times.entry(format!("{law}: {name}")).or_default();
+        *held += f64::from(u8::from(interval.contains(truth)));
+        *tried += 1.0;
     }
-    for (name, times) in &mut held {
-        *times /= draws as f64;
+    let held: BTreeMap<String, f64> = times.into_iter().map(|(name, (held, tried))| (name, held / tried)).collect();
+    for (name, times) in &held {
         println!("{name:<50} {:.1} % of {draws}", 100.0 * *times);
     }
     held
@@ -201,6 +258,8 @@ fn laws() -> Vec<Law> {
         ("sigmoid with floor", of(Form::SigmoidWithFloor, &[0.8, 9.6, 1.6, 0.15], true)),
         ("sigmoid, errors unknown", of(Form::Sigmoid, &[0.75, 8.6, 1.1], false)),
         ("coverage", Box::new(success)),
+        ("exponentiated power", Box::new(exponentiated_power)),
+        ("reinforcement of several sizes", Box::new(reinforcement)),
     ]
 }
 
@@ -244,5 +303,5 @@ fn in_full_accuracy() {
 #[test]
 #[ignore = "200 draws: a minute"]
 fn in_full_coverage() {
-    in_full(|law| law == "coverage");
+    in_full(|law| ["coverage", "exponentiated power", "reinforcement of several sizes"].contains(&law));
 }

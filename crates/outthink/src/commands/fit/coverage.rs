@@ -2,7 +2,9 @@
 
 use super::{DataArgs, Table, brackets, figure, law_error, print_json};
 use crate::error::CliError;
-use outthink_law::coverage::{CoverageFit, CoverageOptions, Forecast, Successes, fit_jointly, fit_power};
+use outthink_law::coverage::{
+    CoverageFit, CoverageOptions, Forecast, Successes, fit_jointly, fit_power, power_intervals,
+};
 use outthink_law::estimate::pass_at_k;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -105,7 +107,10 @@ pub(super) fn run(args: &DataArgs, models: &[Counts], asked: &Asked) -> Result<(
             let ks = if asked.ks.is_empty() { vec![1, least, 10 * least, 100 * least] } else { asked.ks.clone() };
             let forecasts: Vec<Forecast> =
                 ks.iter().map(|&k| fit.forecast(k)).collect::<Result<_, _>>().map_err(|e| law_error(&e))?;
-            let power = fit_power(&model.successes()).ok();
+            let power = match fit_power(&model.successes()) {
+                Ok(law) => Some((law, power_intervals(&model.successes(), POWER_DRAWS, options.seed).ok())),
+                Err(_) => None,
+            };
             drawn.push((model.clone(), fit.clone()));
             report.push((model, fit, forecasts, power));
         }
@@ -117,7 +122,8 @@ pub(super) fn run(args: &DataArgs, models: &[Counts], asked: &Asked) -> Result<(
         let rows: Vec<Value> = (report.iter())
             .map(|(model, fit, forecasts, power)| {
                 json!({ "benchmark": model.benchmark, "model": model.model, "n": fit.n, "law": fit.law,
-                    "intervals": fit.intervals(), "forecasts": forecasts, "exponentiated_power": power })
+                    "intervals": fit.intervals(), "forecasts": forecasts, "exponentiated_power": power.map(|p| p.0),
+                    "exponentiated_power_intervals": power.and_then(|p| p.1) })
             })
             .collect();
         let untold: Vec<&str> = unsolved.iter().map(|m| m.model.as_str()).collect();
@@ -138,7 +144,7 @@ pub(super) fn run(args: &DataArgs, models: &[Counts], asked: &Asked) -> Result<(
         );
         for f in forecasts {
             let power =
-                power.map(|p| format!("   exponentiated power law {:.3}", p.at(f.k as f64))).unwrap_or_default();
+                power.map(|p| format!("   exponentiated power law {:.3}", p.0.at(f.k as f64))).unwrap_or_default();
             let kind = if f.extrapolated { "forecast" } else { "measured" };
             println!("  coverage at {:>8}  {:.3} {}  {kind}{power}", f.k, f.coverage, brackets(f.interval, 3));
         }
@@ -148,6 +154,9 @@ pub(super) fn run(args: &DataArgs, models: &[Counts], asked: &Asked) -> Result<(
     }
     Ok(())
 }
+
+/// Bootstrap draws for the intervals of the exponentiated power law.
+const POWER_DRAWS: usize = 1_000;
 
 /// A forecast beside what was measured: the truth, the error, that of the power law, whether the interval
 /// held.

@@ -7,7 +7,7 @@ use clap::Args;
 use outthink_law::choose::{Choice, choose};
 use outthink_law::forms::{Curve, Form};
 use outthink_law::noise::Noise;
-use outthink_law::rl::{Run, Sigmoid, backtest, fit};
+use outthink_law::rl::{Run, Sigmoid, SigmoidIntervals, backtest, fit};
 use outthink_law::verdict::{Judgement, Question, judge};
 use serde_json::{Value, json};
 
@@ -104,6 +104,7 @@ pub(crate) fn begun(group: &Group, rms: f64) -> Result<(Vec<f64>, Vec<f64>, Nois
 struct Row {
     group: Group,
     law: Sigmoid,
+    intervals: SigmoidIntervals,
     rms: f64,
     choice: Choice,
     judgement: Judgement,
@@ -118,12 +119,13 @@ pub(super) fn run(args: &RlArgs) -> Result<(), CliError> {
     let question =
         Question { threshold: args.threshold, level: args.data.level, seed: args.data.seed, ..Question::default() };
     let mut rows = Vec::new();
-    for ((group, law), rms) in groups.into_iter().zip(&whole.laws).zip(&whole.rms) {
-        let (compute, accuracy, noise) = begun(&group, *rms)?;
+    for (i, group) in groups.into_iter().enumerate() {
+        let (law, intervals, rms) = (whole.laws[i], whole.intervals[i], whole.rms[i]);
+        let (compute, accuracy, noise) = begun(&group, rms)?;
         let curve = Curve { compute: &compute, accuracy: &accuracy };
         let choice = choose(&curve, Some(&noise), &Form::ALL, args.data.level).map_err(|e| law_error(&e))?;
         let judgement = judge(&curve, &noise, question).map_err(|e| law_error(&e))?;
-        rows.push(Row { group, law: *law, rms: *rms, choice, judgement });
+        rows.push(Row { group, law, intervals, rms, choice, judgement });
     }
     if let Some(path) = &args.data.svg {
         let drawn: Vec<(&Group, Sigmoid)> = rows.iter().map(|r| (&r.group, r.law)).collect();
@@ -131,7 +133,7 @@ pub(super) fn run(args: &RlArgs) -> Result<(), CliError> {
     }
     if args.data.json {
         let runs: Vec<Value> = (rows.iter())
-            .map(|r| json!({ "run": r.group.name, "law": r.law, "rms": r.rms, "choice": r.choice, "verdict": r.judgement }))
+            .map(|r| json!({ "run": r.group.name, "law": r.law, "intervals": r.intervals, "rms": r.rms, "choice": r.choice, "verdict": r.judgement }))
             .collect();
         print_json(&json!({ "schema": 1, "law": "rl", "runs": runs, "backtest": test,
             "ceiling_logit_per_doubling_of_size": whole.ceiling_per_doubling }));
@@ -141,11 +143,12 @@ pub(super) fn run(args: &RlArgs) -> Result<(), CliError> {
     for r in &rows {
         let l = r.law;
         println!(
-            "  {:<12} {:>3} points   R0 {:.3}   A {:.3}   Cmid {:>8.1}   B {:.2}   rms {:.4}",
+            "  {:<12} {:>3} points   R0 {:.3}   A {:.3} {}   Cmid {:>8.1}   B {:.2}   rms {:.4}",
             r.group.name,
             r.group.accuracy.len(),
             l.start,
             l.ceiling,
+            brackets(r.intervals.ceiling, 3),
             l.midpoint,
             l.slope,
             r.rms

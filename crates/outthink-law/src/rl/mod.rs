@@ -5,6 +5,10 @@
 //! Ceiling, midpoint and steepness follow trends in the logarithm of the size, about which the sizes
 //! scatter (see [`SCATTER`]): a curve that has not bent yet is read in the light of those that have.
 
+mod interval;
+
+pub use interval::SigmoidIntervals;
+
 use serde::{Deserialize, Serialize};
 
 use crate::LawError;
@@ -63,6 +67,8 @@ pub struct RlFit {
     pub ceiling_per_doubling: Option<f64>,
     /// Root mean square of the residuals of each run.
     pub rms: Vec<f64>,
+    /// 95 % intervals of each run's constants, in the light of the others.
+    pub intervals: Vec<SigmoidIntervals>,
 }
 
 /// How well the end of each curve was foreseen from its beginning.
@@ -182,8 +188,18 @@ fn rms(run: &Run, p: &Unknowns) -> f64 {
     (sum / run.accuracy.len() as f64).sqrt()
 }
 
+/// All runs fitted, one entry a run in each column.
+struct Fitted {
+    at: Vec<Unknowns>,
+    /// Standard deviations of the accuracies.
+    sigmas: Vec<f64>,
+    /// What the others say; empty where each run stands by itself.
+    expected: Vec<Expected>,
+    slope: Option<f64>,
+}
+
 /// Fits all runs: each by itself for the size of its errors, then in turns with the trend.
-fn fit_unknowns(runs: &[Run], joint: bool) -> Result<(Vec<Unknowns>, Option<f64>), LawError> {
+fn fit_unknowns(runs: &[Run], joint: bool) -> Result<Fitted, LawError> {
     let lost = LawError::NoConvergence { form: FORM, starts: 16 };
     let mut alone = Vec::with_capacity(runs.len());
     let mut sigmas = Vec::with_capacity(runs.len());
@@ -195,7 +211,7 @@ fn fit_unknowns(runs: &[Run], joint: bool) -> Result<(Vec<Unknowns>, Option<f64>
         sigmas.push(sigma);
     }
     if !joint || runs.len() < 2 {
-        return Ok((alone, None));
+        return Ok(Fitted { at: alone, sigmas, expected: Vec::new(), slope: None });
     }
     let mut now = alone;
     let mut slope = None;
@@ -215,7 +231,8 @@ fn fit_unknowns(runs: &[Run], joint: bool) -> Result<(Vec<Unknowns>, Option<f64>
             break;
         }
     }
-    Ok((now, slope))
+    let expected = (0..runs.len()).map(|i| trend(runs, &now, Some(i)).0).collect();
+    Ok(Fitted { at: now, sigmas, expected, slope })
 }
 
 /// Where a run is expected by the other runs: a line in ln size through their unknowns, or their mean
@@ -258,11 +275,14 @@ fn trend(runs: &[Run], now: &[Unknowns], leave_out: Option<usize>) -> (Expected,
 /// negative, one value of compute only, or an accuracy outside 0 to 1.
 pub fn fit(runs: &[Run]) -> Result<RlFit, LawError> {
     checked(runs)?;
-    let (unknowns, slope) = fit_unknowns(runs, true)?;
+    let Fitted { at, sigmas, expected, slope } = fit_unknowns(runs, true)?;
     Ok(RlFit {
-        laws: unknowns.iter().map(law).collect(),
+        laws: at.iter().map(law).collect(),
         ceiling_per_doubling: slope,
-        rms: runs.iter().zip(&unknowns).map(|(r, p)| rms(r, p)).collect(),
+        rms: runs.iter().zip(&at).map(|(r, p)| rms(r, p)).collect(),
+        intervals: (0..runs.len())
+            .map(|i| interval::intervals(&runs[i], &at[i], sigmas[i], expected.get(i).copied()))
+            .collect(),
     })
 }
 
@@ -286,8 +306,8 @@ pub fn backtest(runs: &[Run], share: f64) -> Result<Backtest, LawError> {
         late.push(rest);
     }
     checked(&early)?;
-    let (joint, _) = fit_unknowns(&early, true)?;
-    let (apart, _) = fit_unknowns(&early, false)?;
+    let joint = fit_unknowns(&early, true)?.at;
+    let apart = fit_unknowns(&early, false)?.at;
     let mut sums = [0.0; 3];
     let mut all = 0;
     let mut rows = Vec::with_capacity(runs.len());
