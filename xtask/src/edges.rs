@@ -55,6 +55,7 @@ const WALLS: &[Wall] = &[
         inside: &["outthink-engine", "outthink"],
         reason: "engines are the one place with an HTTP client; the binary fetches models",
     },
+    Wall { packages: &["wasmi"], inside: &["outthink-engine"], reason: "code of others runs in one place" },
     Wall {
         packages: &["hyper", "hyper-util"],
         inside: &["outthink-engine", "outthink-serve", "outthink"],

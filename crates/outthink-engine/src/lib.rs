@@ -6,6 +6,7 @@
 //! - [`replay`]: recorded samples, drawn without replacement.
 //! - [`judge`]: a language model as verifier; reward models are in [`openai`].
 //! - `sandbox`: unit tests for code in replies, in a sandbox or not at all.
+//! - [`wasm`]: verifiers of one's own as WebAssembly modules.
 //!
 //! The one crate with an HTTP client, and the one that starts programs. It never decides how many samples are worth their price,
 //! never looks for answers in them, never retries a sample of which content was passed on, and
@@ -43,3 +44,4 @@ mod retry;
 #[cfg(unix)]
 pub mod sandbox;
 pub mod sse;
+pub mod wasm;

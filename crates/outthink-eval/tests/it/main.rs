@@ -6,6 +6,7 @@
     reason = "a test tells why it skips, and may end where its set-up fails"
 )]
 
+mod figures;
 mod parquet;
 mod places;
 mod pools;

@@ -6,7 +6,7 @@ use outthink_strategy::StrategySpec;
 use std::io::Write;
 use std::path::PathBuf;
 
-fn recording(name: &str) -> Option<Pool> {
+pub(crate) fn recording(name: &str) -> Option<Pool> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/pools").join(name);
     if !path.exists() {
         println!("skipped: the recording {name} is not here");
@@ -15,7 +15,7 @@ fn recording(name: &str) -> Option<Pool> {
     Some(Pool::read(&path).expect("a readable pool"))
 }
 
-fn spec(name: &str) -> StrategySpec {
+pub(crate) fn spec(name: &str) -> StrategySpec {
     let mut spec = StrategySpec::for_effort(outthink_core::Effort::Medium);
     name.clone_into(&mut spec.name);
     spec.max_samples = 40;

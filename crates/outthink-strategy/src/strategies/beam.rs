@@ -1,6 +1,6 @@
 //! Beam search over steps.
 
-use super::search::{Node, Plan, Rule, Search};
+use super::search::{Node, Plan, Rule, Search, alike};
 use crate::StrategyError;
 use crate::settings::Reader;
 use outthink_core::{SampleId, Strategy};
@@ -20,14 +20,7 @@ impl Rule for Beam {
 
     fn widths(&self, nodes: &[Node], left: u32) -> Vec<(SampleId, u32)> {
         let kept = left.div_ceil(self.width) as usize;
-        let mut left = left;
-        let mut widths = Vec::new();
-        for node in nodes.iter().take(kept) {
-            let width = self.width.min(left);
-            left -= width;
-            widths.push((node.id, width));
-        }
-        widths
+        alike(nodes.iter().take(kept), self.width, left)
     }
 }
 

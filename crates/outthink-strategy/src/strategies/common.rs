@@ -90,6 +90,41 @@ pub(super) fn best_by(state: &State, worth: impl Fn(&Sample) -> Option<f64>) -> 
     best
 }
 
+/// Draws `samples` in all; then stops with the best sample of the heaviest class. `told` says the
+/// leader's share; where nothing has a weight the vote decides, for the reason of `without`.
+pub(super) fn vote_by_weight(
+    state: &State,
+    (samples, max_tokens): (u32, u64),
+    weight: impl Fn(&Sample) -> Option<f64>,
+    told: &str,
+    without: (Option<StopReason>, &str),
+) -> Decision {
+    let count = missing(state, 0, samples, max_tokens);
+    if count > 0 {
+        return draw(count, max_tokens, format!("{count} of {samples} samples"));
+    }
+    if !state.is_idle() {
+        return wait(state);
+    }
+    if all_failed(state) {
+        return give_up(state);
+    }
+    let short = (state.samples.len() as u32) < samples;
+    let reason = if short { StopReason::BudgetSpent } else { StopReason::SamplesDrawn };
+    let classes = weigh(state, &weight);
+    match heaviest(state, weight).filter(|_| !classes.is_empty()) {
+        Some(sample) => Decision::new(Step::Stop { sample, reason }, format!("{:.3} {told}", share(&classes))),
+        None => stop_with_leader(state, without.0.unwrap_or(reason), without.1),
+    }
+}
+
+/// The heaviest sample of the heaviest class, or the best so far where nothing has a weight.
+pub(super) fn heaviest(state: &State, weight: impl Fn(&Sample) -> Option<f64>) -> Option<SampleId> {
+    let leader = weigh(state, &weight).first().map(|c| c.0);
+    let of_leader = |s: &Sample| weight(s).filter(|_| leader.is_some() && s.class == leader);
+    best_by(state, of_leader).map(|b| b.0.id).or_else(|| state.best_so_far())
+}
+
 /// The value of each step along the path to a sample, in [0, 1]: a verifier's scores of the steps
 /// where it tells them apart, else its score of each sample of the path; without a verifier the
 /// geometric mean probability of each sample's tokens.

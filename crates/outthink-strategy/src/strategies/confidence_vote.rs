@@ -1,9 +1,9 @@
 //! A vote in which surer samples weigh more.
 
-use super::common::{all_failed, best_by, draw, give_up, missing, share, stop_with_leader, wait, weigh};
+use super::common::{heaviest, vote_by_weight};
 use crate::StrategyError;
 use crate::settings::Reader;
-use outthink_core::{Decision, Needs, Sample, SampleId, State, Step, StopReason, Strategy};
+use outthink_core::{Decision, Needs, Sample, SampleId, State, StopReason, Strategy};
 
 /// Confidence-weighted vote (Taubenfeld et al. 2025, CISC): draws `samples`; each votes with
 /// `exp(c / T)`, where c is the mean log-probability of its tokens over the standard deviation of
@@ -42,31 +42,16 @@ impl Strategy for ConfidenceVote {
     }
 
     fn step(&mut self, state: &State) -> Decision {
-        let count = missing(state, 0, self.samples, self.max_tokens);
-        if count > 0 {
-            return draw(count, self.max_tokens, format!("{count} of {} samples", self.samples));
-        }
-        if !state.is_idle() {
-            return wait(state);
-        }
-        if all_failed(state) {
-            return give_up(state);
-        }
-        let drawn = state.samples.len() as u32;
-        let reason = if drawn < self.samples { StopReason::BudgetSpent } else { StopReason::SamplesDrawn };
-        let classes = weigh(state, self.weights(state));
-        match self.best(state).filter(|_| !classes.is_empty()) {
-            Some(sample) => {
-                let why = format!("{:.3} of the confidence-weighted vote for the leader", share(&classes));
-                Decision::new(Step::Stop { sample, reason }, why)
-            }
-            None => stop_with_leader(state, StopReason::NotComparable, "no sample holds a final answer"),
-        }
+        vote_by_weight(
+            state,
+            (self.samples, self.max_tokens),
+            self.weights(state),
+            "of the confidence-weighted vote for the leader",
+            (Some(StopReason::NotComparable), "no sample holds a final answer"),
+        )
     }
 
     fn best(&self, state: &State) -> Option<SampleId> {
-        let leader = weigh(state, self.weights(state)).first().map(|c| c.0);
-        let of_leader = |s: &Sample| s.mean_logprob.filter(|_| leader.is_some() && s.class == leader);
-        best_by(state, of_leader).map(|b| b.0.id).or_else(|| state.best_so_far())
+        heaviest(state, self.weights(state))
     }
 }

@@ -1,6 +1,6 @@
 //! Diverse verifier tree search.
 
-use super::search::{Node, Plan, Rule, Search};
+use super::search::{Node, Plan, Rule, Search, alike};
 use crate::StrategyError;
 use crate::settings::Reader;
 use outthink_core::{SampleId, Strategy};
@@ -31,17 +31,8 @@ impl Rule for Dvts {
 
     fn widths(&self, nodes: &[Node], left: u32) -> Vec<(SampleId, u32)> {
         let mut grown = BTreeSet::new();
-        let mut left = left;
-        let mut widths = Vec::new();
         // Best first, so the first of a tree is its best.
-        for node in nodes.iter().filter(|n| grown.insert(self.tree(n))) {
-            let width = self.width.min(left);
-            left -= width;
-            if width > 0 {
-                widths.push((node.id, width));
-            }
-        }
-        widths
+        alike(nodes.iter().filter(|n| grown.insert(self.tree(n))), self.width, left)
     }
 }
 

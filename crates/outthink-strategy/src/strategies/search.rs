@@ -26,6 +26,20 @@ pub(super) trait Rule: Send + Sync {
     fn widths(&self, nodes: &[Node], left: u32) -> Vec<(SampleId, u32)>;
 }
 
+/// `width` children for each of these nodes in order, as far as `left` reaches.
+pub(super) fn alike<'a>(nodes: impl Iterator<Item = &'a Node>, width: u32, left: u32) -> Vec<(SampleId, u32)> {
+    let mut left = left;
+    let mut widths = Vec::new();
+    for node in nodes {
+        let given = width.min(left);
+        left -= given;
+        if given > 0 {
+            widths.push((node.id, given));
+        }
+    }
+    widths
+}
+
 /// Settings that all searches share.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {

@@ -9,6 +9,7 @@ use clap::Args;
 use outthink_core::{Engine, Verifier};
 use outthink_engine::judge::LlmJudge;
 use outthink_engine::openai::{OpenAiOptions, RewardModel, RewardShape, Secret};
+use outthink_engine::wasm::{WasmLimits, WasmVerifier};
 use outthink_verify::{Checker, Countdown, JsonSchema, Numeric, Pattern};
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use std::sync::Arc;
 pub(crate) struct VerifierArgs {
     /// What judges samples: self (the model itself), judge:MODEL, reward:SHAPE:URL#MODEL (shape
     /// pooling, score or classify), numeric:ANSWER, countdown:TARGET=A,B,C, regex:PATTERN,
-    /// json-schema:FILE or python-tests:FILE. May be repeated: scores are averaged.
+    /// json-schema:FILE, wasm:FILE or python-tests:FILE. May be repeated: scores are averaged.
     #[arg(long = "verifier", value_name = "VERIFIER")]
     pub(crate) verifiers: Vec<String>,
 }
@@ -30,10 +31,11 @@ pub(crate) enum Plan {
     Reward(Box<OpenAiOptions>, RewardShape),
     Exact(Checker),
     Python(String),
+    Wasm(WasmVerifier),
 }
 
 const KINDS: &str = "use self, judge:MODEL, reward:SHAPE:URL#MODEL, numeric:ANSWER, countdown:TARGET=A,B,C, \
-                     regex:PATTERN, json-schema:FILE or python-tests:FILE";
+                     regex:PATTERN, json-schema:FILE, wasm:FILE or python-tests:FILE";
 
 impl VerifierArgs {
     /// The verifiers, checked, their files read and models fetched. Not to be called from async code.
@@ -57,6 +59,10 @@ pub(crate) fn plan(spec: &str, engine: &EngineArgs) -> Result<Plan, CliError> {
         "json-schema" => {
             let schema = serde_json::from_str(&file()?).with_context(|| format!("{rest} is no JSON"))?;
             Plan::Exact(Checker::JsonSchema(JsonSchema::new(&schema).map_err(|e| usage(&e))?))
+        }
+        "wasm" => {
+            let bytes = std::fs::read(rest).with_context(|| format!("cannot read {rest}"))?;
+            Plan::Wasm(WasmVerifier::new(spec, &bytes, WasmLimits::default())?)
         }
         "python-tests" => Plan::Python(file()?),
         _ => return Err(CliError::usage(format!("unknown verifier `{spec}`")).hint(KINDS)),
@@ -104,6 +110,7 @@ impl Plan {
             }
             Self::Reward(options, shape) => Arc::new(RewardModel::new(*options, shape)?),
             Self::Exact(checker) => Arc::new(checker),
+            Self::Wasm(module) => Arc::new(module),
             Self::Python(tests) => python(tests).await?,
         })
     }
