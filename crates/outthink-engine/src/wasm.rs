@@ -10,7 +10,7 @@
 
 use outthink_core::{EngineError, Judging, Origin, Prompt, Sample, Verdict, Verifier};
 use std::sync::Arc;
-use wasmi::{Config, Engine, Linker, Module, Store, StoreLimits, StoreLimitsBuilder};
+use wasmi::{Config, Engine, Linker, Module, Store, StoreLimits, StoreLimitsBuilder, TrapCode};
 
 /// What one judgement may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl WasmVerifier {
         let ((prompt, prompt_bytes), (reply, reply_bytes)) = (write(prompt)?, write(reply)?);
         let score = score
             .call(&mut store, (prompt, prompt_bytes, reply, reply_bytes))
-            .map_err(|e| if e.is_out_of_fuel() { "it takes too many steps".to_owned() } else { e.to_string() })?;
+            .map_err(|e| if e.as_trap_code() == Some(TrapCode::OutOfFuel) { "it takes too many steps".to_owned() } else { e.to_string() })?;
         if (0.0..=1.0).contains(&score) { Ok(score) } else { Err(format!("its score is {score}, not in [0, 1]")) }
     }
 }

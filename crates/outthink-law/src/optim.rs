@@ -132,10 +132,11 @@ pub(crate) fn solve<const P: usize>(mut a: [[f64; P]; P], mut b: [f64; P]) -> Op
         if !(a[column][column].abs() > 0.0 && a[column][column].is_finite()) {
             return None;
         }
+        let pivot_row = a[column];
         for row in column + 1..P {
-            let factor = a[row][column] / a[column][column];
-            for k in column..P {
-                a[row][k] -= factor * a[column][k];
+            let factor = a[row][column] / pivot_row[column];
+            for (x, p) in a[row].iter_mut().zip(pivot_row).skip(column) {
+                *x -= factor * p;
             }
             b[row] -= factor * b[column];
         }
