@@ -19,10 +19,17 @@ use outthink_train::{
 };
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// New tokens after each prompt, and prompts.
 const NEW: usize = 50;
 const PROMPTS: usize = 20;
+
+/// llama.cpp's state, of which a process has one.
+fn backend() -> &'static LlamaBackend {
+    static BACKEND: OnceLock<LlamaBackend> = OnceLock::new();
+    BACKEND.get_or_init(|| LlamaBackend::init().unwrap())
+}
 
 /// Trains a small model on the sources of this crate.
 fn trained(corpus: &Corpus) -> Model {
@@ -62,6 +69,30 @@ fn continued(backend: &LlamaBackend, model: &LlamaModel, prompt: &[u32], cache: 
 }
 
 #[test]
+fn byte_pairs_are_merged_as_llama_cpp_merges_them() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let vocabulary = Corpus::learn(std::slice::from_ref(&sources), &CorpusOptions::default(), 700).unwrap();
+    assert_eq!(vocabulary.len(), 700);
+    let model = Model::new(ModelConfig::sized(700, 64, 32, 1), 1).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("model.gguf");
+    write_gguf(&file, &model, &vocabulary, &GgufOptions::default()).unwrap();
+    let backend = backend();
+    let loaded = LlamaModel::load_from_file(backend, &file, &LlamaModelParams::default()).unwrap();
+    let own = std::fs::read_to_string(sources.join("engine.rs")).unwrap();
+    let unseen = include_str!("parity.rs");
+    for text in [&own, unseen, "a  (b).c|d,\t\n\r\n  e!?", "Grüße, 世界。 🦀\u{a0}\u{2003}x … ، ۔", "", " ", "  ", "\n"]
+    {
+        let tokens: Vec<u32> =
+            loaded.vocab().tokenize(text.as_bytes(), false, false).into_iter().map(|t| t.0 as u32).collect();
+        assert_eq!(tokens, vocabulary.encode(text.as_bytes()), "{text}");
+        assert_eq!(vocabulary.decode(&tokens), text.as_bytes());
+    }
+    // Merges are worth their while.
+    assert!(vocabulary.encode(unseen.as_bytes()).len() * 2 < unseen.len());
+}
+
+#[test]
 fn a_trained_model_says_the_same_in_llama_cpp() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let vocabulary = Vocabulary::bytes();
@@ -71,8 +102,8 @@ fn a_trained_model_says_the_same_in_llama_cpp() {
     let file = folder.path().join("model.gguf");
     write_gguf(&file, &model, &vocabulary, &GgufOptions::default()).unwrap();
 
-    let backend = LlamaBackend::init().unwrap();
-    let loaded = LlamaModel::load_from_file(&backend, &file, &LlamaModelParams::default()).unwrap();
+    let backend = backend();
+    let loaded = LlamaModel::load_from_file(backend, &file, &LlamaModelParams::default()).unwrap();
     for text in
         ["fn main() {\n    let x = 42;\n}\n", "  two  spaces\ttab\r\n\n\nend ", "Grüße, 世界 🦀 it's 'll <|end|>"]
     {
@@ -91,7 +122,7 @@ fn a_trained_model_says_the_same_in_llama_cpp() {
         let (mut equal, mut farthest) = (0, 0.0_f32);
         for (prompt, ours) in prompts.iter().zip(&ours) {
             let mut tokens = prompt.to_vec();
-            for (at, (token, logits)) in continued(&backend, &loaded, prompt, cache).into_iter().enumerate() {
+            for (at, (token, logits)) in continued(backend, &loaded, prompt, cache).into_iter().enumerate() {
                 let own = model.logits(&tokens).unwrap();
                 let own = &own[own.len() - logits.len()..];
                 let apart = own.iter().zip(&logits).fold(0.0_f32, |most, (a, b)| most.max((a - b).abs()));

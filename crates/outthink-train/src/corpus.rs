@@ -1,6 +1,8 @@
 //! Text to learn from: files and folders, cut into tokens.
 
+use crate::bpe::learn_merges;
 use crate::error::TrainError;
+use crate::reader::Reader;
 use crate::rng::Rng;
 use crate::vocabulary::Vocabulary;
 use std::fs;
@@ -44,52 +46,101 @@ impl Corpus {
     ///
     /// A path that cannot be read, a file named by itself that is no UTF-8 text, or no text at all.
     pub fn read(paths: &[PathBuf], options: &CorpusOptions, vocabulary: &Vocabulary) -> Result<Self, TrainError> {
-        let mut files = Vec::new();
-        for path in paths {
-            let metadata = fs::metadata(path).map_err(|source| TrainError::Read { path: path.clone(), source })?;
-            if metadata.is_dir() {
-                collect(path, options, &mut files)?;
-            } else {
-                text(path)?.ok_or_else(|| TrainError::Corpus {
-                    path: path.clone(),
-                    problem: "is no UTF-8 text; give text files, or folders whose other files are passed over".into(),
-                })?;
-                files.push(path.clone());
-            }
-        }
-        files.sort();
-        files.dedup();
-        // The order of names would put whole projects at the end and so into the validation.
-        let mut rng = Rng::stream(0, 0);
-        for last in (1..files.len()).rev() {
-            files.swap(last, rng.below(last + 1));
-        }
-        let (mut tokens, mut bytes) = (Vec::new(), 0);
-        let (mut read, mut skipped) = (0, 0);
-        for file in &files {
-            if bytes >= options.max_bytes {
-                break;
-            }
-            let Some(text) = text(file)? else {
-                skipped += 1;
-                continue;
-            };
-            if text.trim().is_empty() {
-                continue;
-            }
-            read += 1;
-            bytes += text.len() as u64;
-            tokens.extend(vocabulary.encode(text.as_bytes()));
+        let mut reader = Reader::new(vocabulary);
+        let mut tokens = Vec::new();
+        let (read, skipped) = texts(paths, options, options.max_bytes, |text| {
+            tokens.extend(reader.read(text.as_bytes()));
             tokens.push(vocabulary.end);
-        }
-        if tokens.is_empty() {
-            let path = paths.first().cloned().unwrap_or_default();
-            let problem = format!("holds no text ({} files, {skipped} of them no text)", files.len());
-            return Err(TrainError::Corpus { path, problem });
-        }
+        })?;
         let validation = tokens.split_off(tokens.len() - tokens.len() / 20);
         Ok(Self { train: tokens, validation, files: read, skipped })
     }
+
+    /// Learns a byte-pair vocabulary of at most `size` tokens from the first 8 MB of what
+    /// [`Corpus::read`] trains on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Corpus::read`]; a size below the 257 tokens that every vocabulary of bytes has.
+    pub fn learn(paths: &[PathBuf], options: &CorpusOptions, size: usize) -> Result<Vocabulary, TrainError> {
+        let least = Vocabulary::bytes().len();
+        if !(least..=MOST_TOKENS).contains(&size) {
+            let need = format!("a number from {least} to {MOST_TOKENS}");
+            return Err(TrainError::setting("the size of the vocabulary", size, need));
+        }
+        if size == least {
+            return Ok(Vocabulary::bytes());
+        }
+        let mut all: Vec<String> = Vec::new();
+        texts(paths, options, options.max_bytes.min(LEARNT), |text| all.push(text.to_owned()))?;
+        let bytes: usize = all.iter().map(String::len).sum();
+        // Of a small corpus the end is kept for validation.
+        let mut left = if bytes as u64 >= LEARNT { bytes } else { bytes - bytes / 20 };
+        let seen = all.iter().map_while(|text| {
+            let end = text.floor_char_boundary(left);
+            left -= end;
+            (end > 0).then(|| &text[..end])
+        });
+        Ok(learn_merges(seen, size))
+    }
+}
+
+/// Bytes that merges are learnt from, at most.
+const LEARNT: u64 = 8 << 20;
+/// Tokens of a vocabulary, at most.
+const MOST_TOKENS: usize = 1 << 16;
+
+/// Hands on the texts of files and folders until there are `most` bytes; gives the number of files read and
+/// of those that are no text.
+fn texts(
+    paths: &[PathBuf],
+    options: &CorpusOptions,
+    most: u64,
+    mut take: impl FnMut(&str),
+) -> Result<(usize, usize), TrainError> {
+    let mut files = Vec::new();
+    for path in paths {
+        let metadata = fs::metadata(path).map_err(|source| TrainError::Read { path: path.clone(), source })?;
+        if metadata.is_dir() {
+            collect(path, options, &mut files)?;
+        } else {
+            text(path)?.ok_or_else(|| TrainError::Corpus {
+                path: path.clone(),
+                problem: "is no UTF-8 text; give text files, or folders whose other files are passed over".into(),
+            })?;
+            files.push(path.clone());
+        }
+    }
+    files.sort();
+    files.dedup();
+    // The order of names would put whole projects at the end and so into the validation.
+    let mut rng = Rng::stream(0, 0);
+    for last in (1..files.len()).rev() {
+        files.swap(last, rng.below(last + 1));
+    }
+    let mut bytes = 0;
+    let (mut read, mut skipped) = (0, 0);
+    for file in &files {
+        if bytes >= most {
+            break;
+        }
+        let Some(text) = text(file)? else {
+            skipped += 1;
+            continue;
+        };
+        if text.trim().is_empty() {
+            continue;
+        }
+        read += 1;
+        bytes += text.len() as u64;
+        take(&text);
+    }
+    if read == 0 {
+        let path = paths.first().cloned().unwrap_or_default();
+        let problem = format!("holds no text ({} files, {skipped} of them no text)", files.len());
+        return Err(TrainError::Corpus { path, problem });
+    }
+    Ok((read, skipped))
 }
 
 /// Collects the files under `folder`, hidden ones and links left out.
@@ -151,6 +202,23 @@ mod tests {
         let only = read(&CorpusOptions { endings: vec!["rs".into()], ..CorpusOptions::default() });
         assert_eq!(only.train, [97, 97, 97, 97, 256]);
         assert_eq!(read(&CorpusOptions { max_bytes: 1, ..CorpusOptions::default() }).files, 1);
+    }
+
+    #[test]
+    fn a_vocabulary_is_learnt_from_what_is_trained_on() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("a.txt");
+        // The last twentieth is for validation, and so is its word.
+        fs::write(&file, "some words ".repeat(100) + &"zz".repeat(20)).unwrap();
+        let learn = |size| Corpus::learn(std::slice::from_ref(&file), &CorpusOptions::default(), size);
+        let v = learn(300).unwrap();
+        let has = |text: &str| v.pieces.iter().any(|p| p.bytes == text.as_bytes());
+        assert!(has(" words") && !has("zz"));
+        let read = |v: &Vocabulary| Corpus::read(std::slice::from_ref(&file), &CorpusOptions::default(), v).unwrap();
+        let bytes = read(&Vocabulary::bytes());
+        let merged = read(&v);
+        assert!(merged.train.len() * 3 < bytes.train.len(), "{}", merged.train.len());
+        assert!(learn(256).unwrap_err().to_string().contains("257"));
     }
 
     #[test]

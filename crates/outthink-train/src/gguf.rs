@@ -65,7 +65,8 @@ pub fn write_gguf(
     keys.f32("llama.attention.layer_norm_rms_epsilon", c.norm_eps);
     keys.f32("llama.rope.freq_base", c.rope_theta as f32);
     keys.text("tokenizer.ggml.model", "gpt2");
-    keys.text("tokenizer.ggml.pre", "gpt-2");
+    // How words are cut before they are merged: without merges it makes no difference.
+    keys.text("tokenizer.ggml.pre", if vocabulary.merges.is_empty() { "gpt-2" } else { "bloom" });
     keys.array("tokenizer.ggml.tokens", Kind::String, &vocabulary.pieces, |bytes, piece| {
         // A mark stands in the file as it is written, other tokens with every byte printable.
         let text = match piece.kind {
@@ -82,8 +83,13 @@ pub fn write_gguf(
         };
         bytes.extend(code.to_le_bytes());
     });
-    // There are no merges, but llama.cpp wants the key.
-    keys.array("tokenizer.ggml.merges", Kind::String, &[], |bytes, text: &&str| put_text(bytes, text));
+    // llama.cpp wants the key, also where there are no merges.
+    keys.array("tokenizer.ggml.merges", Kind::String, &vocabulary.merges, |bytes, (left, right)| {
+        let text = |token: &u32| {
+            vocabulary.pieces.get(*token as usize).map_or_else(String::new, |p| printable::text(&p.bytes))
+        };
+        put_text(bytes, &format!("{} {}", text(left), text(right)));
+    });
     keys.u32("tokenizer.ggml.eos_token_id", vocabulary.end);
     keys.bool("tokenizer.ggml.add_bos_token", false);
     keys.bool("tokenizer.ggml.add_eos_token", false);

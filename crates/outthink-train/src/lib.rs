@@ -23,6 +23,7 @@
 //! # Ok::<(), outthink_train::TrainError>(())
 //! ```
 
+mod bpe;
 mod checkpoint;
 mod config;
 mod corpus;
@@ -38,6 +39,7 @@ mod objective;
 mod optimizer;
 mod pass;
 mod pretrain;
+mod reader;
 pub mod rl;
 mod rng;
 mod sample;
@@ -49,6 +51,7 @@ mod trainer;
 mod vocabulary;
 mod weights;
 
+pub use bpe::learn_merges;
 pub use checkpoint::{Checkpoint, CheckpointRef};
 pub use config::ModelConfig;
 pub use corpus::{Corpus, CorpusOptions};
@@ -60,6 +63,7 @@ pub use model::{Backward, Gradient, Model};
 pub use objective::{EveryToken, Objective, Term, Weighted};
 pub use optimizer::{AdamW, AdamWConfig};
 pub use pretrain::{PretrainConfig, Pretraining, Progress, Validation};
+pub use reader::Reader;
 pub use rng::Rng;
 pub use sample::{Ending, SampleOptions, Sampled};
 pub use schedule::{Decay, Schedule};

@@ -1,5 +1,6 @@
 //! What the tokens of a model stand for.
 
+use crate::reader::Reader;
 use serde::{Deserialize, Serialize};
 
 /// What llama.cpp is to take a token for.
@@ -27,7 +28,8 @@ pub struct Piece {
 /// The tokens of a model, in order, and the one that ends a text. Kept in checkpoints, so that a model
 /// is never read by other tokens than it was trained on.
 ///
-/// No merges: a text is read byte by byte, but for marks. llama.cpp reads the same tokens out of it.
+/// A text is read byte by byte, but for marks, and then by the merges, if there are any. llama.cpp reads
+/// the same tokens out of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vocabulary {
@@ -35,6 +37,10 @@ pub struct Vocabulary {
     pub pieces: Vec<Piece>,
     /// The token that ends a text.
     pub end: u32,
+    /// Pairs of tokens that become one, the earliest first (byte-pair encoding, Sennrich et al. 2016). The
+    /// last tokens are those that the merges make, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merges: Vec<(u32, u32)>,
 }
 
 impl Vocabulary {
@@ -43,7 +49,7 @@ impl Vocabulary {
         let mut pieces: Vec<Piece> =
             (0..=255).map(|byte| Piece { bytes: vec![byte], kind: PieceKind::Normal }).collect();
         pieces.push(Piece { bytes: b"<|end|>".to_vec(), kind: PieceKind::Control });
-        Self { pieces, end: 256 }
+        Self { pieces, end: 256, merges: Vec::new() }
     }
 
     /// Tokens.
@@ -51,36 +57,23 @@ impl Vocabulary {
         self.pieces.len()
     }
 
+    /// The token that a merge makes.
+    pub(crate) fn made(&self, merge: usize) -> Option<u32> {
+        let first = self.pieces.len().checked_sub(self.merges.len())?;
+        Some((first + merge) as u32)
+    }
+
     /// Whether there are no tokens.
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
-    /// The tokens of a text: the longest mark that begins at a place, otherwise one token a byte. Bytes
-    /// that the vocabulary lacks are left out, as llama.cpp leaves them out.
+    /// The tokens of a text: the longest mark that begins at a place, otherwise one token a byte, then
+    /// merged. Bytes that the vocabulary lacks are left out, as llama.cpp leaves them out.
+    ///
+    /// To read many texts make one [`Reader`].
     pub fn encode(&self, text: &[u8]) -> Vec<u32> {
-        let mut of_byte = [None; 256];
-        let mut marks: Vec<(u32, &[u8])> = Vec::new();
-        for (token, piece) in (0_u32..).zip(&self.pieces) {
-            match (piece.kind, &piece.bytes[..]) {
-                (PieceKind::Normal, [byte]) => of_byte[usize::from(*byte)] = Some(token),
-                (PieceKind::Mark, bytes) if !bytes.is_empty() => marks.push((token, bytes)),
-                _ => {}
-            }
-        }
-        marks.sort_by_key(|(_, bytes)| std::cmp::Reverse(bytes.len()));
-        let mut tokens = Vec::with_capacity(text.len());
-        let mut rest = text;
-        while let Some((byte, after)) = rest.split_first() {
-            if let Some((token, mark)) = marks.iter().find(|(_, mark)| rest.starts_with(mark)) {
-                tokens.push(*token);
-                rest = &rest[mark.len()..];
-            } else {
-                tokens.extend(of_byte[usize::from(*byte)]);
-                rest = after;
-            }
-        }
-        tokens
+        Reader::new(self).read(text)
     }
 
     /// The bytes of tokens; what is no token gives nothing.
@@ -150,7 +143,7 @@ mod tests {
             piece("<", PieceKind::Normal),
             piece("<aa>", PieceKind::Control),
         ];
-        let v = Vocabulary { pieces, end: 4 };
+        let v = Vocabulary { pieces, end: 4, merges: Vec::new() };
         assert_eq!(v.encode(b"a<x>>a<x><aa>z"), [0, 2, 0, 1, 3, 0, 0]);
     }
 }

@@ -77,7 +77,7 @@ impl CharTokenizer {
             _ => PieceKind::Normal,
         };
         let piece = |token| Piece { bytes: self.piece(token).into_bytes(), kind: kind(token) };
-        Vocabulary { pieces: (0..VOCABULARY as u32).map(piece).collect(), end: END }
+        Vocabulary { pieces: (0..VOCABULARY as u32).map(piece).collect(), end: END, merges: Vec::new() }
     }
 
     /// The text of one token.

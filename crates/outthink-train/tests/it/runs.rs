@@ -166,7 +166,7 @@ fn a_gguf_has_all_tensors_at_aligned_places() {
     let error = outthink_train::write_gguf(
         &path,
         &model,
-        &Vocabulary { pieces: Vec::new(), end: 0 },
+        &Vocabulary { pieces: Vec::new(), end: 0, merges: Vec::new() },
         &outthink_train::GgufOptions::default(),
     );
     assert!(error.unwrap_err().to_string().contains("vocabulary"));

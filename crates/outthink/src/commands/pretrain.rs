@@ -30,7 +30,10 @@ pub(crate) struct PretrainArgs {
     /// Width and layers of the model; several for a grid.
     #[arg(long, value_name = "WIDTH,LAYERS", value_parser = size, default_value = "64,2")]
     size: Vec<(usize, usize)>,
-    /// Tokens to train on, one a byte; several for a grid. `k` and `M` stand for thousands and millions.
+    /// Tokens of the vocabulary: 257 for bytes; more for byte pairs that are learnt from the corpus.
+    #[arg(long, value_name = "N", default_value_t = 257)]
+    vocabulary: usize,
+    /// Tokens to train on; several for a grid. `k` and `M` stand for thousands and millions.
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = count, default_value = "1M")]
     tokens: Vec<u64>,
     /// The folder of the run; its checkpoint and curve go there.
@@ -111,10 +114,9 @@ pub(crate) fn run(args: &PretrainArgs) -> Result<ExitCode, CliError> {
     if args.threads == 0 {
         return Err(CliError::usage("0 threads compute nothing").hint("give at least 1"));
     }
-    let vocabulary = Vocabulary::bytes();
     // Everything that can be refused is refused before the corpus is read.
     for &size in &args.size {
-        args.config(&vocabulary, size, args.tokens[0], args.lr[0]).check().map_err(|e| train_error(&e))?;
+        args.config(args.vocabulary, size, args.tokens[0], args.lr[0]).check().map_err(|e| train_error(&e))?;
     }
     let path = args.out.join(CHECKPOINT);
     if !args.grid && !args.resume && path.exists() {
@@ -124,6 +126,11 @@ pub(crate) fn run(args: &PretrainArgs) -> Result<ExitCode, CliError> {
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     let options =
         CorpusOptions { endings: args.endings.clone(), max_bytes: args.corpus_mb << 20, ..CorpusOptions::default() };
+    let begun = if args.resume { Some(Checkpoint::read(&path).map_err(|e| train_error(&e))?) } else { None };
+    let vocabulary = match &begun {
+        Some(checkpoint) => checkpoint.vocabulary.clone(),
+        None => Corpus::learn(&args.corpus, &options, args.vocabulary).map_err(|e| train_error(&e))?,
+    };
     let corpus = Corpus::read(&args.corpus, &options, &vocabulary).map_err(|e| train_error(&e))?;
     eprintln!(
         "corpus      {} files, {} tokens to train on, {} to validate on, {} files that are no text",
@@ -132,18 +139,12 @@ pub(crate) fn run(args: &PretrainArgs) -> Result<ExitCode, CliError> {
         corpus.validation.len(),
         corpus.skipped
     );
-    if args.grid { args.run_grid(&corpus, &vocabulary) } else { args.run_one(&corpus, vocabulary) }
+    if args.grid { args.run_grid(&corpus, &vocabulary) } else { args.run_one(&corpus, vocabulary, begun) }
 }
 
 impl PretrainArgs {
-    fn config(
-        &self,
-        vocabulary: &Vocabulary,
-        (width, layers): (usize, usize),
-        tokens: u64,
-        rate: f32,
-    ) -> PretrainConfig {
-        let model = ModelConfig::sized(vocabulary.len(), self.context, width, layers);
+    fn config(&self, vocabulary: usize, (width, layers): (usize, usize), tokens: u64, rate: f32) -> PretrainConfig {
+        let model = ModelConfig::sized(vocabulary, self.context, width, layers);
         PretrainConfig {
             batch: self.batch,
             rate: rate * (32.0 / width as f32).sqrt(),
@@ -153,17 +154,19 @@ impl PretrainArgs {
         }
     }
 
-    fn run_one(&self, corpus: &Corpus, vocabulary: Vocabulary) -> Result<ExitCode, CliError> {
+    fn run_one(
+        &self,
+        corpus: &Corpus,
+        vocabulary: Vocabulary,
+        begun: Option<Checkpoint>,
+    ) -> Result<ExitCode, CliError> {
         let path = self.out.join(CHECKPOINT);
-        let mut run = if self.resume {
-            let checkpoint = Checkpoint::read(&path).map_err(|e| train_error(&e))?;
-            if checkpoint.vocabulary != vocabulary {
-                return Err(CliError::usage(format!("{} reads text by other tokens than bytes", path.display()))
-                    .hint("resume it with the command that began it"));
-            }
+        // The validation's bytes, so that losses of different vocabularies can be compared.
+        let bytes = vocabulary.decode(&corpus.validation).len() as f64 / corpus.validation.len().max(1) as f64;
+        let mut run = if let Some(checkpoint) = begun {
             Pretraining::resume(checkpoint, corpus, self.threads)
         } else {
-            let config = self.config(&vocabulary, self.size[0], self.tokens[0], self.lr[0]);
+            let config = self.config(vocabulary.len(), self.size[0], self.tokens[0], self.lr[0]);
             Pretraining::new(config, corpus, vocabulary, self.threads)
         }
         .map_err(|e| train_error(&e))?;
@@ -209,6 +212,7 @@ impl PretrainArgs {
             1.96 * validation.error,
             validation.tokens
         );
+        println!("            {:.4} nats a byte, {bytes:.2} bytes a token", validation.loss / bytes);
         println!("speed       {:.0} tokens/s on {} threads", live.speed(), self.threads);
         println!("checkpoint  {}", path.display());
         Ok(ExitCode::SUCCESS)
@@ -219,7 +223,7 @@ impl PretrainArgs {
             sizes: self.size.clone(),
             tokens: self.tokens.clone(),
             rates: self.lr.clone(),
-            base: self.config(vocabulary, self.size[0], self.tokens[0], self.lr[0]),
+            base: self.config(vocabulary.len(), self.size[0], self.tokens[0], self.lr[0]),
         };
         let mut live = Live::new();
         let rows = grid
