@@ -78,11 +78,12 @@ impl Plan {
         };
         Self {
             sizes: if big { vec![(16, 1), (24, 2), (32, 2), (48, 3)] } else { vec![(8, 1), (16, 1), (24, 2), (32, 2)] },
-            data: [1, 2, 4, 8].map(|times| times * grow(24_000).min(400_000)).to_vec(),
-            forecast: if big { (64, 4, 16 * grow(24_000).min(400_000)) } else { (48, 2, 16 * grow(24_000)) },
+            data: [1, 2, 4, 8].map(|times| times * grow(60_000).min(400_000)).to_vec(),
+            forecast: if big { (64, 4, 16 * grow(60_000).min(400_000)) } else { (48, 2, 16 * grow(60_000)) },
             reasoner: (64, 2),
             levels: 1..=3,
-            teacher: Teacher { hurry: 0.0, slip: 0.1 },
+            // Slips make a reply at temperature 1 wrong now and then, which a vote and reinforcement can mend.
+            teacher: Teacher { hurry: 0.0, slip: 0.06 },
             sft: (grow(1_500).min(6_000), 16),
             rl,
             every: 10,
