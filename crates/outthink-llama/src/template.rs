@@ -4,6 +4,10 @@ use llama_cpp_2::model::{LlamaChatMessage, LlamaChatTemplate, LlamaModel};
 use outthink_core::{EngineError, Origin, Prompt};
 use serde_json::Value;
 
+/// The chat template of the small models that outthink trains: llama.cpp has no name for it, and runs no
+/// Jinja here.
+const LAST_MESSAGE: &str = "{{ messages[-1]['content'] | trim }}\n<think>";
+
 fn caller(message: impl Into<String>) -> EngineError {
     EngineError::new(Origin::Caller, message)
 }
@@ -24,6 +28,9 @@ pub(crate) fn render(model: &LlamaModel, prompt: &Prompt) -> Result<String, Engi
         turns.push((role.to_owned(), content_text(index, &message["content"])?));
     }
     if let Ok(template) = model.chat_template(None) {
+        if template.to_str() == Ok(LAST_MESSAGE) {
+            return Ok(last_message(&turns));
+        }
         let chat: Result<Vec<_>, _> =
             turns.iter().map(|(role, text)| LlamaChatMessage::new(role.clone(), text.clone())).collect();
         let chat = chat.map_err(|_| {
@@ -39,6 +46,12 @@ pub(crate) fn render(model: &LlamaModel, prompt: &Prompt) -> Result<String, Engi
 
 fn apply(model: &LlamaModel, template: &LlamaChatTemplate, chat: &[LlamaChatMessage]) -> Option<String> {
     model.apply_chat_template(template, chat, true).ok().filter(|text| !text.is_empty())
+}
+
+/// The last message as a question, whose thought is opened; such a model knows no system and no turns.
+fn last_message(turns: &[(String, String)]) -> String {
+    let question = turns.last().map_or("", |(_, text)| text.trim());
+    format!("{question}\n<think>")
 }
 
 fn chatml(turns: &[(String, String)]) -> String {
@@ -99,6 +112,13 @@ mod tests {
         let error = content_text(2, &json!([{"type": "image_url"}])).unwrap_err();
         assert!(error.to_string().contains("part 0 of message 2 is no text but `image_url`"), "{error}");
         Ok(())
+    }
+
+    #[test]
+    fn a_model_of_questions_is_told_the_last_message_alone() {
+        let turns = [("system", "Think."), ("user", " 1+2 mod 5\n")];
+        let turns = turns.map(|(role, text)| (role.to_owned(), text.to_owned()));
+        assert_eq!(last_message(&turns), "1+2 mod 5\n<think>");
     }
 
     #[test]

@@ -58,6 +58,8 @@ enum Command {
     Train(Box<commands::train::TrainArgs>),
     /// See the three laws on one machine: pre-training, reinforcement learning, thinking.
     Lab(commands::lab::LabArgs),
+    /// See what thinking buys a small model that is part of this program, in under a minute.
+    Demo(commands::demo::DemoArgs),
     /// Measure accuracy over a set of questions, or the speed of the embedded engine.
     Bench(commands::bench::BenchArgs),
 }
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => commands::replay::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Lab(args) => commands::lab::run(&args),
+        Command::Demo(args) => commands::demo::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
     };
     match result {

@@ -17,7 +17,7 @@ mod teacher;
 pub use chain::Chain;
 pub use chars::{ANSWER, CharTokenizer, END, MARKS, THINK, THOUGHT, VOCABULARY};
 pub use countdown::Countdown;
-pub use reply::{Grade, Solution, Verdict, answer_of, prompt};
+pub use reply::{CHAT_TEMPLATE, Grade, Solution, Verdict, answer_of, prompt};
 pub use sums::{Add, Multiply};
 pub use teacher::Teacher;
 

@@ -11,6 +11,9 @@ pub fn prompt(question: &str) -> String {
     format!("{question}\n<think>")
 }
 
+/// The same as a chat template (Jinja): the last message is the question, and no other is read.
+pub const CHAT_TEMPLATE: &str = "{{ messages[-1]['content'] | trim }}\n<think>";
+
 /// A worked solution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Solution {

@@ -193,7 +193,6 @@ impl Run<'_> {
     }
 
     async fn one(&self, index: usize, question: &Question) -> Result<Row, CliError> {
-        let strategy = self.spec.build().map_err(|e| CliError::usage(e.to_string()))?;
         let request = DriveRequest {
             prompt: self.args.draw.prompt(&question.text),
             sampling: defaults::sampling(self.embedded, self.args.draw.temperature, self.effort != Effort::None),
@@ -202,14 +201,7 @@ impl Run<'_> {
             ..DriveRequest::default()
         };
         let prompt = serde_json::to_string(&request.prompt.messages).context("cannot write JSON")?;
-        let (sender, mut updates) = unbounded_channel();
-        // The receiver must live, or the driver takes the caller for gone.
-        let drain = async { while updates.recv().await.is_some() {} };
-        let (result, ()) = tokio::join!(Box::pin(self.driver.run(request, strategy, sender)), drain);
-        let (outcome, error) = match result {
-            Ok(outcome) => (outcome, None),
-            Err(failure) => (*failure.outcome, Some(failure.error.to_string())),
-        };
+        let (outcome, error) = answer(self.driver, request, &self.spec).await?;
         Ok(self.row(index, question, &outcome, error, &prompt))
     }
 
@@ -256,6 +248,23 @@ impl Run<'_> {
             version: env!("CARGO_PKG_VERSION"),
         }
     }
+}
+
+/// What came of a question, and the error that ended it, if one did.
+pub(super) async fn answer(
+    driver: &Driver,
+    request: DriveRequest,
+    spec: &StrategySpec,
+) -> Result<(Outcome, Option<String>), CliError> {
+    let strategy = spec.build().map_err(|e| CliError::usage(e.to_string()))?;
+    let (sender, mut updates) = unbounded_channel();
+    // The receiver must live, or the driver takes the caller for gone.
+    let drain = async { while updates.recv().await.is_some() {} };
+    let (result, ()) = tokio::join!(Box::pin(driver.run(request, strategy, sender)), drain);
+    Ok(match result {
+        Ok(outcome) => (outcome, None),
+        Err(failure) => (*failure.outcome, Some(failure.error.to_string())),
+    })
 }
 
 fn print_summary(summary: &Summary, json: bool) -> Result<(), CliError> {

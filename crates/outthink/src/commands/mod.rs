@@ -7,6 +7,7 @@ pub(crate) mod bench_allocator;
 pub(crate) mod config;
 pub(crate) mod configured;
 pub(crate) mod decode;
+pub(crate) mod demo;
 pub(crate) mod engine;
 pub(crate) mod export;
 pub(crate) mod fit;

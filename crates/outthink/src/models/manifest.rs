@@ -45,6 +45,25 @@ pub(crate) enum Source {
     Hub(HubSource),
     /// Wheels on PyPI.
     Pypi(PypiSource),
+    /// This program itself.
+    Builtin(Builtin),
+}
+
+/// A model that is part of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Builtin {
+    /// The small model that `benches/desk.sh` makes.
+    Desk,
+}
+
+impl Builtin {
+    /// The file.
+    pub(crate) fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Desk => include_bytes!("../../models/desk.gguf"),
+        }
+    }
 }
 
 /// A file on the Hugging Face hub.
@@ -139,11 +158,21 @@ impl Model {
     pub(crate) fn path_in(&self, dir: &Path) -> PathBuf {
         dir.join(&self.file)
     }
+
+    /// The file's bytes, where they are part of the program.
+    pub(crate) fn builtin(&self) -> Option<&'static [u8]> {
+        self.sources.iter().find_map(|source| match source {
+            Source::Builtin(builtin) => Some(builtin.bytes()),
+            Source::Hub(_) | Source::Pypi(_) => None,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::hex;
+    use sha2::{Digest, Sha256};
 
     #[test]
     fn every_model_is_pinned_or_says_why_not_and_has_a_source() {
@@ -151,7 +180,13 @@ mod tests {
         assert_eq!(manifest.models.iter().filter(|m| m.default).count(), 1);
         for model in &manifest.models {
             assert!(!model.sources.is_empty(), "{} has no source", model.name);
-            assert!(model.context >= 2_048);
+            match model.builtin() {
+                Some(bytes) => {
+                    assert_eq!(model.size, Some(bytes.len() as u64));
+                    assert_eq!(model.sha256.as_deref(), Some(hex(&Sha256::digest(bytes)).as_str()));
+                }
+                None => assert!(model.context >= 2_048),
+            }
             match (&model.sha256, &model.unpinned) {
                 (Some(sum), None) => {
                     assert!(sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_hexdigit()));

@@ -20,13 +20,14 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts one with the configuration in `folder`.
     pub(crate) fn start(folder: &Path, more: &[&str]) -> Self {
-        let mut child = outthink(folder)
-            .current_dir(folder)
-            .args(["serve", "--config", "outthink.toml", "--port", "0"])
-            .args(more)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::run(
+            outthink(folder).current_dir(folder).args(["serve", "--config", "outthink.toml", "--port", "0"]).args(more),
+        )
+    }
+
+    /// Starts one by a command of its own.
+    pub(crate) fn run(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut said = String::new();
         let address = loop {

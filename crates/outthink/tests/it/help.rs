@@ -39,6 +39,13 @@ fn help_of_every_command() {
         "bench two-answers",
         "bench decide",
         "train",
+        "train pretrain",
+        "train sft",
+        "train rl",
+        "train export",
+        "train recipe",
+        "lab",
+        "demo",
     ] {
         let mut args: Vec<&str> = command.split_whitespace().collect();
         args.push("--help");

@@ -4,15 +4,18 @@
 mod ask;
 mod browser;
 mod crashes;
+mod desk;
 mod fit;
 mod gateway;
 mod help;
 mod hub;
+mod lab;
 mod models;
 mod page;
 #[path = "../../../outthink-ledger/tests/it/postgres.rs"]
 mod postgres;
 mod reason;
+mod recipe;
 mod report;
 mod secrets;
 mod serve;

@@ -4,13 +4,16 @@ use super::{outthink, report};
 use std::fs;
 
 #[test]
-fn an_empty_home_lists_all_models_as_absent() {
+fn an_empty_home_lists_all_models_but_the_built_in_one_as_absent() {
     let home = tempfile::tempdir().unwrap();
     let output = outthink(home.path()).args(["models", "list"]).output().unwrap();
     insta::assert_snapshot!("models_list", report(&output, home.path()));
     let output = outthink(home.path()).args(["models", "list", "--json"]).output().unwrap();
     let rows: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(rows.as_array().unwrap().iter().all(|r| r["present"] == false && r["sources"][0].is_object()));
+    for row in rows.as_array().unwrap() {
+        assert!(row["sources"][0].is_object(), "{row}");
+        assert_eq!(row["present"], row["name"] == "desk", "{row}");
+    }
 }
 
 #[test]
