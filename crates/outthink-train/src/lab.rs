@@ -84,7 +84,7 @@ impl Plan {
             levels: 1..=3,
             // Slips make a reply at temperature 1 wrong now and then, which a vote and reinforcement can mend.
             teacher: Teacher { hurry: 0.0, slip: 0.06 },
-            sft: (grow(1_500).min(6_000), 16),
+            sft: (grow(3_000).min(8_000), 16),
             rl,
             every: 10,
             problems: if big { 300 } else { 150 },
