@@ -83,7 +83,7 @@ impl Plan {
             reasoner: (64, 2),
             levels: 1..=3,
             // Slips make a reply at temperature 1 wrong now and then, which a vote and reinforcement can mend.
-            teacher: Teacher { hurry: 0.0, slip: 0.06 },
+            teacher: Teacher { hurry: 0.0, slip: 0.07 },
             sft: (grow(3_000).min(8_000), 16),
             rl,
             every: 10,
