@@ -81,9 +81,13 @@ impl WasmVerifier {
             Ok((at, bytes))
         };
         let ((prompt, prompt_bytes), (reply, reply_bytes)) = (write(prompt)?, write(reply)?);
-        let score = score
-            .call(&mut store, (prompt, prompt_bytes, reply, reply_bytes))
-            .map_err(|e| if e.as_trap_code() == Some(TrapCode::OutOfFuel) { "it takes too many steps".to_owned() } else { e.to_string() })?;
+        let score = score.call(&mut store, (prompt, prompt_bytes, reply, reply_bytes)).map_err(|e| {
+            if e.as_trap_code() == Some(TrapCode::OutOfFuel) {
+                "it takes too many steps".to_owned()
+            } else {
+                e.to_string()
+            }
+        })?;
         if (0.0..=1.0).contains(&score) { Ok(score) } else { Err(format!("its score is {score}, not in [0, 1]")) }
     }
 }
