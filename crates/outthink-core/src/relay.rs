@@ -3,6 +3,7 @@
 use crate::EngineError;
 use futures_core::Stream;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 /// A request that is passed on as it is, with the engine's own address and key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct Relay {
     pub path: &'static str,
     /// The body: JSON.
     pub body: Vec<u8>,
+    /// Generated tokens at most: what it weighs where others wait.
+    pub tokens: u64,
 }
 
 /// The pieces of a relayed reply's body. Dropping it ends the engine's work.
@@ -22,6 +25,28 @@ pub struct Relayed {
     pub content_type: Option<String>,
     /// The body.
     pub body: RelayBody,
+}
+
+impl Relayed {
+    /// Keeps `guard` until the body is dropped, such as the place that the request holds in a queue.
+    #[must_use]
+    pub fn holding<G: Send + Unpin + 'static>(self, guard: G) -> Self {
+        Self { body: Box::pin(Held { body: self.body, _guard: guard }), ..self }
+    }
+}
+
+/// A body and what is held for it.
+struct Held<G> {
+    body: RelayBody,
+    _guard: G,
+}
+
+impl<G: Unpin> Stream for Held<G> {
+    type Item = Result<Vec<u8>, EngineError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.body.as_mut().poll_next(cx)
+    }
 }
 
 impl std::fmt::Debug for Relayed {

@@ -131,6 +131,10 @@ pub struct Sample {
     /// What verifiers charged for it.
     #[serde(default, skip_serializing_if = "Cost::is_zero")]
     pub verifier_cost: Cost,
+    /// Whether it breaks the form that the request demands: JSON by a schema, calls of the tools that
+    /// there are. It has no vote, and is no answer while there is a sample in good form.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub malformed: bool,
     /// Whether a finished continuation took its place in the vote.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub superseded: bool,

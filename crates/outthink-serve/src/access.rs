@@ -73,6 +73,16 @@ impl Caller {
         Err(ApiError::new(StatusCode::FORBIDDEN, "invalid_request_error", words).with_code("admin_only"))
     }
 
+    /// The identifier of the key, which is no secret: what the caller makes is its own.
+    pub(crate) fn owner(&self) -> Option<String> {
+        self.key.as_ref().map(|key| key.id.clone())
+    }
+
+    /// Whether the caller may see what the key with this identifier made.
+    pub(crate) fn may_see(&self, owner: Option<&str>) -> bool {
+        self.admin || self.key.as_ref().map(|key| key.id.as_str()) == owner
+    }
+
     /// The effort of a request that names none: the gateway's, or the largest that the key may ask for.
     pub(crate) fn default_effort(&self, gateway: Effort) -> Effort {
         let largest = self.key.as_ref().and_then(|k| k.limits.largest_effort);

@@ -54,12 +54,21 @@ impl Chat {
 
     /// A chunk with one delta.
     fn chunk(&self, out: &mut String, delta: &Value, logprobs: &Value, finish: Option<&str>) {
+        self.open_chunk(out);
+        let _ = write!(out, "{delta}");
+        Self::close_chunk(out, logprobs, finish);
+    }
+
+    /// All that comes before the delta.
+    fn open_chunk(&self, out: &mut String) {
+        out.push_str(&self.head);
+        out.push_str("[{\"index\":0,\"delta\":");
+    }
+
+    /// All that comes after it.
+    fn close_chunk(out: &mut String, logprobs: &Value, finish: Option<&str>) {
         let finish = finish.map_or(Value::Null, Value::from);
-        let _ = writeln!(
-            out,
-            "{}[{{\"index\":0,\"delta\":{delta},\"logprobs\":{logprobs},\"finish_reason\":{finish}}}]}}\n",
-            self.head
-        );
+        let _ = writeln!(out, ",\"logprobs\":{logprobs},\"finish_reason\":{finish}}}]}}\n");
     }
 }
 
@@ -81,8 +90,12 @@ impl Wire for Chat {
         let Update::Delta { sample, leading: true, delta } = update else { return };
         if self.pass_through {
             self.shown = Some(sample);
-            if let Some(delta) = reply::passed_on(delta, self.envelope.thought) {
-                self.chunk(out, &delta, &logprobs, None);
+            let before = out.len();
+            self.open_chunk(out);
+            if reply::pass_on(out, &delta, self.envelope.thought) {
+                Self::close_chunk(out, &logprobs, None);
+            } else {
+                out.truncate(before);
             }
             return;
         }
@@ -94,7 +107,7 @@ impl Wire for Chat {
         let apart = self.shown.replace(sample).is_some_and(|before| before != sample);
         let text = if apart { format!("\n\n{text}") } else { text };
         let mut delta = serde_json::Map::new();
-        self.envelope.thought.insert(&mut delta, text);
+        self.envelope.thought.insert(&mut delta, &text);
         self.chunk(out, &Value::Object(delta), &Value::Null, None);
     }
 

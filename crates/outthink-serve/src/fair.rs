@@ -319,7 +319,14 @@ impl Engine for Shared {
     }
 
     fn relay(&self, relay: Relay) -> Option<RelayFuture> {
-        self.engine.relay(relay)
+        let asked = self.queue.ask(self.entered.id, relay.tokens.max(1));
+        let reply = self.engine.relay(relay)?;
+        let (queue, entered) = (Arc::clone(&self.queue), Arc::clone(&self.entered));
+        let turn = asked.map(|called| Turn { queue, called, taken: false });
+        Some(Box::pin(async move {
+            let place = turn?.come().await?;
+            Ok(reply.await?.holding((place, entered)))
+        }))
     }
 }
 

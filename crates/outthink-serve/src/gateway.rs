@@ -14,7 +14,7 @@ use crate::reply::Envelope;
 use crate::request::ChatRequest;
 use crate::resources::wrong;
 use crate::responses::Responses;
-use crate::running::{Entry, Running};
+use crate::running::{Entry, Plan, Running};
 use crate::settings::Efforts;
 use crate::stream::Streaming;
 use crate::traces::Traces;
@@ -131,6 +131,8 @@ impl Gateway {
             .keeping(Keep::of(&config.privacy, &request.prompt))
             .within(Parent::read(caller.traceparent.as_deref(), &trace.0));
         let (effort, stream) = (request.effort.name(), request.stream);
+        let one = (request.strategy.name == "single" && driver.arms().len() == 1)
+            .then_some(request.strategy.max_tokens_per_sample);
         let drive = DriveRequest {
             prompt: request.prompt,
             budget: request.budget,
@@ -139,8 +141,9 @@ impl Gateway {
             logprobs: request.logprobs,
             trace_id: trace.0.clone(),
         };
-        let entry = Entry { effort, log, traces: Arc::clone(&self.traces), watch };
-        Ok(Begun { running: Running::new(driver, drive, strategy, entry), effort, stream })
+        let owner = caller.owner();
+        let entry = Entry { effort, log, traces: Arc::clone(&self.traces), owner, watch };
+        Ok(Begun { running: Running::new(driver, drive, Plan { strategy, one }, entry), effort, stream })
     }
 
     /// The engine with the arms, the verifiers and the comparer that the request may use.
@@ -174,7 +177,7 @@ impl Gateway {
         Ok(driver)
     }
 
-    /// The engine as this request sees it, unless the request had to wait for too long.
+    /// The engine as this request sees it, unless it is too large or had to wait for too long.
     fn admit(
         &self,
         engine: &Arc<dyn Engine>,
@@ -192,10 +195,20 @@ impl Gateway {
             let words = format!("messages holds {images} images: send at most {}", limits.images);
             return Err(ApiError::invalid("messages", words));
         }
+        self.enter(engine, caller, request.budget.max_seconds)
+    }
+
+    /// The engine as a request of this caller sees it, unless the request had to wait for too long.
+    pub(crate) fn enter(
+        &self,
+        engine: &Arc<dyn Engine>,
+        caller: &Caller,
+        max_seconds: Option<f64>,
+    ) -> Result<Arc<dyn Engine>, ApiError> {
         let place = self.options.engines.iter().position(|e| Arc::ptr_eq(e, engine));
         let Some(queue) = place.and_then(|index| self.queues[index].as_ref()) else { return Ok(Arc::clone(engine)) };
         let crowd = queue.crowd();
-        let late = request.budget.max_seconds.is_some_and(|seconds| crowd.wait.as_secs_f64() >= seconds);
+        let late = max_seconds.is_some_and(|seconds| crowd.wait.as_secs_f64() >= seconds);
         if crowd.full || late {
             let words = if crowd.full {
                 "too many samples wait for this model: ask again later".to_owned()

@@ -22,14 +22,14 @@ const TAIL: usize = 8 << 10;
 pub(crate) async fn pass(
     gateway: &Gateway,
     caller: &Caller,
-    trace: &TraceId,
-    mut log: RequestLog,
+    trace: TraceId,
     path: &'static str,
     body: &[u8],
-) -> Result<Response, ApiError> {
-    match begin(gateway, caller, trace, &mut log, path, body).await {
-        Ok((relayed, bill)) => Ok(respond(relayed, log, bill)),
-        Err(error) => Ok(refused(log, error)),
+) -> Response {
+    let mut log = RequestLog::new(trace.clone(), path.trim_start_matches('/'));
+    match begin(gateway, caller, &trace, &mut log, path, body).await {
+        Ok((relayed, bill)) => respond(relayed, log, bill),
+        Err(error) => refused(log, error),
     }
 }
 
@@ -62,9 +62,10 @@ async fn begin(
     }
     log.of(caller, &engine.model().id);
     let most = if path == "/embeddings" { 0 } else { bounded(fields) };
+    let engine = gateway.enter(engine, caller, None)?;
     let hold = caller.claim_relay(gateway.control(), &trace.0, engine.model(), (length, most)).await?;
     let bill = Bill::new(&gateway.options.control, engine.model(), log.route(), hold);
-    let relay = Relay { path, body: body.to_string().into_bytes() };
+    let relay = Relay { path, body: body.to_string().into_bytes(), tokens: most };
     let Some(reply) = engine.relay(relay) else {
         bill.free();
         let words = format!("the engine of {} has no {path}: ask at /v1/chat/completions", engine.model().id);

@@ -3,6 +3,7 @@
 use crate::receipt;
 use outthink_core::{Delta, FinishReason, LOGPROBS, Outcome};
 use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
 
 /// Under which names a thought is told: clients have either habit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,13 +18,20 @@ pub enum ThoughtFields {
 }
 
 impl ThoughtFields {
-    /// Puts a thought into a message or a delta.
-    pub(crate) fn insert(self, fields: &mut Map<String, Value>, text: String) {
-        if self == Self::Both {
-            fields.insert("reasoning_content".into(), text.clone().into());
+    /// The names.
+    const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Both => &["reasoning_content", "reasoning"],
+            Self::ReasoningContent => &["reasoning_content"],
+            Self::Reasoning => &["reasoning"],
         }
-        let name = if self == Self::ReasoningContent { "reasoning_content" } else { "reasoning" };
-        fields.insert(name.into(), text.into());
+    }
+
+    /// Puts a thought into a message or a delta.
+    pub(crate) fn insert(self, fields: &mut Map<String, Value>, text: &str) {
+        for &name in self.names() {
+            fields.insert(name.into(), text.into());
+        }
     }
 }
 
@@ -78,7 +86,7 @@ fn message(outcome: &Outcome, thought: ThoughtFields) -> Value {
     message.insert("content".into(), content);
     message.insert("refusal".into(), Value::Null);
     if !outcome.reasoning.is_empty() {
-        thought.insert(&mut message, outcome.reasoning.clone());
+        thought.insert(&mut message, &outcome.reasoning);
     }
     if let Some(calls) = &outcome.tool_calls {
         message.insert("tool_calls".into(), calls.clone());
@@ -96,21 +104,61 @@ pub(crate) fn finish_reason(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// A delta of the engine as it is passed on; `None` if it holds nothing.
-pub(crate) fn passed_on(delta: Delta, thought: ThoughtFields) -> Option<Value> {
-    let mut fields = Map::new();
+/// Writes a delta of the engine as it is passed on; whether it holds anything. Nearly all are a piece of
+/// text and nothing else, so that no tree is built for it.
+pub(crate) fn pass_on(out: &mut String, delta: &Delta, thought: ThoughtFields) -> bool {
+    let before = out.len();
+    let field = |out: &mut String, name: &str| {
+        out.push(if out.len() == before { '{' } else { ',' });
+        quote(out, name);
+        out.push(':');
+    };
     if !delta.reasoning.is_empty() {
-        thought.insert(&mut fields, delta.reasoning);
-    }
-    if !delta.content.is_empty() {
-        fields.insert("content".into(), delta.content.into());
-    }
-    for (key, value) in delta.extra {
-        if key != LOGPROBS {
-            fields.entry(key).or_insert(value);
+        for name in thought.names() {
+            field(out, name);
+            quote(out, &delta.reasoning);
         }
     }
-    (!fields.is_empty()).then_some(Value::Object(fields))
+    if !delta.content.is_empty() {
+        field(out, "content");
+        quote(out, &delta.content);
+    }
+    let told = |key: &str| {
+        key == LOGPROBS
+            || (key == "content" && !delta.content.is_empty())
+            || (thought.names().contains(&key) && !delta.reasoning.is_empty())
+    };
+    for (key, value) in delta.extra.iter().filter(|(key, _)| !told(key)) {
+        field(out, key);
+        let _ = write!(out, "{value}");
+    }
+    let any = out.len() > before;
+    if any {
+        out.push('}');
+    }
+    any
+}
+
+/// Writes a text as JSON has it.
+fn quote(out: &mut String, text: &str) {
+    out.push('"');
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
+        out.push_str(&rest[..at]);
+        match rest.as_bytes()[at] {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            control => {
+                let _ = write!(out, "\\u{control:04x}");
+            }
+        }
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+    out.push('"');
 }
 
 /// The deltas with which a chosen reply is told at once.
@@ -129,4 +177,38 @@ pub(crate) fn chosen(outcome: &Outcome) -> Vec<Value> {
         deltas.push(json!({ "tool_calls": numbered.collect::<Value>() }));
     }
     deltas
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_quoted_as_json_has_it(text in "(\\PC|[\u{0}-\u{20}\"\\\\]){0,20}") {
+            let mut out = String::new();
+            quote(&mut out, &text);
+            prop_assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_delta_is_passed_on_with_all_that_is_in_it() {
+        let extra = json!({"tool_calls": [1], "reasoning": "told already", LOGPROBS: [2]});
+        let Value::Object(extra) = extra else { panic!("no object") };
+        let delta = Delta { content: "a\"b".into(), reasoning: "hm".into(), extra, ..Delta::default() };
+        for (thought, wanted) in [
+            (
+                ThoughtFields::Both,
+                json!({"reasoning_content": "hm", "reasoning": "hm", "content": "a\"b", "tool_calls": [1]}),
+            ),
+            (ThoughtFields::Reasoning, json!({"reasoning": "hm", "content": "a\"b", "tool_calls": [1]})),
+        ] {
+            let mut out = String::new();
+            assert!(pass_on(&mut out, &delta, thought));
+            assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), wanted);
+        }
+        assert!(!pass_on(&mut String::new(), &Delta::default(), ThoughtFields::Both));
+    }
 }

@@ -32,8 +32,8 @@ pub(crate) fn router(service: Service) -> Router {
         .route("/v1/chat/completions", post(chat))
         .route("/v1/responses", post(respond))
         .route("/v1/responses/{id}", get(response).delete(forget))
-        .route("/v1/completions", post(completions))
-        .route("/v1/embeddings", post(embeddings))
+        .route("/v1/completions", post(|g, trace, caller, body| relay("/completions", g, trace, caller, body)))
+        .route("/v1/embeddings", post(|g, trace, caller, body| relay("/embeddings", g, trace, caller, body)))
         .route("/v1/rewards", post(rewards))
         .route("/v1/models", get(models))
         .route("/v1/models/{*id}", get(model))
@@ -122,32 +122,32 @@ async fn respond(
     Ok(responses::create(&gateway, trace, &caller, &body).await)
 }
 
-async fn response(Shared(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
-    responses::get(&gateway, &id).map(Json)
+async fn response(
+    Shared(gateway): Shared,
+    Extension(caller): Asker,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    responses::get(&gateway, &caller, &id).map(Json)
 }
 
-async fn forget(Shared(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
-    responses::delete(&gateway, &id).map(Json)
+async fn forget(
+    Shared(gateway): Shared,
+    Extension(caller): Asker,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    responses::delete(&gateway, &caller, &id).map(Json)
 }
 
-async fn completions(
+/// Passes a request on as it is, to `path` below the version.
+async fn relay(
+    path: &'static str,
     Shared(gateway): Shared,
     Extension(trace): Named,
     Extension(caller): Asker,
     body: Body,
 ) -> Result<Response, ApiError> {
     let body = read(body, &gateway.options).await?;
-    passing::pass(&gateway, &caller, &trace.clone(), RequestLog::new(trace, "completions"), "/completions", &body).await
-}
-
-async fn embeddings(
-    Shared(gateway): Shared,
-    Extension(trace): Named,
-    Extension(caller): Asker,
-    body: Body,
-) -> Result<Response, ApiError> {
-    let body = read(body, &gateway.options).await?;
-    passing::pass(&gateway, &caller, &trace.clone(), RequestLog::new(trace, "embeddings"), "/embeddings", &body).await
+    Ok(passing::pass(&gateway, &caller, trace, path, &body).await)
 }
 
 async fn rewards(Shared(gateway): Shared, body: Body) -> Result<Json<Value>, ApiError> {
@@ -197,8 +197,13 @@ fn describe(engine: &dyn Engine, started: u64) -> Value {
     object
 }
 
-async fn trace(Shared(gateway): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
-    gateway.traces.get(&id).map(Json).ok_or_else(|| {
+async fn trace(
+    Shared(gateway): Shared,
+    Extension(caller): Asker,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    // Those of others are not told from those that are not there.
+    gateway.traces.get(&id, |owner| caller.may_see(owner)).map(Json).ok_or_else(|| {
         let words = "no trace of this name is remembered: traces are kept for an hour, the newest 512 of them";
         ApiError::new(StatusCode::NOT_FOUND, "invalid_request_error", words).with_code("trace_not_found")
     })

@@ -1,14 +1,14 @@
 //! A reply as server-sent events, told while the driver works.
 
 use crate::error::ApiError;
-use crate::running::{Event, Running};
+use crate::running::Running;
 use crate::wire::Wire;
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use outthink_core::Outcome;
-use outthink_strategy::{DriveError, Update};
+use outthink_strategy::{DriveError, Next, Update};
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -34,8 +34,8 @@ impl Streaming {
         let first_words = async {
             loop {
                 match self.running.next().await {
-                    Event::End(result) => break end = Some(result),
-                    Event::Update(update) => {
+                    Next::End(result) => break end = Some(result),
+                    Next::Update(update) => {
                         let text = matches!(update, Update::Delta { .. });
                         held.push(update);
                         if text {
@@ -82,8 +82,8 @@ impl Streaming {
                     event
                 };
                 match next {
-                    Event::End(result) => end = Some(result),
-                    Event::Update(update) => self.wire.update(update, &mut out),
+                    Next::End(result) => end = Some(result),
+                    Next::Update(update) => self.wire.update(update, &mut out),
                 }
                 if out.len() >= PIECE {
                     yield Ok(std::mem::take(&mut out));

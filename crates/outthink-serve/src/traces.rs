@@ -17,6 +17,8 @@ const KEPT: Duration = Duration::from_hours(1);
 struct Trace {
     at: Instant,
     id: String,
+    /// The key that asked, by its identifier.
+    owner: Option<String>,
     strategy: String,
     model: String,
     effort: &'static str,
@@ -42,10 +44,11 @@ pub(crate) struct Traces(Mutex<Ring>);
 
 impl Traces {
     /// Remembers how a request ended.
-    pub(crate) fn remember(&self, outcome: &Outcome, effort: &'static str) {
+    pub(crate) fn remember(&self, outcome: &Outcome, effort: &'static str, owner: Option<String>) {
         let trace = Trace {
             at: Instant::now(),
             id: outcome.trace_id.clone(),
+            owner,
             strategy: outcome.strategy.clone(),
             model: outcome.model.clone(),
             effort,
@@ -67,10 +70,11 @@ impl Traces {
         }
     }
 
-    /// The trace of the request with this name, while it is remembered.
-    pub(crate) fn get(&self, id: &str) -> Option<Value> {
+    /// The trace of the request with this name, while it is remembered and if `may_see` allows it to be
+    /// shown by the key that asked.
+    pub(crate) fn get(&self, id: &str, may_see: impl Fn(Option<&str>) -> bool) -> Option<Value> {
         let trace = self.lock().traces.iter().rev().find(|trace| trace.id == id).cloned()?;
-        (trace.at.elapsed() < KEPT).then(|| render(&trace))
+        (trace.at.elapsed() < KEPT && may_see(trace.owner.as_deref())).then(|| render(&trace))
     }
 
     fn lock(&self) -> MutexGuard<'_, Ring> {

@@ -32,7 +32,7 @@ pub mod value;
 
 pub use aggregate::Aggregate;
 pub use api::{DriveError, DriveRequest, Update};
-pub use driver::{Driver, DriverArm};
+pub use driver::{Driver, DriverArm, Next, OneSample};
 pub use settings::Settings;
 pub use spec::{STRATEGY_NAMES, StrategyError, StrategySpec};
 pub use table::{ArmInfo, End, Judgement, Opening, Start, Table, prompt_bytes};

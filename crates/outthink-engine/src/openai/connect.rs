@@ -1,10 +1,10 @@
 //! Making an engine: the address, the client and what the server says of its models.
 
-use super::upstream::{Wire, read_text, refusal};
-use super::{Dialect, GENERIC, OPENAI, OpenAiEngine, OpenAiOptions, error, options};
+use super::http::{Client, Place};
+use super::upstream::{Wire, refusal};
+use super::{Dialect, GENERIC, OPENAI, OpenAiEngine, OpenAiOptions, Secret, error, options};
 use crate::retry;
 use outthink_core::{EngineError, ModelInfo, Origin, Price};
-use reqwest::{Url, redirect};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,6 @@ use tokio::time::{sleep, timeout};
 
 /// Bytes of a list of models at most.
 const LIST_LIMIT: usize = 8 << 20;
-/// How long an unused connection is kept: less than the 5 s after which uvicorn closes it.
-const POOL_IDLE: Duration = Duration::from_secs(4);
 
 impl OpenAiEngine {
     /// An engine for a known model, without asking the server anything. The dialect is
@@ -93,30 +91,11 @@ fn context(model: &Value) -> Option<u64> {
 
 pub(super) fn wire(options: OpenAiOptions) -> Result<Wire, EngineError> {
     let endpoint = options::endpoint(&options.base_url)?;
-    // An error means that the program has chosen a provider already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder()
-        .connect_timeout(options.timeouts.connect)
-        .pool_idle_timeout(POOL_IDLE)
-        // A key must not follow a redirect to another host.
-        .redirect(redirect::Policy::none());
-    let client = if endpoint.starts_with("http://") {
-        // Spares reading the system's certificates, which may not be there.
-        client.tls_certs_only([])
-    } else {
-        client
-    };
-    let client = client.build().map_err(|e| {
-        EngineError::new(Origin::Internal, format!("no HTTP client could be made: {e}"))
-            .with_hint("are the system's certificates installed?")
-    })?;
-    let chat = Url::parse(&format!("{endpoint}/chat/completions")).map_err(|e| {
-        EngineError::new(Origin::Caller, format!("the address of the engine is not a valid http address: {e}"))
-    })?;
+    let key = options.api_key.as_ref().map(Secret::expose);
     Ok(Wire {
-        client,
+        client: Client::new(&endpoint, key, &options.timeouts)?,
+        chat: Place::new(&format!("{endpoint}/chat/completions"))?,
         endpoint,
-        chat,
         key: options.api_key,
         timeouts: options.timeouts,
         max_retries: options.max_retries,
@@ -143,14 +122,13 @@ async fn list(wire: &Wire) -> Result<Vec<Value>, EngineError> {
 }
 
 async fn list_once(wire: &Wire) -> Result<Vec<Value>, (EngineError, Option<Duration>)> {
-    let request = wire.client.get(format!("{}/models", wire.endpoint));
-    let request = wire.authorise(request).map_err(|e| (e, None))?;
+    let models = Place::new(&format!("{}/models", wire.endpoint)).map_err(|e| (e, None))?;
     let transport = |e| (error::of_transport(e, false), None);
-    let mut response = request.send().await.map_err(transport)?;
+    let mut response = wire.client.get(&models).await.map_err(transport)?;
     if !response.status().is_success() {
         return Err(refusal(response, wire).await);
     }
-    let text = read_text(&mut response, LIST_LIMIT).await;
+    let text = response.text(LIST_LIMIT).await;
     let list: Option<Value> = serde_json::from_str(&text.map_err(transport)?).ok();
     match list.as_ref().map(|l| l["data"].as_array().or(l.as_array())) {
         Some(Some(models)) => Ok(models.clone()),

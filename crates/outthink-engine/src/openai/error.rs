@@ -1,10 +1,10 @@
 //! Failures of the server and of the way to it, in words.
 
 use super::Secret;
+use super::http::Broken;
 use crate::retry;
 use outthink_core::{EngineError, Origin};
 use serde_json::Value;
-use std::error::Error as _;
 use std::time::Duration;
 
 const ADDRESS_HINT: &str = "is this the address of an OpenAI-compatible server? it often ends in /v1";
@@ -69,16 +69,8 @@ pub(super) fn in_stream(event: &Value, passed_on: bool, key: Option<&Secret>) ->
 }
 
 /// A request that got no reply, or a reply that broke off.
-pub(super) fn of_transport(error: reqwest::Error, passed_on: bool) -> EngineError {
-    let (connect, timeout) = (error.is_connect(), error.is_timeout());
-    // The address may hold a name and a password.
-    let error = error.without_url();
-    let mut cause = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        cause = inner.to_string();
-        source = inner.source();
-    }
+pub(super) fn of_transport(broken: Broken, passed_on: bool) -> EngineError {
+    let Broken { connect, timeout, cause } = broken;
     let failure = if connect && timeout {
         EngineError::new(Origin::Engine, "no connection to the engine in time")
     } else if connect {

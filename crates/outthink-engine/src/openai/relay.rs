@@ -1,12 +1,13 @@
 //! Requests that are passed on as they are: `/completions`, `/embeddings`.
 
 use super::error;
+use super::http::{Place, Reply};
 use super::upstream::{Wire, refusal};
 use crate::retry;
 use futures_util::stream;
+use hyper::body::Bytes;
+use hyper::header::CONTENT_TYPE;
 use outthink_core::{EngineError, Origin, Relay, RelayBody, Relayed};
-use reqwest::Response;
-use reqwest::header::CONTENT_TYPE;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -15,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// A reply's body while it is passed on; its place is free when it is dropped.
 struct Body {
     wire: Arc<Wire>,
-    response: Response,
+    response: Reply,
     deadline: Instant,
     started: bool,
     _permit: OwnedSemaphorePermit,
@@ -26,10 +27,11 @@ pub(super) async fn send(wire: Arc<Wire>, relay: Relay) -> Result<Relayed, Engin
     let closed = |_| EngineError::new(Origin::Internal, "the engine was closed");
     let permit = Arc::clone(&wire.permits).acquire_owned().await.map_err(closed)?;
     let deadline = Instant::now() + wire.timeouts.total;
-    let url = format!("{}{}", wire.endpoint, relay.path);
+    let place = Place::new(&format!("{}{}", wire.endpoint, relay.path))?;
+    let body = Bytes::from(relay.body);
     let mut attempt = 0;
     let response = loop {
-        let (error, after) = match once(&wire, &url, &relay.body, deadline).await {
+        let (error, after) = match once(&wire, &place, body.clone(), deadline).await {
             Ok(response) => break response,
             Err(failure) => failure,
         };
@@ -40,7 +42,7 @@ pub(super) async fn send(wire: Arc<Wire>, relay: Relay) -> Result<Relayed, Engin
         }
         sleep(wait).await;
     };
-    let content_type = response.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let content_type = response.header(CONTENT_TYPE).map(str::to_owned);
     let body = Body { wire, response, deadline, started: false, _permit: permit };
     let pieces = stream::unfold(Some(body), |body| async move {
         let mut body = body?;
@@ -56,15 +58,13 @@ pub(super) async fn send(wire: Arc<Wire>, relay: Relay) -> Result<Relayed, Engin
 
 async fn once(
     wire: &Wire,
-    url: &str,
-    body: &[u8],
+    place: &Place,
+    body: Bytes,
     deadline: Instant,
-) -> Result<Response, (EngineError, Option<Duration>)> {
+) -> Result<Reply, (EngineError, Option<Duration>)> {
     let limit = wire.timeouts.first_token;
-    let request = wire.client.post(url).header(CONTENT_TYPE, "application/json").body(body.to_vec());
-    let request = wire.authorise(request).map_err(|e| (e, None))?;
     let due = (Instant::now() + limit).min(deadline);
-    match timeout_at(due, request.send()).await {
+    match timeout_at(due, wire.client.post(place, None, body)).await {
         Err(_) => Err((error::timeout("no reply came from the engine", limit, true), None)),
         Ok(Err(e)) => Err((error::of_transport(e, false), None)),
         Ok(Ok(response)) if response.status().is_success() => Ok(response),

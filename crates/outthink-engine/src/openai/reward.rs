@@ -1,6 +1,7 @@
 //! Reward models behind a server, by the shapes that vLLM gives them.
 
-use super::upstream::{Wire, read_text, refusal};
+use super::http::Place;
+use super::upstream::{Wire, refusal};
 use super::{OpenAiOptions, connect, error};
 use outthink_core::{Bill, EngineError, Judging, Origin, Price, Prompt, Sample, Usage, Verdict, Verifier};
 use serde_json::{Value, json};
@@ -100,13 +101,13 @@ impl RewardModel {
     }
 
     async fn ask(&self, prompt: &Prompt, sample: &Sample) -> Result<Value, EngineError> {
-        let request = self.wire.client.post(self.url()).header("content-type", "application/json");
-        let request = self.wire.authorise(request)?.body(self.body(prompt, sample).to_string());
-        let mut response = request.send().await.map_err(|e| error::of_transport(e, false))?;
+        let body = self.body(prompt, sample).to_string().into();
+        let reply = self.wire.client.post(&Place::new(&self.url())?, None, body).await;
+        let mut response = reply.map_err(|e| error::of_transport(e, false))?;
         if !response.status().is_success() {
             return Err(refusal(response, &self.wire).await.0);
         }
-        let text = read_text(&mut response, REPLY_LIMIT).await.map_err(|e| error::of_transport(e, false))?;
+        let text = response.text(REPLY_LIMIT).await.map_err(|e| error::of_transport(e, false))?;
         serde_json::from_str(&text).map_err(|_| error::not_a_stream("something that is no JSON"))
     }
 

@@ -1,11 +1,12 @@
 //! One HTTP request, from its place in the queue to its last event.
 
 use super::assemble::{Assembler, Queue};
+use super::http::{Client, Place, Reply};
 use super::{Secret, Timeouts, error};
 use crate::{retry, sse};
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
 use outthink_core::{EngineError, Origin, SampleEvent};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Response, Url};
 use serde::de::IgnoredAny;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,55 +23,26 @@ const ERROR_LIMIT: usize = 64 << 10;
 const USAGE_WAIT: Duration = Duration::from_secs(2);
 /// How long the end of the body may come after `[DONE]`, so that the connection can serve again.
 const TAIL_WAIT: Duration = Duration::from_millis(10);
+/// The kind of reply that is asked for.
+const EVENTS: &str = "text/event-stream";
 
 /// What all requests of one engine share.
 pub(super) struct Wire {
     pub(super) client: Client,
     pub(super) endpoint: String,
-    /// The address of chat completions, parsed once.
-    pub(super) chat: Url,
+    /// Where chat completions are.
+    pub(super) chat: Place,
     pub(super) key: Option<Secret>,
     pub(super) timeouts: Timeouts,
     pub(super) max_retries: u32,
     pub(super) permits: Arc<Semaphore>,
 }
 
-impl Wire {
-    /// Adds the key to a request.
-    pub(super) fn authorise(&self, request: reqwest::RequestBuilder) -> Result<reqwest::RequestBuilder, EngineError> {
-        let Some(key) = self.key.as_ref().filter(|k| !k.expose().is_empty()) else {
-            return Ok(request);
-        };
-        let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {}", key.expose())) else {
-            return Err(EngineError::new(
-                Origin::Caller,
-                "the key of the engine holds characters that no header can carry",
-            ));
-        };
-        value.set_sensitive(true);
-        Ok(request.header(AUTHORIZATION, value))
-    }
-}
-
-/// Reads at most `limit` bytes of a body as text.
-pub(super) async fn read_text(response: &mut Response, limit: usize) -> Result<String, reqwest::Error> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        let room = limit - bytes.len();
-        bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if bytes.len() == limit {
-            break;
-        }
-    }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
 /// The error that a reply with a failing status stands for, and when to come back.
-pub(super) async fn refusal(mut response: Response, wire: &Wire) -> (EngineError, Option<Duration>) {
+pub(super) async fn refusal(mut response: Reply, wire: &Wire) -> (EngineError, Option<Duration>) {
     let status = response.status().as_u16();
-    let after = response.headers().get(RETRY_AFTER);
-    let after = after.and_then(|v| v.to_str().ok()).and_then(retry::retry_after);
-    let body = timeout(wire.timeouts.idle, read_text(&mut response, ERROR_LIMIT)).await;
+    let after = response.header(RETRY_AFTER).and_then(retry::retry_after);
+    let body = timeout(wire.timeouts.idle, response.text(ERROR_LIMIT)).await;
     let body = body.ok().and_then(Result::ok).unwrap_or_default();
     let error = error::of_status(status, &body, wire.key.as_ref());
     (EngineError { retry_after: after, ..error }, after)
@@ -96,7 +68,7 @@ impl From<EngineError> for Failure {
 }
 
 struct Open {
-    response: Response,
+    response: Reply,
     decoder: sse::Decoder,
     is_stream: bool,
     seen: bool,
@@ -124,7 +96,7 @@ pub(super) struct Shape {
 /// A request for `n` samples as it runs. Dropping it closes the connection.
 pub(super) struct Run {
     wire: Arc<Wire>,
-    body: String,
+    body: Bytes,
     seed: u64,
     n: usize,
     prompt_chars: u64,
@@ -143,7 +115,7 @@ impl Run {
         Self {
             assembler: Assembler::new(n, prompt_chars, max_tokens),
             wire,
-            body,
+            body: body.into(),
             seed,
             n,
             prompt_chars,
@@ -202,13 +174,9 @@ impl Run {
             self.permit = Some(permit.map_err(closed)?);
             self.deadline = Instant::now() + timeouts.total;
         }
-        let request = self.wire.client.post(self.wire.chat.clone());
-        let request = request
-            .header(CONTENT_TYPE, "application/json")
-            .header(ACCEPT, "text/event-stream")
-            .body(self.body.clone());
+        let request = self.wire.client.post(&self.wire.chat, Some(EVENTS), self.body.clone());
         let due = Instant::now() + timeouts.first_token;
-        let reply = timeout_at(due.min(self.deadline), self.wire.authorise(request)?.send());
+        let reply = timeout_at(due.min(self.deadline), request);
         let response = match reply.await {
             Err(_) => return Err(self.late(false)),
             Ok(Err(e)) => return Err(error::of_transport(e, false).into()),
@@ -218,8 +186,7 @@ impl Run {
             let (error, after) = refusal(response, &self.wire).await;
             return Err(Failure { after, ..error.into() });
         }
-        let kind = response.headers().get(CONTENT_TYPE);
-        let kind = kind.and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let kind = response.header(CONTENT_TYPE).unwrap_or_default();
         if kind.starts_with("text/html") {
             return Err(error::not_a_stream("an HTML page").into());
         }
@@ -252,7 +219,7 @@ impl Run {
         };
         let limit = open.due.min(self.deadline);
         if !open.is_stream {
-            let text = timeout_at(limit, read_text(&mut open.response, BODY_LIMIT)).await;
+            let text = timeout_at(limit, open.response.text(BODY_LIMIT)).await;
             let text = match text {
                 Err(_) => return Err(self.late(false)),
                 Ok(Err(e)) => return Err(error::of_transport(e, false).into()),

@@ -8,8 +8,10 @@
 //!
 //! Members should be made with few retries of their own: another member is better than a wait.
 
+mod duty;
 mod health;
 mod pick;
+mod relay;
 mod sample;
 
 use health::Health;
@@ -269,15 +271,6 @@ impl Engine for PoolEngine {
     }
 
     fn relay(&self, relay: Relay) -> Option<RelayFuture> {
-        // Without a fit member the first one says what is wrong.
-        let index = self.inner.choose(0, 0, &[]).unwrap_or(0);
-        let reply = self.inner.members[index].engine.relay(relay)?;
-        let inner = Arc::clone(&self.inner);
-        Some(Box::pin(async move {
-            let reply = reply.await;
-            let blamed = reply.as_ref().err().is_none_or(|e| e.origin != Origin::Caller);
-            inner.settle(index, blamed.then_some(reply.is_ok()));
-            reply
-        }))
+        Some(Box::pin(relay::send(Arc::clone(&self.inner), relay)))
     }
 }

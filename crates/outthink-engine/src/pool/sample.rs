@@ -1,5 +1,6 @@
 //! One sample of a pool: another member where one fails, and a second start where it is late.
 
+use super::duty::Duty;
 use super::{Inner, State};
 use futures_util::StreamExt;
 use outthink_core::{EngineError, Finish, Origin, SampleEvent, SampleRequest, SampleStream};
@@ -19,61 +20,33 @@ const ONE_IN: u64 = 20;
 
 type Event = Result<SampleEvent, EngineError>;
 
-/// A sample at one member. Dropping it frees its tokens there.
+/// A sample at one member. Dropping it ends its work there.
 struct Attempt {
     inner: Arc<Inner>,
-    index: usize,
-    tokens: u64,
+    duty: Duty,
     stream: SampleStream,
     began: Instant,
-    settled: bool,
 }
 
 impl Attempt {
     fn begin(inner: &Arc<Inner>, request: &SampleRequest, prompt: u64, tried: &mut Vec<usize>) -> Option<Self> {
-        let tokens = request.max_tokens;
-        let index = inner.choose(prompt, tokens, tried)?;
-        tried.push(index);
-        let mut streams = inner.members[index].engine.start(request.clone());
-        let attempt =
-            |stream| Self { inner: Arc::clone(inner), index, tokens, stream, began: Instant::now(), settled: false };
-        if streams.is_empty() {
-            inner.release(index, tokens);
-            return None;
-        }
-        Some(attempt(streams.swap_remove(0)))
-    }
-
-    fn settle(&mut self, succeeded: Option<bool>) {
-        if !std::mem::replace(&mut self.settled, true) {
-            self.inner.settle(self.index, succeeded);
-        }
+        let duty = Duty::begin(inner, prompt, request.max_tokens, tried)?;
+        let stream = inner.members[duty.index].engine.start(request.clone()).into_iter().next()?;
+        Some(Self { inner: Arc::clone(inner), duty, stream, began: Instant::now() })
     }
 
     /// The next event; the first words and the first failure are entered in the member's health.
     async fn next(&mut self) -> Option<Event> {
         let event = self.stream.next().await;
         match &event {
-            Some(Ok(SampleEvent::Delta(_) | SampleEvent::Finish(_))) if !self.settled => {
-                self.settle(Some(true));
+            Some(Ok(SampleEvent::Delta(_) | SampleEvent::Finish(_))) if !self.duty.is_settled() => {
+                self.duty.succeeded();
                 self.inner.lock().spoke_after(self.began.elapsed());
             }
-            Some(Err(error)) => {
-                let at_fault = error.origin != Origin::Caller;
-                // Too many requests are no illness, but another member may have room.
-                let busy = error.status == Some(429);
-                self.settle((at_fault && !busy).then_some(false));
-            }
+            Some(Err(error)) => self.duty.failed(error),
             _ => {}
         }
         event
-    }
-}
-
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        self.settle(None);
-        self.inner.release(self.index, self.tokens);
     }
 }
 

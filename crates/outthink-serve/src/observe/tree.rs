@@ -237,12 +237,15 @@ fn letter(class: usize) -> String {
 
 /// A step in words.
 fn words(step: &Step) -> String {
-    let name = serde_json::to_value(step).ok();
-    let field = |key: &str| name.as_ref().and_then(|v| v.get(key)).cloned().unwrap_or_default();
-    match (field("step").as_str().unwrap_or("step"), field("count").as_u64(), field("sample").as_u64()) {
-        ("sample", Some(1), _) => "draw 1 sample".into(),
-        ("sample", Some(count), _) => format!("draw {count} samples"),
-        (name, _, Some(sample)) => format!("{name} sample {sample}"),
-        (name, ..) => name.replace('_', " "),
+    match step {
+        Step::Sample { count: 1, .. } => "draw 1 sample".into(),
+        Step::Sample { count, .. } => format!("draw {count} samples"),
+        Step::Continue { sample, .. } => format!("continue sample {sample}"),
+        Step::Score { sample, .. } => format!("score sample {sample}"),
+        Step::Stop { sample, .. } => format!("stop sample {sample}"),
+        Step::Compare { .. } => "compare".into(),
+        Step::Cancel { .. } => "cancel".into(),
+        Step::Wait => "wait".into(),
+        Step::Abstain { .. } => "abstain".into(),
     }
 }

@@ -1,20 +1,19 @@
 //! A run told as a response, whole or in events.
 
 use super::reply::{self, Shape};
-use super::store::Responses;
+use super::store::Keep;
 use crate::error::ApiError;
 use crate::wire::{Wire, event};
 use outthink_core::{Outcome, SampleId};
 use outthink_strategy::Update;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// A run as a response.
 pub(super) struct Told {
     shape: Shape,
     pass_through: bool,
-    /// Where the response is kept, and the conversation before it.
-    keep: Option<(Arc<Responses>, Vec<Value>)>,
+    /// How the response is to be remembered, if it is.
+    keep: Option<Keep>,
     number: u64,
     /// Output items that are complete.
     output: Vec<Value>,
@@ -26,7 +25,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn new(shape: Shape, pass_through: bool, keep: Option<(Arc<Responses>, Vec<Value>)>) -> Self {
+    pub(super) fn new(shape: Shape, pass_through: bool, keep: Option<Keep>) -> Self {
         Self { shape, pass_through, keep, number: 0, output: Vec::new(), thought: None, text: None, shown: None }
     }
 
@@ -131,9 +130,8 @@ impl Told {
     }
 
     fn remember(&mut self, response: &Value, outcome: &Outcome) {
-        if let Some((responses, mut conversation)) = self.keep.take() {
-            conversation.push(reply::as_message(outcome));
-            responses.keep(&self.shape.id, response.clone(), conversation);
+        if let Some(keep) = self.keep.take() {
+            keep.told(&self.shape.id, response, reply::as_message(outcome));
         }
     }
 }

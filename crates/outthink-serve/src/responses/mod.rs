@@ -7,6 +7,7 @@ mod request;
 mod store;
 
 pub(crate) use store::Responses;
+use store::{Keep, Seen};
 
 use crate::access::Caller;
 use crate::error::ApiError;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 /// Answers `POST /v1/responses`.
 pub(crate) async fn create(gateway: &Gateway, trace: TraceId, caller: &Caller, body: &[u8]) -> Response {
     let log = RequestLog::new(trace.clone(), "responses");
-    let request = match ResponsesRequest::parse(body, gateway.efforts(caller), &gateway.responses) {
+    let request = match ResponsesRequest::parse(body, gateway.efforts(caller), seen(gateway, caller)) {
         Ok(request) => request,
         Err(error) => return refused(log, error),
     };
@@ -42,7 +43,7 @@ pub(crate) async fn create(gateway: &Gateway, trace: TraceId, caller: &Caller, b
         echo,
     };
     let pass_through = chat.strategy.name == "single";
-    let keep = store.then(|| (Arc::clone(&gateway.responses), conversation));
+    let keep = store.then(|| Keep { store: Arc::clone(&gateway.responses), owner: caller.owner(), conversation });
     match gateway.begin(engine, &trace, caller, chat, log).await {
         Ok(begun) => begun.respond(Box::new(Told::new(shape, pass_through, keep))).await,
         Err(error) => error.into_response(),
@@ -51,20 +52,25 @@ pub(crate) async fn create(gateway: &Gateway, trace: TraceId, caller: &Caller, b
 
 /// Whether a body would be taken.
 pub(crate) fn check(body: &[u8]) -> Result<(), ApiError> {
-    ResponsesRequest::parse(body, Effort::default().into(), &Responses::default()).map(drop)
+    let (store, caller) = (Responses::default(), Caller::default());
+    ResponsesRequest::parse(body, Effort::default().into(), Seen { store: &store, caller: &caller }).map(drop)
 }
 
 /// Answers `GET /v1/responses/{id}`.
-pub(crate) fn get(gateway: &Gateway, id: &str) -> Result<Value, ApiError> {
-    gateway.responses.get(id).ok_or_else(|| unknown(id))
+pub(crate) fn get(gateway: &Gateway, caller: &Caller, id: &str) -> Result<Value, ApiError> {
+    seen(gateway, caller).get(id).ok_or_else(|| unknown(id))
 }
 
 /// Answers `DELETE /v1/responses/{id}`.
-pub(crate) fn delete(gateway: &Gateway, id: &str) -> Result<Value, ApiError> {
-    if gateway.responses.forget(id) {
+pub(crate) fn delete(gateway: &Gateway, caller: &Caller, id: &str) -> Result<Value, ApiError> {
+    if seen(gateway, caller).forget(id) {
         return Ok(json!({ "id": id, "object": "response", "deleted": true }));
     }
     Err(unknown(id))
+}
+
+fn seen<'a>(gateway: &'a Gateway, caller: &'a Caller) -> Seen<'a> {
+    Seen { store: &gateway.responses, caller }
 }
 
 fn unknown(id: &str) -> ApiError {

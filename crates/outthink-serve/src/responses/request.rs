@@ -1,7 +1,7 @@
 //! The request of `POST /v1/responses`, put into the words of a chat completion.
 
 use super::input;
-use super::store::Responses;
+use super::store::Seen;
 use crate::error::ApiError;
 use crate::fields::{Fields, describe};
 use crate::request::ChatRequest;
@@ -47,7 +47,7 @@ const NAMES: [(&str, &str); 3] =
 
 impl ResponsesRequest {
     /// Reads and checks a body.
-    pub(super) fn parse(body: &[u8], efforts: Efforts<'_>, responses: &Responses) -> Result<Self, ApiError> {
+    pub(super) fn parse(body: &[u8], efforts: Efforts<'_>, responses: Seen<'_>) -> Result<Self, ApiError> {
         let map = match serde_json::from_slice(body) {
             Ok(Value::Object(map)) => map,
             Ok(other) => {
@@ -111,7 +111,7 @@ fn refuse(fields: &mut Fields) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn conversation(fields: &mut Fields, responses: &Responses, echo: &mut Echo) -> Result<Vec<Value>, ApiError> {
+fn conversation(fields: &mut Fields, responses: Seen<'_>, echo: &mut Echo) -> Result<Vec<Value>, ApiError> {
     let mut messages = Vec::new();
     if let Some(id) = fields.string("previous_response_id")? {
         let Some(before) = responses.conversation(&id) else {
@@ -214,10 +214,14 @@ fn renamed(mut error: ApiError) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Caller;
+    use crate::responses::Responses;
     use outthink_core::Effort;
 
     fn parse(body: &Value) -> Result<ResponsesRequest, ApiError> {
-        ResponsesRequest::parse(body.to_string().as_bytes(), Effort::Low.into(), &Responses::default())
+        let (store, caller) = (Responses::default(), Caller::default());
+        let seen = Seen { store: &store, caller: &caller };
+        ResponsesRequest::parse(body.to_string().as_bytes(), Effort::Low.into(), seen)
     }
 
     #[test]

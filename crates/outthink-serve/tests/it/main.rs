@@ -17,11 +17,13 @@ mod configuration;
 mod errors;
 mod http;
 mod leaving;
+mod relays;
 mod replies;
 #[path = "../storm/mod.rs"]
 mod storm;
 mod storms;
 mod streams;
+mod tls;
 
 use common::{Act, Scripted};
 use outthink_core::{Effort, SampleRequest};

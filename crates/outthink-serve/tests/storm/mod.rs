@@ -53,8 +53,8 @@ pub(crate) async fn gateway(port: u16, url: &str) {
 /// How a request ended.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Ending {
-    /// Whether it was an answer; else an error.
-    pub(crate) answered: bool,
+    /// What went wrong, in the gateway's words; nothing where it was an answer.
+    pub(crate) error: Option<String>,
     /// The generated tokens on its bill.
     pub(crate) tokens: u64,
 }
@@ -123,7 +123,7 @@ pub(crate) fn judge(text: &str) -> Result<Ending, &'static str> {
         if !complete || value["choices"].as_array().map(Vec::len) != Some(1) || !value["outthink"].is_object() {
             return Err("an answer that is not complete");
         }
-        return Ok(Ending { answered: true, tokens: usage(&value)? });
+        return Ok(Ending { error: None, tokens: usage(&value)? });
     }
     error(&value)
 }
@@ -155,7 +155,7 @@ fn judge_stream(body: &str) -> Result<Ending, &'static str> {
     if reason.is_none() || !last["outthink"].is_object() {
         return Err("a stream that is not complete");
     }
-    Ok(Ending { answered: true, tokens: usage(&last)? })
+    Ok(Ending { error: None, tokens: usage(&last)? })
 }
 
 fn usage(value: &Value) -> Result<u64, &'static str> {
@@ -165,11 +165,11 @@ fn usage(value: &Value) -> Result<u64, &'static str> {
 fn error(value: &Value) -> Result<Ending, &'static str> {
     let error = value["error"].as_object().ok_or("an error without its object")?;
     let whole = ["message", "type", "param", "code"].iter().all(|key| error.contains_key(*key));
-    if !whole || !error["message"].is_string() || !error["type"].is_string() {
+    let (true, Some(words), true) = (whole, error["message"].as_str(), error["type"].is_string()) else {
         return Err("an error that is not well formed");
-    }
+    };
     let bill = |key: &str| value["outthink"][key].as_u64().unwrap_or(0);
-    Ok(Ending { answered: false, tokens: bill("discarded_tokens") + bill("cancelled_tokens") })
+    Ok(Ending { error: Some(words.to_owned()), tokens: bill("discarded_tokens") + bill("cancelled_tokens") })
 }
 
 fn chunks(mut rest: &str) -> Result<String, &'static str> {

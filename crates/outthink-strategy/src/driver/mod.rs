@@ -2,8 +2,10 @@
 
 mod judge;
 mod launch;
+mod one;
 mod run;
 
+pub use one::{Next, OneSample};
 pub(crate) use run::FRUITLESS;
 
 use crate::{ArmInfo, DriveError, DriveRequest, Opening, Table, Update};

@@ -29,7 +29,8 @@ impl Strategy for BestOfN {
 
     fn step(&mut self, state: &State) -> Decision {
         let scored = best_by(state, |s| s.score);
-        if let Some((sample, score)) = scored.filter(|s| s.1 >= 1.0) {
+        // One that breaks the demanded form ends nothing: the next may keep it.
+        if let Some((sample, score)) = scored.filter(|s| s.1 >= 1.0 && !s.0.malformed) {
             let stop = Step::Stop { sample: sample.id, reason: StopReason::Verified };
             return Decision::new(stop, format!("the verifier gave {score:.3}"));
         }
@@ -64,5 +65,38 @@ impl Strategy for BestOfN {
     fn best(&self, state: &State) -> Option<SampleId> {
         let scored = best_by(state, |s| s.score).or_else(|| best_by(state, |s| s.mean_logprob));
         scored.map(|b| b.0.id).or_else(|| state.best_so_far())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outthink_core::{Sample, SampleStatus};
+
+    fn sample(id: SampleId, score: f64, malformed: bool) -> Sample {
+        let content = "{}".to_owned();
+        Sample { id, content, score: Some(score), malformed, status: SampleStatus::Done, ..Sample::default() }
+    }
+
+    fn state(samples: Vec<Sample>) -> State {
+        State { samples, ..State::default() }
+    }
+
+    #[test]
+    fn what_breaks_the_form_is_no_answer_while_something_keeps_it() {
+        let mut strategy = BestOfN::new(2, 8);
+        let mixed = state(vec![sample(0, 1.0, true), sample(1, 0.1, false)]);
+        assert_eq!(strategy.best(&mixed), Some(1));
+        let Step::Stop { sample: chosen, .. } = strategy.step(&mixed).steps[0] else { panic!("it goes on") };
+        assert_eq!(chosen, 1);
+        let broken = state(vec![sample(0, 0.2, true), sample(1, 1.0, true)]);
+        assert_eq!(strategy.best(&broken), Some(1), "the best of what there is");
+        assert!(
+            !matches!(
+                BestOfN::new(3, 8).step(&state(vec![sample(0, 1.0, true)])).steps[0],
+                Step::Stop { reason: StopReason::Verified, .. }
+            ),
+            "the next may keep the form"
+        );
     }
 }

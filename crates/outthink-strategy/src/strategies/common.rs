@@ -79,10 +79,12 @@ pub(super) fn share(classes: &[(ClassId, f64)]) -> f64 {
     classes.first().map_or(0.0, |c| if total > 0.0 { c.1 / total } else { 0.0 })
 }
 
-/// The voter with the most of something; the first of equals.
+/// The voter with the most of something; the first of equals. What breaks the demanded form is passed
+/// over while something keeps it.
 pub(super) fn best_by(state: &State, worth: impl Fn(&Sample) -> Option<f64>) -> Option<(&Sample, f64)> {
     let mut best: Option<(&Sample, f64)> = None;
-    for sample in state.voters() {
+    let some_fit = state.voters().any(|s| !s.malformed);
+    for sample in state.voters().filter(|s| !(some_fit && s.malformed)) {
         if let Some(w) = worth(sample).filter(|w| best.is_none_or(|b| *w > b.1)) {
             best = Some((sample, w));
         }

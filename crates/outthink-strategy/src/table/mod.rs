@@ -271,6 +271,9 @@ impl Table {
             }
         } else {
             let answer = self.state.sample(id).and_then(|s| self.find(s));
+            if let Some(sample) = self.state.samples.get_mut(id as usize) {
+                sample.malformed = answer.is_none() && (sample.tool_calls.is_some() || self.shape.is_json());
+            }
             self.done(id, answer);
         }
         self.close(id);

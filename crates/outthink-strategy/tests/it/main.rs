@@ -5,6 +5,7 @@
 mod allocate;
 mod budgets;
 mod driver;
+mod one;
 mod parity;
 mod script;
 mod search;

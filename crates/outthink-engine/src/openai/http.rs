@@ -1,0 +1,188 @@
+//! The way to a server: connections of our own where its address is plain HTTP, reqwest elsewhere.
+
+use super::options::Timeouts;
+use super::plain::{Plain, PlainReply};
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::{StatusCode, Uri};
+use outthink_core::{EngineError, Origin};
+use reqwest::{Url, redirect};
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long an unused connection is kept: less than the 5 s after which uvicorn closes it.
+const UNUSED: Duration = Duration::from_secs(4);
+/// What sends requests by way of a proxy.
+const PROXIES: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+
+/// A request that got no reply, or a reply that broke off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Broken {
+    /// Whether there was no connection.
+    pub(super) connect: bool,
+    pub(super) timeout: bool,
+    /// In words, without the address, which may hold a name and a password.
+    pub(super) cause: String,
+}
+
+fn deepest(error: &dyn Error) -> String {
+    let mut last = error;
+    while let Some(inner) = last.source() {
+        last = inner;
+    }
+    last.to_string()
+}
+
+impl From<reqwest::Error> for Broken {
+    fn from(error: reqwest::Error) -> Self {
+        let (connect, timeout) = (error.is_connect(), error.is_timeout());
+        Self { connect, timeout, cause: deepest(&error.without_url()) }
+    }
+}
+
+impl From<hyper::Error> for Broken {
+    fn from(error: hyper::Error) -> Self {
+        Self { connect: false, timeout: error.is_timeout(), cause: deepest(&error) }
+    }
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    url: Url,
+    path: Uri,
+}
+
+impl Place {
+    /// The place with this address.
+    pub(super) fn new(address: &str) -> Result<Self, EngineError> {
+        let invalid = || EngineError::new(Origin::Caller, "the address of the engine is not a valid http address");
+        let url = Url::parse(address).map_err(|_| invalid())?;
+        let path = url.path().parse().map_err(|_| invalid())?;
+        Ok(Self { url, path })
+    }
+}
+
+/// Sends requests to one server.
+pub(super) struct Client {
+    any: reqwest::Client,
+    plain: Option<Arc<Plain>>,
+    headers: HeaderMap,
+}
+
+impl Client {
+    /// For the server at `endpoint`, with its key.
+    pub(super) fn new(endpoint: &str, key: Option<&str>, timeouts: &Timeouts) -> Result<Self, EngineError> {
+        let url = Place::new(endpoint)?.url;
+        // An error means that the program has chosen a provider already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let any = reqwest::Client::builder()
+            .connect_timeout(timeouts.connect)
+            .pool_idle_timeout(UNUSED)
+            // A key must not follow a redirect to another host.
+            .redirect(redirect::Policy::none());
+        let any = if url.scheme() == "http" {
+            // Spares reading the system's certificates, which may not be there.
+            any.tls_certs_only([])
+        } else {
+            any
+        };
+        let any = any.build().map_err(|e| {
+            EngineError::new(Origin::Internal, format!("no HTTP client could be made: {e}"))
+                .with_hint("are the system's certificates installed?")
+        })?;
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(key) = key.filter(|k| !k.is_empty()) {
+            let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {key}")) else {
+                let words = "the key of the engine holds characters that no header can carry";
+                return Err(EngineError::new(Origin::Caller, words));
+            };
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        Ok(Self { any, plain: plain(&url, timeouts.connect), headers })
+    }
+
+    /// Sends JSON, and waits for the head of the reply. `kind` is what is wanted for a reply.
+    pub(super) async fn post(&self, to: &Place, kind: Option<&'static str>, body: Bytes) -> Result<Reply, Broken> {
+        let mut headers = self.headers.clone();
+        if let Some(kind) = kind {
+            headers.insert(ACCEPT, HeaderValue::from_static(kind));
+        }
+        if let Some(plain) = &self.plain {
+            return plain.post(&to.path, headers, body).await.map(Reply::Plain);
+        }
+        Ok(Reply::Any(self.any.post(to.url.clone()).headers(headers).body(body).send().await?))
+    }
+
+    /// Asks for what is at a place.
+    pub(super) async fn get(&self, at: &Place) -> Result<Reply, Broken> {
+        let mut headers = self.headers.clone();
+        headers.remove(CONTENT_TYPE);
+        Ok(Reply::Any(self.any.get(at.url.clone()).headers(headers).send().await?))
+    }
+}
+
+/// Connections of our own to a plain address, unless a name and password or a proxy are to be used.
+fn plain(url: &Url, connect: Duration) -> Option<Arc<Plain>> {
+    let host = url.host_str().filter(|_| url.scheme() == "http" && url.username().is_empty())?;
+    let bare = host.trim_matches(['[', ']']);
+    let here = bare == "localhost" || bare.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    let proxied = || PROXIES.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    if !here && proxied() {
+        return None;
+    }
+    let named = match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    };
+    let named = HeaderValue::from_str(&named).ok()?;
+    Some(Plain::new((bare.to_owned(), url.port().unwrap_or(80)), named, connect, UNUSED))
+}
+
+/// A reply while its body comes. Dropping it closes the connection.
+pub(super) enum Reply {
+    Plain(PlainReply),
+    Any(reqwest::Response),
+}
+
+impl Reply {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Plain(reply) => reply.status,
+            Self::Any(reply) => reply.status(),
+        }
+    }
+
+    /// A header as text.
+    pub(super) fn header(&self, name: HeaderName) -> Option<&str> {
+        let headers = match self {
+            Self::Plain(reply) => &reply.headers,
+            Self::Any(reply) => reply.headers(),
+        };
+        headers.get(name)?.to_str().ok()
+    }
+
+    /// The next piece of the body. Nothing is lost where the wait for it is given up.
+    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Broken> {
+        match self {
+            Self::Plain(reply) => reply.chunk().await,
+            Self::Any(reply) => Ok(reply.chunk().await?),
+        }
+    }
+
+    /// At most `limit` bytes of the body as text.
+    pub(super) async fn text(&mut self, limit: usize) -> Result<String, Broken> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            let room = limit - bytes.len();
+            bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if bytes.len() == limit {
+                break;
+            }
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
