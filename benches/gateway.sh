@@ -3,7 +3,7 @@
 #
 #   benches/gateway.sh [ROUNDS] [SECONDS]
 #
-# Needs wrk and hey (Debian: wrk, hey). SGLang's router takes part where SGLANG_PYTHON names a Python
+# Needs wrk (Debian: wrk). SGLang's router takes part where SGLANG_PYTHON names a Python
 # that has the package sglang-router, LiteLLM where LITELLM names its command. Absolute figures on a
 # machine that does other things mean little: compare within a run.
 set -euo pipefail
@@ -114,11 +114,13 @@ for kind in plain stream; do
   done
 done
 
-printf '\nat 1,000 requests/s (50 workers, 20 a second each):\n'
-for name in "${names[@]}"; do
-  hey -z "$((seconds * 2))s" -c 50 -q 20 -m POST -T application/json -d "$body}" \
-    "http://127.0.0.1:${port[$name]}/v1/chat/completions" |
-    awk -v n="$name" '/Requests\/sec/ { r = $2 } /50% in/ { a = $3 * 1000 } /99% in/ { b = $3 * 1000 } END { printf "  %-14s %7.0f/s  p50 %.2f ms  p99 %.2f ms\n", n, r, a, b }'
+printf '\nat 1,000 requests/s whatever becomes of them, %s s each, twice:\n' "$((seconds * 2))"
+for kind in plain stream; do
+  for _ in 1 2; do
+    for name in "${names[@]}"; do
+      printf '  %-14s %-7s %s\n' "$name" $kind "$("$target/release/examples/storm" pace 1000 "$((seconds * 2))" "127.0.0.1:${port[$name]}" ${kind/plain/})"
+    done
+  done
 done
 
 printf '\nresident memory after all that:\n'

@@ -1,6 +1,6 @@
 //! Finding answers and judging their equality: no text makes it panic, and an answer equals itself.
 //!
-//! `cargo +nightly fuzz run answer`
+//! `RUSTC_BOOTSTRAP=1 cargo fuzz run answer`
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,6 +1,6 @@
 //! The requests of clients: no body makes their reading panic, and a refusal says something.
 //!
-//! `cargo +nightly fuzz run request`
+//! `RUSTC_BOOTSTRAP=1 cargo fuzz run request`
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,6 +1,6 @@
 //! The reader of server-sent events: no bytes make it panic, and chunking makes no difference.
 //!
-//! `cargo +nightly fuzz run sse`
+//! `RUSTC_BOOTSTRAP=1 cargo fuzz run sse`
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -6,10 +6,7 @@
 //! tokens that it may generate and not with those that it will, which nobody knows before. Requests
 //! of one tenant share its share: the cost of each is multiplied by how many of them wait or run.
 
-use futures_util::StreamExt;
-use outthink_core::{
-    Capabilities, Engine, EngineError, ModelInfo, Origin, Relay, RelayFuture, SampleEvent, SampleRequest, SampleStream,
-};
+use outthink_core::{EngineError, Origin};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -124,7 +121,7 @@ impl FairQueue {
     }
 
     /// Enters a request of a tenant; it is gone when the handle is dropped.
-    fn enter(self: &Arc<Self>, tenant: u64) -> Arc<Entered> {
+    pub(crate) fn enter(self: &Arc<Self>, tenant: u64) -> Arc<Entered> {
         let mut books = self.lock();
         let id = books.next_flow;
         books.next_flow += 1;
@@ -201,9 +198,17 @@ impl Books {
 }
 
 /// A request in a queue; it is taken out when this is dropped.
-struct Entered {
+pub(crate) struct Entered {
     queue: Arc<FairQueue>,
     id: FlowId,
+}
+
+impl Entered {
+    /// Asks for a place for work that costs this many tokens.
+    pub(crate) fn ask(&self, cost: u64) -> Result<Turn, EngineError> {
+        let called = self.queue.ask(self.id, cost)?;
+        Ok(Turn { queue: Arc::clone(&self.queue), called, taken: false })
+    }
 }
 
 impl Drop for Entered {
@@ -220,9 +225,10 @@ impl Drop for Entered {
 }
 
 /// A place that was given; it goes to the next when it is dropped.
-struct Place {
+pub(crate) struct Place {
     queue: Arc<FairQueue>,
-    tokens: u64,
+    /// Tokens that were generated in it.
+    pub(crate) tokens: u64,
 }
 
 impl Drop for Place {
@@ -232,14 +238,14 @@ impl Drop for Place {
 }
 
 /// Waits for its turn. If the turn has come and nobody took it, the place goes on.
-struct Turn {
+pub(crate) struct Turn {
     queue: Arc<FairQueue>,
     called: oneshot::Receiver<()>,
     taken: bool,
 }
 
 impl Turn {
-    async fn come(mut self) -> Result<Place, EngineError> {
+    pub(crate) async fn come(mut self) -> Result<Place, EngineError> {
         let came = (&mut self.called).await;
         self.taken = true;
         match came {
@@ -257,76 +263,6 @@ impl Drop for Turn {
                 self.queue.give_back(0);
             }
         }
-    }
-}
-
-/// An engine as one request sees it: its samples wait for their turns.
-pub(crate) struct Shared {
-    engine: Arc<dyn Engine>,
-    queue: Arc<FairQueue>,
-    entered: Arc<Entered>,
-}
-
-impl Shared {
-    /// The engine for a request of `tenant`.
-    pub(crate) fn new(engine: Arc<dyn Engine>, queue: &Arc<FairQueue>, tenant: u64) -> Self {
-        let entered = queue.enter(tenant);
-        Self { engine, queue: Arc::clone(queue), entered }
-    }
-
-    fn sample(&self, request: SampleRequest) -> SampleStream {
-        let asked = self.queue.ask(self.entered.id, request.max_tokens);
-        let (queue, engine, entered) = (Arc::clone(&self.queue), Arc::clone(&self.engine), Arc::clone(&self.entered));
-        let turn = asked.map(|called| Turn { queue, called, taken: false });
-        Box::pin(async_stream::stream! {
-            let _entered = entered;
-            let mut place = match turn {
-                Ok(turn) => match turn.come().await {
-                    Ok(place) => place,
-                    Err(error) => {
-                        yield Err(error);
-                        return;
-                    }
-                },
-                Err(error) => {
-                    yield Err(error);
-                    return;
-                }
-            };
-            let Some(mut stream) = engine.start(request).into_iter().next() else { return };
-            while let Some(event) = stream.next().await {
-                if let Ok(SampleEvent::Delta(delta)) = &event {
-                    place.tokens += delta.tokens;
-                }
-                yield event;
-            }
-        })
-    }
-}
-
-impl Engine for Shared {
-    fn model(&self) -> &ModelInfo {
-        self.engine.model()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.engine.capabilities()
-    }
-
-    fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
-        let one = |&seed: &u64| self.sample(SampleRequest { seeds: vec![seed], ..request.clone() });
-        request.seeds.iter().map(one).collect()
-    }
-
-    fn relay(&self, relay: Relay) -> Option<RelayFuture> {
-        let asked = self.queue.ask(self.entered.id, relay.tokens.max(1));
-        let reply = self.engine.relay(relay)?;
-        let (queue, entered) = (Arc::clone(&self.queue), Arc::clone(&self.entered));
-        let turn = asked.map(|called| Turn { queue, called, taken: false });
-        Some(Box::pin(async move {
-            let place = turn?.come().await?;
-            Ok(reply.await?.holding((place, entered)))
-        }))
     }
 }
 
@@ -411,8 +347,8 @@ mod tests {
                     held.swap_remove(flow % held.len());
                 } else if release && !waiting.is_empty() {
                     waiting.swap_remove(flow % waiting.len());
-                } else if let Ok(turn) = queue.ask(flows[flow].id, cost) {
-                    waiting.push(Turn { queue: Arc::clone(&queue), called: turn, taken: false });
+                } else if let Ok(turn) = flows[flow].ask(cost) {
+                    waiting.push(turn);
                 }
                 let mut still = Vec::new();
                 for mut turn in waiting {

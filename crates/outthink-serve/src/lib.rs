@@ -55,6 +55,7 @@ mod running;
 mod server;
 mod service;
 mod settings;
+mod shared;
 mod stream;
 mod tls;
 mod traces;

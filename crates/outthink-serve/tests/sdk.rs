@@ -27,7 +27,7 @@ const PYTHON_SDK: &str = "openai==3.54.0";
 const NODE_SDK: &str = "openai@7.57.0";
 const FRAMEWORKS: &[&str] = &["instructor==1.17.0", "langchain-openai==1.7.3"];
 const VERCEL: [&str; 2] = ["ai@6.0.326", "@ai-sdk/openai-compatible@2.0.92"];
-const SCHEMATHESIS: &str = "schemathesis";
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python() {
