@@ -124,7 +124,9 @@ impl OneSample {
             return self.end();
         }
         self.stop_early(SampleStatus::Cancelled);
-        Ok(self.close(StopReason::Cancelled, None))
+        // As the driver has it: what was said so far is the best that there is.
+        let some = !self.sample.content.trim().is_empty();
+        Ok(self.close(StopReason::Cancelled, some.then_some(0)))
     }
 
     fn take_in(&mut self, delta: &Delta) {

@@ -106,7 +106,7 @@ async fn who_leaves_has_the_bill_of_the_driver() {
     while updates.try_recv().is_ok() {}
     let (left, driven) = (one.leave(), run.await);
     assert_eq!(books.alive.load(std::sync::atomic::Ordering::SeqCst), 0);
-    assert!(left.as_ref().unwrap().usage.cancelled > 0);
+    assert!(left.as_ref().unwrap().usage.completion > 0);
     assert_eq!(plain(left), plain(driven));
 }
 

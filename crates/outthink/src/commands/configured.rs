@@ -11,6 +11,7 @@ use outthink_engine::pool::{Member, PoolEngine, PoolOptions, Probe};
 use outthink_serve::config::{Balance, Config, DialectName, Model, Upstream};
 use outthink_serve::{Health, UpstreamHealth};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,7 +86,8 @@ fn pool(members: Vec<Member>, balance: &Balance) -> Result<Arc<PoolEngine>, CliE
 fn options(upstream: &Upstream, model: Option<&str>) -> Result<OpenAiOptions, CliError> {
     let mut options = OpenAiOptions::new(&upstream.url);
     options.model = model.map(str::to_owned);
-    options.api_key = key(upstream)?.map(Secret::new);
+    let of = format!("upstream {}", upstream.name);
+    options.api_key = key(&of, upstream.key_env.as_deref(), upstream.key_file.as_deref())?.map(Secret::new);
     options.dialect = upstream.dialect.map(|name| match name {
         DialectName::Openai => OPENAI,
         DialectName::Vllm => VLLM,
@@ -104,11 +106,11 @@ fn options(upstream: &Upstream, model: Option<&str>) -> Result<OpenAiOptions, Cl
     Ok(options)
 }
 
-/// The upstream's key. Only the name of what holds it is ever told.
-fn key(upstream: &Upstream) -> Result<Option<String>, CliError> {
-    match (&upstream.key_env, &upstream.key_file) {
+/// The key of a server, `of` in errors. Only the name of what holds it is ever told.
+pub(crate) fn key(of: &str, variable: Option<&str>, file: Option<&Path>) -> Result<Option<String>, CliError> {
+    match (variable, file) {
         (Some(name), _) => env::var(name).map(Some).ok_or_else(|| {
-            CliError::usage(format!("the variable {name} holds no key for the upstream {}", upstream.name))
+            CliError::usage(format!("the variable {name} holds no key for the {of}"))
                 .hint("set it, or take key_env out")
         }),
         (None, Some(path)) => {

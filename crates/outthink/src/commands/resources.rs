@@ -1,11 +1,10 @@
 //! What the gateway's strategies may use beside its engines.
 
+use super::configured::key;
 use super::engine::EngineArgs;
 use super::replay::read_table;
 use super::verifiers::{self, Plan};
-use crate::env;
 use crate::error::CliError;
-use anyhow::Context;
 use futures_util::future::BoxFuture;
 use outthink_core::{Comparer, Engine, Price, Verifier};
 use outthink_engine::judge::{LlmJudge, ModelComparer};
@@ -71,7 +70,8 @@ pub(crate) async fn make(config: &Config, flagged: &Verifiers) -> Result<Resourc
 async fn of_server(verifier: &config::Verifier) -> Result<Arc<dyn Verifier>, CliError> {
     let mut options = OpenAiOptions::new(&verifier.url);
     options.model = Some(verifier.model.clone());
-    options.api_key = key(verifier)?.map(Secret::new);
+    let of = format!("verifier {}", verifier.name);
+    options.api_key = key(&of, verifier.key_env.as_deref(), verifier.key_file.as_deref())?.map(Secret::new);
     options.price = Price::per_million_usd(verifier.input_usd, verifier.input_usd, verifier.output_usd)
         .map_err(|e| CliError::usage(e.to_string()))?;
     let shape = match verifier.kind {
@@ -88,20 +88,4 @@ async fn of_server(verifier: &config::Verifier) -> Result<Arc<dyn Verifier>, Cli
         VerifierKind::Classify => RewardShape::Classify,
     };
     Ok(Arc::new(RewardModel::new(options, shape)?))
-}
-
-/// The server's key. Only the name of what holds it is ever told.
-fn key(verifier: &config::Verifier) -> Result<Option<String>, CliError> {
-    match (&verifier.key_env, &verifier.key_file) {
-        (Some(name), _) => env::var(name).map(Some).ok_or_else(|| {
-            CliError::usage(format!("the variable {name} holds no key for the verifier {}", verifier.name))
-                .hint("set it, or take key_env out")
-        }),
-        (None, Some(path)) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read the key file {}", path.display()))?;
-            Ok(Some(text.trim().to_owned()))
-        }
-        (None, None) => Ok(None),
-    }
 }
