@@ -1,6 +1,9 @@
 //! The engine on a real model: `OUTTHINK_TEST_MODEL`, or the small one in outthink's cache.
 #![expect(clippy::expect_used, clippy::print_stderr, reason = "tests fail by panicking and say why they skip")]
 
+mod common;
+
+use common::model;
 use outthink_core::{
     Engine, EngineError, Finish, FinishReason, Origin, Prompt, SampleEvent, SampleRequest, SampleStream, Sampling,
 };
@@ -9,18 +12,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
-
-fn model() -> Option<PathBuf> {
-    let name = "SmolLM2-135M-Instruct.Q4_1.gguf";
-    let named = std::env::var_os("OUTTHINK_TEST_MODEL").map(PathBuf::from);
-    let home = std::env::var_os("OUTTHINK_HOME").map(|h| PathBuf::from(h).join("models").join(name));
-    let cache = std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".cache/outthink/models").join(name));
-    let found = [named, home, cache].into_iter().flatten().find(|path| path.exists());
-    if found.is_none() {
-        eprintln!("skipped: no model; name one by OUTTHINK_TEST_MODEL");
-    }
-    found
-}
 
 fn engine(context: u32, max_sequences: u32) -> Option<LlamaEngine> {
     let options = LlamaOptions { threads: Some(1), context, max_sequences, ..LlamaOptions::default() };

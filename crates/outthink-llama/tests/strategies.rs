@@ -1,25 +1,15 @@
 //! Every strategy on a real model, and what forks of its cache save.
 #![expect(clippy::expect_used, clippy::print_stderr, reason = "tests fail by panicking and say why they skip")]
 
+mod common;
+
+use common::model;
 use outthink_core::{Budget, Comparer, Engine, Outcome, Prompt, Sampling, Verifier};
 use outthink_engine::judge::{LlmJudge, ModelComparer};
 use outthink_llama::{LlamaEngine, LlamaOptions};
 use outthink_strategy::{DriveRequest, Driver, DriverArm, STRATEGY_NAMES, StrategySpec};
-use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc::unbounded_channel;
-
-fn model() -> Option<PathBuf> {
-    let name = "SmolLM2-135M-Instruct.Q4_1.gguf";
-    let named = std::env::var_os("OUTTHINK_TEST_MODEL").map(PathBuf::from);
-    let home = std::env::var_os("OUTTHINK_HOME").map(|h| PathBuf::from(h).join("models").join(name));
-    let cache = std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".cache/outthink/models").join(name));
-    let found = [named, home, cache].into_iter().flatten().find(|path| path.exists());
-    if found.is_none() {
-        eprintln!("skipped: no model; name one by OUTTHINK_TEST_MODEL");
-    }
-    found
-}
 
 fn load(fork: bool) -> Option<Arc<LlamaEngine>> {
     let options = LlamaOptions { threads: Some(1), context: 8_192, max_sequences: 16, fork, ..LlamaOptions::default() };

@@ -107,7 +107,10 @@ impl Gateway {
         spec.table.clone_from(&self.options.policy.resources.table);
         let strategy = spec.build().map_err(|error| ApiError::invalid("outthink", error.to_string()));
         let equipped = match strategy {
-            Ok(strategy) => self.equip(engine, caller, &request).await.map(|driver| (strategy, driver)),
+            Ok(strategy) => {
+                let compares = strategy.needs().comparer;
+                self.equip(engine, caller, &request, compares).await.map(|driver| (strategy, driver))
+            }
             Err(error) => Err(error),
         };
         let (strategy, driver) = equipped.inspect_err(|error| log.told(error.status.as_u16()))?;
@@ -147,12 +150,14 @@ impl Gateway {
         Ok(Begun { running: Running::new(driver, drive, Plan { strategy, one }, entry), effort, stream })
     }
 
-    /// The engine with the arms, the verifiers and the comparer that the request may use.
+    /// The engine with the arms and the verifiers that the request may use, and with a comparer where its
+    /// strategy `compares` texts.
     async fn equip(
         &self,
         engine: &Arc<dyn Engine>,
         caller: &Caller,
         request: &ChatRequest,
+        compares: bool,
     ) -> Result<Driver, ApiError> {
         let resources = &self.options.policy.resources;
         let mut driver = Driver::new(self.admit(engine, caller, request)?);
@@ -161,7 +166,7 @@ impl Gateway {
                 None => engine,
                 Some(name) => self.engine(Some(name)).map_err(|error| wrong("arms", i, &error.message))?,
             };
-            let arm = DriverArm::new(self.admit(model, caller, request)?);
+            let arm = DriverArm::new(self.enter(model, caller, request.budget.max_seconds)?);
             let name = match &asked.system {
                 Some(_) => format!("{} under another system message", arm.name),
                 None => arm.name,
@@ -171,7 +176,7 @@ impl Gateway {
         for verifier in resources.verifiers(&request.verifiers, driver.engine()).await? {
             driver = driver.with_verifier(verifier);
         }
-        if let Some(make) = &resources.comparer {
+        if let Some(make) = resources.comparer.as_ref().filter(|_| compares) {
             let comparer = make(driver.engine());
             driver = driver.with_comparer(comparer);
         }
