@@ -1,6 +1,6 @@
 //! Finding answers and judging their equality: no text makes it panic, and an answer equals itself.
 //!
-//! `RUSTC_BOOTSTRAP=1 cargo fuzz run answer`
+//! `./x fuzz`, or with a sanitiser `RUSTC_BOOTSTRAP=1 cargo fuzz run NAME`
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

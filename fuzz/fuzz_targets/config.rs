@@ -1,6 +1,6 @@
 //! The configuration file: no text makes its reading panic, and every refusal names the file.
 //!
-//! `RUSTC_BOOTSTRAP=1 cargo fuzz run config`
+//! `./x fuzz`, or with a sanitiser `RUSTC_BOOTSTRAP=1 cargo fuzz run NAME`
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,6 +1,6 @@
 //! The requests of clients: no body makes their reading panic, and a refusal says something.
 //!
-//! `RUSTC_BOOTSTRAP=1 cargo fuzz run request`
+//! `./x fuzz`, or with a sanitiser `RUSTC_BOOTSTRAP=1 cargo fuzz run NAME`
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

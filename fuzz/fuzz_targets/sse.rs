@@ -1,6 +1,6 @@
 //! The reader of server-sent events: no bytes make it panic, and chunking makes no difference.
 //!
-//! `RUSTC_BOOTSTRAP=1 cargo fuzz run sse`
+//! `./x fuzz`, or with a sanitiser `RUSTC_BOOTSTRAP=1 cargo fuzz run NAME`
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -49,22 +49,37 @@ impl Decoder {
     /// If a line or an event is longer than the limit; the stream cannot be read further then.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<String>, TooLong> {
         let mut events = Vec::new();
+        self.feed(bytes, |data| events.push(data.to_owned()))?;
+        Ok(events)
+    }
+
+    /// As [`Decoder::push`], handing the data of each event over as it is found, without a copy of its own.
+    ///
+    /// # Errors
+    /// As [`Decoder::push`]; events before what is too long were handed over.
+    pub fn feed(&mut self, bytes: &[u8], mut event: impl FnMut(&str)) -> Result<(), TooLong> {
         let mut rest = bytes;
         while !rest.is_empty() {
             if std::mem::take(&mut self.after_cr) && rest[0] == b'\n' {
                 rest = &rest[1..];
                 continue;
             }
-            let Some(end) = memchr::memchr2(b'\n', b'\r', rest) else {
-                self.extend_line(rest)?;
-                break;
-            };
-            self.extend_line(&rest[..end])?;
+            let Some(end) = memchr::memchr2(b'\n', b'\r', rest) else { return self.extend_line(rest) };
+            let line = &rest[..end];
             self.after_cr = rest[end] == b'\r';
             rest = &rest[end + 1..];
-            events.extend(self.end_line()?);
+            if self.line.is_empty() {
+                // The whole line lies in this piece.
+                if line.len() > self.limit {
+                    return Err(self.too_long());
+                }
+                self.end_line(line, &mut event)?;
+            } else {
+                self.extend_line(line)?;
+                self.end_kept_line(&mut event)?;
+            }
         }
-        Ok(events)
+        Ok(())
     }
 
     /// The data of an event that was left without its closing empty line, at the stream's end.
@@ -75,10 +90,13 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::push`].
     pub fn finish(&mut self) -> Result<Option<String>, TooLong> {
+        let mut last = None;
+        let mut event = |data: &str| last = Some(data.to_owned());
         if !self.line.is_empty() {
-            self.end_line()?;
+            self.end_kept_line(&mut event)?;
         }
-        Ok(self.end_event())
+        self.end_event(&mut event);
+        Ok(last)
     }
 
     fn extend_line(&mut self, bytes: &[u8]) -> Result<(), TooLong> {
@@ -89,13 +107,21 @@ impl Decoder {
         Ok(())
     }
 
-    fn end_line(&mut self) -> Result<Option<String>, TooLong> {
+    /// Ends the line that was kept from piece to piece.
+    fn end_kept_line(&mut self, event: &mut impl FnMut(&str)) -> Result<(), TooLong> {
         let mut line = std::mem::take(&mut self.line);
-        if std::mem::take(&mut self.first_line) && line.starts_with(b"\xEF\xBB\xBF") {
-            line.drain(..3);
-        }
+        let ended = self.end_line(&line, event);
+        line.clear();
+        self.line = line;
+        ended
+    }
+
+    fn end_line(&mut self, line: &[u8], event: &mut impl FnMut(&str)) -> Result<(), TooLong> {
+        let marked = std::mem::take(&mut self.first_line);
+        let line = line.strip_prefix(b"\xEF\xBB\xBF").filter(|_| marked).unwrap_or(line);
         if line.is_empty() {
-            return Ok(self.end_event());
+            self.end_event(event);
+            return Ok(());
         }
         let colon = line.iter().position(|&b| b == b':').unwrap_or(line.len());
         if &line[..colon] == b"data" {
@@ -109,14 +135,17 @@ impl Decoder {
             }
             self.data.extend_from_slice(value);
         }
-        line.clear();
-        self.line = line;
-        Ok(None)
+        Ok(())
     }
 
-    fn end_event(&mut self) -> Option<String> {
-        let data = std::mem::take(&mut self.data);
-        std::mem::take(&mut self.has_data).then(|| String::from_utf8_lossy(&data).into_owned())
+    fn end_event(&mut self, event: &mut impl FnMut(&str)) {
+        if std::mem::take(&mut self.has_data) {
+            match std::str::from_utf8(&self.data) {
+                Ok(data) => event(data),
+                Err(_) => event(&String::from_utf8_lossy(&self.data)),
+            }
+        }
+        self.data.clear();
     }
 
     const fn too_long(&self) -> TooLong {

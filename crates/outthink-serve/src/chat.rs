@@ -1,7 +1,7 @@
 //! `POST /v1/chat/completions`: how a run is told as a chat completion.
 
 use crate::error::ApiError;
-use crate::receipt;
+use crate::receipt::{Receipt, StandardUsage};
 use crate::reply::{self, Envelope};
 use crate::wire::{Wire, data};
 use outthink_core::{Outcome, SampleId};
@@ -17,7 +17,7 @@ pub(crate) struct Chat {
     pub(crate) pass_through: bool,
     /// The sample whose text was sent last.
     shown: Option<SampleId>,
-    /// What all chunks begin with.
+    /// What all chunks begin with, once a stream has begun.
     head: String,
     /// Log-probabilities by sample, where the client asked for them.
     logprobs: Option<Vec<(SampleId, Vec<Value>)>>,
@@ -25,10 +25,8 @@ pub(crate) struct Chat {
 
 impl Chat {
     pub(crate) fn new(envelope: Envelope, include_usage: bool, pass_through: bool, logprobs: bool) -> Self {
-        let bare = envelope.bare().to_string();
-        // All but the closing brace.
-        let head = format!("data: {},\"choices\":", &bare[..bare.len() - 1]);
-        Self { envelope, include_usage, pass_through, shown: None, head, logprobs: logprobs.then(Vec::new) }
+        let logprobs = logprobs.then(Vec::new);
+        Self { envelope, include_usage, pass_through, shown: None, head: String::new(), logprobs }
     }
 
     /// Keeps the log-probabilities of a piece, and gives them as the API has them.
@@ -78,10 +76,13 @@ impl Wire for Chat {
     }
 
     fn whole(&mut self, outcome: &Outcome) -> String {
-        self.envelope.completion(outcome, &self.chosen_logprobs(outcome)).to_string()
+        self.envelope.completion(outcome, &self.chosen_logprobs(outcome))
     }
 
     fn begin(&mut self, out: &mut String) {
+        let bare = self.envelope.bare().to_string();
+        // All but the closing brace.
+        self.head = format!("data: {},\"choices\":", &bare[..bare.len() - 1]);
         self.chunk(out, &json!({ "role": "assistant", "content": "" }), &Value::Null, None);
     }
 
@@ -126,9 +127,9 @@ impl Wire for Chat {
             data(out, &last);
             last = self.envelope.bare();
             last["choices"] = json!([]);
-            last["usage"] = receipt::usage(outcome);
+            last["usage"] = json!(StandardUsage::of(outcome));
         }
-        last["outthink"] = receipt::receipt(outcome, self.envelope.effort);
+        last["outthink"] = json!(Receipt::of(outcome, self.envelope.effort));
         data(out, &last);
         out.push_str("data: [DONE]\n\n");
     }

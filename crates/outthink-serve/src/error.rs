@@ -1,6 +1,6 @@
 //! Errors in the shape that the OpenAI API gives them.
 
-use crate::receipt;
+use crate::receipt::Receipt;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -47,7 +47,7 @@ impl ApiError {
     /// The request ended without an answer; the bill goes with the error.
     pub(crate) fn of_run(failed: &DriveError, effort: &str) -> Self {
         let mut error = Self::of_engine(&failed.error);
-        error.bill = Some(Box::new(receipt::receipt(&failed.outcome, effort)));
+        error.bill = Some(Box::new(json!(Receipt::of(&failed.outcome, effort))));
         error
     }
 

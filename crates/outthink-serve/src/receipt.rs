@@ -1,43 +1,74 @@
 //! What was bought and what it cost, next to the standard reply.
 
-use outthink_core::{Outcome, Sample};
-use serde_json::{Value, json};
+use outthink_core::{Confidence, Outcome, Sample, StopReason};
+use serde::Serialize;
 
 /// The `outthink` object of a reply.
-pub(crate) fn receipt(outcome: &Outcome, effort: &str) -> Value {
-    json!({
-        "strategy": outcome.strategy,
-        "model": outcome.model,
-        "effort": effort,
-        "samples_drawn": outcome.samples_drawn,
-        "discarded_tokens": outcome.usage.discarded,
-        "cancelled_tokens": outcome.usage.cancelled,
-        "verifier_tokens": outcome.usage.verifier,
-        "cost_usd": outcome.cost.usd(),
-        "cost_nano_usd": outcome.cost.nano(),
-        "seconds": outcome.seconds,
-        "stop_reason": outcome.stop,
-        "stop_words": outcome.stop.words(),
-        "confidence": outcome.confidence,
-        "answer": outcome.answer.as_ref().map(|a| &a.text),
-        "votes": votes(&outcome.samples),
-        "trace_id": outcome.trace_id,
-        "estimated": outcome.usage.estimated,
-    })
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Receipt<'a> {
+    strategy: &'a str,
+    model: &'a str,
+    effort: &'a str,
+    samples_drawn: u32,
+    discarded_tokens: u64,
+    cancelled_tokens: u64,
+    verifier_tokens: u64,
+    cost_usd: f64,
+    cost_nano_usd: u64,
+    seconds: f64,
+    stop_reason: StopReason,
+    stop_words: &'static str,
+    confidence: Confidence,
+    answer: Option<&'a str>,
+    votes: Vec<Votes<'a>>,
+    trace_id: &'a str,
+    estimated: bool,
+}
+
+/// The votes for one class of answers.
+#[derive(Debug, Clone, Serialize)]
+struct Votes<'a> {
+    answer: &'a str,
+    votes: u32,
+}
+
+impl<'a> Receipt<'a> {
+    /// What this outcome cost at this effort.
+    pub(crate) fn of(outcome: &'a Outcome, effort: &'a str) -> Self {
+        Self {
+            strategy: &outcome.strategy,
+            model: &outcome.model,
+            effort,
+            samples_drawn: outcome.samples_drawn,
+            discarded_tokens: outcome.usage.discarded,
+            cancelled_tokens: outcome.usage.cancelled,
+            verifier_tokens: outcome.usage.verifier,
+            cost_usd: outcome.cost.usd(),
+            cost_nano_usd: outcome.cost.nano(),
+            seconds: outcome.seconds,
+            stop_reason: outcome.stop,
+            stop_words: outcome.stop.words(),
+            confidence: outcome.confidence,
+            answer: outcome.answer.as_ref().map(|a| a.text.as_str()),
+            votes: votes(&outcome.samples),
+            trace_id: &outcome.trace_id,
+            estimated: outcome.usage.estimated,
+        }
+    }
 }
 
 /// The votes with the text of each class's answer, most first; equal counts in order of first sight.
-fn votes(samples: &[Sample]) -> Value {
-    let mut classes: Vec<(u32, &str, u32)> = Vec::new();
+fn votes(samples: &[Sample]) -> Vec<Votes<'_>> {
+    let mut classes: Vec<(u32, Votes<'_>)> = Vec::new();
     for sample in samples.iter().filter(|s| s.is_done()) {
         let (Some(class), Some(answer)) = (sample.class, &sample.answer) else { continue };
         match classes.iter_mut().find(|c| c.0 == class) {
-            Some(entry) => entry.2 += 1,
-            None => classes.push((class, &answer.text, 1)),
+            Some((_, entry)) => entry.votes += 1,
+            None => classes.push((class, Votes { answer: &answer.text, votes: 1 })),
         }
     }
-    classes.sort_by_key(|c| (std::cmp::Reverse(c.2), c.0));
-    classes.into_iter().map(|(_, answer, votes)| json!({"answer": answer, "votes": votes})).collect()
+    classes.sort_by_key(|(class, entry)| (std::cmp::Reverse(entry.votes), *class));
+    classes.into_iter().map(|(_, entry)| entry).collect()
 }
 
 /// The standard `usage` object.
@@ -45,16 +76,39 @@ fn votes(samples: &[Sample]) -> Value {
 /// `completion_tokens` are all tokens that were generated, wanted or not, those of verifiers
 /// included; `reasoning_tokens` are all of them that are not the visible reply: thought, and
 /// samples that were drawn only to vote.
-pub(crate) fn usage(outcome: &Outcome) -> Value {
-    let usage = &outcome.usage;
-    let generated = usage.generated();
-    json!({
-        "prompt_tokens": usage.prompt,
-        "completion_tokens": generated,
-        "total_tokens": usage.prompt + generated,
-        "prompt_tokens_details": { "cached_tokens": usage.cached },
-        "completion_tokens_details": { "reasoning_tokens": generated.saturating_sub(visible(outcome)) },
-    })
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct StandardUsage {
+    pub(crate) prompt_tokens: u64,
+    pub(crate) completion_tokens: u64,
+    pub(crate) total_tokens: u64,
+    pub(crate) prompt_tokens_details: PromptDetails,
+    pub(crate) completion_tokens_details: CompletionDetails,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct PromptDetails {
+    pub(crate) cached_tokens: u64,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct CompletionDetails {
+    pub(crate) reasoning_tokens: u64,
+}
+
+impl StandardUsage {
+    /// The usage of an outcome.
+    pub(crate) fn of(outcome: &Outcome) -> Self {
+        let usage = &outcome.usage;
+        let generated = usage.generated();
+        let reasoning_tokens = generated.saturating_sub(visible(outcome));
+        Self {
+            prompt_tokens: usage.prompt,
+            completion_tokens: generated,
+            total_tokens: usage.prompt + generated,
+            prompt_tokens_details: PromptDetails { cached_tokens: usage.cached },
+            completion_tokens_details: CompletionDetails { reasoning_tokens },
+        }
+    }
 }
 
 /// Tokens of the visible reply: those of the chosen sample, and of what it went on from, that are

@@ -1,7 +1,8 @@
 //! The pieces that replies are made of.
 
-use crate::receipt;
+use crate::receipt::{Receipt, StandardUsage};
 use outthink_core::{Delta, FinishReason, LOGPROBS, Outcome};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
@@ -46,22 +47,21 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
-    /// The whole reply.
-    pub(crate) fn completion(&self, outcome: &Outcome, logprobs: &Value) -> Value {
-        json!({
-            "id": self.id,
-            "object": "chat.completion",
-            "created": self.created,
-            "model": self.model,
-            "choices": [{
-                "index": 0,
-                "message": message(outcome, self.thought),
-                "logprobs": logprobs,
-                "finish_reason": finish_reason(outcome),
-            }],
-            "usage": receipt::usage(outcome),
-            "outthink": receipt::receipt(outcome, self.effort),
-        })
+    /// The whole reply, as JSON.
+    pub(crate) fn completion(&self, outcome: &Outcome, logprobs: &Value) -> String {
+        let message = Message::of(outcome, self.thought);
+        let choice = Choice { index: 0, message, logprobs, finish_reason: finish_reason(outcome) };
+        let completion = Completion {
+            id: &self.id,
+            object: "chat.completion",
+            created: self.created,
+            model: &self.model,
+            choices: [choice],
+            usage: StandardUsage::of(outcome),
+            outthink: Receipt::of(outcome, self.effort),
+        };
+        // Texts and numbers: nothing that JSON cannot hold.
+        serde_json::to_string(&completion).unwrap_or_default()
     }
 
     /// A chunk that still lacks its choices.
@@ -75,23 +75,52 @@ impl Envelope {
     }
 }
 
-fn message(outcome: &Outcome, thought: ThoughtFields) -> Value {
-    let mut message = Map::new();
-    message.insert("role".into(), "assistant".into());
-    let content = if outcome.content.is_empty() && outcome.tool_calls.is_some() {
-        Value::Null
-    } else {
-        outcome.content.as_str().into()
-    };
-    message.insert("content".into(), content);
-    message.insert("refusal".into(), Value::Null);
-    if !outcome.reasoning.is_empty() {
-        thought.insert(&mut message, &outcome.reasoning);
+/// A whole reply. It is written without a tree of values in between.
+#[derive(Serialize)]
+struct Completion<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: [Choice<'a>; 1],
+    usage: StandardUsage,
+    outthink: Receipt<'a>,
+}
+
+#[derive(Serialize)]
+struct Choice<'a> {
+    index: u32,
+    message: Message<'a>,
+    logprobs: &'a Value,
+    finish_reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: Option<&'a str>,
+    refusal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<&'a Value>,
+}
+
+impl<'a> Message<'a> {
+    fn of(outcome: &'a Outcome, thought: ThoughtFields) -> Self {
+        let calls_alone = outcome.content.is_empty() && outcome.tool_calls.is_some();
+        let told = |name| Some(&*outcome.reasoning).filter(|text| !text.is_empty() && thought.names().contains(&name));
+        Self {
+            role: "assistant",
+            content: (!calls_alone).then_some(&outcome.content),
+            refusal: None,
+            reasoning_content: told("reasoning_content"),
+            reasoning: told("reasoning"),
+            tool_calls: outcome.tool_calls.as_ref(),
+        }
     }
-    if let Some(calls) = &outcome.tool_calls {
-        message.insert("tool_calls".into(), calls.clone());
-    }
-    Value::Object(message)
 }
 
 /// Why the reply ended. One that was cut off by a budget ended for its length.

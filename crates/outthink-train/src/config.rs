@@ -48,6 +48,19 @@ impl ModelConfig {
         }
     }
 
+    /// The same with heads of this width.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not divide the model's width.
+    pub fn with_heads_of(self, width: usize) -> Result<Self, TrainError> {
+        if width == 0 || !self.d_model.is_multiple_of(width) {
+            let need = format!("a number that divides the width {}", self.d_model);
+            return Err(TrainError::setting("the width of a head", width, need));
+        }
+        Ok(Self { heads: self.d_model / width, ..self })
+    }
+
     /// Checks that the shape can be computed.
     ///
     /// # Errors
@@ -109,6 +122,8 @@ mod tests {
     #[test]
     fn impossible_shapes_are_named() {
         let good = ModelConfig::sized(256, 128, 64, 2);
+        assert_eq!(good.with_heads_of(8).unwrap().heads, 8);
+        assert!(good.with_heads_of(24).unwrap_err().to_string().contains("divides the width 64"));
         for (bad, word) in [
             (ModelConfig { vocab: 0, ..good }, "vocabulary"),
             (ModelConfig { layers: 0, ..good }, "layers"),

@@ -17,6 +17,8 @@ pub struct Grid {
     /// Learning rates to choose from, each times sqrt(32 / width). A size takes the one with the lowest
     /// loss at the lower middle of its amounts of data.
     pub rates: Vec<f32>,
+    /// Width of the heads of every size; without it as [`ModelConfig::sized`] has them.
+    pub head_width: Option<usize>,
     /// Everything else; shape, tokens and rate of it are not used but for the context and vocabulary.
     pub base: PretrainConfig,
 }
@@ -78,7 +80,7 @@ impl Grid {
         // All that can be refused is refused before the first hour of work.
         for &size in &self.sizes {
             for &tokens in &self.tokens {
-                self.config(size, tokens, self.rates[0]).check()?;
+                self.config(size, tokens, self.rates[0])?.check()?;
             }
         }
         let mut tokens = self.tokens.clone();
@@ -89,7 +91,7 @@ impl Grid {
             let mut tried = Vec::new();
             let mut failed = None;
             for &rate in &self.rates {
-                match one(self.config(size, chosen_at, rate), corpus, vocabulary, threads, tell) {
+                match one(self.config(size, chosen_at, rate)?, corpus, vocabulary, threads, tell) {
                     Ok(row) => tried.push((rate, row)),
                     Err(error @ (TrainError::Exploded { .. } | TrainError::NotFinite { .. })) => failed = Some(error),
                     Err(error) => return Err(error),
@@ -104,20 +106,17 @@ impl Grid {
             let rate = tried[best].0;
             rows.extend(tried.iter().enumerate().map(|(i, (_, row))| GridRow { rejected: i != best, ..*row }));
             for &tokens in &tokens {
-                rows.push(one(self.config(size, tokens, rate), corpus, vocabulary, threads, tell)?);
+                rows.push(one(self.config(size, tokens, rate)?, corpus, vocabulary, threads, tell)?);
             }
         }
         Ok(rows)
     }
 
-    fn config(&self, (width, layers): (usize, usize), tokens: u64, rate: f32) -> PretrainConfig {
+    fn config(&self, (width, layers): (usize, usize), tokens: u64, rate: f32) -> Result<PretrainConfig, TrainError> {
         let base = self.base.model;
-        PretrainConfig {
-            model: ModelConfig::sized(base.vocab, base.context, width, layers),
-            tokens,
-            rate: rate * (32.0 / width as f32).sqrt(),
-            ..self.base
-        }
+        let model = ModelConfig::sized(base.vocab, base.context, width, layers);
+        let model = self.head_width.map_or(Ok(model), |head| model.with_heads_of(head))?;
+        Ok(PretrainConfig { model, tokens, rate: rate * (32.0 / width as f32).sqrt(), ..self.base })
     }
 }
 

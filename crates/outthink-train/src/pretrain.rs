@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Tokens that a validation looks at, at most.
-const VALIDATION: usize = 1 << 16;
+const VALIDATION: usize = 1 << 18;
 /// Share of the last loss in the smoothed one.
 const SMOOTHING: f64 = 0.05;
 /// Nats above its lowest value at which the smoothed loss has exploded.
@@ -280,7 +280,7 @@ impl<'a> Pretraining<'a> {
         &self.corpus.train[place * context..][..=context]
     }
 
-    /// Mean loss over the validation part of the corpus, over 65,536 tokens at most, spread evenly.
+    /// Mean loss over the validation part of the corpus, over 262,144 tokens at most, spread evenly.
     ///
     /// # Errors
     ///

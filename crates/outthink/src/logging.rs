@@ -1,13 +1,15 @@
 //! The log of the gateway, on stderr: one line for each request and for what needs a look.
 
+use crate::lines::{AtEnd, Lines};
 use outthink_serve::config::{LogForm, LogLevel};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
 
-/// Starts the log. The level holds for our own lines; of libraries only what needs a look is told.
-pub(crate) fn start(form: LogForm, level: LogLevel) {
+/// Starts the log. The level holds for our own lines; of libraries only what needs a look is told. The
+/// last lines are written when the handle is dropped.
+pub(crate) fn start(form: LogForm, level: LogLevel) -> Option<AtEnd> {
     let own = match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -19,12 +21,16 @@ pub(crate) fn start(form: LogForm, level: LogLevel) {
         .with_target("outthink", own)
         // Its warnings repeat whole statements.
         .with_target("sqlx", LevelFilter::OFF);
-    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    if form == LogForm::Off {
+        return None;
+    }
+    let (writer, at_end) = Lines::start();
+    let lines = fmt::layer().with_writer(writer).with_target(false);
     let registry = Registry::default();
     // A log that is there already, in a test, stays.
     let _ = match form {
-        LogForm::Text => registry.with(lines.with_ansi(false).with_filter(targets)).try_init(),
         LogForm::Json => registry.with(lines.json().flatten_event(true).with_filter(targets)).try_init(),
-        LogForm::Off => return,
+        _ => registry.with(lines.with_ansi(false).with_filter(targets)).try_init(),
     };
+    Some(at_end)
 }

@@ -7,6 +7,7 @@ mod defaults;
 mod drawn;
 mod env;
 mod error;
+mod lines;
 mod logging;
 mod models;
 mod otlp;
@@ -16,6 +17,9 @@ mod report;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Spend inference compute where it pays.
 ///

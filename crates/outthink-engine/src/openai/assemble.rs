@@ -1,9 +1,8 @@
 //! From the events of a stream to the events of its samples, and the counting of tokens.
 
+use super::piece::{Piece, Pieces};
 use super::{Secret, error};
 use outthink_core::{Delta, EngineError, Finish, FinishReason, LOGPROBS, Origin, SampleEvent, Usage};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 
@@ -22,49 +21,11 @@ struct Choice {
     met_stop: Option<bool>,
 }
 
-/// An event that is a piece of text and nothing else: nearly all are, and these are read without
-/// building a tree. What has anything more in it does not parse as one.
-#[derive(Deserialize)]
-struct Piece {
-    choices: [PieceChoice; 1],
-    #[serde(default, rename = "usage")]
-    _no_usage: (),
-    #[serde(default, rename = "error")]
-    _no_error: (),
-}
-
-#[derive(Deserialize)]
-struct PieceChoice {
-    #[serde(default)]
-    index: u32,
-    delta: PieceDelta,
-    #[serde(default, rename = "logprobs")]
-    _no_logprobs: (),
-    #[serde(default, rename = "finish_reason")]
-    _no_reason: (),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PieceDelta {
-    #[serde(default)]
-    content: Option<String>,
-    #[serde(default)]
-    reasoning_content: Option<String>,
-    #[serde(default)]
-    reasoning: Option<String>,
-    #[serde(default, rename = "role")]
-    _role: Option<IgnoredAny>,
-    #[serde(default, rename = "refusal")]
-    _no_refusal: (),
-    #[serde(default, rename = "tool_calls")]
-    _no_calls: (),
-}
-
 /// What was read of one reply so far.
 #[derive(Debug)]
 pub(super) struct Assembler {
     choices: Vec<Choice>,
+    pieces: Pieces,
     usage: Option<Value>,
     prompt_chars: u64,
     max_tokens: u64,
@@ -74,7 +35,14 @@ pub(super) struct Assembler {
 impl Assembler {
     /// For `n` choices of at most `max_tokens` tokens each.
     pub(super) fn new(n: usize, prompt_chars: u64, max_tokens: u64) -> Self {
-        Self { choices: vec![Choice::default(); n], usage: None, prompt_chars, max_tokens, passed_on: false }
+        Self {
+            choices: vec![Choice::default(); n],
+            pieces: Pieces::default(),
+            usage: None,
+            prompt_chars,
+            max_tokens,
+            passed_on: false,
+        }
     }
 
     /// Whether content was passed on, so that no retry can be made.
@@ -89,8 +57,8 @@ impl Assembler {
 
     /// Reads the data of one event.
     pub(super) fn push(&mut self, data: &str, key: Option<&Secret>, out: &mut Queue) -> Result<(), EngineError> {
-        if let Ok(Piece { choices: [choice], .. }) = serde_json::from_str(data) {
-            self.piece(choice, out);
+        if let Some(piece) = self.pieces.read(data) {
+            self.piece(piece, out);
             return Ok(());
         }
         let Ok(Value::Object(mut event)) = serde_json::from_str(data) else {
@@ -121,13 +89,9 @@ impl Assembler {
     }
 
     /// Takes in a piece of text.
-    fn piece(&mut self, piece: PieceChoice, out: &mut Queue) {
-        let index = piece.index as usize;
+    fn piece(&mut self, piece: Piece<'_>, out: &mut Queue) {
+        let Piece { index, content, reasoning } = piece;
         let Some(choice) = self.choices.get_mut(index) else { return };
-        let PieceDelta { content, reasoning_content, reasoning, .. } = piece.delta;
-        let content = content.unwrap_or_default();
-        let thought = reasoning_content.filter(|t| !t.is_empty());
-        let reasoning = thought.or(reasoning).unwrap_or_default();
         if content.is_empty() && reasoning.is_empty() {
             return;
         }
@@ -148,6 +112,7 @@ impl Assembler {
             delta.tokens += 1;
             return;
         }
+        let (content, reasoning) = (content.into_owned(), reasoning.into_owned());
         let delta = Delta { content, reasoning, tokens: 1, ..Delta::default() };
         out.push_back((index, Ok(SampleEvent::Delta(delta))));
     }

@@ -6,6 +6,7 @@ mod dialect;
 mod error;
 mod http;
 mod options;
+mod piece;
 mod plain;
 mod relay;
 mod request;

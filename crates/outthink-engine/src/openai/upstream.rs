@@ -232,8 +232,8 @@ impl Run {
             self.finish();
             return Ok(());
         }
-        let events = match timeout_at(limit, open.response.chunk()).await {
-            Ok(Ok(Some(bytes))) => open.decoder.push(&bytes),
+        let bytes = match timeout_at(limit, open.response.chunk()).await {
+            Ok(Ok(Some(bytes))) => bytes,
             Ok(Ok(None)) => {
                 let rest = open.decoder.finish();
                 let rest = rest.map_err(|e| error::not_a_stream(&e.to_string()))?;
@@ -256,19 +256,23 @@ impl Run {
             }
             Ok(Err(e)) => return Err(error::of_transport(e, self.assembler.passed_on()).into()),
         };
-        let events = events.map_err(|e| error::not_a_stream(&e.to_string()))?;
-        if !events.is_empty() {
-            open.seen = true;
-        }
-        let any = !events.is_empty();
-        for data in events {
-            if data.trim() == sse::DONE {
-                self.tail().await;
-                return self.close();
+        let (assembler, queue, key) = (&mut self.assembler, &mut self.queue, self.wire.key.as_ref());
+        let (mut any, mut done, mut pushed) = (false, false, Ok(()));
+        let fed = open.decoder.feed(&bytes, |data| {
+            any = true;
+            done = done || data.trim() == sse::DONE;
+            if !done && pushed.is_ok() {
+                pushed = assembler.push(data, key, queue);
             }
-            self.push(&data)?;
+        });
+        open.seen |= any;
+        pushed?;
+        if done {
+            self.tail().await;
+            return self.close();
         }
-        if any && let Phase::Open(open) = &mut self.phase {
+        fed.map_err(|e| error::not_a_stream(&e.to_string()))?;
+        if any {
             let idle = self.wire.timeouts.idle;
             let wait = if self.assembler.all_finished() { idle.min(USAGE_WAIT) } else { idle };
             open.due = Instant::now() + wait;

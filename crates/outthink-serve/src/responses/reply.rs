@@ -2,7 +2,7 @@
 
 use super::request::Echo;
 use crate::error::ApiError;
-use crate::receipt;
+use crate::receipt::{Receipt, StandardUsage};
 use outthink_core::{FinishReason, Outcome};
 use serde_json::{Map, Value, json};
 
@@ -35,7 +35,7 @@ impl Shape {
             response["incomplete_details"] = json!({ "reason": reason });
         }
         response["usage"] = usage(outcome);
-        response["outthink"] = receipt::receipt(outcome, self.effort);
+        response["outthink"] = json!(Receipt::of(outcome, self.effort));
         response
     }
 
@@ -137,18 +137,18 @@ pub(super) fn as_message(outcome: &Outcome) -> Value {
 }
 
 fn usage(outcome: &Outcome) -> Value {
-    let chat = receipt::usage(outcome);
+    let chat = StandardUsage::of(outcome);
     json!({
-        "input_tokens": chat["prompt_tokens"],
+        "input_tokens": chat.prompt_tokens,
         // No engine here tells what it writes to its cache, and none charges for it.
         "input_tokens_details": {
-            "cached_tokens": chat["prompt_tokens_details"]["cached_tokens"],
+            "cached_tokens": chat.prompt_tokens_details.cached_tokens,
             "cache_write_tokens": 0,
         },
-        "output_tokens": chat["completion_tokens"],
+        "output_tokens": chat.completion_tokens,
         "output_tokens_details": {
-            "reasoning_tokens": chat["completion_tokens_details"]["reasoning_tokens"],
+            "reasoning_tokens": chat.completion_tokens_details.reasoning_tokens,
         },
-        "total_tokens": chat["total_tokens"],
+        "total_tokens": chat.total_tokens,
     })
 }

@@ -86,9 +86,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, CliError> {
     let model = if configured { None } else { args.engine.locate()? };
     let arms: Vec<Named> = args.arms.iter().map(|spec| Named::locate(spec, &args.engine)).collect::<Result<_, _>>()?;
     let verifiers = resources::located(&args.verifiers, &args.engine)?;
+    let _last_lines = logging::start(config.observability.log, config.observability.level);
     let runtime = runtime()?;
     runtime.block_on(async {
-        logging::start(config.observability.log, config.observability.level);
         let (host, port) = (config.server.host, config.server.port);
         // The port first: a taken one is told before a model is loaded.
         let listener = TcpListener::bind((host, port)).await.map_err(|e| {
