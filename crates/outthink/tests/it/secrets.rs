@@ -85,6 +85,24 @@ fn no_secret_and_no_text_is_in_logs_errors_traces_or_metrics() {
 }
 
 #[test]
+fn what_a_key_asked_is_seen_by_it_and_by_administrators_alone() {
+    let upstream = Upstream::start(&[ANSWER], Duration::ZERO);
+    let folder = folder(&upstream.url, "[keys]\nmode = \"required\"\nledger = \"sqlite:ledger.db\"\n");
+    let keys =
+        [("mine", &[][..]), ("other", &[]), ("root", &["--admin"])].map(|(n, more)| make_key(folder.path(), n, more));
+    let gateway = Gateway::start(folder.path(), &[]);
+    let mut clients = keys.map(|key| Client::new(&gateway.address, Some(&key)));
+    let trace = format!("/v1/outthink/traces/{}", ask(&mut clients[0]));
+    let body = serde_json::json!({"input": PROMPT, "reasoning": {"effort": "none"}});
+    let made = clients[0].send("POST", "/v1/responses", &body.to_string()).unwrap();
+    let response = format!("/v1/responses/{}", made.json()["id"].as_str().unwrap());
+    for path in [trace, response] {
+        let seen = [0, 1, 2].map(|who: usize| clients[who].get(&path).unwrap().status);
+        assert_eq!(seen, [200, 404, 200], "{path}");
+    }
+}
+
+#[test]
 fn texts_are_kept_as_told_and_no_longer() {
     let upstream = Upstream::start(&[ANSWER], Duration::ZERO);
     for store in ["hash", "full"] {
