@@ -3,7 +3,8 @@
 #
 #   benches/gateway.sh [ROUNDS] [SECONDS]
 #
-# Needs wrk (Debian: wrk). SGLang's router takes part where SGLANG_PYTHON names a Python
+# The gateway is built with the profile `dist`, which takes many minutes the first time; OUTTHINK names
+# another binary. Needs wrk (Debian: wrk). SGLang's router takes part where SGLANG_PYTHON names a Python
 # that has the package sglang-router, LiteLLM where LITELLM names its command. Absolute figures on a
 # machine that does other things mean little: compare within a run.
 set -euo pipefail
@@ -12,14 +13,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 rounds=${1:-3}
 seconds=${2:-5}
 target=${CARGO_TARGET_DIR:-target}
-outthink=${OUTTHINK:-$target/release/outthink}
+outthink=${OUTTHINK:-$target/dist/outthink}
 work=$(mktemp -d)
 pids=()
 cleanup() { for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; rm -rf "$work"; }
 trap cleanup EXIT
 
 if [ -z "${NO_BUILD:-}" ]; then
-  cargo build -q --release -p outthink --no-default-features
+  [ -n "${OUTTHINK:-}" ] || cargo build -q --profile dist -p outthink --no-default-features
   cargo build -q --release -p outthink-engine --features fake --example fake
   cargo build -q --release -p outthink-serve --example storm
 fi

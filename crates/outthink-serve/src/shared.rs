@@ -54,6 +54,10 @@ impl Engine for Shared {
     }
 
     fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
+        // A prompt may be long: one sample takes it along, only several need copies.
+        if request.seeds.len() == 1 {
+            return vec![self.sample(request)];
+        }
         let one = |&seed: &u64| self.sample(SampleRequest { seeds: vec![seed], ..request.clone() });
         request.seeds.iter().map(one).collect()
     }

@@ -5,17 +5,10 @@ use crate::normal::{braced, unwrap};
 use crate::scan::{last_number, leading_number};
 use outthink_core::{Answer, AnswerKind};
 
-/// Words after which the answer stands.
-const MARKERS: &[&str] = &[
-    "answer is",
-    "answer are",
-    "answer:",
-    "answer :",
-    "answer**:",
-    "answer =",
-    "answer equals",
-    "answer is therefore",
-];
+/// The word that all markers begin with.
+const MARKED: &str = "answer";
+/// What follows it where the answer stands next.
+const MARKERS: &[&str] = &[" is", " are", ":", " :", "**:", " =", " equals", " is therefore"];
 /// Where an answer in running text ends.
 const ENDS: &[&str] = &[
     " because",
@@ -79,6 +72,9 @@ pub fn find_answer(text: &str) -> Option<Answer> {
 
 /// The inside of the last complete box.
 fn boxed(text: &str) -> Option<String> {
+    if !text.contains('\\') {
+        return None;
+    }
     let mut ends: Vec<(usize, usize)> = Vec::new();
     for command in ["\\boxed", "\\fbox"] {
         ends.extend(text.match_indices(command).map(|(at, _)| (at, at + command.len())));
@@ -123,8 +119,12 @@ fn hashes(text: &str) -> Option<String> {
 /// What stands after "the answer is" and its like; the last mention counts.
 fn stated(text: &str) -> Option<(String, AnswerKind)> {
     let lower = text.to_ascii_lowercase();
-    let mut ends: Vec<usize> =
-        MARKERS.iter().flat_map(|marker| lower.match_indices(marker).map(|(at, found)| at + found.len())).collect();
+    let mut ends: Vec<usize> = Vec::new();
+    for (at, word) in lower.match_indices(MARKED) {
+        let after = at + word.len();
+        let follows = MARKERS.iter().filter(|marker| lower[after..].starts_with(**marker));
+        ends.extend(follows.map(|marker| after + marker.len()));
+    }
     ends.sort_unstable();
     ends.iter().rev().take(64).find_map(|&end| statement(text.get(end..)?))
 }

@@ -64,11 +64,20 @@ impl Place {
     }
 }
 
+/// What a reply is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Events,
+    Anything,
+}
+
 /// Sends requests to one server.
 pub(super) struct Client {
     any: reqwest::Client,
     plain: Option<Arc<Plain>>,
     headers: HeaderMap,
+    /// The same, asking for events.
+    events: HeaderMap,
 }
 
 impl Client {
@@ -102,19 +111,22 @@ impl Client {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        Ok(Self { any, plain: plain(&url, timeouts.connect), headers })
+        let plain = plain(&url, timeouts.connect);
+        let mut events = headers.clone();
+        events.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        Ok(Self { any, plain, headers, events })
     }
 
-    /// Sends JSON, and waits for the head of the reply. `kind` is what is wanted for a reply.
-    pub(super) async fn post(&self, to: &Place, kind: Option<&'static str>, body: Bytes) -> Result<Reply, Broken> {
-        let mut headers = self.headers.clone();
-        if let Some(kind) = kind {
-            headers.insert(ACCEPT, HeaderValue::from_static(kind));
-        }
+    /// Sends JSON, and waits for the head of the reply.
+    pub(super) async fn post(&self, to: &Place, wanted: Wanted, body: Bytes) -> Result<Reply, Broken> {
+        let headers = match wanted {
+            Wanted::Events => &self.events,
+            Wanted::Anything => &self.headers,
+        };
         if let Some(plain) = &self.plain {
             return plain.post(&to.path, headers, body).await.map(Reply::Plain);
         }
-        Ok(Reply::Any(self.any.post(to.url.clone()).headers(headers).body(body).send().await?))
+        Ok(Reply::Any(self.any.post(to.url.clone()).headers(headers.clone()).body(body).send().await?))
     }
 
     /// Asks for what is at a place.

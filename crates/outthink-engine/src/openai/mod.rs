@@ -52,8 +52,7 @@ impl OpenAiEngine {
     }
 
     fn body(&self, request: &SampleRequest, seed: u64, n: usize) -> Result<String, EngineError> {
-        let body = request::body(request, &self.model.id, &self.dialect, seed, n)?;
-        Ok(body.to_string())
+        request::body(request, &self.model.id, &self.dialect, seed, n)
     }
 
     fn run(&self, request: &SampleRequest, seed: u64, n: usize) -> Result<Run, EngineError> {

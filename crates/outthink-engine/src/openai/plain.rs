@@ -107,10 +107,9 @@ impl Plain {
     pub(super) async fn post(
         self: &Arc<Self>,
         path: &Uri,
-        mut headers: HeaderMap,
+        headers: &HeaderMap,
         body: Bytes,
     ) -> Result<PlainReply, Broken> {
-        headers.insert(HOST, self.host.clone());
         loop {
             let kept = self.take();
             let reused = kept.is_some();
@@ -122,6 +121,7 @@ impl Plain {
             *request.method_mut() = Method::POST;
             *request.uri_mut() = path.clone();
             *request.headers_mut() = headers.clone();
+            request.headers_mut().insert(HOST, self.host.clone());
             match link.ask(request).await {
                 Ok(response) => {
                     let (head, body) = response.into_parts();

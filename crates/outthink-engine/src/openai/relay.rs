@@ -1,7 +1,7 @@
 //! Requests that are passed on as they are: `/completions`, `/embeddings`.
 
 use super::error;
-use super::http::{Place, Reply};
+use super::http::{Place, Reply, Wanted};
 use super::upstream::{Wire, refusal};
 use crate::retry;
 use futures_util::stream;
@@ -64,7 +64,7 @@ async fn once(
 ) -> Result<Reply, (EngineError, Option<Duration>)> {
     let limit = wire.timeouts.first_token;
     let due = (Instant::now() + limit).min(deadline);
-    match timeout_at(due, wire.client.post(place, None, body)).await {
+    match timeout_at(due, wire.client.post(place, Wanted::Anything, body)).await {
         Err(_) => Err((error::timeout("no reply came from the engine", limit, true), None)),
         Ok(Err(e)) => Err((error::of_transport(e, false), None)),
         Ok(Ok(response)) if response.status().is_success() => Ok(response),

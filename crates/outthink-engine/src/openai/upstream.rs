@@ -1,7 +1,7 @@
 //! One HTTP request, from its place in the queue to its last event.
 
 use super::assemble::{Assembler, Queue};
-use super::http::{Client, Place, Reply};
+use super::http::{Client, Place, Reply, Wanted};
 use super::{Secret, Timeouts, error};
 use crate::{retry, sse};
 use hyper::body::Bytes;
@@ -23,8 +23,6 @@ const ERROR_LIMIT: usize = 64 << 10;
 const USAGE_WAIT: Duration = Duration::from_secs(2);
 /// How long the end of the body may come after `[DONE]`, so that the connection can serve again.
 const TAIL_WAIT: Duration = Duration::from_millis(10);
-/// The kind of reply that is asked for.
-const EVENTS: &str = "text/event-stream";
 
 /// What all requests of one engine share.
 pub(super) struct Wire {
@@ -174,7 +172,7 @@ impl Run {
             self.permit = Some(permit.map_err(closed)?);
             self.deadline = Instant::now() + timeouts.total;
         }
-        let request = self.wire.client.post(&self.wire.chat, Some(EVENTS), self.body.clone());
+        let request = self.wire.client.post(&self.wire.chat, Wanted::Events, self.body.clone());
         let due = Instant::now() + timeouts.first_token;
         let reply = timeout_at(due.min(self.deadline), request);
         let response = match reply.await {

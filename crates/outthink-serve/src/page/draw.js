@@ -142,7 +142,7 @@ function drawRequest(request, title) {
 
 /** Curves with points, bands and axes: {title, x, y, log_x, log_y, series: [{name, points: [[x, y, low, high]], band}]}. */
 function drawFigure(figure) {
-  const width = 480, height = 300, left = 52, bottom = 40, top = 10, right = 12;
+  const width = 480, height = 300, left = 64, bottom = 40, top = 10, right = 12;
   const all = figure.series.flatMap((s) => s.points.filter((p) => p.every((v) => v === null || Number.isFinite(v))));
   if (!all.length) return el("p", { class: "note" }, "nothing to draw");
   const scale = (log, values, from, to) => {

@@ -40,9 +40,11 @@ pub(crate) struct RecipeArgs {
 type File = (&'static str, &'static str, fn(&str) -> String);
 
 const REWARDS: File = ("rewards.py", include_str!("../recipes/rewards.py"), python);
-const TRL: &[File] = &[REWARDS, ("train.py", include_str!("../recipes/trl.py"), python)];
+const QUESTIONS: File = ("questions.py", include_str!("../recipes/questions.py"), python);
+const TRL: &[File] = &[REWARDS, QUESTIONS, ("train.py", include_str!("../recipes/trl.py"), python)];
 const VERL: &[File] = &[
     REWARDS,
+    QUESTIONS,
     ("reward.py", include_str!("../recipes/verl_reward.py"), python),
     ("prepare.py", include_str!("../recipes/verl_prepare.py"), python),
     ("run.sh", include_str!("../recipes/verl_run.sh"), shell),

@@ -11,28 +11,11 @@ outthink votes and scores.
 import argparse
 import json
 
+import torch
 from datasets import Dataset
+from questions import chat, read
 from rewards import judge
 from trl import GRPOConfig, GRPOTrainer
-
-SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
-
-
-def read(path):
-    """Questions with their references, from JSON lines as in GSM8K, MATH or SVAMP."""
-    rows = []
-    with open(path, encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            row = json.loads(line)
-            question = row.get("question") or row.get("problem") or row.get("prompt")
-            gold = row.get("answer", row.get("solution", row.get("gold")))
-            if question is None or gold is None:
-                raise SystemExit(f"{path}:{number}: needs a question and an answer")
-            rows.append((question, str(gold)))
-    return rows
-
 
 def reward(prompts, completions, gold, **_):
     text = lambda c: c if isinstance(c, str) else c[-1]["content"]
@@ -51,11 +34,10 @@ def main():
     args.add_argument("--out", default="grpo")
     args.add_argument("--plain", action="store_true", help="no chat template: for base models")
     args = args.parse_args()
-    rows = read(args.data)
-    shape = (lambda q: q) if args.plain else (
-        lambda q: [{"role": "system", "content": SYSTEM}, {"role": "user", "content": q}]
-    )
-    data = Dataset.from_list([{"prompt": shape(question), "gold": gold} for question, gold in rows])
+    shape = (lambda question: question) if args.plain else chat
+    rows = [{"prompt": shape(question), "gold": gold} for _, question, gold in read(args.data)]
+    data = Dataset.from_list(rows)
+    accelerated = torch.accelerator.is_available()
     config = GRPOConfig(
         output_dir=args.out,
         max_steps=args.steps,
@@ -63,6 +45,9 @@ def main():
         num_generations=args.group,
         per_device_train_batch_size=args.group * args.prompts,
         max_completion_length=args.tokens,
+        # TRL's default is bf16, which a processor alone does not have.
+        bf16=accelerated,
+        use_cpu=not accelerated,
         # As outthink's own trainer: no division by the standard deviation (Dr. GRPO), truncated
         # replies left out of the loss, a wider clip above than below (DAPO), no divergence.
         scale_rewards=False,
