@@ -47,8 +47,8 @@ pub use replay::{ReplayOptions, ReplayRow, ReplayVerifier, one_at_a_time, replay
 pub use rows::each_row;
 pub use set::{Columns, Question, QuestionSet};
 pub use store::{
-    Cell, Hold, LogprobSummary, Loss, PROMPT_HASH, Problem, RunLock, RunSpec, RunSummary, SampleRecord, Setting, Store,
-    StoreError, prompt_sha256,
+    Cell, CurvePoint, CurveSpec, CurveSummary, Hold, LogprobSummary, Loss, PROMPT_HASH, Problem, RunLock, RunSpec,
+    RunSummary, SampleRecord, Setting, Store, StoreError, prompt_sha256,
 };
 pub use stream::{StreamOptions, StreamReport, stream};
 pub use sweep::{Progress, SweepEnd, SweepError, SweepPlan, Task, sweep};

@@ -41,11 +41,8 @@ pub(super) fn body(
         return Err(EngineError::new(Origin::Caller, "a sample of at most 0 tokens was asked for"));
     }
     let extra = &request.prompt.extra;
-    let mut ours: Vec<(&str, Value)> = vec![
-        ("model", model.into()),
-        ("stream", true.into()),
-        ("stream_options", json!({"include_usage": true})),
-    ];
+    let mut ours: Vec<(&str, Value)> =
+        vec![("model", model.into()), ("stream", true.into()), ("stream_options", json!({"include_usage": true}))];
     let prefix = request.prefix.as_deref().filter(|p| !p.is_empty());
     if prefix.is_some() {
         match dialect.continuation {

@@ -6,6 +6,7 @@
 //! that costs money starts, its price at full length is held; what is held when a process dies counts
 //! as spent.
 
+mod curve;
 mod error;
 mod export;
 mod lock;
@@ -13,6 +14,7 @@ mod read;
 mod record;
 mod schema;
 
+pub use curve::{CurvePoint, CurveSpec, CurveSummary};
 pub use error::StoreError;
 pub use lock::RunLock;
 pub(crate) use record::hex;

@@ -47,6 +47,15 @@ const MIGRATIONS: &[&[&str]] = &[
     ],
     // Which samples were judged by another than the run's own checker, as imports are.
     &["ALTER TABLE samples ADD COLUMN judge TEXT"],
+    &[
+        "CREATE TABLE curves (
+            name TEXT PRIMARY KEY, created BIGINT NOT NULL, kind TEXT NOT NULL, parameters BIGINT NOT NULL,
+            settings TEXT NOT NULL, version TEXT NOT NULL)",
+        "CREATE TABLE curve_points (
+            curve TEXT NOT NULL REFERENCES curves (name) ON DELETE CASCADE, series TEXT NOT NULL,
+            step BIGINT NOT NULL, tokens BIGINT NOT NULL, value DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (curve, series, step))",
+    ],
 ];
 
 /// Which database it is.
@@ -188,6 +197,7 @@ mod tests {
         old.close().await;
         let pool = open(&place).await.unwrap();
         pool.execute("SELECT judge FROM samples").await.unwrap();
+        pool.execute("SELECT value FROM curve_points").await.unwrap();
         pool.execute("INSERT INTO store_schema (version) VALUES (99)").await.unwrap();
         pool.close().await;
         let error = open(&place).await.unwrap_err();

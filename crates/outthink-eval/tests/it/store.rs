@@ -3,7 +3,8 @@
 use crate::places::{Place, on_both};
 use outthink_core::{Cost, FinishReason, Usage};
 use outthink_eval::{
-    Cell, Hold, LogprobSummary, Loss, PROMPT_HASH, Problem, RunSpec, SampleRecord, Setting, StoreError,
+    Cell, CurvePoint, CurveSpec, Hold, LogprobSummary, Loss, PROMPT_HASH, Problem, RunSpec, SampleRecord, Setting,
+    StoreError,
 };
 
 pub(crate) fn spec(name: String) -> RunSpec {
@@ -179,6 +180,38 @@ fn a_removed_run_is_gone_with_all_that_was_its_own() {
         assert!(matches!(error, StoreError::NoRun { .. }), "{error}");
         store.begin(&spec(run.clone()), &[setting()], &[problem("b")]).await.unwrap();
         assert!(store.pool(&run).await.unwrap_err().to_string().contains("holds no samples yet"));
+    });
+}
+
+#[test]
+fn a_curve_goes_on_where_its_run_does() {
+    on_both(|place| async move {
+        let (store, name) = (place.open().await, place.run("curve"));
+        let spec = CurveSpec {
+            name: name.clone(),
+            kind: "rl".into(),
+            parameters: 113_472,
+            settings: "{}".into(),
+            version: "0".into(),
+        };
+        let point = |series: &str, step, value| CurvePoint { series: series.into(), step, tokens: 10 * step, value };
+        store.begin_curve(&spec, false).await.unwrap();
+        let points = [point("reward", 1, 0.25), point("reward", 2, f64::NAN), point("greedy", 0, 0.5)];
+        store.add_points(&name, &points).await.unwrap();
+        // A run that was killed measures its last steps again.
+        store.begin_curve(&spec, true).await.unwrap();
+        store.add_points(&name, &[point("reward", 1, 0.5), point("reward", 2, 0.75)]).await.unwrap();
+        let (curve, points) = store.curve(&name).await.unwrap();
+        assert_eq!(points, [point("greedy", 0, 0.5), point("reward", 1, 0.5), point("reward", 2, 0.75)]);
+        assert_eq!((curve.steps, curve.tokens, curve.spec.parameters), (2, 20, 113_472));
+        assert_eq!(curve.last, [("greedy".to_owned(), 0.5), ("reward".to_owned(), 0.75)]);
+        // One that begins anew begins with nothing.
+        store.begin_curve(&spec, false).await.unwrap();
+        assert!(store.curve(&name).await.unwrap().1.is_empty());
+        assert!(store.curves().await.unwrap().iter().any(|c| c.spec == spec));
+        store.remove_curve(&name).await.unwrap();
+        assert!(matches!(store.curve(&name).await.unwrap_err(), StoreError::NoRun { .. }));
+        assert!(store.add_points(&name, &[point("reward", 1, 0.5)]).await.is_err(), "there is no such curve");
     });
 }
 

@@ -1,5 +1,7 @@
 //! `outthink train pretrain`.
 
+use super::curves::{CurveOf, CurveWriter, point};
+use super::store::StoreArgs;
 use super::train::{CHECKPOINT, train_error};
 use crate::error::CliError;
 use anyhow::Context;
@@ -15,6 +17,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+
+/// Points of a curve in the store, about.
+const CURVE_POINTS: u64 = 500;
 
 #[derive(Debug, Args)]
 pub(crate) struct PretrainArgs {
@@ -72,6 +77,9 @@ pub(crate) struct PretrainArgs {
     /// Steps between checkpoints.
     #[arg(long, value_name = "N", default_value_t = 500)]
     save_every: u64,
+    /// The curve of a run goes there, too; see `outthink runs curves`.
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -200,6 +208,11 @@ impl PretrainArgs {
         if !self.resume {
             writeln!(log, "step,tokens,loss,norm,rate").context("cannot write the curve")?;
         }
+        let settings = serde_json::to_value(run.config()).context("cannot write the settings")?;
+        let (parameters, resume) = (model.parameters(), self.resume);
+        let of = CurveOf { folder: &self.out, kind: "pretrain", parameters, settings: &settings, resume };
+        let mut kept = CurveWriter::begin(&self.store, of);
+        let mut points = Vec::new();
         let mut live = Live::new();
         let mut lines = String::new();
         while !run.is_done() {
@@ -210,14 +223,20 @@ impl PretrainArgs {
             live.show(&progress);
             let Progress { step, tokens, loss, norm, rate, .. } = progress;
             let _ = writeln!(lines, "{step},{tokens},{loss:.6},{norm:.4},{rate:.6}");
+            if step % progress.steps.div_ceil(CURVE_POINTS) == 0 || run.is_done() {
+                points.push(point("loss", (step, tokens), progress.smoothed));
+            }
             if step % self.save_every.max(1) == 0 || run.is_done() {
                 run.save(&path).map_err(|e| train_error(&e))?;
                 log.write_all(lines.as_bytes()).context("cannot write the curve")?;
                 lines.clear();
+                kept.add(&std::mem::take(&mut points));
             }
         }
         live.bar.finish_and_clear();
         let validation = run.validate().map_err(|e| train_error(&e))?;
+        let done = (run.step(), run.step() * run.config().step_tokens());
+        kept.add(&[point("validation", done, validation.loss)]);
         println!(
             "loss        {:.4} ± {:.4} nats a token on {} tokens of validation",
             validation.loss,

@@ -1,9 +1,12 @@
 //! `outthink train sft` and `outthink train rl`: small models that reason.
 
+use super::curves::{CurveOf, CurveWriter, point};
+use super::store::StoreArgs;
 use super::train::{CHECKPOINT, train_error};
 use crate::error::CliError;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use outthink_eval::CurvePoint;
 use outthink_train::rl::{Clip, Divisor, Order, Overlong, Rl, RlConfig, RlStep, Scaling};
 use outthink_train::sft::{Examples, Given, Sft, SftConfig, Worked};
 use outthink_train::tasks::{CharTokenizer, Problem, Split, Task, Teacher, VOCABULARY, problems, task};
@@ -44,6 +47,9 @@ struct Common {
     /// The folder for checkpoint.safetensors and log.jsonl.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// The curve goes there, too; see `outthink runs curves`.
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 #[derive(Debug, Args)]
@@ -167,6 +173,9 @@ struct Run<'a> {
     most: usize,
     threads: usize,
     log: File,
+    curve: CurveWriter,
+    /// Points that are written with the next evaluation.
+    points: Vec<CurvePoint>,
     began: Instant,
 }
 
@@ -201,6 +210,9 @@ impl Run<'_> {
             row.seconds
         );
         self.write(&row)?;
+        let shares = [("sampled", row.sampled.accuracy), ("greedy", row.greedy.accuracy)];
+        self.points.extend(shares.map(|(series, share)| point(series, (step, tokens), share)));
+        self.curve.add(&std::mem::take(&mut self.points));
         Ok(row)
     }
 }
@@ -217,7 +229,12 @@ fn find_task(common: &Common) -> Result<(Box<dyn Task>, RangeInclusive<u32>), Cl
 }
 
 /// Makes the folder and the log of a run.
-fn begin<'a>(common: &Common, task: &'a dyn Task, levels: &RangeInclusive<u32>) -> Result<Run<'a>, CliError> {
+fn begin<'a>(
+    common: &Common,
+    task: &'a dyn Task,
+    levels: &RangeInclusive<u32>,
+    (parameters, settings): (u64, &serde_json::Value),
+) -> Result<Run<'a>, CliError> {
     if common.every == 0 || common.problems < 2 {
         return Err(CliError::usage("--every 0 or fewer than 2 --problems measure nothing"));
     }
@@ -229,7 +246,11 @@ fn begin<'a>(common: &Common, task: &'a dyn Task, levels: &RangeInclusive<u32>) 
     fs::create_dir_all(&common.out).with_context(|| format!("cannot make {}", common.out.display()))?;
     let path = common.out.join("log.jsonl");
     let log = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+    let kind = if settings["kind"] == "rl" { "rl" } else { "sft" };
+    let curve = CurveOf { folder: &common.out, kind, parameters, settings, resume: false };
     Ok(Run {
+        curve: CurveWriter::begin(&common.store, curve),
+        points: Vec::new(),
         task,
         held_out: problems(task, levels, Split::HeldOut, (common.problems, common.seed ^ 0x5eed)),
         most: task.longest(*levels.end()) * 3 / 2,
@@ -283,18 +304,21 @@ pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
         seed: args.common.seed,
         threads: args.common.threads.max(1),
     };
+    let habits = json!({ "kind": "sft", "task": args.common.task, "teacher": teacher, "sft": config });
     let mut sft = Sft::new(model, examples, config).map_err(|e| train_error(&e))?;
-    let mut run = begin(&args.common, &*task, &levels)?;
+    let mut run = begin(&args.common, &*task, &levels, (sft.model().config().parameters(), &habits))?;
     while !sft.is_done() {
         let row = sft.step().map_err(|e| train_error(&e))?;
         run.write(&row)?;
+        if row.step.is_multiple_of(args.common.every) {
+            run.points.push(point("loss", (row.step, row.tokens), row.loss));
+        }
         if row.step.is_multiple_of(args.common.every.saturating_mul(10)) || sft.is_done() {
             let speed = row.tokens as f64 / run.began.elapsed().as_secs_f64().max(1e-9);
             eprintln!("step {:>6} of {}  loss {:.4}  {speed:.0} tokens/s", row.step, args.steps, row.loss);
             run.evaluate(sft.model(), row.step, row.tokens)?;
         }
     }
-    let habits = json!({ "kind": "sft", "task": args.common.task, "teacher": teacher, "sft": config });
     finish(&args.common.out, &sft.into_model(), &habits)
 }
 
@@ -342,12 +366,15 @@ pub(crate) fn rl(args: &RlArgs) -> Result<ExitCode, CliError> {
         ..RlConfig::default()
     };
     let mut rl = Rl::new(model, &*task, config).map_err(|e| train_error(&e))?;
-    let mut run = begin(&args.common, &*task, &levels)?;
+    let settings = json!({ "kind": "rl", "task": args.common.task, "rl": rl.config() });
+    let size = rl.model().config().parameters();
+    let mut run = begin(&args.common, &*task, &levels, (size, &settings))?;
     run.most = rl.config().reply_tokens(&*task);
     let mut curve = vec![run.evaluate(rl.model(), 0, 0)?];
     let end = loop {
         let (row, end): (RlStep, _) = rl.step().map_err(|e| train_error(&e))?;
         run.write(&row)?;
+        run.points.push(point("reward", (row.step, row.tokens), row.reward));
         if row.step.is_multiple_of(args.common.every) || end.is_some() {
             curve.push(run.evaluate(rl.model(), row.step, row.tokens)?);
         }
@@ -356,9 +383,7 @@ pub(crate) fn rl(args: &RlArgs) -> Result<ExitCode, CliError> {
         }
     };
     println!("{end}");
-    let size = rl.model().config().parameters();
     write_curve(&args.common.out.join("curve.csv"), (&args.common.task, size), &curve)?;
-    let settings = json!({ "kind": "rl", "task": args.common.task, "rl": rl.config() });
     finish(&args.common.out, &rl.into_model(&end), &settings)
 }
 

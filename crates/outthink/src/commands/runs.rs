@@ -1,15 +1,17 @@
 //! `outthink runs`: what a store holds.
 
+use super::curves::{self, CurvesArgs};
 use super::runtime;
 use super::store::{StoreArgs, store_error};
 use crate::error::CliError;
 use crate::render::sweep;
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use outthink_eval::{Interval, Pool, RunSummary, Store};
+use outthink_eval::{Interval, Pool, RunSummary, Store, StoreError};
 use outthink_law::estimate::{Resampling, paired_difference};
 use serde_json::json;
 use std::collections::HashMap;
+use std::path::Path;
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
@@ -26,7 +28,9 @@ enum RunsCommand {
     Show(ShowArgs),
     /// Compare two runs: what was set, and how they did on the problems that they share.
     Diff(DiffArgs),
-    /// Remove runs with all their samples.
+    /// List and show the curves that training wrote.
+    Curves(CurvesArgs),
+    /// Remove runs with all their samples, and curves.
     Rm(RmArgs),
 }
 
@@ -65,7 +69,7 @@ struct DiffArgs {
 
 #[derive(Debug, Args)]
 struct RmArgs {
-    /// The runs.
+    /// The runs, and curves by their folders.
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<String>,
     #[command(flatten)]
@@ -79,6 +83,7 @@ pub(crate) fn run(args: &RunsArgs) -> Result<ExitCode, CliError> {
         RunsCommand::List(args) => runtime.block_on(list(args)),
         RunsCommand::Show(args) => runtime.block_on(show(args)),
         RunsCommand::Diff(args) => runtime.block_on(diff(args)),
+        RunsCommand::Curves(args) => runtime.block_on(curves::show(args)),
         RunsCommand::Rm(args) => runtime.block_on(rm(args)),
     }?;
     Ok(ExitCode::SUCCESS)
@@ -245,11 +250,24 @@ fn compare(a: &Pool, b: &Pool) -> Result<Comparison, CliError> {
 async fn rm(args: &RmArgs) -> Result<(), CliError> {
     let store = args.store.open().await?;
     // All of them are there, or none is removed.
+    let mut found = Vec::with_capacity(args.runs.len());
     for run in &args.runs {
-        store.run(run).await.map_err(|e| store_error(&e))?;
+        let curve = match store.run(run).await {
+            Ok(_) => None,
+            Err(no_run @ StoreError::NoRun { .. }) => match curves::find(&store, Path::new(run)).await {
+                Ok((curve, _)) => Some(curve.spec.name),
+                Err(_) => return Err(store_error(&no_run)),
+            },
+            Err(error) => return Err(store_error(&error)),
+        };
+        found.push((run, curve));
     }
-    for run in &args.runs {
-        store.remove(run).await.map_err(|e| store_error(&e))?;
+    for (run, curve) in found {
+        match curve {
+            None => store.remove(run).await,
+            Some(curve) => store.remove_curve(&curve).await,
+        }
+        .map_err(|e| store_error(&e))?;
         println!("removed {run}");
     }
     store.close().await;

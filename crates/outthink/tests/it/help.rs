@@ -27,6 +27,7 @@ fn help_of_every_command() {
         "runs list",
         "runs show",
         "runs diff",
+        "runs curves",
         "runs rm",
         "store",
         "store import",

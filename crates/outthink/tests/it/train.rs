@@ -31,6 +31,26 @@ fn a_run_can_be_resumed_and_exported() {
     let resumed = train(home.path(), &format!("{SMALL} --tokens 4k --resume"));
     assert!(resumed.status.success(), "{}", report(&resumed, home.path()));
 
+    // The curve is in the store, by the folder of its run.
+    let runs = |args: &[&str]| {
+        let output = outthink(home.path()).current_dir(home.path()).arg("runs").args(args).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (_, kept) = runs(&["curves", "run", "--json", "--figure", "curve.svg"]);
+    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    let points = kept["points"].as_array().unwrap();
+    assert_eq!(points.iter().filter(|p| p["series"] == "loss").count(), 4_000_usize.div_ceil(128), "{kept}");
+    assert_eq!(points.iter().filter(|p| p["series"] == "validation").count(), 1);
+    assert_eq!((&kept["kind"], &kept["steps"]), (&"pretrain".into(), &32.into()));
+    assert!(fs::read_to_string(home.path().join("curve.svg")).unwrap().contains("<svg"));
+    assert!(runs(&["curves"]).1.contains("pretrain"));
+    assert_eq!(runs(&["rm", "run", "no-such-run"]).0, Some(2));
+    assert_eq!(runs(&["rm", "run"]).0, Some(0));
+    assert!(runs(&["curves"]).1.starts_with("no curves yet"));
+    // A store that fails stops no training.
+    let deaf = train(home.path(), &SMALL.replace("run", "other --tokens 1k --store mysql://h/db"));
+    assert!(deaf.status.success() && String::from_utf8_lossy(&deaf.stderr).contains("not in the store"));
+
     let export = train(home.path(), "export run --gguf model.gguf");
     assert!(export.status.success(), "{}", report(&export, home.path()));
     assert_eq!(fs::read(home.path().join("model.gguf")).unwrap()[..4], *b"GGUF");
