@@ -68,7 +68,24 @@ enum Command {
     Bench(commands::bench::BenchArgs),
 }
 
+/// What a shell reports of a program that SIGPIPE ended.
+const PIPE_CLOSED: i32 = 141;
+
+/// Ends the program without a word where whoever read its output has gone, as in `outthink fit ... | head`:
+/// `println!` panics there.
+fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload().downcast_ref::<String>();
+        if said.is_some_and(|s| s.starts_with("failed printing to stdout") && s.contains("os error 32")) {
+            std::process::exit(PIPE_CLOSED);
+        }
+        usual(panic);
+    }));
+}
+
 fn main() -> ExitCode {
+    end_with_the_reader();
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Ask(args) => commands::ask::run(&args),

@@ -16,6 +16,16 @@ fn an_empty_home_lists_all_models_but_the_built_in_one_as_absent() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_gone_ends_it_without_a_word() {
+    let home = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = outthink(home.path()).args(["models", "list"]).stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(141), ""));
+}
+
 #[test]
 fn a_model_that_is_not_here_says_what_to_do() {
     let home = tempfile::tempdir().unwrap();
