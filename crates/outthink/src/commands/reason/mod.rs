@@ -1,23 +1,20 @@
 //! `outthink train sft` and `outthink train rl`: small models that reason.
 
+mod run;
+
 use super::curves::{CurveOf, CurveWriter, point};
 use super::store::StoreArgs;
 use super::train::{CHECKPOINT, train_error};
 use crate::error::CliError;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use outthink_eval::CurvePoint;
 use outthink_train::rl::{Clip, Divisor, Order, Overlong, Rl, RlConfig, RlStep, Scaling};
 use outthink_train::sft::{Examples, Given, Sft, SftConfig, Worked};
-use outthink_train::tasks::{CharTokenizer, Problem, Split, Task, Teacher, VOCABULARY, problems, task};
-use outthink_train::{
-    AdamWConfig, Checkpoint, CheckpointRef, Decay, Measured, Measuring, Model, ModelConfig, Schedule, measure,
-};
-use serde::Serialize;
+use outthink_train::tasks::{CharTokenizer, Split, Task, Teacher, VOCABULARY, problems, task};
+use outthink_train::{AdamWConfig, Checkpoint, CheckpointRef, Decay, Model, ModelConfig, Schedule};
+use run::{Run, write_curve};
 use serde_json::json;
-use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::Write;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -153,68 +150,6 @@ struct Size(usize, usize);
 fn size(text: &str) -> Result<Size, String> {
     let parts = text.split_once(',').and_then(|(w, l)| Some(Size(w.trim().parse().ok()?, l.trim().parse().ok()?)));
     parts.ok_or_else(|| "give width and layers, such as 64,2".to_owned())
-}
-
-/// One evaluation in the log.
-#[derive(Debug, Serialize)]
-struct Evaluation {
-    kind: &'static str,
-    step: u64,
-    tokens: u64,
-    seconds: f64,
-    sampled: Measured,
-    greedy: Measured,
-}
-
-/// What a run needs beside its model.
-struct Run<'a> {
-    task: &'a dyn Task,
-    held_out: Vec<Problem>,
-    most: usize,
-    threads: usize,
-    log: File,
-    curve: CurveWriter,
-    /// Points that are written with the next evaluation.
-    points: Vec<CurvePoint>,
-    began: Instant,
-}
-
-impl Run<'_> {
-    fn write(&mut self, row: &impl Serialize) -> Result<(), CliError> {
-        let line = serde_json::to_string(row).context("cannot write JSON")?;
-        writeln!(self.log, "{line}").context("cannot write the log")?;
-        Ok(())
-    }
-
-    /// Measures a model, and says and logs what it did.
-    fn evaluate(&mut self, model: &Model, step: u64, tokens: u64) -> Result<Evaluation, CliError> {
-        let greedy = Measuring::greedy(self.most, self.threads);
-        let sampling = Measuring { samples: 4, temperature: 1.0, seed: 9, ..greedy };
-        let row = Evaluation {
-            kind: "evaluation",
-            step,
-            tokens,
-            seconds: self.began.elapsed().as_secs_f64(),
-            sampled: measure(model, self.task, &self.held_out, &sampling).map_err(|e| train_error(&e))?,
-            greedy: measure(model, self.task, &self.held_out, &greedy).map_err(|e| train_error(&e))?,
-        };
-        println!(
-            "step {step:>6}  held-out: sampled {:.3}, greedy {:.3}, {:.1} tokens a reply, no answer {:.3}, false claims \
-             {:.3}  ({} problems, {:.0} s)",
-            row.sampled.accuracy,
-            row.greedy.accuracy,
-            row.sampled.tokens,
-            row.sampled.unanswered,
-            row.sampled.false_claims,
-            row.greedy.problems,
-            row.seconds
-        );
-        self.write(&row)?;
-        let shares = [("sampled", row.sampled.accuracy), ("greedy", row.greedy.accuracy)];
-        self.points.extend(shares.map(|(series, share)| point(series, (step, tokens), share)));
-        self.curve.add(&std::mem::take(&mut self.points));
-        Ok(row)
-    }
 }
 
 fn find_task(common: &Common) -> Result<(Box<dyn Task>, RangeInclusive<u32>), CliError> {
@@ -385,19 +320,6 @@ pub(crate) fn rl(args: &RlArgs) -> Result<ExitCode, CliError> {
     println!("{end}");
     write_curve(&args.common.out.join("curve.csv"), (&args.common.task, size), &curve)?;
     finish(&args.common.out, &rl.into_model(&end), &settings)
-}
-
-/// Accuracy against steps as a table.
-fn write_curve(path: &Path, (name, size): (&str, u64), curve: &[Evaluation]) -> Result<(), CliError> {
-    let mut text = String::from("model,size,step,tokens,problems,accuracy,greedy\n");
-    for at in curve {
-        let (accuracy, greedy) = (at.sampled.accuracy, at.greedy.accuracy);
-        let problems = at.greedy.problems;
-        // Writing to a text cannot fail.
-        let _ = writeln!(text, "{name},{size},{},{},{problems},{accuracy},{greedy}", at.step, at.tokens);
-    }
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(())
 }
 
 #[cfg(test)]
