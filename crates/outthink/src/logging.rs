@@ -10,6 +10,9 @@ use tracing_subscriber::{Layer, Registry, fmt};
 /// Starts the log. The level holds for our own lines; of libraries only what needs a look is told. The
 /// last lines are written when the handle is dropped.
 pub(crate) fn start(form: LogForm, level: LogLevel) -> Option<AtEnd> {
+    if form == LogForm::Off {
+        return None;
+    }
     let own = match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -21,9 +24,6 @@ pub(crate) fn start(form: LogForm, level: LogLevel) -> Option<AtEnd> {
         .with_target("outthink", own)
         // Its warnings repeat whole statements.
         .with_target("sqlx", LevelFilter::OFF);
-    if form == LogForm::Off {
-        return None;
-    }
     let (writer, at_end) = Lines::start();
     let lines = fmt::layer().with_writer(writer).with_target(false);
     let registry = Registry::default();

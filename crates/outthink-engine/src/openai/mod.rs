@@ -51,12 +51,8 @@ impl OpenAiEngine {
         &self.dialect
     }
 
-    fn body(&self, request: &SampleRequest, seed: u64, n: usize) -> Result<String, EngineError> {
-        request::body(request, &self.model.id, &self.dialect, seed, n)
-    }
-
     fn run(&self, request: &SampleRequest, seed: u64, n: usize) -> Result<Run, EngineError> {
-        let body = self.body(request, seed, n)?;
+        let body = request::body(request, &self.model.id, &self.dialect, seed, n)?;
         let messages = request.prompt.messages.iter().map(text_chars);
         let prefix = request.prefix.as_deref().unwrap_or_default();
         let prompt_chars = messages.sum::<u64>() + prefix.chars().count() as u64;

@@ -111,35 +111,39 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn curves(&self) -> Result<Vec<CurveSummary>, StoreError> {
-        let names: Vec<String> = sqlx::query_scalar("SELECT name FROM curves ORDER BY created DESC, name")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::database("list its curves"))?;
-        let mut curves = Vec::with_capacity(names.len());
-        for name in names {
-            curves.push(self.curve(&name).await?.0);
+        let mut curves = Vec::new();
+        for name in self.curve_names().await? {
+            curves.push(self.curve(&name).await?);
         }
         Ok(curves)
     }
 
-    /// A curve and its points, by series and step.
+    async fn curve_names(&self) -> Result<Vec<String>, StoreError> {
+        sqlx::query_scalar("SELECT name FROM curves ORDER BY created DESC, name")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::database("list its curves"))
+    }
+
+    async fn no_curve(&self, name: &str) -> StoreError {
+        match self.curve_names().await {
+            Ok(known) => StoreError::NoRun { name: name.to_owned(), known },
+            Err(error) => error,
+        }
+    }
+
+    /// One curve and how far it has come.
     ///
     /// # Errors
     /// If there is no such curve, or the database fails.
-    pub async fn curve(&self, name: &str) -> Result<(CurveSummary, Vec<CurvePoint>), StoreError> {
+    pub async fn curve(&self, name: &str) -> Result<CurveSummary, StoreError> {
         let failed = || StoreError::database("read a curve");
         let found = sqlx::query("SELECT created, kind, parameters, settings, version FROM curves WHERE name = $1")
             .bind(name)
             .fetch_optional(&self.pool)
             .await
             .map_err(failed())?;
-        let Some(row) = found else {
-            let known = sqlx::query_scalar("SELECT name FROM curves ORDER BY created DESC, name")
-                .fetch_all(&self.pool)
-                .await
-                .map_err(failed())?;
-            return Err(StoreError::NoRun { name: name.to_owned(), known });
-        };
+        let Some(row) = found else { return Err(self.no_curve(name).await) };
         let spec = CurveSpec {
             name: name.to_owned(),
             kind: row.try_get(1).map_err(failed())?,
@@ -148,26 +152,35 @@ impl Store {
             version: row.try_get(4).map_err(failed())?,
         };
         let created = count(row.try_get(0).map_err(failed())?);
+        let ends: Vec<(String, i64, i64, f64)> = sqlx::query_as(
+            "SELECT series, step, tokens, value FROM curve_points AS p WHERE curve = $1 AND step =
+             (SELECT MAX(step) FROM curve_points WHERE curve = p.curve AND series = p.series) ORDER BY series",
+        )
+        .bind(name)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed())?;
+        let steps = ends.iter().map(|end| count(end.1)).max().unwrap_or(0);
+        let tokens = ends.iter().map(|end| count(end.2)).max().unwrap_or(0);
+        let last = ends.into_iter().map(|(series, _, _, value)| (series, value)).collect();
+        Ok(CurveSummary { spec, created, steps, tokens, last })
+    }
+
+    /// The points of a curve, by series and step.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn curve_points(&self, name: &str) -> Result<Vec<CurvePoint>, StoreError> {
         let rows: Vec<(String, i64, i64, f64)> = sqlx::query_as(
             "SELECT series, step, tokens, value FROM curve_points WHERE curve = $1 ORDER BY series, step",
         )
         .bind(name)
         .fetch_all(&self.pool)
         .await
-        .map_err(failed())?;
+        .map_err(StoreError::database("read a curve"))?;
         let point =
             |(series, step, tokens, value)| CurvePoint { series, step: count(step), tokens: count(tokens), value };
-        let points: Vec<CurvePoint> = rows.into_iter().map(point).collect();
-        let mut last: Vec<(String, f64)> = Vec::new();
-        for point in &points {
-            match last.last_mut().filter(|(series, _)| *series == point.series) {
-                Some((_, value)) => *value = point.value,
-                None => last.push((point.series.clone(), point.value)),
-            }
-        }
-        let steps = points.iter().map(|p| p.step).max().unwrap_or(0);
-        let tokens = points.iter().map(|p| p.tokens).max().unwrap_or(0);
-        Ok((CurveSummary { spec, created, steps, tokens, last }, points))
+        Ok(rows.into_iter().map(point).collect())
     }
 
     /// Removes a curve with its points.
@@ -175,12 +188,14 @@ impl Store {
     /// # Errors
     /// If there is no such curve, or the database fails.
     pub async fn remove_curve(&self, name: &str) -> Result<(), StoreError> {
-        self.curve(name).await?;
-        sqlx::query("DELETE FROM curves WHERE name = $1")
+        let gone = sqlx::query("DELETE FROM curves WHERE name = $1")
             .bind(name)
             .execute(&self.pool)
             .await
             .map_err(StoreError::database("remove a curve"))?;
+        if gone.rows_affected() == 0 {
+            return Err(self.no_curve(name).await);
+        }
         Ok(())
     }
 }

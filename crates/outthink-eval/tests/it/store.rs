@@ -201,13 +201,13 @@ fn a_curve_goes_on_where_its_run_does() {
         // A run that was killed measures its last steps again.
         store.begin_curve(&spec, true).await.unwrap();
         store.add_points(&name, &[point("reward", 1, 0.5), point("reward", 2, 0.75)]).await.unwrap();
-        let (curve, points) = store.curve(&name).await.unwrap();
+        let (curve, points) = (store.curve(&name).await.unwrap(), store.curve_points(&name).await.unwrap());
         assert_eq!(points, [point("greedy", 0, 0.5), point("reward", 1, 0.5), point("reward", 2, 0.75)]);
         assert_eq!((curve.steps, curve.tokens, curve.spec.parameters), (2, 20, 113_472));
         assert_eq!(curve.last, [("greedy".to_owned(), 0.5), ("reward".to_owned(), 0.75)]);
         // One that begins anew begins with nothing.
         store.begin_curve(&spec, false).await.unwrap();
-        assert!(store.curve(&name).await.unwrap().1.is_empty());
+        assert!(store.curve_points(&name).await.unwrap().is_empty());
         assert!(store.curves().await.unwrap().iter().any(|c| c.spec == spec));
         store.remove_curve(&name).await.unwrap();
         assert!(matches!(store.curve(&name).await.unwrap_err(), StoreError::NoRun { .. }));

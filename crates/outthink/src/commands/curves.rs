@@ -24,7 +24,7 @@ pub(super) struct CurveOf<'a> {
     /// The folder of the run, by which the curve is named.
     pub(super) folder: &'a Path,
     /// `pretrain`, `sft` or `rl`.
-    pub(super) kind: &'static str,
+    pub(super) kind: &'a str,
     /// Parameters of the model.
     pub(super) parameters: u64,
     /// The run's settings.
@@ -100,9 +100,9 @@ pub(super) async fn show(args: &CurvesArgs) -> Result<(), CliError> {
         store.close().await;
         return list(&curves, args.json);
     };
-    let found = find(&store, run).await;
+    let curve = find(&store, run).await.map_err(|e| store_error(&e))?;
+    let points = store.curve_points(&curve.spec.name).await.map_err(|e| store_error(&e))?;
     store.close().await;
-    let (curve, points) = found.map_err(|e| store_error(&e))?;
     if let Some(path) = &args.figure {
         figure(&curve, &points).write(path)?;
     }
@@ -123,7 +123,7 @@ pub(super) async fn show(args: &CurvesArgs) -> Result<(), CliError> {
 }
 
 /// A curve by its folder, as it was given or from here.
-pub(super) async fn find(store: &Store, run: &Path) -> Result<(CurveSummary, Vec<CurvePoint>), StoreError> {
+pub(super) async fn find(store: &Store, run: &Path) -> Result<CurveSummary, StoreError> {
     match store.curve(&run.to_string_lossy()).await {
         Err(StoreError::NoRun { .. }) => {
             let folder = std::path::absolute(run).unwrap_or_else(|_| run.to_path_buf());

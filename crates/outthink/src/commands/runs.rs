@@ -255,7 +255,7 @@ async fn rm(args: &RmArgs) -> Result<(), CliError> {
         let curve = match store.run(run).await {
             Ok(_) => None,
             Err(no_run @ StoreError::NoRun { .. }) => match curves::find(&store, Path::new(run)).await {
-                Ok((curve, _)) => Some(curve.spec.name),
+                Ok(curve) => Some(curve.spec.name),
                 Err(_) => return Err(store_error(&no_run)),
             },
             Err(error) => return Err(store_error(&error)),

@@ -43,11 +43,15 @@ const MAPS: [&str; 6] = ["--map", "params=N", "--map", "tokens=D", "--map", "los
 #[test]
 fn a_known_law_comes_back() {
     let mut args = vec!["fit", "pretrain", "FILE", "--json", "--starts", "40", "--bootstraps", "20"];
+    args.extend(["--at", "1e10,1e12"]);
     args.extend(MAPS);
     let got = json(&with_file("runs.csv", &runs(), &args));
     assert_eq!(got["n"], 25);
     assert!((got["chinchilla"]["law"]["floor"].as_f64().unwrap() - 1.8).abs() < 0.01, "{got}");
     assert!((got["chinchilla"]["law"]["alpha"].as_f64().unwrap() - 0.35).abs() < 0.01, "{got}");
+    let loss = 1.8 + 480.0 * 1e10_f64.powf(-0.35) + 2_000.0 * 1e12_f64.powf(-0.37);
+    let forecast = got["at"][0]["chinchilla"]["loss"].as_f64().unwrap();
+    assert!((forecast - loss).abs() < 0.01, "{forecast} for {loss}: {got}");
     // The law that made the data forecasts the dearest quarter better than the one that did not.
     assert_eq!(got["forecasts"][0]["form"], "Chinchilla");
     assert!(got["forecasts"][0]["weight"].as_f64().unwrap() > 0.9, "{got}");

@@ -28,9 +28,21 @@ pub(super) struct PretrainArgs {
     /// Budgets whose best split is printed.
     #[arg(long, value_name = "C", value_delimiter = ',', default_value = "1e20,1e22,1e24,5.76e23")]
     at_flops: Vec<f64>,
+    /// A run whose loss both laws forecast, such as 100672,71000064; may be repeated.
+    #[arg(long = "at", value_name = "PARAMS,TOKENS", value_parser = size)]
+    at: Vec<(f64, f64)>,
     /// Budgets within this share of their neighbour make one IsoFLOP parabola.
     #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
     isoflop_tolerance: f64,
+}
+
+fn size(text: &str) -> Result<(f64, f64), String> {
+    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|n| n.is_finite() && *n > 0.0);
+    let parse = || {
+        let (params, tokens) = text.split_once(',')?;
+        Some((number(params)?, number(tokens)?))
+    };
+    parse().ok_or_else(|| "give parameters and tokens above 0, as in 1e9,2e10".to_owned())
 }
 
 /// The columns of the runs.
@@ -184,6 +196,15 @@ fn as_json(
                 "tokens_per_param": o.tokens_per_param(), "intervals": chinchilla.optimum_intervals(c) })
         })
         .collect();
+    let at: Vec<Value> = (args.at.iter())
+        .map(|&(params, tokens)| {
+            json!({ "params": params, "tokens": tokens,
+                "chinchilla": { "loss": chinchilla.law.loss(params, tokens),
+                    "interval": chinchilla.interval(|l| l.loss(params, tokens)) },
+                "kaplan": { "loss": kaplan.law.loss(params, tokens),
+                    "interval": kaplan.interval(|l| l.loss(params, tokens)) } })
+        })
+        .collect();
     json!({
         "schema": 1,
         "law": "pretrain",
@@ -199,6 +220,7 @@ fn as_json(
         "forecasts": forecasts.iter().map(|f| json!({ "form": f.name, "mean_absolute_error_ln_loss": f.error,
             "score": f.score, "weight": f.weight })).collect::<Vec<_>>(),
         "optimum": optimum,
+        "at": at,
     })
 }
 
@@ -281,6 +303,19 @@ fn print(
                 f.law.worth_of_next_epoch(epochs)
             );
         }
+    }
+    if !args.at.is_empty() {
+        println!("\nforecast loss");
+    }
+    for &(params, tokens) in &args.at {
+        let words = |value: f64, interval: Option<_>| {
+            format!("{value:.4} {}", interval.map(|i| brackets(i, 4)).unwrap_or_default())
+        };
+        println!(
+            "  N {params:.0}   D {tokens:.0}   by the first law {}   by the second {}",
+            words(l.loss(params, tokens), chinchilla.interval(|l| l.loss(params, tokens))),
+            words(k.loss(params, tokens), kaplan.interval(|k| k.loss(params, tokens)))
+        );
     }
     println!("\ncompute-optimal by the first law");
     for &c in &args.at_flops {

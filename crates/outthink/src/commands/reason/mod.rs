@@ -181,7 +181,7 @@ fn begin<'a>(
     fs::create_dir_all(&common.out).with_context(|| format!("cannot make {}", common.out.display()))?;
     let path = common.out.join("log.jsonl");
     let log = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
-    let kind = if settings["kind"] == "rl" { "rl" } else { "sft" };
+    let kind = settings["kind"].as_str().unwrap_or_default();
     let curve = CurveOf { folder: &common.out, kind, parameters, settings, resume: false };
     Ok(Run {
         curve: CurveWriter::begin(&common.store, curve),
