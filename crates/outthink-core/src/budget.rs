@@ -26,7 +26,7 @@ impl Budget {
             || self.max_seconds.is_some_and(|m| seconds >= m)
     }
 
-    /// What is contradictory or useless in this budget, in words that say the mend.
+    /// What is contradictory or useless in this budget, in words that say how to fix it.
     pub fn problem(&self) -> Option<String> {
         if self.max_tokens == Some(0) {
             return Some("a budget of 0 tokens buys nothing: give at least 1".into());
@@ -64,18 +64,23 @@ impl Room {
     /// A sample shorter than this is not worth starting.
     pub const SHORTEST: u64 = 16;
 
-    /// How many samples of up to `max_tokens` can be started now. Where there is room for less than
-    /// one at full length but for [`Room::SHORTEST`] tokens, that is one, shortened.
-    pub fn affordable(&self, max_tokens: u64) -> u32 {
-        let least = max_tokens.min(Self::SHORTEST);
+    /// Tokens that a budget must still hold for each sample of which nobody limited the length.
+    pub const STRETCH: u64 = 1_024;
+
+    /// How many samples of up to `max_tokens` can be started now; without a limit each must have at least
+    /// [`Room::STRETCH`]. Where that is none but one of [`Room::SHORTEST`] tokens fits, it is one, shortened.
+    pub fn affordable(&self, max_tokens: Option<u64>) -> u32 {
+        let full = max_tokens.unwrap_or(Self::STRETCH);
         let fits = |tokens: u64| {
             let by_tokens = self.tokens.map_or(u64::MAX, |left| left / tokens.max(1));
             let each = self.prompt_cost + self.price.cost(&Usage { completion: tokens, ..Usage::default() });
             let by_cost = self.cost.map_or(u64::MAX, |left| left.nano().checked_div(each.nano()).unwrap_or(u64::MAX));
             by_tokens.min(by_cost)
         };
-        let full = fits(max_tokens);
-        let count = if full == 0 { fits(least).min(1) } else { full };
+        let count = match fits(full) {
+            0 => fits(full.min(Self::SHORTEST)).min(1),
+            count => count,
+        };
         u32::try_from(count).unwrap_or(u32::MAX).min(self.samples.unwrap_or(u32::MAX))
     }
 
@@ -91,10 +96,16 @@ impl Room {
         self.tokens.is_none_or(|left| bill.tokens <= left) && self.cost.is_none_or(|left| bill.cost <= left)
     }
 
-    /// The length that one sample may have: `max_tokens`, or what there is room for.
-    pub fn cap(&self, max_tokens: u64) -> u64 {
-        let by_cost = self.cost.and_then(|left| self.price.affordable_output(left.saturating_sub(self.prompt_cost)));
-        max_tokens.min(self.tokens.unwrap_or(u64::MAX)).min(by_cost.unwrap_or(u64::MAX))
+    /// The length that each of `count` samples may have: `max_tokens`, or an equal share of what the budget
+    /// still pays for, whichever is less. `None` where neither limits it.
+    pub fn cap(&self, max_tokens: Option<u64>, count: u32) -> Option<u64> {
+        let count = u64::from(count.max(1));
+        let by_tokens = self.tokens.map(|left| left / count);
+        let by_cost = self.cost.and_then(|left| {
+            let each = Cost::from_nano(left.nano() / count);
+            self.price.affordable_output(each.saturating_sub(self.prompt_cost))
+        });
+        [max_tokens, by_tokens, by_cost].into_iter().flatten().min()
     }
 }
 
@@ -107,12 +118,13 @@ mod tests {
         #[test]
         fn what_is_started_fits_in_the_room(
             tokens in 0u64..100_000, cost in 0u64..10_000_000, prompt in 0u64..1_000_000,
-            output in 0u64..1_000_000_000, max_tokens in 1u64..5_000,
+            output in 0u64..1_000_000_000, max_tokens in prop::option::of(1u64..5_000), wanted in 1u32..80,
         ) {
             let price = Price { input: 0, cached: 0, output };
             let room = Room { tokens: Some(tokens), cost: Some(Cost::from_nano(cost)), samples: Some(64), prompt_cost: Cost::from_nano(prompt), price };
-            let count = u64::from(room.affordable(max_tokens));
-            let each = room.cap(max_tokens);
+            let count = room.affordable(max_tokens).min(wanted);
+            let each = room.cap(max_tokens, count).unwrap_or(0);
+            let count = u64::from(count);
             prop_assert!(count * each <= tokens);
             let bill = price.cost(&Usage { completion: each, ..Usage::default() }).nano() + prompt;
             prop_assert!(count * bill <= cost, "{count} x {bill} > {cost}");

@@ -1,11 +1,11 @@
 //! What produces text.
 
-use crate::{Price, Prompt, Relay, RelayFuture, Usage};
+use crate::{EngineError, Price, Prompt, Relay, RelayFuture, Thinking, Usage};
 use futures_core::Stream;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::pin::Pin;
-use std::time::Duration;
+use std::sync::Arc;
 
 /// How tokens are drawn. `None` leaves the choice to the engine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,10 +31,16 @@ pub struct SampleRequest {
     /// The beginning of the assistant's reply, to be continued. Needs
     /// [`Capabilities::continuation`].
     pub prefix: Option<String>,
-    /// One seed a sample; its length is the number of samples.
+    /// One seed for each sample; its length is the number of samples.
     pub seeds: Vec<u64>,
-    /// Generated tokens of one sample at most.
-    pub max_tokens: u64,
+    /// Whether a seed was asked for. A server is sent a seed only then: some turn slower samplers on, or
+    /// fail, because of it. An embedded model always draws by its seed.
+    pub seeded: bool,
+    /// Generated tokens of one sample at most, where somebody asked for a limit. `None` sends no limit:
+    /// the model's own holds.
+    pub max_tokens: Option<u64>,
+    /// How long the reasoning should be, in the engine's own terms where it has them.
+    pub thinking: Thinking,
     /// How tokens are drawn.
     pub sampling: Sampling,
     /// Whether log-probabilities are wanted, where the engine has them.
@@ -64,11 +70,14 @@ pub struct Delta {
     /// Confidence in each token, where asked for and known: minus the mean log-probability of the
     /// most probable candidates.
     pub confidences: Vec<f32>,
-    /// Other fields of the engine's delta (`tool_calls`, `refusal`, …), untouched.
+    /// Other fields of the engine's delta (`refusal`, `annotations`, `audio`, …), untouched, and `tool_calls`
+    /// in one form whatever the server sends: `index` counts calls from 0 without gaps; the first piece of a
+    /// call has its `id`, its `type` and its whole `function.name`; `function.arguments` are strings to be
+    /// joined.
     pub extra: Map<String, Value>,
 }
 
-/// Why a sample ended, by the names of the chat completions API.
+/// Why a sample ended. The first four have the names of the chat completions API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
@@ -78,26 +87,67 @@ pub enum FinishReason {
     Length,
     /// The model calls tools.
     ToolCalls,
-    /// The engine withheld content.
+    /// The engine withheld content, or the model refused.
     ContentFilter,
+    /// The engine gave up before the model had ended: no resources, an aborted request, a broken network.
+    Interrupted,
+    /// The engine gave a reason that is not known, or none. Such a sample does not vote.
+    Unknown,
+}
+
+impl FinishReason {
+    /// Whether the model itself ended, so that what it said is its whole reply.
+    pub const fn is_complete(self) -> bool {
+        matches!(self, Self::Stop | Self::ToolCalls)
+    }
 }
 
 /// The end of a sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finish {
     /// Why it ended.
     pub reason: FinishReason,
+    /// The engine's own word for the reason, where it is not one of the API's four.
+    pub word: Option<String>,
     /// The tokens of this sample: `prompt`, `cached`, `completion`, `reasoning` and `estimated`.
     pub usage: Usage,
     /// Whether a stop text ended it and not the model; `None` where the engine does not say.
     pub met_stop: Option<bool>,
 }
 
+impl Finish {
+    /// An end for one of the API's reasons, where the engine does not tell a stop text from the model's end.
+    pub const fn new(reason: FinishReason, usage: Usage) -> Self {
+        Self { reason, word: None, usage, met_stop: None }
+    }
+}
+
+/// Who draws a sample, and what it charges.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// The model, by its name in the API.
+    pub model: String,
+    /// The server, by its name in the configuration, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
+    /// What it charges.
+    pub price: Price,
+}
+
 /// What happens to one sample.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SampleEvent {
-    /// The prompt was read: its tokens, and how many of them came from a cache. At most once,
-    /// before the first delta; engines that learn it late tell it in [`Finish`] only.
+    /// An engine got the request and works on it from now on; what follows is its work, at its price. It
+    /// comes again where another engine takes over. From here on the prompt counts as read, should the
+    /// sample be cancelled. An engine that never sends it works at the price of its [`ModelInfo`].
+    Started(Arc<Source>),
+    /// The attempt that was [`SampleEvent::Started`] last failed before any text came and another one is
+    /// made, or the error follows: what it had spent, at its price.
+    Lost(Usage),
+    /// Something of the request that the engine could not honour, in words for the receipt.
+    Note(String),
+    /// The prompt was read: its tokens, and how many of them came from a cache. At most once per attempt,
+    /// before the first delta; engines that learn it late report it in [`Finish`] only.
     Prompt {
         /// Prompt tokens.
         tokens: u64,
@@ -114,6 +164,7 @@ pub enum SampleEvent {
 pub type SampleStream = Pin<Box<dyn Stream<Item = Result<SampleEvent, EngineError>> + Send>>;
 
 /// What an engine can do beyond plain completions.
+#[expect(clippy::struct_excessive_bools, reason = "a record of independent abilities")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     /// Continues a given beginning of the reply.
@@ -122,6 +173,10 @@ pub struct Capabilities {
     pub logprobs: bool,
     /// The samples of one request share the work on the prompt.
     pub shared_prefill: bool,
+    /// Has a setting of its own for how hard the model thinks: [`Thinking::effort`].
+    pub effort: bool,
+    /// Has a setting of its own for the tokens of reasoning: [`Thinking::budget`].
+    pub thinking_budget: bool,
 }
 
 /// What is known of the model behind an engine.
@@ -133,64 +188,6 @@ pub struct ModelInfo {
     pub context: Option<u64>,
     /// What it charges.
     pub price: Price,
-}
-
-/// Whose fault an error is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Origin {
-    /// What was asked cannot be done as asked.
-    Caller,
-    /// The engine or the way to it.
-    Engine,
-    /// A fault of ours.
-    Internal,
-}
-
-/// A failure of an engine.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{message}{}", hint.as_ref().map(|h| format!(": {h}")).unwrap_or_default())]
-pub struct EngineError {
-    /// Whose fault it is.
-    pub origin: Origin,
-    /// What happened; holds neither keys nor prompts.
-    pub message: String,
-    /// What to do about it.
-    pub hint: Option<String>,
-    /// Whether the same request may succeed later.
-    pub retryable: bool,
-    /// The HTTP status that the engine gave, if it did.
-    pub status: Option<u16>,
-    /// When a retry may be worth it, where the engine said so.
-    pub retry_after: Option<Duration>,
-}
-
-impl EngineError {
-    /// A failure of the given origin that no retry mends.
-    pub fn new(origin: Origin, message: impl Into<String>) -> Self {
-        Self { origin, message: message.into(), hint: None, retryable: false, status: None, retry_after: None }
-    }
-
-    /// Adds what to do about it.
-    #[must_use]
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-
-    /// Says that a retry may mend it.
-    #[must_use]
-    pub fn retryable(mut self) -> Self {
-        self.retryable = true;
-        self
-    }
-
-    /// Adds the HTTP status that the engine gave.
-    #[must_use]
-    pub fn with_status(mut self, status: u16) -> Self {
-        self.status = Some(status);
-        self
-    }
 }
 
 /// Something that produces samples: an embedded model, a server, a recording.

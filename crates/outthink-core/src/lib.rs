@@ -19,6 +19,7 @@ mod arm;
 mod budget;
 mod effort;
 mod engine;
+mod error;
 mod isotonic;
 mod money;
 mod outcome;
@@ -27,6 +28,7 @@ mod relay;
 mod sample;
 mod state;
 mod step;
+mod thinking;
 mod usage;
 mod verifier;
 
@@ -35,9 +37,10 @@ pub use arm::{Arm, ArmBill, ArmId, VerifierId};
 pub use budget::{Budget, Room};
 pub use effort::{Effort, EffortPlan, UnknownEffort};
 pub use engine::{
-    Capabilities, Delta, Engine, EngineError, Finish, FinishReason, LOGPROBS, ModelInfo, Origin, SampleEvent,
-    SampleRequest, SampleStream, Sampling,
+    Capabilities, Delta, Engine, Finish, FinishReason, LOGPROBS, ModelInfo, SampleEvent, SampleRequest, SampleStream,
+    Sampling, Source,
 };
+pub use error::{EngineError, Origin};
 pub use isotonic::Isotonic;
 pub use money::{Cost, Price, PriceError};
 pub use outcome::{Confidence, Outcome, StopReason, TraceEvent};
@@ -46,6 +49,7 @@ pub use relay::{Relay, RelayBody, RelayFuture, Relayed};
 pub use sample::{Answer, AnswerKind, ClassId, Sample, SampleId, SampleStatus, Score, TokenConfidence};
 pub use state::{State, Tally};
 pub use step::{Decision, Link, Needs, Span, Step, Strategy};
+pub use thinking::Thinking;
 pub use usage::Usage;
 pub use verifier::{Bill, Comparer, Judging, Verdict, Verifier};
 

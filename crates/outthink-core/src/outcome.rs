@@ -2,7 +2,7 @@
 
 use crate::{Answer, ArmBill, Cost, Decision, FinishReason, Sample, SampleId, Usage};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Why a strategy stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub enum StopReason {
     Verified,
     /// A window of samples agreed.
     WindowAgrees,
-    /// The weighted vote reached the wanted consensus.
+    /// The weighted vote reached the target consensus.
     Consensus,
     /// Enough samples came to their end.
     FirstFinished,
@@ -34,13 +34,15 @@ pub enum StopReason {
     SearchDone,
     /// Nothing that can be afforded would help.
     NothingHelps,
-    /// The samples hold no answers that can be compared.
+    /// There is nothing to compare: the reply states no final answer.
     NotComparable,
+    /// No sample came to its end: all were cut, filtered or interrupted.
+    NoneComplete,
     /// The budget in tokens, dollars or samples is used up.
     BudgetSpent,
     /// The time is up.
     TimeUp,
-    /// The thought reached its cap and was closed.
+    /// The reasoning reached its cap and was closed.
     ThinkingCap,
     /// Every sample failed.
     EngineFailed,
@@ -54,21 +56,22 @@ impl StopReason {
         match self {
             Self::Single => "one sample was asked for",
             Self::SamplesDrawn => "all planned samples are drawn",
-            Self::TargetReached => "the leading answer stays ahead with the wanted probability",
+            Self::TargetReached => "the leading answer stays ahead with the target probability",
             Self::CannotBeOvertaken => "the leading answer can no longer be overtaken",
             Self::NotWorthIt => "the next sample is not worth its price",
             Self::Verified => "a verifier accepted the answer",
             Self::WindowAgrees => "a window of samples agreed",
-            Self::Consensus => "the weighted vote reached the wanted consensus",
+            Self::Consensus => "the weighted vote reached the target consensus",
             Self::FirstFinished => "enough samples came to their end",
             Self::ProbesAgree => "the last probes of the thought agreed",
             Self::Settled => "a revision brought nothing better",
             Self::SearchDone => "the search came to its end",
             Self::NothingHelps => "nothing that can be afforded would help",
-            Self::NotComparable => "the samples hold no final answers to compare, so the first good one is kept",
+            Self::NotComparable => "there is no final answer to compare, so the first good reply is kept",
+            Self::NoneComplete => "no sample came to its end, so nothing could be compared",
             Self::BudgetSpent => "the budget is spent",
             Self::TimeUp => "the time is up",
-            Self::ThinkingCap => "the thought reached its cap and was closed",
+            Self::ThinkingCap => "the reasoning reached its cap and was closed",
             Self::EngineFailed => "the engine failed",
             Self::Cancelled => "the request was cancelled",
         }
@@ -109,7 +112,7 @@ pub struct Outcome {
     pub trace_id: String,
     /// The strategy's name.
     pub strategy: String,
-    /// The model's name.
+    /// The model that drew the reply: a fallback may have taken over.
     pub model: String,
     /// The sample whose text is the reply; `None` if the strategy abstained.
     pub chosen: Option<SampleId>,
@@ -122,14 +125,25 @@ pub struct Outcome {
     /// Tool calls of the reply, in the API's shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_calls: Option<Value>,
+    /// What else the reply's message holds: `refusal`, `annotations`, `audio`, and so on.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub extra: Map<String, Value>,
     /// Why the chosen sample ended.
     pub finish: Option<FinishReason>,
+    /// The engine's own word for it, where that is not one of the API's four.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finish_word: Option<String>,
     /// Why the strategy stopped.
     pub stop: StopReason,
     /// How sure one can be.
     pub confidence: Confidence,
     /// Samples started.
     pub samples_drawn: u32,
+    /// Those of them that failed.
+    pub samples_failed: u32,
+    /// What could not be honoured or went wrong on the way, in words for the receipt; no entry twice.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The bill in tokens.
     pub usage: Usage,
     /// The bill in money.

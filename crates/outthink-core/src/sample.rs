@@ -2,7 +2,7 @@
 
 use crate::{ArmId, Cost, FinishReason, Usage, VerifierId};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A sample's number within its request, from 0.
 pub type SampleId = u32;
@@ -108,14 +108,27 @@ pub struct Sample {
     /// `tool_calls` of the message, in the API's shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_calls: Option<Value>,
+    /// What else the message holds, as a reply that was not streamed has it: `refusal`, `annotations`,
+    /// `audio`, `reasoning_details`, thinking blocks, and fields that are not known here.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub extra: Map<String, Value>,
     /// The final answer, if one was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
     /// The class of equivalent answers that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class: Option<ClassId>,
-    /// The tokens spent on it.
+    /// The model that drew it, where the engine says so: a fallback may have taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The server that drew it, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
+    /// The tokens spent on it, those of attempts that failed included.
     pub usage: Usage,
+    /// What those tokens cost, each attempt at the price of the model that made it.
+    #[serde(default, skip_serializing_if = "Cost::is_zero")]
+    pub cost: Cost,
     /// Mean log-probability (natural) of its tokens, where the engine gives them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mean_logprob: Option<f64>,
@@ -135,6 +148,9 @@ pub struct Sample {
     /// there are. It has no vote, and is no answer while there is a sample in good form.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub malformed: bool,
+    /// Whether it equals an earlier sample by construction (greedy sampling, equal seeds): a copy has no vote.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copy: bool,
     /// Whether a finished continuation took its place in the vote.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub superseded: bool,
@@ -146,6 +162,9 @@ pub struct Sample {
     /// Why it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finish: Option<FinishReason>,
+    /// The engine's own word for why it ended, where that is not one of the API's four.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finish_word: Option<String>,
     /// What went wrong, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -167,8 +186,20 @@ impl Sample {
         self.status == SampleStatus::Done
     }
 
+    /// Whether the model ended it and it holds something: it was not cut, filtered or interrupted, and
+    /// reasoning alone is no reply. Nothing else may vote. A recorded sample may hold its answer alone.
+    pub fn is_complete(&self) -> bool {
+        self.is_done() && self.finish.is_none_or(FinishReason::is_complete) && !self.is_empty()
+    }
+
+    /// Whether it thought and said nothing.
+    pub fn is_empty(&self) -> bool {
+        let silent = self.content.trim().is_empty() && self.tool_calls.is_none() && self.answer.is_none();
+        silent && !self.extra.contains_key("audio") && !self.extra.contains_key("refusal")
+    }
+
     /// Whether it holds something that can be shown to a user.
     pub fn is_usable(&self) -> bool {
-        self.is_done() && (!self.content.trim().is_empty() || self.tool_calls.is_some() || self.answer.is_some())
+        self.is_done() && !self.is_empty()
     }
 }

@@ -45,6 +45,11 @@ pub struct State {
     pub verifiers: u32,
     /// Whether somebody can say whether two texts mean the same.
     pub has_comparer: bool,
+    /// Whether the request itself asks for an answer that can be compared: a JSON schema, tools, or words that
+    /// ask for one. Where it does not, the first reply says whether there is anything to compare.
+    pub asks_for_answer: bool,
+    /// Whether every sample is the same by construction: temperature 0.
+    pub greedy: bool,
     /// Verdicts and comparisons that are on their way.
     pub judging: u32,
     /// Pairs of samples whose answers were compared, and what came of it; `None` if nothing did.
@@ -87,9 +92,10 @@ impl State {
         self.samples.get(id as usize)
     }
 
-    /// Finished samples that vote: those that no continuation took the place of.
+    /// Samples that vote: the model ended them, they hold something, none is a copy of another, and no
+    /// continuation took their place.
     pub fn voters(&self) -> impl Iterator<Item = &Sample> {
-        self.done().filter(|s| !s.superseded)
+        self.samples.iter().filter(|s| s.is_complete() && !s.superseded && !s.copy)
     }
 
     /// A sample and those that it goes on from, the first one first.
@@ -145,9 +151,10 @@ impl State {
         best.map(|s| s.id)
     }
 
-    /// The first finished sample that holds something to show.
+    /// The first sample that is complete, or else the first finished one that holds something to show.
     pub fn first_usable(&self) -> Option<SampleId> {
-        self.samples.iter().find(|s| s.is_usable()).map(|s| s.id)
+        let complete = self.samples.iter().find(|s| s.is_complete());
+        complete.or_else(|| self.samples.iter().find(|s| s.is_usable())).map(|s| s.id)
     }
 
     /// The best answer at hand: the leader of the vote, else a finished text, else the longest

@@ -6,8 +6,9 @@ use serde::Serialize;
 /// How far one sample goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Span {
-    /// Generated tokens at most; the driver lowers it where the budget asks for it.
-    pub max_tokens: u64,
+    /// Generated tokens at most, where somebody asked for a limit; lowered where the budget asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u64>,
     /// `None` for a whole reply. Otherwise one step of it: at this text, or at `max_tokens`, the
     /// sample pauses and can be continued. An empty text leaves the tokens alone to decide.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -16,13 +17,13 @@ pub struct Span {
 
 impl Span {
     /// A whole reply.
-    pub const fn whole(max_tokens: u64) -> Self {
+    pub const fn whole(max_tokens: Option<u64>) -> Self {
         Self { max_tokens, pause_at: None }
     }
 
     /// One step of a thought, up to `text` or to `max_tokens`.
     pub fn step(max_tokens: u64, text: impl Into<String>) -> Self {
-        Self { max_tokens, pause_at: Some(text.into()) }
+        Self { max_tokens: Some(max_tokens), pause_at: Some(text.into()) }
     }
 }
 
