@@ -211,10 +211,10 @@ impl MockEngine {
         let mut reason = FinishReason::Stop;
         let mut limit = request.max_tokens;
         if let Some(Fault::Length { after }) = fault {
-            limit = limit.min(after);
+            limit = Some(limit.map_or(after, |limit| limit.min(after)));
             reason = FinishReason::Length;
         }
-        if tokens.len() as u64 > limit {
+        if let Some(limit) = limit.filter(|&limit| tokens.len() as u64 > limit) {
             tokens.truncate(limit as usize);
             reason = FinishReason::Length;
         }
@@ -240,7 +240,7 @@ impl Engine for MockEngine {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { continuation: true, logprobs: true, shared_prefill: false }
+        Capabilities { continuation: true, logprobs: true, ..Capabilities::default() }
     }
 
     fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
@@ -302,6 +302,7 @@ impl Sample {
             self.counters.finished.fetch_add(1, Relaxed);
             return Some(Ok(SampleEvent::Finish(Finish {
                 reason: self.reason,
+                word: None,
                 usage: self.usage,
                 met_stop: Some(self.met_stop),
             })));
@@ -370,7 +371,7 @@ mod tests {
         SampleRequest {
             prompt: Prompt::user("2 + 2?"),
             seeds: seeds.collect(),
-            max_tokens: 9,
+            max_tokens: Some(9),
             ..SampleRequest::default()
         }
     }
@@ -382,7 +383,7 @@ mod tests {
             match event? {
                 SampleEvent::Delta(d) => text += &d.content,
                 SampleEvent::Finish(f) => finish = Some(f),
-                SampleEvent::Prompt { .. } => {}
+                _ => {}
             }
         }
         Ok((text, finish))

@@ -58,7 +58,7 @@ impl Ask {
         let request = SampleRequest {
             prompt,
             seeds: vec![seed],
-            max_tokens: ANSWER_TOKENS,
+            max_tokens: Some(ANSWER_TOKENS),
             sampling: Sampling { temperature: Some(0.0), ..Sampling::default() },
             ..SampleRequest::default()
         };
@@ -74,7 +74,7 @@ impl Ask {
                     let bill = Bill { tokens: usage.prompt + usage.completion, cost };
                     return Ok((choice(&text, &question), bill));
                 }
-                SampleEvent::Prompt { .. } => {}
+                SampleEvent::Prompt { .. } | SampleEvent::Started(_) | SampleEvent::Lost(_) | SampleEvent::Note(_) => {}
             }
         }
         Err(nothing())

@@ -1,18 +1,27 @@
 //! Any server that speaks the chat completions API.
 
 mod assemble;
+mod blame;
+mod calls;
 mod connect;
 mod dialect;
 mod error;
+mod fields;
+mod finish;
 mod http;
+mod logprobs;
 mod options;
 mod piece;
 mod plain;
 mod relay;
+mod repair;
 mod request;
 mod reward;
+mod secrets;
 mod share;
+mod think;
 mod upstream;
+mod usage;
 
 pub use dialect::{Continuation, Dialect, GENERIC, LLAMA_CPP, OPENAI, SGLANG, VLLM};
 pub use options::{OpenAiOptions, Secret, Timeouts};
@@ -56,7 +65,7 @@ impl OpenAiEngine {
         let messages = request.prompt.messages.iter().map(text_chars);
         let prefix = request.prefix.as_deref().unwrap_or_default();
         let prompt_chars = messages.sum::<u64>() + prefix.chars().count() as u64;
-        let shape = Shape { n, prompt_chars, max_tokens: request.max_tokens };
+        let shape = Shape { n, prompt_chars, before: think::Before::of(request.prefix.as_deref()) };
         Ok(Run::new(Arc::clone(&self.wire), body, seed, shape))
     }
 }
@@ -80,6 +89,7 @@ impl Engine for OpenAiEngine {
             continuation: self.dialect.continuation != Continuation::None,
             logprobs: self.dialect.logprobs,
             shared_prefill: self.dialect.shared_prefill || (self.multiplex && self.dialect.n),
+            ..Capabilities::default()
         }
     }
 

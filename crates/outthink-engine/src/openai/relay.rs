@@ -36,10 +36,8 @@ pub(super) async fn send(wire: Arc<Wire>, relay: Relay) -> Result<Relayed, Engin
             Err(failure) => failure,
         };
         attempt += 1;
-        let wait = retry::delay(0, attempt, after);
-        if !error.retryable || attempt > wire.max_retries || Instant::now() + wait >= deadline {
-            return Err(error);
-        }
+        let wait = retry::wait(0, attempt, after).filter(|wait| Instant::now() + *wait < deadline);
+        let Some(wait) = wait.filter(|_| error.retryable && attempt <= wire.max_retries) else { return Err(error) };
         sleep(wait).await;
     };
     let content_type = response.header(CONTENT_TYPE).map(str::to_owned);

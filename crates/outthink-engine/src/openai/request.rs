@@ -37,7 +37,7 @@ pub(super) fn body(
     let missing = |what: &str| {
         Err(EngineError::new(Origin::Caller, format!("an engine of the dialect {} has no {what}", dialect.name)))
     };
-    if request.max_tokens == 0 {
+    if request.max_tokens == Some(0) {
         return Err(EngineError::new(Origin::Caller, "a sample of at most 0 tokens was asked for"));
     }
     let extra = &request.prompt.extra;
@@ -54,8 +54,8 @@ pub(super) fn body(
             }
         }
     }
-    if i32::try_from(request.max_tokens).is_ok() {
-        ours.push((dialect.max_tokens_field, request.max_tokens.into()));
+    if let Some(limit) = request.max_tokens.filter(|&limit| i32::try_from(limit).is_ok()) {
+        ours.push((dialect.max_tokens_field, limit.into()));
     }
     if let Some(bits) = dialect.seed_bits {
         let mask = u64::MAX.checked_shr(64 - bits.min(63)).unwrap_or(0);
@@ -139,7 +139,7 @@ mod tests {
         prompt.extra =
             serde_json::from_str(r#"{"tools":[{"x":1}],"stream":false,"n":9,"foo":{"b":null},"top_logprobs":3}"#)
                 .unwrap();
-        SampleRequest { prompt, seeds: vec![7], max_tokens: 5, ..SampleRequest::default() }
+        SampleRequest { prompt, seeds: vec![7], max_tokens: Some(5), ..SampleRequest::default() }
     }
 
     #[test]

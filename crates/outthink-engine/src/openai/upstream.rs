@@ -2,14 +2,14 @@
 
 use super::assemble::{Assembler, Queue};
 use super::http::{Client, Place, Reply, Wanted};
-use super::{Secret, Timeouts, error};
+use super::think::Before;
+use super::{Secret, Timeouts, error, repair};
 use crate::{retry, sse};
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HeaderName};
 use outthink_core::{EngineError, Origin, SampleEvent};
-use serde::de::IgnoredAny;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
@@ -39,10 +39,12 @@ pub(super) struct Wire {
 /// The error that a reply with a failing status stands for, and when to come back.
 pub(super) async fn refusal(mut response: Reply, wire: &Wire) -> (EngineError, Option<Duration>) {
     let status = response.status().as_u16();
-    let after = response.header(RETRY_AFTER).and_then(retry::retry_after);
+    let header = |name: &'static str| response.header(HeaderName::from_static(name));
+    let after = retry::asked(header, SystemTime::now());
     let body = timeout(wire.timeouts.idle, response.text(ERROR_LIMIT)).await;
     let body = body.ok().and_then(Result::ok).unwrap_or_default();
     let error = error::of_status(status, &body, wire.key.as_ref());
+    let after = after.or(error.retry_after);
     (EngineError { retry_after: after, ..error }, after)
 }
 
@@ -87,8 +89,8 @@ pub(super) struct Shape {
     pub(super) n: usize,
     /// Characters of the prompt.
     pub(super) prompt_chars: u64,
-    /// Generated tokens of a sample at most.
-    pub(super) max_tokens: u64,
+    /// Where the reply begins.
+    pub(super) before: Before,
 }
 
 /// A request for `n` samples as it runs. Dropping it closes the connection.
@@ -98,7 +100,7 @@ pub(super) struct Run {
     seed: u64,
     n: usize,
     prompt_chars: u64,
-    max_tokens: u64,
+    before: Before,
     phase: Phase,
     assembler: Assembler,
     queue: Queue,
@@ -109,15 +111,15 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new(wire: Arc<Wire>, body: String, seed: u64, shape: Shape) -> Self {
-        let Shape { n, prompt_chars, max_tokens } = shape;
+        let Shape { n, prompt_chars, before } = shape;
         Self {
-            assembler: Assembler::new(n, prompt_chars, max_tokens),
+            assembler: Assembler::new(n, prompt_chars, before),
             wire,
             body: body.into(),
             seed,
             n,
             prompt_chars,
-            max_tokens,
+            before,
             phase: Phase::Waiting,
             queue: Queue::new(),
             permit: None,
@@ -148,10 +150,10 @@ impl Run {
         // The failed connection is closed before the wait.
         self.phase = Phase::Waiting;
         self.attempt += 1;
-        let wait = retry::delay(self.seed, self.attempt, failure.after);
-        let next = Instant::now() + wait;
-        if may && next < self.deadline {
-            self.assembler = Assembler::new(self.n, self.prompt_chars, self.max_tokens);
+        let after = failure.after.or(failure.error.retry_after);
+        let next = retry::wait(self.seed, self.attempt, after).map(|wait| Instant::now() + wait);
+        if let Some(next) = next.filter(|next| may && *next < self.deadline) {
+            self.assembler = Assembler::new(self.n, self.prompt_chars, self.before);
             sleep_until(next).await;
         } else {
             self.assembler.fail(&failure.error, &mut self.queue);
@@ -223,31 +225,26 @@ impl Run {
                 Ok(Err(e)) => return Err(error::of_transport(e, false).into()),
                 Ok(Ok(text)) => text,
             };
-            self.push(&text)?;
-            if !self.assembler.passed_on() && !self.assembler.all_finished() {
-                return Err(error::not_a_stream("JSON that holds no choices").into());
-            }
-            self.finish();
-            return Ok(());
+            self.assembler.push_whole(&text, self.wire.key.as_ref(), &mut self.queue)?;
+            return self.close(Some("JSON that holds no choices"));
         }
         let bytes = match timeout_at(limit, open.response.chunk()).await {
             Ok(Ok(Some(bytes))) => bytes,
             Ok(Ok(None)) => {
-                let rest = open.decoder.finish();
+                let rest = open.decoder.finish_named();
                 let rest = rest.map_err(|e| error::not_a_stream(&e.to_string()))?;
-                let seen = open.seen || rest.is_some();
-                // Half an event is what a connection that broke leaves.
-                let is_whole = |d: &String| d != sse::DONE && serde_json::from_str::<IgnoredAny>(d).is_ok();
-                if let Some(data) = rest.filter(is_whole) {
-                    self.push(&data)?;
-                }
-                if !seen {
+                if !open.seen && rest.is_none() {
                     return Err(error::not_a_stream("nothing").into());
                 }
-                return self.close();
+                // Half an event is what a connection that broke leaves.
+                if let Some((name, data)) = rest.filter(|(name, data)| name == "error" || repair::parse(data).is_some())
+                {
+                    self.assembler.push(&name, &data, self.wire.key.as_ref(), &mut self.queue)?;
+                }
+                return self.close(None);
             }
             // Only the usage was missing.
-            Err(_) | Ok(Err(_)) if self.assembler.all_finished() => return self.close(),
+            Err(_) | Ok(Err(_)) if self.assembler.all_finished() => return self.close(None),
             Err(_) => {
                 let seen = open.seen;
                 return Err(self.late(seen));
@@ -255,19 +252,18 @@ impl Run {
             Ok(Err(e)) => return Err(error::of_transport(e, self.assembler.passed_on()).into()),
         };
         let (assembler, queue, key) = (&mut self.assembler, &mut self.queue, self.wire.key.as_ref());
-        let (mut any, mut done, mut pushed) = (false, false, Ok(()));
-        let fed = open.decoder.feed(&bytes, |data| {
+        let (mut any, mut pushed) = (false, Ok(()));
+        let fed = open.decoder.feed_named(&bytes, |name, data| {
             any = true;
-            done = done || data.trim() == sse::DONE;
-            if !done && pushed.is_ok() {
-                pushed = assembler.push(data, key, queue);
+            if pushed.is_ok() {
+                pushed = assembler.push(name, data, key, queue);
             }
         });
         open.seen |= any;
         pushed?;
-        if done {
+        if self.assembler.is_done() {
             self.tail().await;
-            return self.close();
+            return self.close(None);
         }
         fed.map_err(|e| error::not_a_stream(&e.to_string()))?;
         if any {
@@ -278,10 +274,6 @@ impl Run {
         Ok(())
     }
 
-    fn push(&mut self, data: &str) -> Result<(), EngineError> {
-        self.assembler.push(data, self.wire.key.as_ref(), &mut self.queue)
-    }
-
     /// Reads the end of the body, so that the connection can serve again.
     async fn tail(&mut self) {
         if let Phase::Open(open) = &mut self.phase {
@@ -289,17 +281,15 @@ impl Run {
         }
     }
 
-    /// The reply is over: retries where it broke off before any content.
-    fn close(&mut self) -> Result<(), Failure> {
-        if !self.assembler.passed_on() && !self.assembler.all_finished() {
-            return Err(error::broke_off(false).into());
-        }
-        self.finish();
-        Ok(())
-    }
-
-    fn finish(&mut self) {
-        self.assembler.finish(&mut self.queue);
-        self.end();
+    /// The reply is over: retries where nothing came of it. `empty` says what came in place of events.
+    fn close(&mut self, empty: Option<&str>) -> Result<(), Failure> {
+        let error = match self.assembler.finish(&mut self.queue) {
+            Ok(()) => {
+                self.end();
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        Err(empty.map_or(error, error::not_a_stream).into())
     }
 }

@@ -254,6 +254,7 @@ impl Engine for PoolEngine {
             continuation: all(|c| c.continuation),
             logprobs: all(|c| c.logprobs),
             shared_prefill: all(|c| c.shared_prefill),
+            ..Capabilities::default()
         }
     }
 

@@ -30,7 +30,7 @@ struct Attempt {
 
 impl Attempt {
     fn begin(inner: &Arc<Inner>, request: &SampleRequest, prompt: u64, tried: &mut Vec<usize>) -> Option<Self> {
-        let duty = Duty::begin(inner, prompt, request.max_tokens, tried)?;
+        let duty = Duty::begin(inner, prompt, request.max_tokens.unwrap_or(1), tried)?;
         let stream = inner.members[duty.index].engine.start(request.clone()).into_iter().next()?;
         Some(Self { inner: Arc::clone(inner), duty, stream, began: Instant::now() })
     }

@@ -40,7 +40,7 @@ fn request(seeds: &[u64]) -> SampleRequest {
     SampleRequest {
         prompt: Prompt::user("What is 2+2?"),
         seeds: seeds.to_vec(),
-        max_tokens: 64,
+        max_tokens: Some(64),
         ..SampleRequest::default()
     }
 }
@@ -74,7 +74,7 @@ async fn whole(mut stream: SampleStream) -> Whole {
                 }
             }
             Ok(SampleEvent::Finish(finish)) => all.finish = Some(finish),
-            Ok(SampleEvent::Prompt { .. }) => {}
+            Ok(_) => {}
             Err(error) => {
                 assert!(!error.to_string().contains(KEY), "{error}");
                 assert!(!format!("{error:?}").contains(KEY), "{error:?}");

@@ -58,12 +58,20 @@ async fn a_stream_with_usage() {
 }
 
 #[tokio::test]
-async fn tool_calls_are_passed_on_untouched() {
+async fn tool_calls_are_passed_on_in_one_form() {
     let call = json!({"tool_calls": [{"index": 0, "id": "c1", "function": {"name": "f", "arguments": "{\"a\":"}, "odd": null}]});
-    let all =
-        sample(events(&[&choice(0, &call, &Value::Null), &choice(0, &json!({}), &json!("tool_calls")), "[DONE]"]))
-            .await;
-    assert_eq!(all.extra, [call.as_object().unwrap().clone()]);
+    let rest = json!({"tool_calls": [{"index": 0, "function": {"arguments": "1}"}}]});
+    let script = events(&[
+        &choice(0, &call, &Value::Null),
+        &choice(0, &rest, &Value::Null),
+        &choice(0, &json!({}), &json!("tool_calls")),
+        "[DONE]",
+    ]);
+    let all = sample(script).await;
+    let first =
+        json!([{"index": 0, "id": "c1", "type": "function", "function": {"name": "f", "arguments": "{\"a\":"}}]);
+    assert_eq!(all.extra[0]["tool_calls"], first);
+    assert_eq!(all.extra[1]["tool_calls"], rest["tool_calls"]);
     assert_eq!(all.finish.unwrap().reason, FinishReason::ToolCalls);
 }
 
@@ -144,7 +152,7 @@ async fn several_choices_of_one_request() {
     let engine = OpenAiEngine::new(options).unwrap();
     let all = join_all(engine.start(request(&[1, 2])).into_iter().map(whole)).await;
     assert_eq!((all[0].content.as_str(), all[1].content.as_str()), ("ac", "b"));
-    let usages: Vec<Usage> = all.iter().map(|w| w.finish.unwrap().usage).collect();
+    let usages: Vec<Usage> = all.iter().map(|w| w.finish.as_ref().unwrap().usage).collect();
     assert_eq!((usages[0].completion, usages[1].completion), (2, 1));
     assert_eq!((usages[0].cached, usages[1].cached), (8, 12));
     assert!(!usages[0].estimated);
