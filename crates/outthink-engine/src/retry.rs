@@ -125,7 +125,7 @@ mod tests {
 
     /// Wed, 21 Oct 2015 07:28:00 GMT.
     fn now() -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_445_412_480)
+        SystemTime::UNIX_EPOCH + Duration::from_mins(24_090_208)
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! From the events of a stream to the events of its samples.
 
-use super::calls::Calls;
-use super::fields::{self, Said};
+use super::choice::{Choice, End};
+use super::fields::Said;
 use super::logprobs::{confidences, logprobs, met_stop};
 use super::piece::{Piece, Pieces};
-use super::repair::{self, Halves};
-use super::think::{Before, Think};
+use super::repair;
+use super::think::Before;
 use super::usage::{Reported, Seen, estimate};
 use super::{Secret, error, finish};
 use crate::sse;
@@ -19,78 +19,9 @@ pub(super) type Queue = VecDeque<(usize, Result<SampleEvent, EngineError>)>;
 /// What an event has in place of data while nothing happens.
 const IDLE: [&str; 8] = ["", "ping", "pong", "keepalive", "keep-alive", "heartbeat", "processing", "null"];
 
-/// How a reason for the end came.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum End {
-    #[default]
-    None,
-    /// Along with text. Some servers send a reason with every piece.
-    WithText,
-    /// By itself: nothing more is to come.
-    Alone,
-}
-
-/// One choice while it comes.
-#[derive(Debug)]
-struct Choice {
-    /// The server's last word for its end.
-    word: Option<String>,
-    end: End,
-    /// Whether text came after a reason.
-    went_on: bool,
-    met_stop: Option<bool>,
-    seen: Seen,
-    /// Tokens that came and were not passed on yet.
-    owed: u64,
-    /// Whether anything of it was passed on.
-    spoke: bool,
-    think: Think,
-    content: Halves,
-    reasoning: Halves,
-    arguments: Halves,
-    calls: Calls,
-    /// Whether reasoning came under a name of its own.
-    named: bool,
-    /// Whether text came as deltas, so that a message repeats it.
-    streamed: bool,
-}
-
-impl Choice {
-    fn new(before: Before) -> Self {
-        Self {
-            word: None,
-            end: End::None,
-            went_on: false,
-            met_stop: None,
-            seen: Seen::default(),
-            owed: 0,
-            spoke: false,
-            think: Think::new(before),
-            content: Halves::default(),
-            reasoning: Halves::default(),
-            arguments: Halves::default(),
-            calls: Calls::default(),
-            named: false,
-            streamed: false,
-        }
-    }
-
-    /// Whether its pieces need no more than to be passed on.
-    const fn is_plain(&self) -> bool {
-        self.think.is_over() && !self.content.is_waiting() && !self.reasoning.is_waiting()
-    }
-
-    /// Whether what came says that it is over, should nothing more come.
-    fn has_ended(&self) -> bool {
-        self.end == End::Alone || (self.end == End::WithText && !self.went_on)
-    }
-
-    fn reason(&self) -> Option<FinishReason> {
-        let reason = finish::meaning(self.word.as_deref()?);
-        // Servers say that the model stopped where it stopped to call tools.
-        Some(if reason == FinishReason::Stop && !self.calls.is_empty() { FinishReason::ToolCalls } else { reason })
-    }
-}
+/// Fields of an event that hold no counts of tokens.
+const USUAL: [&str; 8] =
+    ["id", "object", "created", "model", "system_fingerprint", "service_tier", "provider", "obfuscation"];
 
 /// What was read of one reply so far.
 #[derive(Debug)]
@@ -153,10 +84,13 @@ impl Assembler {
             return Ok(());
         }
         let data = data.trim();
+        if self.done {
+            return Ok(());
+        }
         if name == "error" {
             return Err(error::in_event(data, self.passed_on, key));
         }
-        if self.done || IDLE.iter().any(|idle| data.eq_ignore_ascii_case(idle)) {
+        if IDLE.iter().any(|idle| data.eq_ignore_ascii_case(idle)) {
             return Ok(());
         }
         if sse::is_done(data) {
@@ -201,6 +135,7 @@ impl Assembler {
         self.push("", begins, key, out)?;
         // A whole reply is over, whether it says so or not.
         self.done = true;
+        self.odd = Some(error::not_a_stream("JSON that holds no choices"));
         Ok(())
     }
 
@@ -234,8 +169,11 @@ impl Assembler {
             }
             self.choice(choice, place, repaired, out);
         }
-        let event = Value::Object(event);
-        if let Some(read) = Usage::read(&event) {
+        let says_nothing = |(name, value): (&String, &Value)| value.is_null() || USUAL.contains(&name.as_str());
+        if event.iter().all(says_nothing) {
+            return Ok(());
+        }
+        if let Some(read) = Usage::read(&Value::Object(event)) {
             let pieces = self.choices.iter().map(|c| c.seen.pieces).sum();
             self.reported.add(read, pieces);
         }
@@ -252,7 +190,7 @@ impl Assembler {
         }
         choice.streamed = true;
         choice.named |= !reasoning.is_empty();
-        if !choice.is_plain() && !(content.is_empty() && !choice.reasoning.is_waiting()) {
+        if !choice.is_plain() && (!content.is_empty() || choice.reasoning.is_waiting()) {
             let mut said = Said { content: content.into_owned(), reasoning: reasoning.into_owned(), ..Said::default() };
             choice.count(&mut said, 0);
             choice.split(&mut said);
@@ -317,7 +255,9 @@ impl Assembler {
             choice.end = if has_text { End::WithText } else { End::Alone };
             choice.met_stop = met_stop(&event);
         }
-        if let Some(read) = Usage::read(&Value::Object(event)) {
+        if event.get("usage").is_some_and(Value::is_object)
+            && let Some(read) = Usage::read(&Value::Object(event))
+        {
             choice.seen.own = Some(choice.seen.own.map_or(read, |own| own.later(read)));
             if self.choices.len() == 1 {
                 let pieces = self.choices.iter().map(|c| c.seen.pieces).sum();
@@ -372,8 +312,8 @@ impl Assembler {
         let broken = |c: &Choice| matches!(c.reason(), None | Some(FinishReason::Interrupted));
         if !self.passed_on && self.choices.iter().any(broken) {
             let interrupted = self.choices.iter().filter(|c| broken(c)).find_map(|c| c.word.as_deref());
-            let odd = self.odd.take();
-            return Err(odd.unwrap_or_else(|| interrupted.map_or_else(|| error::broke_off(false), error::interrupted)));
+            let unread = || self.odd.take().unwrap_or_else(|| error::broke_off(false));
+            return Err(interrupted.map_or_else(unread, error::interrupted));
         }
         let passed_on = self.passed_on;
         self.end(&error::broke_off(passed_on), true, out);
@@ -404,122 +344,6 @@ impl Assembler {
     pub(super) fn usages(&self) -> Vec<Usage> {
         let seen: Vec<Seen> = self.choices.iter().map(|choice| choice.seen).collect();
         self.reported.settle(&seen, self.prompt_chars)
-    }
-}
-
-impl Choice {
-    /// What the fields of an event say.
-    fn read(&mut self, event: &mut Map<String, Value>) -> Said {
-        let mut object =
-            |name: &str| event.shift_remove(name).and_then(|v| if let Value::Object(v) = v { Some(v) } else { None });
-        let (delta, message) = (object("delta").filter(|d| !d.is_empty()), object("message"));
-        let said = match (delta, message) {
-            (Some(delta), _) => fields::read(delta, &mut self.named),
-            // What came in pieces comes once more as a whole.
-            (None, Some(message)) if self.streamed => {
-                let mut said = fields::read(message, &mut self.named);
-                (said.content, said.reasoning) = (String::new(), String::new());
-                if !self.calls.is_empty() {
-                    said.calls.clear();
-                }
-                return said;
-            }
-            (None, Some(message)) => return fields::read(message, &mut self.named),
-            (None, None) => match event.shift_remove("text") {
-                Some(Value::String(content)) => Said { content, ..Said::default() },
-                _ => return Said::default(),
-            },
-        };
-        self.streamed |= !(said.content.is_empty() && said.reasoning.is_empty() && said.calls.is_empty());
-        said
-    }
-
-    /// Counts tokens and bytes of a piece.
-    fn came(&mut self, tokens: u64, bytes: usize) {
-        if self.end != End::None {
-            (self.end, self.went_on) = (End::WithText, true);
-        }
-        self.seen.tokens += tokens;
-        self.seen.pieces += 1;
-        self.seen.bytes += bytes as u64;
-        self.owed += tokens;
-    }
-
-    /// Counts what was said; `certain` of its tokens have log-probabilities.
-    fn count(&mut self, said: &mut Said, certain: u64) {
-        let refusal = said.extra.get("refusal").and_then(Value::as_str).unwrap_or_default();
-        let called: String = said
-            .calls
-            .iter()
-            .map(|c| &c["function"])
-            .map(|f| match &f["arguments"] {
-                Value::String(text) => text.clone(),
-                Value::Null => String::new(),
-                value => value.to_string(),
-            })
-            .collect();
-        let of_content = estimate(&said.content) + estimate(refusal) + estimate(&called);
-        let of_reasoning = estimate(&said.reasoning);
-        let bytes = said.content.len() + said.reasoning.len() + refusal.len() + called.len();
-        let is_empty = said.extra.is_empty() && said.calls.is_empty();
-        let tokens = match (certain, of_content + of_reasoning) {
-            (0, 0) if is_empty => return,
-            (0, about) => about.max(1),
-            (certain, _) => certain,
-        };
-        self.came(tokens, bytes);
-        self.seen.certain += certain;
-        self.seen.reasoning += if of_content == 0 && of_reasoning > 0 { tokens } else { of_reasoning.min(tokens) };
-    }
-
-    /// Joins halves of characters, and tells reasoning in the content from the answer.
-    fn split(&mut self, said: &mut Said) {
-        let content = self.content.join(&said.content);
-        let mut reasoning = self.reasoning.join(&said.reasoning);
-        said.extra.values_mut().for_each(repair::unmark);
-        let (mut answer, named) = (String::new(), reasoning.len());
-        if !content.is_empty() {
-            self.think.push(&content, &mut answer, &mut reasoning);
-        }
-        let found = estimate(&reasoning[named..]);
-        self.seen.reasoning = (self.seen.reasoning + found).min(self.seen.tokens);
-        (said.content, said.reasoning) = (answer, reasoning);
-    }
-
-    /// What is known now of the calls that entries are pieces of.
-    fn call(&mut self, entries: Vec<Value>, repaired: bool) -> Vec<Value> {
-        if entries.is_empty() {
-            return entries;
-        }
-        let mut calls = self.calls.push(entries);
-        if repaired || self.arguments.is_waiting() {
-            for call in &mut calls {
-                if let Some(Value::String(text)) = call.pointer_mut("/function/arguments") {
-                    *text = self.arguments.join(text);
-                }
-                repair::unmark(call);
-            }
-        }
-        calls
-    }
-
-    /// What was held back of it.
-    fn rest(&mut self, done: bool) -> Said {
-        let (mut content, mut reasoning) = (String::new(), self.reasoning.end().to_owned());
-        let half = self.content.end();
-        if !half.is_empty() {
-            self.think.push(half, &mut content, &mut reasoning);
-        }
-        self.think.end(&mut content, &mut reasoning);
-        let complete = self.reason().map_or(done, FinishReason::is_complete);
-        let calls = self.calls.end(complete);
-        let mut said = Said { content, reasoning, ..Said::default() };
-        if !calls.is_empty() {
-            let mut calls = Value::Array(calls);
-            repair::unmark(&mut calls);
-            said.extra.insert("tool_calls".to_owned(), calls);
-        }
-        said
     }
 }
 

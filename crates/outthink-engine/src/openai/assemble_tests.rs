@@ -228,7 +228,7 @@ fn reasons_are_kept_by_meaning_and_word() {
 
 #[test]
 fn calls_leave_in_one_form_and_end_a_sample_as_calls() {
-    let piece = json!({"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 1, "function": {"name": "f", "arguments": {"n": 18446744073709551615_u64}}}]}}]});
+    let piece = json!({"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 1, "function": {"name": "f", "arguments": {"n": u64::MAX}}}]}}]});
     let wanted = json!([{"index": 0, "id": "call_0", "type": "function", "function": {"name": "f", "arguments": "{\"n\":18446744073709551615}"}}]);
     let read = stream(&[&piece.to_string(), STOP, USAGE, DONE]).unwrap();
     assert_eq!((&read.extra[0]["tool_calls"], read.reason()), (&wanted, Some(FinishReason::ToolCalls)));
@@ -274,7 +274,7 @@ fn halves_of_characters_are_joined_over_pieces() {
 }
 
 #[test]
-fn reasoning_inside_the_content_is_told_from_the_answer() {
+fn reasoning_inside_the_content_is_separated_from_the_answer() {
     let read = stream(&[&text("<th"), &text("ink>\nhm"), &text("</think>\n\n"), &text("It is 42"), STOP, USAGE, DONE])
         .unwrap();
     assert_eq!((read.content.as_str(), read.reasoning.as_str()), ("It is 42", "hm"));
@@ -391,12 +391,13 @@ fn letters_are_no_tokens_and_a_large_piece_is_many() {
 #[test]
 fn fields_of_a_message_are_kept_whole() {
     let message = json!({"role": "assistant", "content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "42"}],
-        "annotations": [{"type": "url_citation"}], "audio": {"id": "a", "transcript": "t"}, "refusal": null, "big": 18446744073709551615_u64});
+        "annotations": [{"type": "url_citation"}], "audio": {"id": "a", "transcript": "t"}, "refusal": null, "big": u64::MAX});
     let read = whole(
         &json!({"choices": [{"message": message, "finish_reason": "stop"}], "usage": {"prompt_tokens": 7, "completion_tokens": 12}}),
     );
     assert_eq!((read.content.as_str(), read.reasoning.as_str()), ("42", "hm"));
-    let extra = json!({"annotations": [{"type": "url_citation"}], "audio": {"id": "a", "transcript": "t"}, "big": 18446744073709551615_u64});
+    let extra =
+        json!({"annotations": [{"type": "url_citation"}], "audio": {"id": "a", "transcript": "t"}, "big": u64::MAX});
     assert_eq!(Value::Object(read.extra[0].clone()), extra);
     assert_eq!((read.usage().completion, read.usage().reasoning), (12, 1));
 }

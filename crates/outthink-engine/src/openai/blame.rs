@@ -204,6 +204,13 @@ fn named_status(word: &str) -> Option<u16> {
     STATUSES.iter().find(|(_, words)| words.contains(&word.as_str())).map(|(status, _)| *status)
 }
 
+/// Whether the words of a refusal say that the prompt is too long for the context: many servers have no code for it.
+pub(super) fn is_too_long(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    let words = ["maximum context length", "maximum model length", "context window", "context size", "context length"];
+    words.iter().any(|words| message.contains(words))
+}
+
 /// A status of HTTP, as a number or as text.
 pub(super) fn status(value: &Value) -> Option<u16> {
     let number = match value {
@@ -214,7 +221,7 @@ pub(super) fn status(value: &Value) -> Option<u16> {
     (400..600).contains(&number).then_some(number)
 }
 
-/// The words of a list of details, and the field that the first names: what FastAPI makes of a request that is
+/// The words of a list of details, and the field that the first names: what `FastAPI` makes of a request that is
 /// not valid.
 fn details(value: &Value) -> (Option<String>, Option<String>) {
     let Some(list) = value.as_array() else {

@@ -36,7 +36,7 @@ struct Call {
 /// The calls of one reply.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
-    calls: Vec<Call>,
+    list: Vec<Call>,
     current: usize,
     piece: u64,
 }
@@ -55,7 +55,7 @@ struct Entry {
 impl Calls {
     /// Whether there is any.
     pub(super) const fn is_empty(&self) -> bool {
-        self.calls.is_empty()
+        self.list.is_empty()
     }
 
     /// Takes in the entries of one piece and gives what is known of the calls now.
@@ -70,7 +70,7 @@ impl Calls {
             let whole = !call.name.is_empty() && (call.has_arguments() || at != last);
             if call.begun || whole { call.pass(at) } else { None }
         };
-        self.calls.iter_mut().enumerate().filter_map(ready).collect()
+        self.list.iter_mut().enumerate().filter_map(ready).collect()
     }
 
     /// The rest, at the reply's end. Where the model ended it, a call without arguments gets an empty object:
@@ -79,30 +79,30 @@ impl Calls {
         let rest = |(at, call): (usize, &mut Call)| {
             if complete && call.arguments.trim().is_empty() && call.kind != CUSTOM {
                 call.passed = 0;
-                call.arguments = "{}".to_owned();
+                "{}".clone_into(&mut call.arguments);
             }
             call.pass(at)
         };
-        self.calls.iter_mut().enumerate().filter_map(rest).collect()
+        self.list.iter_mut().enumerate().filter_map(rest).collect()
     }
 
     fn take(&mut self, mut entry: Entry) {
         let at = match self.place(&entry) {
             Some(at) => at,
-            None if self.calls.len() >= MOST => return,
+            None if self.list.len() >= MOST => return,
             // A piece of nothing: some servers send empty calls with every event.
             None if entry.is_blank() => return,
             None => {
                 let index = entry.index;
                 let own = std::mem::take(&mut entry.id);
                 let id = self.unique(&own);
-                self.calls.push(Call { index, id, has_own_id: !own.is_empty(), ..Call::default() });
-                self.calls.len() - 1
+                self.list.push(Call { index, id, has_own_id: !own.is_empty(), ..Call::default() });
+                self.list.len() - 1
             }
         };
         self.current = at;
         let piece = self.piece;
-        if let Some(call) = self.calls.get_mut(at) {
+        if let Some(call) = self.list.get_mut(at) {
             call.seen = piece;
             call.take(entry);
         }
@@ -110,28 +110,28 @@ impl Calls {
 
     /// The call that an entry is a piece of; `None` where it begins one.
     fn place(&self, entry: &Entry) -> Option<usize> {
-        let by_id = self.calls.iter().rposition(|call| !entry.id.is_empty() && call.id == entry.id);
-        let by_index = self.calls.iter().rposition(|call| entry.index.is_some() && call.index == entry.index);
-        let same_index = |at: usize| self.calls.get(at).is_some_and(|call| call.index == entry.index);
+        let by_id = self.list.iter().rposition(|call| !entry.id.is_empty() && call.id == entry.id);
+        let by_index = self.list.iter().rposition(|call| entry.index.is_some() && call.index == entry.index);
+        let same_index = |at: usize| self.list.get(at).is_some_and(|call| call.index == entry.index);
         let at = match (by_id, by_index) {
             (Some(id), _) if entry.index.is_none() || same_index(id) => id,
             (_, Some(index)) => index,
             // One id for two calls, unless it is the same call under another index.
             (Some(id), None) if !entry.name.is_empty() => {
-                return self.calls.get(id).filter(|call| call.is_repeated_by(entry)).map(|_| id);
+                return self.list.get(id).filter(|call| call.is_repeated_by(entry)).map(|_| id);
             }
             (Some(id), None) => id,
             (None, None) if entry.index.is_some() && !(entry.id.is_empty() && entry.name.is_empty()) => return None,
             (None, None) => self.current,
         };
-        let call = self.calls.get(at)?;
+        let call = self.list.get(at)?;
         (!call.is_over_for(entry, call.seen == self.piece)).then_some(at)
     }
 
     /// An id that no other call has: the server's own where it gives one.
     fn unique(&self, id: &str) -> String {
-        let base = if id.is_empty() { format!("call_{}", self.calls.len()) } else { id.to_owned() };
-        let taken = |id: &str| self.calls.iter().any(|call| call.id == id);
+        let base = if id.is_empty() { format!("call_{}", self.list.len()) } else { id.to_owned() };
+        let taken = |id: &str| self.list.iter().any(|call| call.id == id);
         let others = (1..).map(|n: usize| format!("{base}_{n}"));
         std::iter::once(base.clone()).chain(others).find(|id| !taken(id)).unwrap_or_default()
     }
@@ -265,13 +265,12 @@ fn entry(value: Value) -> Option<Entry> {
         _ => kind,
     };
     let inner = custom.or_else(|| fields.shift_remove(FUNCTION).filter(|f| !f.is_null()));
-    let mut inner = match inner {
-        Some(Value::Object(inner)) => inner,
+    let mut inner = if let Some(Value::Object(inner)) = inner {
+        inner
+    } else {
         // Flat: name and arguments stand next to the id.
-        _ => {
-            let flat = ["name", "arguments", "input", "parameters"];
-            flat.iter().filter_map(|name| Some(((*name).to_owned(), fields.shift_remove(*name)?))).collect()
-        }
+        let flat = ["name", "arguments", "input", "parameters"];
+        flat.iter().filter_map(|name| Some(((*name).to_owned(), fields.shift_remove(*name)?))).collect()
     };
     let name = text(&mut inner, "name");
     let given = ["arguments", "input", "parameters"].iter().filter_map(|field| inner.shift_remove(*field));

@@ -63,7 +63,7 @@ fn with(blame: Blame, status: u16, message: String, key: Option<&Secret>) -> Eng
     let name = |text: Option<String>| text.map(|t| bounded(&secrets::hide(&t, key), NAME_LIMIT));
     let Blame { code, kind, param, retry_after, .. } = blame;
     let is = |names: &[&str]| [&code, &kind].into_iter().flatten().any(|word| names.contains(&word.as_str()));
-    let too_long = is(&blame::TOO_LONG);
+    let too_long = is(&blame::TOO_LONG) || (status == 400 && blame::is_too_long(&message));
     // A quota is not there again in seconds.
     let spent = is(&blame::SPENT);
     let caller = too_long || matches!(status, 400 | 404 | 413 | 422);

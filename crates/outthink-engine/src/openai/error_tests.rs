@@ -77,6 +77,12 @@ fn a_quota_is_no_rate_limit_and_a_long_prompt_may_fit_elsewhere() {
     assert_eq!((quota.retryable, quota.elsewhere, quota.code.as_deref()), (false, true, Some("insufficient_quota")));
     let long = of_status(400, r#"{"error":{"message":"m","code":"context_length_exceeded","param":"messages"}}"#, None);
     assert_eq!((long.origin, long.retryable, long.elsewhere), (Origin::Caller, false, true));
+    let long = of_status(
+        400,
+        r#"{"object":"error","message":"This model's maximum context length is 64 tokens","code":400}"#,
+        None,
+    );
+    assert_eq!((long.origin, long.retryable, long.elsewhere), (Origin::Caller, false, true));
     let info = r#"{"error":{"code":429,"message":"m","details":[{"@type":"x","retryDelay":"3.5s"}]}}"#;
     assert_eq!(of_status(429, info, None).retry_after, Some(Duration::from_millis(3_500)));
 }

@@ -96,11 +96,10 @@ fn keep(extra: &mut Map<String, Value>, name: &str, value: Value) {
 /// Takes in content that is no plain text: a list of parts, lists within it, one part, a number.
 fn part(value: Value, said: &mut Said, depth: usize) {
     let mut part_of = match value {
-        Value::Null | Value::Bool(_) => return,
         Value::String(text) => return said.content.push_str(&text),
         Value::Number(number) => return said.content.push_str(&number.to_string()),
         Value::Array(parts) if depth < 8 => return parts.into_iter().for_each(|value| part(value, said, depth + 1)),
-        Value::Array(_) => return,
+        Value::Null | Value::Bool(_) | Value::Array(_) => return,
         Value::Object(fields) => fields,
     };
     let kind = part_of.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -245,11 +244,8 @@ mod tests {
     #[test]
     fn other_fields_are_kept_and_empty_ones_are_not() {
         let fields = json!({"content": "", "refusal": null, "audio": {"id": "au", "data": "QUJD"}, "annotations": [],
-            "tool_calls": [], "function_call": null, "name": "", "images": [{"x": 18446744073709551615_u64}], "n": 0});
-        assert_eq!(
-            kept(&fields),
-            json!({"audio": {"id": "au", "data": "QUJD"}, "images": [{"x": 18446744073709551615_u64}], "n": 0})
-        );
+            "tool_calls": [], "function_call": null, "name": "", "images": [{"x": u64::MAX}], "n": 0});
+        assert_eq!(kept(&fields), json!({"audio": {"id": "au", "data": "QUJD"}, "images": [{"x": u64::MAX}], "n": 0}));
         let calls = said(&json!({"function_call": {"name": "f", "arguments": "{}"}})).calls;
         assert_eq!(calls[0]["function"]["name"], "f");
     }

@@ -3,6 +3,7 @@
 mod assemble;
 mod blame;
 mod calls;
+mod choice;
 mod connect;
 mod dialect;
 mod error;

@@ -1,5 +1,5 @@
 //! Reasoning that a server leaves inside the content: a leading `<think>…</think>`, or what other models have in
-//! its place, is told from the answer while it streams.
+//! its place, is separated from the answer while it streams.
 //!
 //! Only what leads the content is reasoning: an answer may speak of such tags. Text that a template opened, so
 //! that only the closing tag comes, is known for reasoning when the tag comes with it; a stream has passed it
@@ -97,12 +97,14 @@ impl Think {
             content.push_str(piece);
             return;
         }
-        if self.state == State::Leading && self.held.is_empty() && !self.found {
-            if let Some((before, after)) = closed_only(piece) {
-                reasoning.push_str(before.trim());
-                self.found = true;
-                return self.push(after, content, reasoning);
-            }
+        if self.state == State::Leading
+            && self.held.is_empty()
+            && !self.found
+            && let Some((before, after)) = closed_only(piece)
+        {
+            reasoning.push_str(before.trim());
+            self.found = true;
+            return self.push(after, content, reasoning);
         }
         self.held.push_str(piece);
         while self.step(content, reasoning) {}

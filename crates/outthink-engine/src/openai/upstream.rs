@@ -226,7 +226,7 @@ impl Run {
                 Ok(Ok(text)) => text,
             };
             self.assembler.push_whole(&text, self.wire.key.as_ref(), &mut self.queue)?;
-            return self.close(Some("JSON that holds no choices"));
+            return self.close();
         }
         let bytes = match timeout_at(limit, open.response.chunk()).await {
             Ok(Ok(Some(bytes))) => bytes,
@@ -241,10 +241,10 @@ impl Run {
                 {
                     self.assembler.push(&name, &data, self.wire.key.as_ref(), &mut self.queue)?;
                 }
-                return self.close(None);
+                return self.close();
             }
             // Only the usage was missing.
-            Err(_) | Ok(Err(_)) if self.assembler.all_finished() => return self.close(None),
+            Err(_) | Ok(Err(_)) if self.assembler.all_finished() => return self.close(),
             Err(_) => {
                 let seen = open.seen;
                 return Err(self.late(seen));
@@ -263,7 +263,7 @@ impl Run {
         pushed?;
         if self.assembler.is_done() {
             self.tail().await;
-            return self.close(None);
+            return self.close();
         }
         fed.map_err(|e| error::not_a_stream(&e.to_string()))?;
         if any {
@@ -281,15 +281,10 @@ impl Run {
         }
     }
 
-    /// The reply is over: retries where nothing came of it. `empty` says what came in place of events.
-    fn close(&mut self, empty: Option<&str>) -> Result<(), Failure> {
-        let error = match self.assembler.finish(&mut self.queue) {
-            Ok(()) => {
-                self.end();
-                return Ok(());
-            }
-            Err(error) => error,
-        };
-        Err(empty.map_or(error, error::not_a_stream).into())
+    /// The reply is over: retries where nothing came of it.
+    fn close(&mut self) -> Result<(), Failure> {
+        self.assembler.finish(&mut self.queue)?;
+        self.end();
+        Ok(())
     }
 }

@@ -7,7 +7,8 @@
 
 use outthink_core::{Usage, UsageRead};
 
-/// Bytes of a piece that is taken for one token at most; a longer one has a token for each [`TOKEN_BYTES`].
+/// Bytes of a word that is taken for one token at most. What is longer, or more than a word, has a token for each
+/// [`TOKEN_BYTES`].
 const ONE_TOKEN: usize = 16;
 /// Bytes of a token, about.
 const TOKEN_BYTES: usize = 4;
@@ -15,10 +16,10 @@ const TOKEN_BYTES: usize = 4;
 const MOST_BYTES: u64 = 128;
 
 /// The tokens of a piece of text, about.
-pub(super) const fn estimate(text: &str) -> u64 {
+pub(super) fn estimate(text: &str) -> u64 {
     match text.len() {
         0 => 0,
-        1..=ONE_TOKEN => 1,
+        1..=ONE_TOKEN if !text.trim_ascii().as_bytes().contains(&b' ') => 1,
         bytes => bytes.div_ceil(TOKEN_BYTES) as u64,
     }
 }
@@ -67,7 +68,7 @@ impl Reported {
         // choice of several.
         let is_whole = |&count: &u64| count >= pieces || (one && self.pieces >= pieces);
         let reported = self.read.completion.filter(|&count| fits(count, &all)).filter(is_whole);
-        let from_total = || Some(self.read.total?.checked_sub(reported.unwrap_or(tokens))?);
+        let from_total = || self.read.total?.checked_sub(reported.unwrap_or(tokens));
         let of_choice = choices.iter().find_map(|choice| choice.own?.prompt);
         let known = |count: &u64| *count > 0;
         let reported_prompt = self.read.prompt.filter(known).or(of_choice.filter(known));
@@ -80,7 +81,7 @@ impl Reported {
                 (None, Some(count)) if tokens > 0 => (share(count, choice.tokens, tokens), count == tokens),
                 _ => (choice.tokens, choice.tokens == 0 && reported == Some(0)),
             };
-            let told = choice.own.and_then(|own| own.reasoning).max(self.read.reasoning.filter(|_| one));
+            let counted = choice.own.and_then(|own| own.reasoning).max(self.read.reasoning.filter(|_| one));
             // Of more pieces than tokens, reasoning has its share.
             let seen = if choice.tokens > completion {
                 share(completion, choice.reasoning, choice.tokens)
@@ -93,7 +94,7 @@ impl Reported {
                 cached: if index == 0 { cached.min(prompt) } else { prompt },
                 completion,
                 // A server that does not know its reasoning tokens reports none.
-                reasoning: told.unwrap_or(0).max(seen).min(completion),
+                reasoning: counted.unwrap_or(0).max(seen).min(completion),
                 estimated: !exact || reported_prompt.is_none(),
                 ..Usage::default()
             }
@@ -191,7 +192,8 @@ mod tests {
 
     #[test]
     fn a_large_piece_is_more_than_one_token() {
-        assert_eq!((estimate(""), estimate("word "), estimate(&"word ".repeat(80))), (0, 1, 100));
+        assert_eq!((estimate(""), estimate(" word\n"), estimate("The answer is 42")), (0, 1, 4));
+        assert_eq!((estimate(&"word ".repeat(80)), estimate("international")), (100, 1));
     }
 
     proptest! {
