@@ -83,7 +83,8 @@ impl Complaint {
         }
         // A letter is a word of many messages.
         if field.len() < 3 {
-            return self.text.contains(&format!("'{field}'")) || self.text.contains(&format!("`{field}`"));
+            let quoted = |quote: char| self.text.contains(&format!("{quote}{field}{quote}"));
+            return ['\'', '"', '`'].into_iter().any(quoted) || self.text.lines().any(|line| line == field);
         }
         self.text.match_indices(field).any(|(at, _)| {
             let (before, after) = (&self.text[..at], &self.text[at + field.len()..]);
@@ -142,6 +143,7 @@ mod tests {
             (r#"{"error":"Reasoning is mandatory for this endpoint"}"#, "reasoning", true),
             (r#"{"message":"the number n of choices"}"#, "n", false),
             (r#"{"message":"'n' must be 1"}"#, "n", true),
+            (r#"{"detail":[{"loc":["body","n"],"msg":"no"}]}"#, "n", true),
         ] {
             assert_eq!(complaint(body).names(field), named, "{field} in {body}");
         }
