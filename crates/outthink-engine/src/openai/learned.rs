@@ -5,6 +5,9 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock};
 
+/// Refusals that are remembered at most: a client may send any value.
+const MOST: usize = 256;
+
 /// A field that a server refused, with any value or with this one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Refused {
@@ -30,12 +33,15 @@ impl Learned {
 
     /// Remembers a field without which the server took the request.
     pub(super) fn remember(&self, refused: Refused) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(refused);
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < MOST {
+            all.insert(refused);
+        }
     }
 }
 
 /// Words of a server that does not know a field at all.
-const UNKNOWN: [&str; 14] = [
+const UNKNOWN: [&str; 20] = [
     "unsupported",
     "not supported",
     "unknown",
@@ -49,6 +55,12 @@ const UNKNOWN: [&str; 14] = [
     "doesn't support",
     "not recognized",
     "not implemented",
+    "not a valid",
+    "invalid parameter",
+    "not accept",
+    "not available",
+    "not configured",
+    "no such",
     "instead",
 ];
 

@@ -95,13 +95,16 @@ impl Engine for OpenAiEngine {
         &self.model
     }
 
+    /// What the dialect has and the server has not refused so far.
     fn capabilities(&self) -> Capabilities {
+        let learned = &self.wire.learned;
+        let budget = self.dialect.length.budget.keys().all(|field| !learned.refuses(field, None));
         Capabilities {
             continuation: self.dialect.continuation != Continuation::None,
-            logprobs: self.dialect.logprobs,
+            logprobs: self.dialect.logprobs && !learned.refuses("logprobs", None),
             shared_prefill: self.dialect.shared_prefill || self.is_multiplexed(),
             effort: self.dialect.has_effort(),
-            thinking_budget: self.dialect.has_budget(),
+            thinking_budget: self.dialect.has_budget() && budget,
         }
     }
 

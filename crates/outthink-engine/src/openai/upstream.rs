@@ -97,8 +97,6 @@ pub(super) struct Run {
     is_read: bool,
     /// Tokens of the prompt and those of them from a cache, where the server said so.
     prompt: Option<(u64, u64)>,
-    /// What was left out in this attempt because the server refused it.
-    left_out: Vec<Refused>,
     /// Whether the server refused to draw several samples at once.
     refuses_n: bool,
 }
@@ -119,7 +117,6 @@ impl Run {
             is_started: false,
             is_read: false,
             prompt: None,
-            left_out: Vec::new(),
             refuses_n: false,
         }
     }
@@ -267,7 +264,7 @@ impl Run {
             // Once more at once, without what was refused.
             return if self.is_amended(&error, &body) { Ok(()) } else { Err(error.into()) };
         }
-        for refused in self.left_out.drain(..) {
+        for refused in self.order.ask.learned() {
             self.wire.learned.remember(refused);
         }
         for note in std::mem::take(&mut self.order.ask.notes) {
@@ -294,8 +291,7 @@ impl Run {
             return false;
         }
         let complaint = Complaint::new(error, body);
-        if let Some(refused) = self.order.ask.amend(&complaint) {
-            self.left_out.push(refused);
+        if self.order.ask.amend(&complaint) {
             return true;
         }
         if self.order.n > 1 && complaint.names("n") {
