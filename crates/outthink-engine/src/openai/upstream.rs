@@ -6,7 +6,7 @@ use super::grant::Grant;
 use super::http::{Reply, Wanted, Way};
 use super::learned::{Complaint, Refused};
 use super::request::Ask;
-use super::wire::{Wire, refusal};
+use super::wire::{Wire, before_words, refusal};
 use crate::{retry, sse};
 use hyper::header::CONTENT_TYPE;
 use outthink_core::{EngineError, Finish, FinishReason, Origin, SampleEvent, Source, Usage};
@@ -175,7 +175,8 @@ impl Run {
             self.assembler = self.order.assembler();
             sleep_until(next).await;
         } else {
-            self.assembler.fail(&failure.error, &mut self.queue);
+            let error = if passed_on { failure.error } else { before_words(failure.error) };
+            self.assembler.fail(&error, &mut self.queue);
             self.end();
         }
     }

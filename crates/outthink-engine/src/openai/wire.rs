@@ -5,7 +5,7 @@ use super::learned::Learned;
 use super::{Secret, Timeouts, error};
 use crate::retry;
 use hyper::header::RETRY_AFTER;
-use outthink_core::EngineError;
+use outthink_core::{EngineError, Origin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
@@ -77,8 +77,16 @@ pub(super) async fn refusal(mut response: Reply, wire: &Wire) -> (EngineError, S
     let body = body.ok().and_then(Result::ok).unwrap_or_default();
     let error = error::of_status(status, &body, wire.key.as_ref());
     let retry_after = retry_after.or(error.retry_after);
-    let elsewhere = error.elsewhere || may_succeed_elsewhere(status);
-    (EngineError { retry_after, elsewhere, ..error }, body)
+    (before_words(EngineError { retry_after, ..error }), body)
+}
+
+/// A failure before the first words: another server may do better, unless it was refused as it is.
+pub(super) fn before_words(error: EngineError) -> EngineError {
+    let may = match error.status {
+        Some(status) => may_succeed_elsewhere(status),
+        None => error.origin == Origin::Engine,
+    };
+    if may { error.elsewhere() } else { error }
 }
 
 /// Whether another server of the same model may take a request that got this status: its key, its credit,
