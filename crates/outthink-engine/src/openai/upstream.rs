@@ -1,15 +1,15 @@
 //! One HTTP request, from its place in the queue to its last event.
 
+use super::ask::Order;
 use super::assemble::{Assembler, Queue};
 use super::error;
 use super::grant::Grant;
 use super::http::{Reply, Wanted, Way};
 use super::learned::{Complaint, Refused};
-use super::request::Ask;
 use super::wire::{Wire, before_words, refusal};
 use crate::{retry, sse};
 use hyper::header::CONTENT_TYPE;
-use outthink_core::{EngineError, Finish, FinishReason, Origin, SampleEvent, Source, Usage};
+use outthink_core::{EngineError, Finish, FinishReason, Origin, SampleEvent, Usage};
 use serde::de::IgnoredAny;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,25 +59,6 @@ enum Phase {
     Ready(Way),
     Open(Box<Open>),
     Ended,
-}
-
-/// A request for `n` samples.
-pub(super) struct Order {
-    pub(super) ask: Ask,
-    pub(super) source: Arc<Source>,
-    pub(super) seed: u64,
-    /// Samples.
-    pub(super) n: usize,
-    /// Characters of the prompt.
-    pub(super) prompt_chars: u64,
-    /// Generated tokens of a sample at most.
-    pub(super) max_tokens: Option<u64>,
-}
-
-impl Order {
-    fn assembler(&self) -> Assembler {
-        Assembler::new(self.n, self.prompt_chars, self.max_tokens.unwrap_or(u64::MAX))
-    }
 }
 
 /// A request as it runs. Dropping it closes the connection.
