@@ -77,7 +77,7 @@ impl Spare {
     }
 
     fn is_named(&self, complaint: &Complaint) -> bool {
-        if self.change == Change::Rename && !complaint.is_of_the_unknown() {
+        if self.change == Change::Rename && !complaint.is_unknown_field() {
             return false;
         }
         let with_it = match self.field.as_str() {
@@ -128,7 +128,7 @@ impl Ask {
         self.body = Value::Object(body).to_string().into();
         self.notes.extend(spare.note);
         // A value that is wrong once says nothing of the field.
-        let unknown = complaint.is_of_the_unknown() && !spare.is_word;
+        let unknown = complaint.is_unknown_field() && !spare.is_word;
         if unknown || spare.value.is_some() {
             let value = spare.value.filter(|_| !unknown);
             self.refused.push(Refused { field: spare.field, value });

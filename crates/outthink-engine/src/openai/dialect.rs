@@ -64,9 +64,9 @@ pub struct Dialect {
     pub summary: String,
     /// Where its API is documented.
     pub docs: String,
-    /// Values of `owned_by` in the list of models that tell it.
+    /// Values of `owned_by` in `/v1/models` that identify it.
     pub owned_by: Vec<String>,
-    /// Host names that tell it, the names below them included.
+    /// Host names that identify it, subdomains included.
     pub hosts: Vec<String>,
     /// Several choices of one request work, streamed and counted.
     pub n: bool,
@@ -117,7 +117,7 @@ impl Dialect {
     }
 
     /// Guesses from the server's address, then from the `owned_by` of a model in `/v1/models`;
-    /// [`Dialect::generic`] where neither tells.
+    /// [`Dialect::generic`] if neither matches.
     pub fn guess(owned_by: &str, address: &str) -> Self {
         let url = reqwest::Url::parse(address).ok();
         let host = url.as_ref().and_then(|u| u.host_str()).unwrap_or_default().to_ascii_lowercase();
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_told_by_its_host_before_its_list() {
+    fn a_server_is_identified_by_its_host_before_its_list() {
         for (owner, address, name) in [
             ("vllm", "http://localhost:8000", "vllm"),
             ("sglang", "http://10.0.0.1:30000/v1", "sglang"),

@@ -112,7 +112,7 @@ impl Engine for OpenAiEngine {
 
     /// Not ready while connections fail one after the other.
     fn is_ready(&self) -> Option<bool> {
-        self.wire.presence.is_there()
+        self.wire.reachability.is_reachable()
     }
 
     fn start(&self, request: SampleRequest) -> Vec<SampleStream> {

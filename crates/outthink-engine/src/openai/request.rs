@@ -129,7 +129,7 @@ impl Writer<'_> {
         for name in OTHER_LIMITS {
             let given = request.prompt.extra.get(name).filter(|v| !v.is_null());
             if let Some(given) = given.filter(|v| v.as_u64().is_none_or(|tokens| tokens > limit)) {
-                self.notes.push(format!("{name} {given} is above the limit of {limit} tokens and was set to it"));
+                self.notes.push(format!("{name} {given} exceeds the limit of {limit} tokens and was lowered to it"));
                 self.set(name, limit.into());
             }
         }
@@ -140,7 +140,7 @@ impl Writer<'_> {
             return;
         }
         let Addressee { dialect, learned, .. } = self.to;
-        let note = "the engine takes no seed: it was left out, and the samples cannot be repeated";
+        let note = "the engine does not support `seed`: it was not sent, and samples are not reproducible";
         match &dialect.seed {
             Some(to) if !learned.refuses(&to.field, None) => {
                 let mask = u64::MAX.checked_shr(64 - to.bits.clamp(1, 64)).unwrap_or(u64::MAX);
@@ -157,9 +157,9 @@ impl Writer<'_> {
         }
         let Addressee { dialect, learned, .. } = self.to;
         let extra = &request.prompt.extra;
-        // A client that asked is told by the server itself if it has none.
+        // A client that asked for them gets the server's own error.
         let asked = extra.get("logprobs").is_some_and(|v| v == true);
-        let note = "the engine gives no log-probabilities: they were not asked for";
+        let note = "the engine does not return log-probabilities: `logprobs` was not sent";
         if !asked && (!dialect.logprobs || learned.refuses("logprobs", None)) {
             self.notes.push(note.into());
             return;
@@ -182,8 +182,8 @@ impl Writer<'_> {
         let length = length::length(request.thinking, dialect, &request.prompt);
         self.notes.extend(length.notes);
         let mut template = Map::new();
-        let effort_note = "the engine refuses this effort: it was left out, and the engine's own length holds";
-        let budget_note = "the engine refuses a budget of reasoning tokens: it was left out";
+        let effort_note = "the engine rejects this reasoning effort: it was not sent, and the engine's default applies";
+        let budget_note = "the engine rejects this reasoning budget: it was not sent";
         for (fields, note, is_word) in [(length.effort, effort_note, true), (length.budget, budget_note, false)] {
             for (field, value) in fields {
                 if learned.refuses(&field, Some(&value)) {
@@ -213,7 +213,7 @@ impl Writer<'_> {
     /// A client's own effort is a hint, too.
     fn clients_effort(&mut self, extra: &Map<String, Value>) {
         if let Some(effort) = extra.get("reasoning_effort") {
-            let note = format!("the engine refuses the reasoning_effort {effort}: it was left out");
+            let note = format!("the engine rejects reasoning_effort {effort}: it was not sent");
             let mut spare = Spare::new("reasoning_effort", Some(&note));
             (spare.value, spare.is_word) = (Some(effort.to_string()), true);
             if self.to.learned.refuses("reasoning_effort", Some(effort)) {
