@@ -1,6 +1,6 @@
 //! What callers hand to the driver and hear from it.
 
-use outthink_core::{Budget, ClassId, Delta, Outcome, Prompt, SampleId, SampleStatus, Sampling, TraceEvent};
+use outthink_core::{Budget, ClassId, Delta, Outcome, Prompt, SampleId, SampleStatus, Sampling, Thinking, TraceEvent};
 
 /// One request to the driver.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +13,10 @@ pub struct DriveRequest {
     pub sampling: Sampling,
     /// Seed from which those of the samples are derived.
     pub seed: u64,
+    /// Whether the caller asked for that seed: only then are servers sent one.
+    pub seeded: bool,
+    /// How long the reasoning of a sample should be, in the engine's own terms.
+    pub thinking: Thinking,
     /// Whether log-probabilities are wanted.
     pub logprobs: bool,
     /// Names the request in logs and receipts.

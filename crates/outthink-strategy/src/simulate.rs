@@ -167,7 +167,7 @@ impl Simulation<'_> {
                 let room = self.table.room(arm, 0);
                 let left = u32::try_from(recorded.saturating_sub(drawn)).unwrap_or(u32::MAX);
                 let fits = count.min(room.affordable(span.max_tokens)).min(left);
-                let cap = room.cap(span.max_tokens);
+                let cap = room.cap(span.max_tokens, fits);
                 for _ in 0..fits {
                     let span = outthink_core::Span::whole(cap);
                     let id = self.table.start(Start { arm, parent: None, turn: None, span, extra_prompt: 0 });
@@ -215,7 +215,7 @@ impl Simulation<'_> {
             sample.confidence = recorded.confidence;
         }
         let usage = Usage { prompt: recorded.prompt_tokens, completion: recorded.tokens, ..Usage::default() };
-        let finish = Finish { reason: FinishReason::Stop, usage, met_stop: Some(false) };
+        let finish = Finish { met_stop: Some(false), ..Finish::new(FinishReason::Stop, usage) };
         self.table.finish_recorded(ended.id, recorded.answer, finish);
         true
     }

@@ -40,8 +40,8 @@ pub struct StrategySpec {
     pub name: String,
     /// Samples at most; for a search, paths or rollouts.
     pub max_samples: u32,
-    /// Generated tokens of one sample at most; for a search, of one path.
-    pub max_tokens_per_sample: u64,
+    /// Generated tokens of one sample at most, where somebody asked for a limit; for a search, of one path.
+    pub max_tokens_per_sample: Option<u64>,
     /// Posterior at which `adaptive`, `cascade` and `ensemble` stop, in (0.5, 1); `allocate` sets its
     /// price by it.
     pub target_confidence: f64,
@@ -57,7 +57,7 @@ pub struct StrategySpec {
     pub table: Option<Arc<AllocationTable>>,
 }
 
-/// A strategy that cannot be built as asked; the message says the mend.
+/// A strategy that cannot be built as asked; the message says how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct StrategyError(pub String);
@@ -69,7 +69,7 @@ impl StrategySpec {
         Self {
             name: if effort == Effort::None { "single" } else { "adaptive" }.into(),
             max_samples: plan.max_samples,
-            max_tokens_per_sample: plan.max_tokens_per_sample,
+            max_tokens_per_sample: None,
             target_confidence: plan.target_confidence,
             thinking_cap: None,
             thinking_floor: None,
@@ -115,7 +115,7 @@ impl StrategySpec {
             "short-m" => Box::new(ShortM::read(samples, max_tokens, from)?),
             "deepconf" => Box::new(DeepConf::read(samples, max_tokens, from)?),
             "budget-forcing" => {
-                Box::new(BudgetForcing::new(self.thinking_floor.unwrap_or(0), self.thinking_cap.unwrap_or(max_tokens)))
+                Box::new(BudgetForcing::new(self.thinking_floor.unwrap_or(0), self.thinking_cap.or(max_tokens)))
             }
             "probe" => Box::new(Probe::read(max_tokens, from)?),
             "revise" => Box::new(Revise::read(samples, max_tokens, from)?),
@@ -140,19 +140,19 @@ impl StrategySpec {
 
     fn check(&self) -> Result<(), StrategyError> {
         let target = self.target_confidence;
-        let (floor, cap) = (self.thinking_floor.unwrap_or(0), self.thinking_cap.unwrap_or(self.max_tokens_per_sample));
+        let (floor, cap) = (self.thinking_floor.unwrap_or(0), self.thinking_cap.or(self.max_tokens_per_sample));
         let aims = ["adaptive", "allocate", "cascade", "ensemble"].contains(&self.name.as_str());
         let problem = if self.max_samples == 0 {
             "0 samples cannot answer: ask for at least 1".to_owned()
-        } else if self.max_tokens_per_sample == 0 || cap == 0 {
+        } else if self.max_tokens_per_sample == Some(0) || cap == Some(0) {
             "a sample of 0 tokens cannot answer: allow at least 1".to_owned()
         } else if !(target > 0.5 && target < 1.0) && aims {
             format!(
                 "a target confidence of {target} cannot be aimed at: give a number above 0.5 and below 1, such as 0.95"
             )
-        } else if floor > cap {
+        } else if let Some(cap) = cap.filter(|&cap| floor > cap) {
             format!(
-                "a thought of at least {floor} and at most {cap} tokens is not possible: lower the floor or raise the cap"
+                "reasoning of at least {floor} and at most {cap} tokens is not possible: lower the floor or raise the cap"
             )
         } else if self.name != "budget-forcing" && (self.thinking_cap.is_some() || self.thinking_floor.is_some()) {
             format!("a cap or floor on the thought belongs to the strategy budget-forcing, not to `{}`", self.name)

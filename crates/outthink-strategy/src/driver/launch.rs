@@ -19,7 +19,7 @@ impl Run<'_> {
         let Some(prompt) = self.prompt_of(arm) else { return false };
         let room = self.table.room(arm, 0);
         let fits = count.min(room.affordable(span.max_tokens));
-        let span = Span { max_tokens: room.cap(span.max_tokens), ..span.clone() };
+        let span = Span { max_tokens: room.cap(span.max_tokens, fits), ..span.clone() };
         let request = self.request_for(arm, prompt, fits, &span);
         let start = Start { arm, parent: None, turn: None, span, extra_prompt: 0 };
         let ids = (0..fits).map(|_| self.table.start(start.clone())).collect();
@@ -46,7 +46,9 @@ impl Run<'_> {
             prompt,
             prefix: None,
             seeds,
+            seeded: self.request.seeded,
             max_tokens: span.max_tokens,
+            thinking: self.request.thinking,
             sampling,
             logprobs: self.request.logprobs || needs.logprobs || needs.values || needs.confidence.is_some(),
             may_continue: needs.continuation,
@@ -93,7 +95,7 @@ impl Run<'_> {
         let extra_prompt = prompt_bytes(&next.prompt).saturating_sub(own_bytes) + prefix_bytes;
         let room = self.table.room(arm, extra_prompt);
         let fits = count.min(room.affordable(span.max_tokens));
-        let span = Span { max_tokens: room.cap(span.max_tokens), ..span.clone() };
+        let span = Span { max_tokens: room.cap(span.max_tokens, fits), ..span.clone() };
         let mut request = self.request_for(arm, next.prompt, fits, &span);
         request.prefix = next.prefix;
         let turn = match link {

@@ -46,7 +46,7 @@ impl OneSample {
     ///
     /// # Errors
     /// With the request.
-    pub fn start(engine: &Arc<dyn Engine>, request: DriveRequest, max_tokens: u64) -> Result<Self, Box<DriveRequest>> {
+    pub fn start(engine: &Arc<dyn Engine>, request: DriveRequest, max_tokens: Option<u64>) -> Result<Self, Box<DriveRequest>> {
         let budget = &request.budget;
         let price = engine.model().price;
         let prompt_cost = match budget.max_cost {
@@ -62,7 +62,9 @@ impl OneSample {
         let asked = SampleRequest {
             prompt: request.prompt.clone(),
             seeds: vec![seed],
-            max_tokens: room.cap(max_tokens),
+            max_tokens: room.cap(max_tokens, 1),
+            seeded: request.seeded,
+            thinking: request.thinking,
             sampling: request.sampling,
             ..SampleRequest::default()
         };
@@ -100,6 +102,7 @@ impl OneSample {
             }
             let Some(stream) = &mut self.stream else { return Next::End(Box::new(self.end())) };
             match stream.next().await {
+                Some(Ok(SampleEvent::Started(_) | SampleEvent::Lost(_) | SampleEvent::Note(_))) => {}
                 Some(Ok(SampleEvent::Prompt { tokens, cached })) => {
                     (self.sample.usage.prompt, self.sample.usage.cached) = (tokens, cached);
                 }
@@ -251,10 +254,14 @@ impl OneSample {
             content: said.content,
             reasoning: said.reasoning,
             tool_calls: said.tool_calls,
+            extra: said.extra,
             finish: said.finish,
+            finish_word: said.finish_word,
             stop,
             confidence: Confidence::default(),
             samples_drawn: 1,
+            samples_failed: u32::from(sample.status == SampleStatus::Failed),
+            notes: Vec::new(),
             usage,
             cost,
             arms: vec![arm],

@@ -191,6 +191,7 @@ impl<'a> Run<'a> {
             return Taken::Nothing;
         }
         match event {
+            Ok(SampleEvent::Started(_) | SampleEvent::Lost(_) | SampleEvent::Note(_)) => {}
             Ok(SampleEvent::Prompt { tokens, cached }) => self.table.prompt(id, tokens, cached),
             Ok(SampleEvent::Delta(delta)) => {
                 self.table.delta(id, &delta);

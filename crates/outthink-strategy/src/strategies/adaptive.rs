@@ -17,7 +17,7 @@ pub struct Adaptive {
     /// Samples at most.
     pub max_samples: u32,
     /// Generated tokens of each at most.
-    pub max_tokens: u64,
+    pub max_tokens: Option<u64>,
     /// Posterior at which to stop, in (0.5, 1).
     pub target: f64,
     /// The least gain in the expected share of the chosen answer that one sample must bring.

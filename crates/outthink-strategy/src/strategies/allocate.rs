@@ -28,7 +28,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Allocate {
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     price: f64,
     alpha: f64,
     abstain: f64,
@@ -66,7 +66,7 @@ impl Allocate {
 
     pub(crate) fn read(
         samples: u32,
-        max_tokens: u64,
+        max_tokens: Option<u64>,
         target: f64,
         table: Option<&Arc<AllocationTable>>,
         settings: &mut Reader<'_>,

@@ -27,7 +27,7 @@ impl Rule for Beam {
 /// The search with this rule.
 pub(crate) fn read(
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     settings: &mut Reader<'_>,
 ) -> Result<Box<dyn Strategy>, StrategyError> {
     let width = settings.count("width", samples.min(4), 1..=samples)?;

@@ -11,13 +11,13 @@ pub struct BestOfN {
     /// How many.
     pub samples: u32,
     /// Generated tokens of each at most.
-    pub max_tokens: u64,
+    pub max_tokens: Option<u64>,
     judge: Judge,
 }
 
 impl BestOfN {
     /// Best of `samples`.
-    pub fn new(samples: u32, max_tokens: u64) -> Self {
+    pub fn new(samples: u32, max_tokens: Option<u64>) -> Self {
         Self { samples, max_tokens, judge: Judge::default() }
     }
 }

@@ -14,7 +14,7 @@ use outthink_core::{ArmId, Decision, Sample, SampleId, Span, State, Step, StopRe
 /// is below it, nothing does.
 #[derive(Debug, Clone)]
 pub struct Cascade {
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     target: f64,
     tries: u32,
     last_tries: u32,
@@ -25,7 +25,7 @@ pub struct Cascade {
 impl Cascade {
     pub(crate) fn read(
         samples: u32,
-        max_tokens: u64,
+        max_tokens: Option<u64>,
         target: f64,
         settings: &mut Reader<'_>,
     ) -> Result<Self, StrategyError> {

@@ -16,12 +16,12 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone)]
 pub struct ClusterVote {
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     most_comparisons: u32,
 }
 
 impl ClusterVote {
-    pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
+    pub(crate) fn read(samples: u32, max_tokens: Option<u64>, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
         let most_comparisons = settings.count("comparisons", samples.saturating_mul(3), 0..=100_000)?;
         Ok(Self { samples, max_tokens, most_comparisons })
     }

@@ -28,13 +28,13 @@ pub(super) fn wait(state: &State) -> Decision {
 }
 
 /// What is still missing of `wanted` samples of an arm, as many as the budget pays for.
-pub(super) fn missing(state: &State, arm: u32, wanted: u32, max_tokens: u64) -> u32 {
+pub(super) fn missing(state: &State, arm: u32, wanted: u32, max_tokens: Option<u64>) -> u32 {
     let drawn = state.samples.iter().filter(|s| s.arm == arm && s.parent.is_none()).count() as u32;
     wanted.saturating_sub(drawn).min(state.room(arm).affordable(max_tokens))
 }
 
 /// Draws whole replies on arm 0.
-pub(super) fn draw(count: u32, max_tokens: u64, why: impl Into<String>) -> Decision {
+pub(super) fn draw(count: u32, max_tokens: Option<u64>, why: impl Into<String>) -> Decision {
     Decision::new(Step::Sample { arm: 0, count, span: Span::whole(max_tokens) }, why)
 }
 
@@ -96,7 +96,7 @@ pub(super) fn best_by(state: &State, worth: impl Fn(&Sample) -> Option<f64>) -> 
 /// leader's share; where nothing has a weight the vote decides, for the reason of `without`.
 pub(super) fn vote_by_weight(
     state: &State,
-    (samples, max_tokens): (u32, u64),
+    (samples, max_tokens): (u32, Option<u64>),
     weight: impl Fn(&Sample) -> Option<f64>,
     told: &str,
     without: (Option<StopReason>, &str),

@@ -11,12 +11,12 @@ use outthink_core::{Decision, Needs, Sample, SampleId, State, StopReason, Strate
 #[derive(Debug, Clone)]
 pub struct ConfidenceVote {
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     temperature: f64,
 }
 
 impl ConfidenceVote {
-    pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
+    pub(crate) fn read(samples: u32, max_tokens: Option<u64>, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
         Ok(Self { samples, max_tokens, temperature: settings.number("temperature", 1.0, 0.05..=100.0)? })
     }
 

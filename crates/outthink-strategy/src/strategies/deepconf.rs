@@ -15,7 +15,7 @@ use outthink_core::{Decision, Needs, Sample, SampleId, SampleStatus, State, Step
 #[derive(Debug, Clone)]
 pub struct DeepConf {
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     online: bool,
     keep: f64,
     warmup: u32,
@@ -35,9 +35,9 @@ enum Measure {
 }
 
 impl DeepConf {
-    pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
+    pub(crate) fn read(samples: u32, max_tokens: Option<u64>, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
         // The paper's 2,048 tokens are for thoughts of tens of thousands.
-        let group = (max_tokens / 4).clamp(16, 2_048) as u32;
+        let group = (max_tokens.unwrap_or(8_192) / 4).clamp(16, 2_048) as u32;
         Ok(Self {
             samples,
             max_tokens,

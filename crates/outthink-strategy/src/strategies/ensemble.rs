@@ -14,7 +14,7 @@ use outthink_core::{ArmId, ClassId, Decision, Needs, Span, State, Step, StopReas
 #[derive(Debug, Clone)]
 pub struct Ensemble {
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     target: f64,
     wave: u32,
     ucb: bool,
@@ -25,7 +25,7 @@ pub struct Ensemble {
 impl Ensemble {
     pub(crate) fn read(
         samples: u32,
-        max_tokens: u64,
+        max_tokens: Option<u64>,
         target: f64,
         settings: &mut Reader<'_>,
     ) -> Result<Self, StrategyError> {

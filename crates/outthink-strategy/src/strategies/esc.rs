@@ -10,12 +10,12 @@ use outthink_core::{Decision, State, StopReason, Strategy};
 #[derive(Debug, Clone)]
 pub struct Esc {
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     window: u32,
 }
 
 impl Esc {
-    pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
+    pub(crate) fn read(samples: u32, max_tokens: Option<u64>, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
         Ok(Self { samples, max_tokens, window: settings.count("window", 5, 2..=1_000)?.min(samples) })
     }
 

@@ -33,7 +33,7 @@ struct Visits {
 }
 
 impl Mcts {
-    pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
+    pub(crate) fn read(samples: u32, max_tokens: Option<u64>, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
         Ok(Self {
             width: settings.count("width", 2, 1..=64)?,
             exploration: settings.number("exploration", std::f64::consts::SQRT_2, 0.0..=100.0)?,

@@ -10,7 +10,7 @@ use outthink_core::{Decision, Link, Needs, Sample, SampleId, SampleStatus, Span,
 /// say the same. A probe whose own words doubt it (wait, hold, but, hmm) does not count.
 #[derive(Debug, Clone)]
 pub struct Probe {
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     every: u64,
     agree: u32,
     answer_tokens: u64,
@@ -23,7 +23,7 @@ pub struct Probe {
 const ASK: &str = "\n\nOh, I suddenly got the answer to the whole problem. **Final Answer**\n\n\\boxed{";
 
 impl Probe {
-    pub(crate) fn read(max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
+    pub(crate) fn read(max_tokens: Option<u64>, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
         Ok(Self {
             max_tokens,
             every: u64::from(settings.count("every", 64, 1..=1_000_000)?),
@@ -69,9 +69,8 @@ impl Strategy for Probe {
                 return give_up(state);
             }
             // Probes must be paid for as well: up to half of what there is.
-            let room = state.room(0);
-            let most = room.cap(self.max_tokens.saturating_mul(2)).div_ceil(2).clamp(1, self.max_tokens);
-            let span = Span::whole(most);
+            let twice = self.max_tokens.map(|most| most.saturating_mul(2));
+            let span = Span::whole(state.room(0).cap(twice, 1).map(|most| most.div_ceil(2).max(1)));
             let why = format!("one thought, probed every {} tokens", self.every);
             return Decision::new(Step::Sample { arm: 0, count: 1, span }, why).watching(self.every);
         };
@@ -93,9 +92,9 @@ impl Strategy for Probe {
             let stop = Step::Stop { sample: last.id, reason: StopReason::ProbesAgree };
             return Decision::all(vec![Step::Cancel { samples: vec![thought.id] }, stop], why);
         }
-        if !probing && tokens >= self.probed_at + self.every && state.room(0).affordable(self.answer_tokens) > 0 {
+        if !probing && tokens >= self.probed_at + self.every && state.room(0).affordable(Some(self.answer_tokens)) > 0 {
             self.probed_at = tokens;
-            let (link, span) = (Link::Words(self.words.clone()), Span::whole(self.answer_tokens));
+            let (link, span) = (Link::Words(self.words.clone()), Span::whole(Some(self.answer_tokens)));
             let why = format!("probe at {tokens} tokens; {} in a row agree", agreeing.len());
             let step = Step::Continue { sample: thought.id, link, count: 1, span };
             return Decision::new(step, why).watching(self.every);

@@ -38,7 +38,7 @@ impl Rule for Rebase {
 /// The search with this rule.
 pub(crate) fn read(
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     settings: &mut Reader<'_>,
 ) -> Result<Box<dyn Strategy>, StrategyError> {
     let temperature = settings.number("temperature", 0.2, 0.001..=100.0)?;

@@ -12,7 +12,7 @@ use outthink_core::{Decision, Link, Needs, Sample, SampleId, Span, State, Step, 
 /// `patience` revisions in a row that brought nothing better.
 #[derive(Debug, Clone)]
 pub struct Revise {
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     rounds: u32,
     patience: u32,
     judge: Judge,
@@ -23,7 +23,7 @@ const ASK: &str = "Check your answer step by step. Say what is wrong with it, if
                    again from the beginning, in the same form, and end with the final answer.";
 
 impl Revise {
-    pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
+    pub(crate) fn read(samples: u32, max_tokens: Option<u64>, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
         Ok(Self {
             max_tokens,
             rounds: settings.count("rounds", samples.saturating_sub(1).clamp(1, 4), 1..=100)?,

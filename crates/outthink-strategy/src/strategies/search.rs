@@ -45,7 +45,7 @@ pub(super) fn alike<'a>(nodes: impl Iterator<Item = &'a Node>, width: u32, left:
 pub(super) struct Plan {
     /// Paths that are followed at the same time.
     pub(super) paths: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     step_tokens: u64,
     /// Where a step ends.
     at: String,
@@ -59,8 +59,8 @@ pub(super) struct Plan {
 const CLOSE: &str = "\n\nTime is up. The final answer is";
 
 impl Plan {
-    pub(super) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
-        let step = u32::try_from(max_tokens).unwrap_or(u32::MAX).clamp(1, 256);
+    pub(super) fn read(samples: u32, max_tokens: Option<u64>, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
+        let step = u32::try_from(max_tokens.unwrap_or(256)).unwrap_or(u32::MAX).clamp(1, 256);
         Ok(Self {
             paths: samples,
             max_tokens,
@@ -92,20 +92,20 @@ impl Plan {
 
     /// A whole reply from a node.
     pub(super) fn rollout(&self, state: &State, sample: SampleId) -> Step {
-        let left = self.max_tokens.saturating_sub(state.path_tokens(sample)).max(self.answer_tokens);
+        let left = self.max_tokens.map(|most| most.saturating_sub(state.path_tokens(sample)).max(self.answer_tokens));
         Step::Continue { sample, link: Link::Words(String::new()), count: 1, span: Span::whole(left) }
     }
 
     /// The answer now.
     fn close(&self, sample: SampleId) -> Step {
         let link = Link::Words(CLOSE.to_owned());
-        Step::Continue { sample, link, count: 1, span: Span::whole(self.answer_tokens) }
+        Step::Continue { sample, link, count: 1, span: Span::whole(Some(self.answer_tokens)) }
     }
 
     /// How many steps can be bought such that what is left still pays for an answer; at most `count`.
     pub(super) fn affordable(&self, state: &State, count: u32) -> u32 {
         let room = state.room(0);
-        let fits = room.affordable(self.step_tokens).min(count);
+        let fits = room.affordable(Some(self.step_tokens)).min(count);
         match room.tokens {
             None => fits,
             Some(left) => {
@@ -123,7 +123,7 @@ impl Plan {
     /// Whether a path may not get longer.
     fn is_long(&self, state: &State, node: SampleId) -> bool {
         let tokens = state.path_tokens(node);
-        tokens >= self.max_tokens || state.path(node).len() as u32 >= self.depth
+        self.max_tokens.is_some_and(|most| tokens >= most) || state.path(node).len() as u32 >= self.depth
     }
 }
 
@@ -237,7 +237,7 @@ impl Strategy for Search {
             // What may not get longer, or cannot be paid for, is brought to an answer.
             let closed = if steps.is_empty() && !open.is_empty() { &nodes[..1] } else { &long[..] };
             self.closing |= !self.closing && steps.is_empty() && !open.is_empty();
-            let most = state.room(0).affordable(self.plan.answer_tokens).min(left) as usize;
+            let most = state.room(0).affordable(Some(self.plan.answer_tokens)).min(left) as usize;
             steps.extend(closed.iter().take(most).map(|n| self.plan.close(n.id)));
         }
         if steps.is_empty() {

@@ -9,7 +9,7 @@ pub struct SelfConsistency {
     /// How many.
     pub samples: u32,
     /// Generated tokens of each at most.
-    pub max_tokens: u64,
+    pub max_tokens: Option<u64>,
 }
 
 impl Strategy for SelfConsistency {

@@ -11,12 +11,12 @@ use outthink_core::{Decision, Sample, SampleId, State, Step, StopReason, Strateg
 #[derive(Debug, Clone)]
 pub struct ShortM {
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     first: u32,
 }
 
 impl ShortM {
-    pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
+    pub(crate) fn read(samples: u32, max_tokens: Option<u64>, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
         Ok(Self { samples, max_tokens, first: settings.count("first", 3, 1..=u32::MAX)?.min(samples) })
     }
 

@@ -7,7 +7,7 @@ use outthink_core::{Decision, Span, State, Step, StopReason, Strategy};
 #[derive(Debug, Clone)]
 pub struct Single {
     /// Generated tokens at most.
-    pub max_tokens: u64,
+    pub max_tokens: Option<u64>,
 }
 
 impl Strategy for Single {

@@ -9,13 +9,13 @@ use outthink_core::{Decision, Needs, SampleId, State, Strategy};
 #[derive(Debug, Clone)]
 pub struct WeightedBestOfN {
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     judge: Judge,
 }
 
 impl WeightedBestOfN {
     /// Over `samples`.
-    pub fn new(samples: u32, max_tokens: u64) -> Self {
+    pub fn new(samples: u32, max_tokens: Option<u64>) -> Self {
         Self { samples, max_tokens, judge: Judge::default() }
     }
 }

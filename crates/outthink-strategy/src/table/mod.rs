@@ -192,7 +192,7 @@ impl Table {
             ..Sample::default()
         });
         self.held.push(Held {
-            tokens: start.span.max_tokens,
+            tokens: start.span.max_tokens.unwrap_or(0),
             extra_prompt: start.extra_prompt,
             pause_at: start.span.pause_at,
             confidence: confidence::Running::new(self.needs.confidence.unwrap_or(1)),
@@ -265,7 +265,7 @@ impl Table {
         let Some(sample) = self.state.samples.get_mut(id as usize) else { return };
         sample.usage = Usage { verifier: sample.usage.verifier, ..finish.usage };
         sample.finish = Some(finish.reason);
-        if self.pauses(id, finish) {
+        if self.pauses(id, &finish) {
             if let Some(sample) = self.state.samples.get_mut(id as usize) {
                 sample.status = SampleStatus::Paused;
             }
@@ -318,7 +318,7 @@ impl Table {
     /// Whether a step of a reply came to its end, and not the reply. Puts the text back at which it
     /// paused. Where the engine does not tell a stop text from the model's own end, the reply is
     /// over if nothing new came or an answer is marked as final.
-    fn pauses(&mut self, id: SampleId, finish: Finish) -> bool {
+    fn pauses(&mut self, id: SampleId, finish: &Finish) -> bool {
         let (Some(sample), Some(held)) = (self.state.samples.get_mut(id as usize), self.held.get(id as usize)) else {
             return false;
         };
