@@ -157,7 +157,7 @@ impl Strategy for Mcts {
             state.samples.iter().filter(|s| s.is_paused() && !self.simulated.contains(&s.id)).map(|s| s.id).collect();
         let left = self.rollouts.saturating_sub(ends);
         if !fresh.is_empty() && left > 0 {
-            let most = state.room(0).affordable(self.plan.affordable_rollout()).min(left) as usize;
+            let most = state.room(0).affordable(Some(self.plan.affordable_rollout())).min(left) as usize;
             let chosen: Vec<SampleId> = fresh.into_iter().take(most).collect();
             self.simulated.extend(&chosen);
             let steps: Vec<Step> = chosen.iter().map(|&id| self.plan.rollout(state, id)).collect();
