@@ -2,7 +2,7 @@
 
 use crate::script::{PROMPT_TOKENS, Script};
 use outthink_core::{Budget, Engine, Outcome, Prompt, StopReason};
-use outthink_runner::{Runner};
+use outthink_runner::{Event, Runner};
 use outthink_strategy::{DriveError, DriveRequest, StrategySpec, Update};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -58,19 +58,13 @@ async fn a_caller_who_leaves_stops_all_work_and_the_bill_remains() {
     let books = script.books.clone();
     let request = DriveRequest { prompt: Prompt::user("count"), ..DriveRequest::default() };
     let strategy = spec("self-consistency", 8).build().unwrap();
-    let driver = Runner::new(Arc::new(script));
-    let leave = async move {
-        while let Some(update) = listener.recv().await {
-            if matches!(update, Update::Delta { .. }) {
-                break;
-            }
-        }
-    };
-    let (outcome, ()) = tokio::join!(driver.run(request, strategy, |_| ()), leave);
-    let outcome = outcome.unwrap();
+    let mut run = Runner::new(Arc::new(script)).start(request, strategy);
+    while !matches!(run.next().await, Event::Update(Update::Delta { .. })) {}
+    let outcome = run.leave().unwrap().unwrap();
     assert_eq!(outcome.stop, StopReason::Cancelled);
     assert_eq!(books.alive.load(Ordering::SeqCst), 0);
     assert_eq!(outcome.usage.completion, books.tokens.load(Ordering::SeqCst));
+    assert!(run.leave().is_none(), "the bill is given once");
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn what_breaks_the_form_is_no_answer_while_something_keeps_it() {
-        let mut strategy = BestOfN::new(2, 8);
+        let mut strategy = BestOfN::new(2, Some(8));
         let mixed = state(vec![sample(0, 1.0, true), sample(1, 0.1, false)]);
         assert_eq!(strategy.best(&mixed), Some(1));
         let Step::Stop { sample: chosen, .. } = strategy.step(&mixed).steps[0] else { panic!("it goes on") };
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(strategy.best(&broken), Some(1), "the best of what there is");
         assert!(
             !matches!(
-                BestOfN::new(3, 8).step(&state(vec![sample(0, 1.0, true)])).steps[0],
+                BestOfN::new(3, Some(8)).step(&state(vec![sample(0, 1.0, true)])).steps[0],
                 Step::Stop { reason: StopReason::Verified, .. }
             ),
             "the next may keep the form"

@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn beta_draws_have_the_right_mean() {
         let settings = Settings::default();
-        let mut ensemble = Ensemble::read(8, 100, 0.95, &mut Reader::new("ensemble", &settings)).unwrap();
+        let mut ensemble = Ensemble::read(8, Some(100), 0.95, &mut Reader::new("ensemble", &settings)).unwrap();
         let mean = (0..4_000).map(|_| ensemble.beta(6, 2)).sum::<f64>() / 4_000.0;
         assert!((mean - 0.7).abs() < 0.02, "{mean}");
     }
