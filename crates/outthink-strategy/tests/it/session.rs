@@ -255,13 +255,44 @@ fn a_run_whose_budget_ends_gives_what_there_is() {
     while session.poll(Duration::ZERO).is_some() {}
     let delta = Delta { content: "Once upon".into(), tokens: 2, ..Delta::default() };
     session.handle(Duration::ZERO, Input::Event(0, Ok(SampleEvent::Delta(delta))));
-    session.handle(Duration::ZERO, Input::BudgetEnded);
+    session.handle(Duration::ZERO, Input::BudgetEnded { tokens: 0 });
     let end = std::iter::from_fn(|| session.poll(Duration::ZERO)).find_map(|action| match action {
         Action::Done(end) => Some(*end),
         _ => None,
     });
     let outcome = end.unwrap().unwrap();
     assert_eq!((outcome.content.as_str(), outcome.stop), ("Once upon", StopReason::BudgetSpent));
+}
+
+#[test]
+fn reasoning_whose_budget_ends_is_closed_and_answered() {
+    let can = Capabilities { continuation: true, ..Capabilities::default() };
+    let setup = Setup { arms: vec![ArmInfo::new(model(), can)], ..Setup::default() };
+    let mut session = Session::new(asks(QUESTION), effort(Effort::None).build().unwrap(), setup).unwrap();
+    while session.poll(Duration::ZERO).is_some() {}
+    let delta = Delta { reasoning: "17 * 20 is 340, ".into(), tokens: 6, ..Delta::default() };
+    session.handle(Duration::ZERO, Input::Event(0, Ok(SampleEvent::Delta(delta))));
+    session.handle(Duration::ZERO, Input::BudgetEnded { tokens: 40 });
+    let mut closed = None;
+    let outcome = loop {
+        match session.poll(Duration::ZERO) {
+            Some(Action::Start { samples, request, .. }) => closed = Some((samples[0], request)),
+            Some(Action::Cancel(id)) => assert_eq!(id, 0),
+            Some(Action::Done(end)) => break end.unwrap(),
+            Some(_) => {}
+            None => {
+                let (id, request) = closed.take().unwrap();
+                assert_eq!(request.max_tokens, Some(40));
+                assert!(request.prefix.unwrap().ends_with("</think>\n\nThe answer is"));
+                for event in ends(" 391.", FinishReason::Length) {
+                    session.handle(Duration::ZERO, Input::Event(id, Ok(event)));
+                }
+            }
+        }
+    };
+    assert_eq!((outcome.content.as_str(), outcome.stop), ("The answer is 391.", StopReason::BudgetSpent));
+    assert_eq!(outcome.answer.unwrap().text, "391");
+    assert_eq!(outcome.usage.completion, 6 + 5, "both parts are on the bill");
 }
 
 #[test]
