@@ -5,7 +5,7 @@ use crate::world::{STEPS, StepJudge, World};
 use outthink_core::{
     Bill, Budget, Comparer, Judging, Outcome, Prompt, Sample, SampleStatus, StopReason, Verdict, Verifier,
 };
-use outthink_strategy::{DriveError, DriveRequest, Driver, DriverArm, STRATEGY_NAMES, StrategySpec};
+use outthink_strategy::{DriveError, DriveRequest, Driver, DriverArm, StrategySpec};
 use std::sync::Arc;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -271,7 +271,7 @@ fn a_process_model_guides_a_search_by_any_aggregate() {
 
 #[test]
 fn a_setting_of_another_strategy_is_refused() {
-    for name in STRATEGY_NAMES {
+    for name in outthink_strategy::registry::names() {
         let mut spec = spec(name, 4);
         assert!(spec.build().is_ok(), "{name}");
         spec.settings.set("no-such-setting", 1);
