@@ -15,12 +15,16 @@ const EDGES: &[(&str, &[&str])] = &[
     ("outthink-law", &[]),
     ("outthink-verify", &["outthink-core"]),
     ("outthink-strategy", &["outthink-core", "outthink-verify"]),
+    ("outthink-runner", &["outthink-core", "outthink-strategy", "outthink-verify"]),
     ("outthink-train", &["outthink-core", "outthink-law", "outthink-verify"]),
     ("outthink-engine", &["outthink-core"]),
     ("outthink-llama", &["outthink-core"]),
     ("outthink-ledger", &["outthink-core"]),
     ("outthink-eval", &["outthink-core", "outthink-strategy", "outthink-verify"]),
-    ("outthink-serve", &["outthink-core", "outthink-ledger", "outthink-strategy", "outthink-verify"]),
+    (
+        "outthink-serve",
+        &["outthink-core", "outthink-ledger", "outthink-runner", "outthink-strategy", "outthink-verify"],
+    ),
     (
         "outthink",
         &[
@@ -30,6 +34,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "outthink-law",
             "outthink-ledger",
             "outthink-llama",
+            "outthink-runner",
             "outthink-serve",
             "outthink-strategy",
             "outthink-train",
@@ -89,7 +94,7 @@ const WALLS: &[Wall] = &[
     Wall {
         packages: &["tokio", "async-std", "smol"],
         inside: &[
-            "outthink-strategy",
+            "outthink-runner",
             "outthink-engine",
             "outthink-llama",
             "outthink-eval",
@@ -97,7 +102,7 @@ const WALLS: &[Wall] = &[
             "outthink-serve",
             "outthink",
         ],
-        reason: "the core, the checkers and the laws are pure and need no async runtime",
+        reason: "the core, the checkers, the strategies and the laws are pure and need no async runtime",
     },
 ];
 

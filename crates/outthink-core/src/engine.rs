@@ -204,6 +204,17 @@ pub trait Engine: Send + Sync {
     /// that sample alone.
     fn start(&self, request: SampleRequest) -> Vec<SampleStream>;
 
+    /// The most that any model charges which may work on a request: that of the model itself, or more where
+    /// a fallback costs more. Claims and reservations are made at it.
+    fn price_bound(&self) -> Price {
+        self.model().price
+    }
+
+    /// Whether it can be expected to answer now; `None` where that is not known.
+    fn is_ready(&self) -> Option<bool> {
+        None
+    }
+
     /// Whether samples lose nothing when each is started by a call of its own, as with a server.
     fn one_by_one(&self) -> bool {
         false

@@ -1,8 +1,8 @@
-//! What callers hand to the driver and hear from it.
+//! What callers hand to a session and hear from it.
 
 use outthink_core::{Budget, ClassId, Delta, Outcome, Prompt, SampleId, SampleStatus, Sampling, Thinking, TraceEvent};
 
-/// One request to the driver.
+/// One request.
 #[derive(Debug, Clone, Default)]
 pub struct DriveRequest {
     /// What is asked.
@@ -23,7 +23,7 @@ pub struct DriveRequest {
     pub trace_id: String,
 }
 
-/// What the driver tells while it works.
+/// What is reported while a request runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Update {
     /// A piece of a sample. `leading` marks the one sample whose thought may be shown to the user.

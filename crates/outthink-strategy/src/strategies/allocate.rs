@@ -1,14 +1,14 @@
 //! Buys, sample by sample, what is worth most for its price.
 
-use super::common::{Judge, best_by, give_up, share, weigh};
+use super::common::{Judge, best_by, give_up, may_compare, nothing_to_compare, share, stop_with_leader, weigh};
 use crate::StrategyError;
 use crate::allocator::{ArmValues, Plan, Prior, is_certain};
 use crate::registry::{Build, Draws, StrategyEntry, Takes};
 use crate::stopping::posterior_leader;
 use crate::value::net_gain;
 use outthink_core::{
-    AllocationTable, AnswerKind, ArmId, ClassId, Decision, DefaultValue, Entry, Kind, Paper, Sample, SampleId,
-    SampleStatus, Setting, Span, State, Step, StopReason, Strategy,
+    AllocationTable, ArmId, ClassId, Decision, DefaultValue, Entry, Kind, Paper, Sample, SampleId, SampleStatus,
+    Setting, Span, State, Step, StopReason, Strategy,
 };
 use std::sync::Arc;
 
@@ -270,14 +270,6 @@ fn cheap_arms(state: &State) -> Vec<ArmId> {
     (0..state.arms.len().max(1) as ArmId).filter(|&arm| state.room(arm).price.output <= first.output).collect()
 }
 
-/// Whether three or more samples show that a vote means nothing here: none with an answer that was
-/// marked as final, and no two that agree.
-fn not_comparable(state: &State) -> bool {
-    let done = state.done().count();
-    let marked = state.done().any(|s| s.answer.as_ref().is_some_and(|a| a.kind != AnswerKind::LastNumber));
-    done >= 3 && !marked && state.tally().count(0) <= 1
-}
-
 impl Strategy for Allocate {
     fn name(&self) -> &'static str {
         ENTRY.name()
@@ -329,13 +321,12 @@ impl Strategy for Allocate {
             let why = format!("{}; the dearer arm answered", belief.words);
             return self.end(state, &belief, StopReason::Settled, why);
         }
-        if !scored && not_comparable(state) {
-            let why = "the samples hold no final answers to compare: one good sample is kept".to_owned();
-            return self.end(state, &belief, StopReason::NotComparable, why);
+        if let Some((reason, why)) = nothing_to_compare(state).filter(|_| !scored) {
+            return stop_with_leader(state, reason, why);
         }
         let stays = belief.net;
         if affordable > 0 && stays > 0.0 {
-            let count = belief.count.clamp(1, affordable);
+            let count = if may_compare(state) { belief.count.clamp(1, affordable) } else { 1 };
             let why =
                 format!("{}: going on gains {stays:.5} at {:.5} a sample; {count} more", belief.words, self.price);
             return Decision::all(self.draw(state, count), why).with_posterior(belief.posterior);

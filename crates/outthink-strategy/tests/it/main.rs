@@ -1,14 +1,5 @@
-//! The driver and the strategies together, on an engine that plays scripts.
+//! Strategies over recorded samples.
 
 #![expect(clippy::unwrap_used, reason = "a test may end where its set-up fails")]
 
 mod allocate;
-mod budgets;
-mod driver;
-mod one;
-mod parity;
-mod script;
-mod search;
-mod strategies;
-mod tree;
-mod world;
