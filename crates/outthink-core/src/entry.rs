@@ -217,6 +217,7 @@ impl Kind {
             Self::Count { least, most } => format!("a whole number from {least} to {most}"),
             Self::Number { least, most } if most.abs() >= f64::MAX && least.abs() >= f64::MAX => "a number".to_owned(),
             Self::Number { least, most } if most.abs() >= f64::MAX => format!("a number of at least {least}"),
+            Self::Number { least, most } if least > 0.0 && least < 1e-3 => format!("a number from {least:e} to {most}"),
             Self::Number { least, most } => format!("a number from {least} to {most}"),
             Self::Word(words) => words.join(" or "),
             Self::Text => "a text".to_owned(),

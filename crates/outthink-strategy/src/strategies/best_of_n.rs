@@ -9,7 +9,7 @@ pub(super) const ENTRY: StrategyEntry = StrategyEntry {
     entry: Entry {
         paper: Some(Paper::new("Cobbe et al. 2021", "https://arxiv.org/abs/2110.14168")),
         also: &["bon", "best-of", "rerank"],
-        ..Entry::new("best-of-n", "N samples, each scored; the best one wins")
+        ..Entry::new("best-of-n", "N samples, each scored (without a verifier, by log-probability); the best one wins")
     },
     stops: "all are scored, or one is right for certain",
     draws: Draws::Several,

@@ -231,7 +231,7 @@ impl VerifierSpec {
                 let named = |e: &&&VerifierEntry| !e.key.is_empty() && (e.key == key || e.entry.name == name);
                 match REGISTRY.iter().find(named) {
                     Some(entry) => (entry.read)(Argument::Json(value)),
-                    None => Err(find(&name).and_then(|e| allowed(e)).err().unwrap_or_else(|| {
+                    None => Err(find(&name).and_then(allowed).err().unwrap_or_else(|| {
                         CheckerError(format!("the verifier {name} takes no argument: give \"{name}\""))
                     })),
                 }
