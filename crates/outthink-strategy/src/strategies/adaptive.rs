@@ -2,9 +2,26 @@
 
 use super::common::{may_compare, nothing_to_compare};
 use super::{give_up, stop_with_leader};
+use crate::registry::{Draws, StrategyEntry, Takes};
 use crate::stopping::{cannot_be_overtaken, posterior_leader, samples_to_decision};
 use crate::value::gain_per_sample;
-use outthink_core::{Decision, SampleStatus, Span, State, Step, StopReason, Strategy};
+use outthink_core::{Decision, Entry, Paper, SampleStatus, Span, State, Step, StopReason, Strategy};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Aggarwal et al. 2023", "https://arxiv.org/abs/2305.11860")),
+        also: &["adaptive-consistency", "asc"],
+        ..Entry::new("adaptive", "samples in waves, until more votes would not change the answer")
+    },
+    stops: "the leader stays ahead with the target probability, can no longer be overtaken, or the next sample is not worth its price",
+    draws: Draws::Several,
+    takes: &[Takes::Target],
+    build: |from| {
+        let (target, price) = (from.target(), Adaptive::price_for(from.target()));
+        Ok(Box::new(Adaptive { max_samples: from.samples(), max_tokens: from.max_tokens(), target, price }))
+    },
+};
 
 /// Adaptive-Consistency (Aggarwal et al. 2023) in waves, with two further reasons to stop.
 ///
@@ -67,7 +84,7 @@ impl Adaptive {
 
 impl Strategy for Adaptive {
     fn name(&self) -> &'static str {
-        "adaptive"
+        ENTRY.name()
     }
 
     fn step(&mut self, state: &State) -> Decision {
