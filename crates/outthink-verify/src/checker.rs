@@ -6,7 +6,6 @@ pub(crate) mod numeric;
 pub(crate) mod pattern;
 
 pub use countdown::Countdown;
-pub use json_schema::JsonSchema;
 pub use numeric::Numeric;
 pub use pattern::Pattern;
 
@@ -77,7 +76,7 @@ mod tests {
             let checkers = [
                 Checker::new("numeric", Numeric::new("42").unwrap()),
                 Checker::new("countdown", Countdown::new(&[4, 7, 8, 8], 24).unwrap()),
-                Checker::new("json-schema", JsonSchema::new(&json!({})).unwrap()),
+                Checker::new("json-schema", crate::Schema::new(&json!({})).unwrap()),
                 Checker::new("regex", Pattern::new(".*").unwrap()),
             ];
             for checker in checkers {

@@ -43,7 +43,7 @@ pub mod spec;
 mod text;
 mod units;
 
-pub use checker::{Checker, CheckerError, Countdown, JsonSchema, Numeric, Pattern, Rule};
+pub use checker::{Checker, CheckerError, Countdown, Numeric, Pattern, Rule};
 pub use compare::{canonical, equivalent, is_correct};
 pub use find::find_answer;
 pub use group::{Comparison, Grouper};

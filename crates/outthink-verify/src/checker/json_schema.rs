@@ -4,7 +4,7 @@ use super::{Checker, CheckerError, Rule};
 use crate::Schema;
 use crate::spec::{Argument, Costs, NamedBy, VerifierEntry, VerifierSpec};
 use outthink_core::{Entry, Paper};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// How it is described and read.
 pub(crate) const ENTRY: VerifierEntry = VerifierEntry {
@@ -31,32 +31,16 @@ pub(crate) const ENTRY: VerifierEntry = VerifierEntry {
             Argument::Bytes(bytes) => serde_json::from_slice(bytes)
                 .map_err(|e| CheckerError(format!("the JSON schema is not JSON ({e}): correct it at that place")))?,
         };
-        Ok(VerifierSpec::Rule(Checker::new(ENTRY.entry.name, JsonSchema::new(&schema)?)))
+        Ok(VerifierSpec::Rule(Checker::new(
+            ENTRY.entry.name,
+            Schema::new(&schema).map_err(|e| CheckerError(e.to_string()))?,
+        )))
     },
 };
 
-/// A JSON schema that a whole reply, or the JSON in its last code fence, must fit.
-#[derive(Debug, Clone)]
-pub struct JsonSchema(Schema);
-
-impl JsonSchema {
-    /// From the schema's JSON. References outside of it are not followed.
-    ///
-    /// # Errors
-    /// If nothing can be checked by it.
-    pub fn new(schema: &Value) -> Result<Self, CheckerError> {
-        Schema::new(schema).map(Self).map_err(|e| CheckerError(format!("{e}: correct it at that place")))
-    }
-
-    /// Whether a reply fits.
-    pub fn accepts(&self, reply: &str) -> bool {
-        self.0.accepts_reply(reply)
-    }
-}
-
-impl Rule for JsonSchema {
+impl Rule for Schema {
     fn accepts(&self, reply: &str) -> bool {
-        Self::accepts(self, reply)
+        self.accepts_reply(reply)
     }
 }
 
@@ -68,12 +52,12 @@ mod tests {
     fn json_must_fit_its_schema() {
         let schema =
             json!({"type": "object", "required": ["n"], "properties": {"n": {"type": "integer", "minimum": 1}}});
-        let schema = JsonSchema::new(&schema).unwrap();
-        assert!(schema.accepts(r#"{"n": 3}"#));
-        assert!(schema.accepts("Here it is:\n```json\n{\"n\": 3}\n```\n"));
-        assert!(!schema.accepts(r#"{"n": 0}"#));
-        assert!(!schema.accepts("n is 3"));
-        assert!(JsonSchema::new(&json!({"type": 7})).is_err());
-        assert!(JsonSchema::new(&json!({"$ref": "https://example.invalid/schema.json"})).is_err());
+        let schema = Schema::new(&schema).unwrap();
+        assert!(schema.accepts_reply(r#"{"n": 3}"#));
+        assert!(schema.accepts_reply("Here it is:\n```json\n{\"n\": 3}\n```\n"));
+        assert!(!schema.accepts_reply(r#"{"n": 0}"#));
+        assert!(!schema.accepts_reply("n is 3"));
+        assert!(Schema::new(&json!({"type": 7})).is_err());
+        assert!(Schema::new(&json!({"$ref": "https://example.invalid/schema.json"})).is_err());
     }
 }
