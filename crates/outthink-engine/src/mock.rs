@@ -209,12 +209,12 @@ impl MockEngine {
         let met_stop = cut_at_stop(&mut tokens, &request.sampling.stop);
         let fault = self.faults.get(&number).or(self.every.as_ref()).cloned();
         let mut reason = FinishReason::Stop;
-        let mut limit = request.max_tokens;
+        let mut limit = request.max_tokens.unwrap_or(u64::MAX);
         if let Some(Fault::Length { after }) = fault {
-            limit = Some(limit.map_or(after, |limit| limit.min(after)));
+            limit = limit.min(after);
             reason = FinishReason::Length;
         }
-        if let Some(limit) = limit.filter(|&limit| tokens.len() as u64 > limit) {
+        if tokens.len() as u64 > limit {
             tokens.truncate(limit as usize);
             reason = FinishReason::Length;
         }
@@ -301,10 +301,8 @@ impl Sample {
             self.phase = Phase::Ended;
             self.counters.finished.fetch_add(1, Relaxed);
             return Some(Ok(SampleEvent::Finish(Finish {
-                reason: self.reason,
-                word: None,
-                usage: self.usage,
                 met_stop: Some(self.met_stop),
+                ..Finish::new(self.reason, self.usage)
             })));
         };
         if let Some(pause) = self.pause {

@@ -5,9 +5,7 @@ use outthink_core::derive_seed;
 use std::time::{Duration, SystemTime};
 
 const FIRST: Duration = Duration::from_millis(500);
-/// A client is not held longer than this by one wait: where a server asks for more, the client gets the error and
-/// the time.
-pub(crate) const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(5);
 /// Times that a server may ask for. A longer one is no wait.
 const SANE: Duration = Duration::from_hours(24);
 
@@ -22,12 +20,6 @@ pub(crate) fn delay(seed: u64, attempt: u32, retry_after: Option<Duration>) -> D
         Some(asked) => asked + jitter.min(asked / 4),
         None => jitter,
     }
-}
-
-/// As [`delay`]; `None` where the server asks for more than a client is to be held.
-pub(crate) fn wait(seed: u64, attempt: u32, retry_after: Option<Duration>) -> Option<Duration> {
-    let bearable = retry_after.is_none_or(|asked| asked <= LONGEST);
-    bearable.then(|| delay(seed, attempt, retry_after))
 }
 
 /// Whether a request that got this status may succeed later at the same server.
@@ -139,8 +131,6 @@ mod tests {
         assert_ne!(delay(1, 3, None), delay(2, 3, None));
         let asked = Duration::from_secs(3);
         assert!((asked..asked * 2).contains(&delay(1, 1, Some(asked))));
-        assert_eq!(wait(1, 1, Some(asked)), Some(delay(1, 1, Some(asked))));
-        assert_eq!(wait(1, 1, Some(Duration::from_secs(30))), None);
     }
 
     #[test]

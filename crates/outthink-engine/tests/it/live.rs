@@ -23,7 +23,7 @@ async fn live_samples_are_counted_repeatable_and_cancellable() {
     request.prompt = Prompt::user("Write a long story about a lighthouse.");
     let all = join_all(engine.start(request.clone()).into_iter().map(whole)).await;
     for sample in &all {
-        let finish = sample.finish.as_ref().unwrap();
+        let finish = sample.finish.clone().unwrap();
         assert_eq!((finish.reason, finish.usage.completion), (FinishReason::Length, 24));
         assert!(finish.usage.prompt > 5 && !finish.usage.estimated, "{finish:?}");
         assert_eq!(sample.tokens, 24);
