@@ -189,6 +189,11 @@ impl<'a> Build<'a> {
         Ok(self.given(name)?.0.and_then(Value::as_f64).unwrap_or(default))
     }
 
+    /// Whether a request that offers tools gets one sample.
+    pub(crate) fn tools_once(&self) -> bool {
+        self.spec.tools_once
+    }
+
     /// A word, or a text in which `\n` stood for a line break.
     pub(crate) fn text(&mut self, name: &'static str) -> Result<String, StrategyError> {
         let (value, setting) = self.given(name)?;

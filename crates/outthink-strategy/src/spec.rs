@@ -25,6 +25,10 @@ pub struct StrategySpec {
     /// Settings of this strategy alone; its entry lists them.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub settings: Settings,
+    /// Whether a request that offers tools gets one sample from `adaptive`: the turns of a tool loop share a long
+    /// beginning, and whether to compare must not change between them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tools_once: bool,
     /// What fits tell `allocate`, where there is a table.
     #[serde(skip)]
     pub table: Option<Arc<AllocationTable>>,
@@ -36,7 +40,8 @@ pub struct StrategySpec {
 pub struct StrategyError(pub String);
 
 impl StrategySpec {
-    /// What an effort stands for: `none` is `single`, all others are `adaptive`.
+    /// What an effort stands for: `none` is `single`, all others are `adaptive`; `auto` draws one sample a turn
+    /// where tools are offered.
     pub fn for_effort(effort: Effort) -> Self {
         let plan = effort.plan();
         Self {
@@ -47,6 +52,7 @@ impl StrategySpec {
             thinking_cap: None,
             thinking_floor: None,
             settings: Settings::default(),
+            tools_once: effort == Effort::Auto,
             table: None,
         }
     }

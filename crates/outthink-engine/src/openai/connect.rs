@@ -74,7 +74,7 @@ impl OpenAiEngine {
 
     fn build(wire: Wire, model: ModelInfo, dialect: Dialect, multiplex: bool) -> Self {
         let source = Arc::new(Source { model: model.id.clone(), member: None, price: model.price });
-        Self { wire: Arc::new(wire), model, source, dialect, multiplex }
+        Self { wire: Arc::new(wire), model, source, dialect: Arc::new(dialect), multiplex }
     }
 }
 

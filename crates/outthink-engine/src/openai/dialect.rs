@@ -99,6 +99,18 @@ impl Dialect {
         Self::all().into_iter().find(|d| d.name == name)
     }
 
+    /// The built-in dialect of that name.
+    ///
+    /// # Errors
+    /// If there is none; the hint lists the names.
+    pub fn named(name: &str) -> Result<Self, EngineError> {
+        Self::by_name(name).ok_or_else(|| {
+            let names: Vec<String> = Self::all().into_iter().map(|d| d.name).collect();
+            let hint = format!("known are {}", names.join(", "));
+            EngineError::new(Origin::Caller, format!("unknown dialect `{name}`")).with_hint(hint)
+        })
+    }
+
     /// A server of which nothing is known: the common core, and `reasoning_effort` as it is.
     pub fn generic() -> Self {
         builtin::generic()
@@ -164,11 +176,7 @@ impl DialectConfig {
     /// # Errors
     /// If the base is not known, or a field is not one of a dialect's or has the wrong kind of value.
     pub fn build(self) -> Result<Dialect, EngineError> {
-        let Some(mut base) = Dialect::by_name(&self.base) else {
-            let names: Vec<String> = Dialect::all().into_iter().map(|d| d.name).collect();
-            let words = format!("unknown dialect `{}` as the base of `{}`", self.base, self.name);
-            return Err(EngineError::new(Origin::Caller, words).with_hint(format!("known are {}", names.join(", "))));
-        };
+        let mut base = Dialect::named(&self.base)?;
         (base.owned_by, base.hosts) = (Vec::new(), Vec::new());
         let wrong = |e: serde_json::Error| {
             EngineError::new(Origin::Caller, format!("the dialect `{}` is not valid: {e}", self.name))

@@ -87,9 +87,14 @@ pub(super) struct Client {
 pub(super) struct Way(Option<Road>);
 
 impl Client {
-    /// For the server at `endpoint`, with its key.
+    /// For the server at `endpoint`, with its key, by the proxy that the environment names for it.
     pub(super) fn new(endpoint: &str, key: Option<&str>, timeouts: &Timeouts) -> Result<Self, EngineError> {
         let url = Place::new(endpoint)?.url;
+        let proxy = proxy::of_environment(&url)?;
+        Self::by(proxy.as_ref(), &url, key, timeouts)
+    }
+
+    fn by(proxy: Option<&Url>, url: &Url, key: Option<&str>, timeouts: &Timeouts) -> Result<Self, EngineError> {
         // An error means that the program has chosen a provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let any = reqwest::Client::builder()
@@ -98,15 +103,14 @@ impl Client {
             // A key must not follow a redirect to another host.
             .redirect(redirect::Policy::none())
             .no_proxy();
-        let proxy = proxy::of_environment(&url)?;
-        let any = match &proxy {
+        let any = match proxy {
             Some(proxy) => any.proxy(reqwest::Proxy::all(proxy.clone()).map_err(|e| {
                 let words = format!("the proxy of the environment cannot be used: {}", e.without_url());
                 EngineError::new(Origin::Caller, words)
             })?),
             None => any,
         };
-        let any = if url.scheme() == "http" && proxy.as_ref().is_none_or(|p| p.scheme() == "http") {
+        let any = if url.scheme() == "http" && proxy.is_none_or(|p| p.scheme() == "http") {
             // Spares reading the system's certificates, which may not be there.
             any.tls_certs_only([])
         } else {
@@ -126,7 +130,7 @@ impl Client {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let plain = if proxy.is_none() { plain(&url, timeouts.connect) } else { None };
+        let plain = if proxy.is_none() { plain(url, timeouts.connect) } else { None };
         let mut events = headers.clone();
         events.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         Ok(Self { any, plain, headers, events, was_used: AtomicBool::new(false) })
@@ -247,5 +251,42 @@ impl Reply {
             }
         }
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    #[tokio::test]
+    async fn where_a_proxy_applies_both_clients_go_by_it() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let proxy = tokio::spawn(async move {
+            let mut heads = Vec::new();
+            for _ in 0..2 {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                let mut head = vec![0; 4096];
+                let read = socket.read(&mut head).await.unwrap();
+                heads.push(String::from_utf8_lossy(&head[..read]).into_owned());
+                let reply = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+                socket.write_all(reply).await.unwrap();
+            }
+            heads
+        });
+        let (url, proxied) = (Url::parse("http://model.example/v1").unwrap(), Url::parse(&address).unwrap());
+        let client = Client::by(Some(&proxied), &url, None, &Timeouts::default()).unwrap();
+        assert!(client.plain.is_none());
+        let place = Place::new("http://model.example/v1/models").unwrap();
+        let mut reply = client.post(&place, Wanted::Anything, Bytes::from_static(b"{}")).await.unwrap();
+        assert_eq!(reply.text(9).await.unwrap(), "{}");
+        client.get(&place).await.unwrap();
+        let heads = proxy.await.unwrap();
+        assert!(heads[0].starts_with("POST http://model.example/v1/models HTTP/1.1"), "{}", heads[0]);
+        assert!(heads[1].starts_with("GET http://model.example/v1/models HTTP/1.1"), "{}", heads[1]);
+
+        let client = Client::by(None, &url, None, &Timeouts::default()).unwrap();
+        assert!(client.plain.is_some(), "connections of our own where none applies");
     }
 }

@@ -5,6 +5,9 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock};
 
+/// Refusals that are remembered at most: a client may send any value.
+const MOST: usize = 256;
+
 /// A field that a server refused, with any value or with this one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Refused {
@@ -30,12 +33,15 @@ impl Learned {
 
     /// Remembers a field without which the server took the request.
     pub(super) fn remember(&self, refused: Refused) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(refused);
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < MOST {
+            all.insert(refused);
+        }
     }
 }
 
 /// Words of a server that does not know a field at all.
-const UNKNOWN: [&str; 14] = [
+const UNKNOWN: [&str; 20] = [
     "unsupported",
     "not supported",
     "unknown",
@@ -49,6 +55,12 @@ const UNKNOWN: [&str; 14] = [
     "doesn't support",
     "not recognized",
     "not implemented",
+    "not a valid",
+    "invalid parameter",
+    "not accept",
+    "not available",
+    "not configured",
+    "no such",
     "instead",
 ];
 
@@ -83,7 +95,8 @@ impl Complaint {
         }
         // A letter is a word of many messages.
         if field.len() < 3 {
-            return self.text.contains(&format!("'{field}'")) || self.text.contains(&format!("`{field}`"));
+            let quoted = |quote: char| self.text.contains(&format!("{quote}{field}{quote}"));
+            return ['\'', '"', '`'].into_iter().any(quoted) || self.text.lines().any(|line| line == field);
         }
         self.text.match_indices(field).any(|(at, _)| {
             let (before, after) = (&self.text[..at], &self.text[at + field.len()..]);
@@ -142,6 +155,7 @@ mod tests {
             (r#"{"error":"Reasoning is mandatory for this endpoint"}"#, "reasoning", true),
             (r#"{"message":"the number n of choices"}"#, "n", false),
             (r#"{"message":"'n' must be 1"}"#, "n", true),
+            (r#"{"detail":[{"loc":["body","n"],"msg":"no"}]}"#, "n", true),
         ] {
             assert_eq!(complaint(body).names(field), named, "{field} in {body}");
         }

@@ -34,7 +34,8 @@ use std::sync::Arc;
 use upstream::{Order, Run};
 use wire::Wire;
 
-/// An engine behind an OpenAI-compatible server.
+/// An engine behind an OpenAI-compatible server. Its clones share their connections, their limit on
+/// requests and what they learned of the server.
 ///
 /// Always streams, so that every sample can be cancelled while it runs. Its streams do their work
 /// while they are polled, inside a tokio runtime; no task outlives them.
@@ -46,17 +47,18 @@ use wire::Wire;
 /// let engine = OpenAiEngine::connect(OpenAiOptions::new("http://localhost:8000")).await?;
 /// # Ok(()) }
 /// ```
+#[derive(Clone)]
 pub struct OpenAiEngine {
     wire: Arc<Wire>,
     model: ModelInfo,
     source: Arc<Source>,
-    dialect: Dialect,
+    dialect: Arc<Dialect>,
     multiplex: bool,
 }
 
 impl OpenAiEngine {
     /// The dialect that it speaks.
-    pub const fn dialect(&self) -> &Dialect {
+    pub fn dialect(&self) -> &Dialect {
         &self.dialect
     }
 
@@ -75,7 +77,7 @@ impl OpenAiEngine {
 
     /// Whether one HTTP request draws several samples.
     fn is_multiplexed(&self) -> bool {
-        self.multiplex && self.dialect.n
+        self.multiplex && self.dialect.n && !self.wire.learned.refuses("n", None)
     }
 }
 
@@ -93,13 +95,16 @@ impl Engine for OpenAiEngine {
         &self.model
     }
 
+    /// What the dialect has and the server has not refused so far.
     fn capabilities(&self) -> Capabilities {
+        let learned = &self.wire.learned;
+        let budget = self.dialect.length.budget.keys().all(|field| !learned.refuses(field, None));
         Capabilities {
             continuation: self.dialect.continuation != Continuation::None,
-            logprobs: self.dialect.logprobs,
+            logprobs: self.dialect.logprobs && !learned.refuses("logprobs", None),
             shared_prefill: self.dialect.shared_prefill || self.is_multiplexed(),
             effort: self.dialect.has_effort(),
-            thinking_budget: self.dialect.has_budget(),
+            thinking_budget: self.dialect.has_budget() && budget,
         }
     }
 
@@ -114,7 +119,14 @@ impl Engine for OpenAiEngine {
             && self.is_multiplexed()
         {
             return match self.run(&request, first, n) {
-                Ok(run) => share::split(run, n),
+                Ok(run) => {
+                    let engine = self.clone();
+                    let each = move || {
+                        let one = |&seed: &u64| engine.run(&request, seed, 1).ok();
+                        request.seeds.iter().filter_map(one).collect()
+                    };
+                    share::split(run, n, Box::new(each))
+                }
                 Err(error) => (0..n).map(|_| failed(error.clone())).collect(),
             };
         }

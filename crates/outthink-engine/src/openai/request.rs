@@ -45,6 +45,8 @@ pub(super) struct Ask {
     /// What of the request it does not say, in words for the receipt.
     pub(super) notes: Vec<String>,
     spare: Vec<Spare>,
+    /// What was changed because the server does not know it.
+    refused: Vec<Refused>,
 }
 
 /// Something in a body that is not worth a refusal.
@@ -53,8 +55,10 @@ struct Spare {
     field: String,
     /// The keys within the field that are ours; none where all of it is.
     keys: Vec<String>,
-    /// The value that is refused, where another one may be taken.
+    /// The value, where another one may be taken.
     value: Option<String>,
+    /// Whether the server may know the field and not the value even if it calls it unknown.
+    is_word: bool,
     change: Change,
     /// What is said where it is left out; nothing where nobody asked for it.
     note: Option<String>,
@@ -69,8 +73,14 @@ enum Change {
 
 impl Spare {
     fn new(field: &str, note: Option<&str>) -> Self {
-        let (keys, value) = (Vec::new(), None);
-        Self { field: field.into(), keys, value, change: Change::LeaveOut, note: note.map(str::to_owned) }
+        Self {
+            field: field.into(),
+            keys: Vec::new(),
+            value: None,
+            is_word: false,
+            change: Change::LeaveOut,
+            note: note.map(str::to_owned),
+        }
     }
 
     fn is_named(&self, complaint: &Complaint) -> bool {
@@ -112,16 +122,26 @@ impl Spare {
 }
 
 impl Ask {
-    /// Changes the body as the server wants it, if it complains about something that can be changed; what
-    /// to remember once the server has taken it.
-    pub(super) fn amend(&mut self, complaint: &Complaint) -> Option<Refused> {
-        let at = self.spare.iter().position(|spare| spare.is_named(complaint))?;
-        let Value::Object(mut body) = serde_json::from_slice(&self.body).ok()? else { return None };
+    /// Changes the body as the server wants it; whether it complains about something that can be changed.
+    pub(super) fn amend(&mut self, complaint: &Complaint) -> bool {
+        let Some(at) = self.spare.iter().position(|spare| spare.is_named(complaint)) else { return false };
+        let Ok(Value::Object(mut body)) = serde_json::from_slice(&self.body) else { return false };
         let spare = self.spare.remove(at);
         spare.apply(&mut body);
         self.body = Value::Object(body).to_string().into();
         self.notes.extend(spare.note);
-        Some(Refused { field: spare.field, value: spare.value })
+        // A value that is wrong once says nothing of the field.
+        let unknown = complaint.is_of_the_unknown() && !spare.is_word;
+        if unknown || spare.value.is_some() {
+            let value = spare.value.filter(|_| !unknown);
+            self.refused.push(Refused { field: spare.field, value });
+        }
+        true
+    }
+
+    /// What to remember now that the server has taken the request.
+    pub(super) fn learned(&mut self) -> Vec<Refused> {
+        std::mem::take(&mut self.refused)
     }
 }
 
@@ -185,7 +205,7 @@ pub(super) fn ask(request: &SampleRequest, to: Addressee<'_>, seed: u64, n: usiz
     let extra = Extra { given: &request.prompt.extra, template: &template, has_tools: request.prompt.has_tools() };
     let body = serde_json::to_vec(&Body { extra, ours: &ours, messages })
         .map_err(|e| EngineError::new(Origin::Internal, format!("a request cannot be written: {e}")))?;
-    Ok(Ask { body: body.into(), notes, spare })
+    Ok(Ask { body: body.into(), notes, spare, refused: Vec::new() })
 }
 
 /// Collects the fields that we set.
@@ -263,14 +283,14 @@ impl Writer<'_> {
         let mut template = Map::new();
         let effort_note = "the engine refuses this effort: it was left out, and the engine's own length holds";
         let budget_note = "the engine refuses a budget of reasoning tokens: it was left out";
-        for (fields, note, by_value) in [(length.effort, effort_note, true), (length.budget, budget_note, false)] {
+        for (fields, note, is_word) in [(length.effort, effort_note, true), (length.budget, budget_note, false)] {
             for (field, value) in fields {
-                if learned.refuses(&field, by_value.then_some(&value)) {
+                if learned.refuses(&field, Some(&value)) {
                     self.note(note);
                     continue;
                 }
                 let mut spare = Spare::new(&field, Some(note));
-                spare.value = by_value.then(|| value.to_string());
+                (spare.value, spare.is_word) = (Some(value.to_string()), is_word);
                 match value {
                     Value::Object(inner) if field == TEMPLATE => {
                         let given = request.prompt.extra.get(TEMPLATE);
@@ -294,7 +314,7 @@ impl Writer<'_> {
         if let Some(effort) = extra.get("reasoning_effort") {
             let note = format!("the engine refuses the reasoning_effort {effort}: it was left out");
             let mut spare = Spare::new("reasoning_effort", Some(&note));
-            spare.value = Some(effort.to_string());
+            (spare.value, spare.is_word) = (Some(effort.to_string()), true);
             if self.to.learned.refuses("reasoning_effort", Some(effort)) {
                 self.note(&note);
                 // Set to nothing, it is not written.

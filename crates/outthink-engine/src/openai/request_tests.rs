@@ -17,6 +17,11 @@ impl To {
         ask(request, Addressee { model: "m", dialect: &self.dialect, learned: &self.learned }, seed, 1)
     }
 
+    /// The server took it.
+    fn learn(&self, ask: &mut Ask) {
+        ask.learned().into_iter().for_each(|refused| self.learned.remember(refused));
+    }
+
     fn ask(&self, request: &SampleRequest) -> Ask {
         self.try_ask(request, u64::MAX).unwrap()
     }
@@ -141,12 +146,12 @@ fn what_is_refused_is_left_out_and_what_was_asked_for_is_named() {
         let to = To::new("vllm");
         let mut ask = to.ask(&request);
         assert!(body(&ask).get(gone).is_some() && ask.notes.is_empty());
-        let refused = ask.amend(&complaint(words)).unwrap();
+        assert!(ask.amend(&complaint(words)), "{words}");
         assert!(body(&ask).get(gone).is_none(), "{words}: {}", body(&ask));
         assert_eq!(ask.notes.len(), notes, "{words}");
-        assert!(ask.amend(&complaint(words)).is_none(), "{words}: once");
+        assert!(!ask.amend(&complaint(words)), "{words}: once");
         // The next one is written without it from the start, and says so.
-        to.learned.remember(refused);
+        to.learn(&mut ask);
         let next = to.ask(&request);
         assert_eq!((body(&next), next.notes), (body(&ask), ask.notes), "{words}");
     }
@@ -160,8 +165,8 @@ fn the_limit_changes_its_name_both_ways_and_never_disappears() {
         [("openai", "max_completion_tokens", "max_tokens"), ("generic", "max_tokens", "max_completion_tokens")]
     {
         let mut ask = To::new(dialect).ask(&request);
-        assert!(ask.amend(&complaint(&format!("{from} is too large"))).is_none(), "a wrong value is the caller's");
-        ask.amend(&complaint(&format!("unknown field {from}"))).unwrap();
+        assert!(!ask.amend(&complaint(&format!("{from} is too large"))), "a wrong value is the caller's");
+        assert!(ask.amend(&complaint(&format!("unknown field {from}"))));
         assert_eq!((body(&ask).get(from), &body(&ask)[to]), (None, &json!(5)));
     }
 }
@@ -173,14 +178,40 @@ fn what_a_client_asked_for_is_not_dropped() {
     request.logprobs = true;
     let mut ask = To::new("generic").ask(&request);
     for words in ["logprobs are not supported", "unknown field thinking", "response_format?", "no temperature"] {
-        assert!(ask.amend(&complaint(words)).is_none(), "{words}");
+        assert!(!ask.amend(&complaint(words)), "{words}");
     }
     // Its effort is a hint.
     request.prompt.extra.insert("reasoning_effort".into(), "high".into());
     let to = To::new("generic");
     let mut ask = to.ask(&request);
-    to.learned.remember(ask.amend(&complaint("unknown reasoning_effort")).unwrap());
+    assert!(ask.amend(&complaint("unknown reasoning_effort")));
+    to.learn(&mut ask);
     assert!(body(&ask).get("reasoning_effort").is_none() && ask.notes.len() == 1);
     let next = to.ask(&request);
     assert!(body(&next).get("reasoning_effort").is_none() && next.notes.len() == 1, "{}", body(&next));
+}
+
+#[test]
+fn a_wrong_value_says_nothing_of_the_field() {
+    let to = To::new("anthropic");
+    let mut request = request(json!({}));
+    request.thinking.budget = Some(2_000);
+    let mut ask = to.ask(&request);
+    assert!(ask.amend(&complaint("max_tokens must be greater than thinking.budget_tokens")));
+    to.learn(&mut ask);
+    assert!(body(&to.ask(&request)).get("thinking").is_none(), "this budget is not sent again");
+    request.thinking.budget = Some(1_500);
+    let mut ask = to.ask(&request);
+    assert_eq!(body(&ask)["thinking"]["budget_tokens"], 1_500);
+    assert!(ask.amend(&complaint("unknown field thinking")));
+    to.learn(&mut ask);
+    request.thinking.budget = Some(1_600);
+    assert!(body(&to.ask(&request)).get("thinking").is_none(), "no budget is sent again");
+
+    let to = To::new("vllm");
+    request.seeded = true;
+    let mut ask = to.ask(&request);
+    assert!(ask.amend(&complaint("seed is too large")));
+    to.learn(&mut ask);
+    assert!(body(&ask).get("seed").is_none() && body(&to.ask(&request)).get("seed").is_some());
 }

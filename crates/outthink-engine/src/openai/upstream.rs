@@ -97,8 +97,8 @@ pub(super) struct Run {
     is_read: bool,
     /// Tokens of the prompt and those of them from a cache, where the server said so.
     prompt: Option<(u64, u64)>,
-    /// What was left out in this attempt because the server refused it.
-    left_out: Vec<Refused>,
+    /// Whether the server refused to draw several samples at once.
+    refuses_n: bool,
 }
 
 impl Run {
@@ -117,8 +117,13 @@ impl Run {
             is_started: false,
             is_read: false,
             prompt: None,
-            left_out: Vec::new(),
+            refuses_n: false,
         }
+    }
+
+    /// Whether it ended without an event because the server draws one sample a request.
+    pub(super) const fn refuses_n(&self) -> bool {
+        self.refuses_n
     }
 
     /// The next event and the choice that it belongs to; `None` after the last.
@@ -146,11 +151,21 @@ impl Run {
 
     async fn retry_or_fail(&mut self, failure: Failure) {
         let passed_on = self.assembler.passed_on();
+        if self.is_read && !passed_on && self.is_amended(&failure.error, &failure.error.message) {
+            if !self.refuses_n {
+                self.phase = Phase::Waiting;
+            }
+            self.is_read = false;
+            self.assembler = self.order.assembler();
+            return;
+        }
         let after = failure.error.retry_after;
         let may = failure.retry && !passed_on && self.attempt < self.wire.max_retries && self.wire.waits(after);
         // The failed connection is closed before the wait.
         self.phase = Phase::Waiting;
-        if std::mem::take(&mut self.is_read) && !passed_on {
+        // What was refused was not read, whichever way the server says so.
+        let was_refused = failure.error.status.is_some_and(|status| (400..500).contains(&status));
+        if std::mem::take(&mut self.is_read) && !passed_on && !was_refused {
             self.lose();
         }
         self.attempt += 1;
@@ -246,16 +261,10 @@ impl Run {
         let status = response.status();
         if !status.is_success() {
             let (error, body) = refusal(response, &self.wire).await;
-            if matches!(status.as_u16(), 400 | 422)
-                && let Some(refused) = self.order.ask.amend(&Complaint::new(&error, &body))
-            {
-                // Once more at once, without what was refused.
-                self.left_out.push(refused);
-                return Ok(());
-            }
-            return Err(error.into());
+            // Once more at once, without what was refused.
+            return if self.is_amended(&error, &body) { Ok(()) } else { Err(error.into()) };
         }
-        for refused in self.left_out.drain(..) {
+        for refused in self.order.ask.learned() {
             self.wire.learned.remember(refused);
         }
         for note in std::mem::take(&mut self.order.ask.notes) {
@@ -274,6 +283,25 @@ impl Run {
             due,
         }));
         Ok(())
+    }
+
+    /// Whether the server refused something that can be left out or said otherwise; the request is changed.
+    fn is_amended(&mut self, error: &EngineError, body: &str) -> bool {
+        if !matches!(error.status, Some(400 | 422)) {
+            return false;
+        }
+        let complaint = Complaint::new(error, body);
+        if self.order.ask.amend(&complaint) {
+            return true;
+        }
+        if self.order.n > 1 && complaint.names("n") {
+            self.wire.learned.remember(Refused { field: "n".into(), value: None });
+            self.refuses_n = true;
+            self.queue.clear();
+            self.end();
+            return true;
+        }
+        false
     }
 
     /// The failure of a phase that took too long.

@@ -3,6 +3,7 @@
 use crate::server::{Do, Server, events, reply, stream_head, text};
 use crate::{Whole, engine, one, options, request, sample, whole};
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
 use outthink_core::{Effort, Engine as _, FinishReason, Price, SampleEvent, Thinking};
 use outthink_engine::openai::{Dialect, OpenAiEngine, OpenAiOptions};
 use serde_json::Value;
@@ -245,4 +246,35 @@ async fn a_server_is_asked_in_its_own_words() {
     }
     let all = sample(good()).await;
     assert_eq!(all.notes, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_server_that_draws_one_sample_a_request_is_asked_for_each() {
+    let server = Server::start(vec![refusal("'n' must be 1 for this model"), good()]).await;
+    let mut options = options(&server);
+    options.multiplex = true;
+    let engine = OpenAiEngine::new(options).unwrap();
+    for _ in 0..2 {
+        let all = join_all(engine.start(request(&[1, 2])).into_iter().map(whole)).await;
+        for sample in all {
+            assert_eq!((sample.content.as_str(), sample.finish.is_some()), ("4", true), "{sample:?}");
+        }
+    }
+    let sent: Vec<(Value, bool)> =
+        server.requests().iter().map(|r| (body(r)["seed"].clone(), body(r)["n"].is_u64())).collect();
+    assert_eq!((sent.len(), &sent[0]), (5, &(1.into(), true)), "{sent:?}");
+    assert!(sent[1..].iter().all(|(_, n)| !n) && sent.iter().any(|(seed, _)| *seed == 2), "{sent:?}");
+    assert!(!engine.capabilities().shared_prefill || engine.dialect().shared_prefill);
+}
+
+#[tokio::test]
+async fn a_refusal_inside_a_stream_costs_nothing_and_is_learned_from() {
+    let failure = r#"{"error":{"message":"unsupported parameter: seed","code":400}}"#;
+    let server = Server::start(vec![events(&[failure]), good()]).await;
+    let all = whole(one(&engine(&server))).await;
+    assert_eq!((all.content.as_str(), all.lost.len(), all.notes.len()), ("4", 0, 1), "{all:?}");
+    let failure = r#"{"error":{"message":"the prompt is too long","code":400}}"#;
+    let server = Server::start(vec![events(&[failure])]).await;
+    let all = whole(one(&engine(&server))).await;
+    assert_eq!((all.error.unwrap().status, all.lost.len()), (Some(400), 0));
 }

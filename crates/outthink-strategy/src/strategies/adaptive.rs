@@ -19,7 +19,9 @@ pub(super) const ENTRY: StrategyEntry = StrategyEntry {
     takes: &[Takes::Target],
     build: |from| {
         let (target, price) = (from.target(), Adaptive::price_for(from.target()));
-        Ok(Box::new(Adaptive { max_samples: from.samples(), max_tokens: from.max_tokens(), target, price }))
+        let tools_once = from.tools_once();
+        let (max_samples, max_tokens) = (from.samples(), from.max_tokens());
+        Ok(Box::new(Adaptive { max_samples, max_tokens, target, price, tools_once }))
     },
 };
 
@@ -41,6 +43,9 @@ pub struct Adaptive {
     pub target: f64,
     /// The least gain in the expected share of the chosen answer that one sample must bring.
     pub price: f64,
+    /// Whether a request that offers tools is one sample. The turns of a tool loop share a long beginning, and
+    /// whether to compare must not change between them: so it is decided by what all of them carry.
+    pub tools_once: bool,
 }
 
 /// After so many failures without one success the engine is taken for broken.
@@ -101,6 +106,9 @@ impl Strategy for Adaptive {
         if failed >= FAILURES_BEFORE_GIVING_UP && state.done().next().is_none() && running == 0 {
             return give_up(state);
         }
+        if self.tools_once && state.offers_tools && state.voters().next().is_some() {
+            return stop_with_leader(state, StopReason::Single, "tools are offered: one sample a turn");
+        }
         if let Some((reason, why)) = nothing_to_compare(state) {
             return stop_with_leader(state, reason, why);
         }
@@ -115,7 +123,8 @@ impl Strategy for Adaptive {
             return stop_with_leader(state, reason, "nothing more can be bought").with_posterior(posterior);
         }
         let (v1, v2) = (tally.count(0), tally.count(1));
-        let (count, why) = if may_compare(state) {
+        let once = self.tools_once && state.offers_tools;
+        let (count, why) = if may_compare(state) && !once {
             let count = samples_to_decision(v1, v2, self.target, affordable);
             (count, format!("votes {v1}:{v2}, posterior {posterior:.3}: no decision before {count} more"))
         } else {

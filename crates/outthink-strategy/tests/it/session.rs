@@ -138,6 +138,25 @@ fn a_chat_is_one_sample_at_every_effort() {
 }
 
 #[test]
+fn at_auto_a_tool_loop_is_one_sample_a_turn() {
+    let tools = serde_json::json!([{"type": "function", "function": {"name": "read", "parameters": {}}}]);
+    let mut request = asks("How many lines has main.rs? End with: The answer is <number>.");
+    request.prompt.extra.insert("tools".into(), tools);
+    let call = serde_json::json!([{"index": 0, "id": "c", "type": "function",
+        "function": {"name": "read", "arguments": "{}"}}]);
+    let calls = |_| {
+        let extra = serde_json::Map::from_iter([("tool_calls".to_owned(), call.clone())]);
+        let usage = Usage { prompt: 10, completion: 5, ..Usage::default() };
+        let delta = SampleEvent::Delta(Delta { extra, tokens: 5, ..Delta::default() });
+        vec![delta, SampleEvent::Finish(Finish::new(FinishReason::ToolCalls, usage))]
+    };
+    let outcome = host(request.clone(), &effort(Effort::Auto), calls).end.unwrap();
+    assert_eq!((outcome.samples_drawn, outcome.stop), (1, StopReason::Single));
+    assert!(outcome.tool_calls.is_some());
+    assert!(host(request, &effort(Effort::High), calls).end.unwrap().samples_drawn > 1, "a vote where it is asked for");
+}
+
+#[test]
 fn a_quantity_is_compared_though_the_reply_does_not_mark_it() {
     let outcome = host(asks(QUESTION), &effort(Effort::Auto), |_| says("That makes 391.")).end.unwrap();
     assert!(outcome.samples_drawn > 1);
