@@ -2,11 +2,90 @@
 //! receipt then says that it could not be honoured, which is better than a field that means nothing.
 
 use super::dialect::{Continuation, Dialect, LengthTable, SeedField, TOKENS};
-use outthink_core::Effort;
+use outthink_core::{Effort, Entry, Paper};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// All of them, the one for unknown servers last.
+/// What each of them is and where its API is documented, the one for unknown servers last.
+pub(super) const ENTRIES: [Entry; 17] = [
+    OPENAI,
+    VLLM,
+    SGLANG,
+    LLAMA_CPP,
+    OLLAMA,
+    TRANSFORMERS,
+    DEEPSEEK,
+    QWEN,
+    GLM,
+    KIMI,
+    MISTRAL,
+    GROK,
+    GEMINI,
+    ANTHROPIC,
+    OPENROUTER,
+    GROQ,
+    GENERIC,
+];
+
+const OPENAI: Entry = entry("openai", "OpenAI's own API", "https://platform.openai.com/docs/api-reference/chat/create");
+const VLLM: Entry = entry("vllm", "vLLM's server", "https://docs.vllm.ai/en/latest/features/reasoning_outputs/");
+const SGLANG: Entry =
+    entry("sglang", "SGLang's server", "https://docs.sglang.io/docs/advanced_features/thinking_budget");
+const LLAMA_CPP: Entry = Entry {
+    also: &["llamacpp", "llama-server"],
+    ..entry(
+        "llama.cpp",
+        "llama.cpp's llama-server",
+        "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
+    )
+};
+const OLLAMA: Entry = entry("ollama", "Ollama", "https://docs.ollama.com/api/openai-compatibility");
+const TRANSFORMERS: Entry = Entry {
+    also: &["huggingface"],
+    ..entry("transformers", "`transformers serve`", "https://huggingface.co/docs/transformers/main/en/serving")
+};
+const DEEPSEEK: Entry = entry("deepseek", "DeepSeek's API", "https://api-docs.deepseek.com/guides/thinking_mode");
+const QWEN: Entry = Entry {
+    also: &["dashscope"],
+    ..entry(
+        "qwen",
+        "Qwen on Alibaba Cloud Model Studio (DashScope)",
+        "https://www.alibabacloud.com/help/en/model-studio/deep-thinking",
+    )
+};
+const GLM: Entry =
+    Entry { also: &["z.ai", "zhipu"], ..entry("glm", "GLM at Z.ai", "https://docs.z.ai/guides/capabilities/thinking") };
+const KIMI: Entry = Entry {
+    also: &["moonshot"],
+    ..entry("kimi", "Kimi at Moonshot", "https://platform.kimi.ai/docs/api/models-overview")
+};
+const MISTRAL: Entry = entry("mistral", "Mistral's API", "https://docs.mistral.ai/capabilities/reasoning/adjustable");
+const GROK: Entry = Entry {
+    also: &["xai"],
+    ..entry("grok", "Grok at xAI", "https://docs.x.ai/developers/model-capabilities/text/reasoning")
+};
+const GEMINI: Entry = Entry {
+    also: &["google"],
+    ..entry("gemini", "Gemini's OpenAI endpoint", "https://ai.google.dev/gemini-api/docs/openai")
+};
+const ANTHROPIC: Entry = Entry {
+    also: &["claude"],
+    ..entry("anthropic", "Anthropic's OpenAI endpoint", "https://docs.anthropic.com/en/api/openai-sdk")
+};
+const OPENROUTER: Entry = entry("openrouter", "OpenRouter", "https://openrouter.ai/docs/use-cases/reasoning-tokens");
+const GROQ: Entry = entry("groq", "Groq's API", "https://console.groq.com/docs/reasoning");
+const GENERIC: Entry = entry(
+    "generic",
+    "any OpenAI-compatible server: the common core only",
+    "https://platform.openai.com/docs/api-reference/chat/create",
+);
+
+/// An entry and where its server's API is documented.
+const fn entry(name: &'static str, line: &'static str, docs: &'static str) -> Entry {
+    Entry { paper: Some(Paper::new("API documentation", docs)), ..Entry::new(name, line) }
+}
+
+/// All of them, in the order of their entries.
 pub(super) fn all() -> Vec<Dialect> {
     vec![
         openai(),
@@ -56,17 +135,15 @@ fn list(names: &[&str]) -> Vec<String> {
 }
 
 /// The common core, under another name.
-fn like_generic(name: &str, summary: &str, docs: &str) -> Dialect {
-    Dialect { name: name.into(), summary: summary.into(), docs: docs.into(), ..generic() }
+fn like_generic(entry: &Entry) -> Dialect {
+    Dialect { name: entry.name.into(), ..generic() }
 }
 
 /// A server of which nothing is known.
 pub(super) fn generic() -> Dialect {
     let efforts = &Effort::ALL[1..];
     Dialect {
-        name: "generic".into(),
-        summary: "any OpenAI-compatible server: the common core only".into(),
-        docs: "https://platform.openai.com/docs/api-reference/chat/create".into(),
+        name: GENERIC.name.into(),
         owned_by: Vec::new(),
         hosts: Vec::new(),
         n: false,
@@ -92,7 +169,7 @@ fn openai() -> Dialect {
         max_tokens_field: "max_completion_tokens".into(),
         extended_sampling: false,
         length: reasoning_effort(&[None, Minimal, Low, Medium, High, Xhigh]),
-        ..like_generic("openai", "OpenAI's own API", "https://platform.openai.com/docs/api-reference/chat/create")
+        ..like_generic(&OPENAI)
     }
 }
 
@@ -125,7 +202,7 @@ fn vllm() -> Dialect {
             budget: fields(json!({"thinking_token_budget": TOKENS})),
             ..LengthTable::default()
         },
-        ..like_generic("vllm", "vLLM's server", "https://docs.vllm.ai/en/latest/features/reasoning_outputs/")
+        ..like_generic(&VLLM)
     }
 }
 
@@ -141,7 +218,7 @@ fn sglang() -> Dialect {
         continuation: Continuation::ContinueFinalMessage,
         shared_prefill: true,
         length: LengthTable { efforts: by_template(), budget: fields(budget), ..LengthTable::default() },
-        ..like_generic("sglang", "SGLang's server", "https://docs.sglang.io/docs/advanced_features/thinking_budget")
+        ..like_generic(&SGLANG)
     }
 }
 
@@ -163,11 +240,7 @@ fn llama_cpp() -> Dialect {
             budget: fields(json!({"thinking_budget_tokens": TOKENS})),
             ..LengthTable::default()
         },
-        ..like_generic(
-            "llama.cpp",
-            "llama.cpp's llama-server",
-            "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
-        )
+        ..like_generic(&LLAMA_CPP)
     }
 }
 
@@ -180,20 +253,13 @@ fn ollama() -> Dialect {
         logprobs: true,
         extended_sampling: false,
         length: reasoning_effort(&[None, Low, Medium, High]),
-        ..like_generic("ollama", "Ollama", "https://docs.ollama.com/api/openai-compatibility")
+        ..like_generic(&OLLAMA)
     }
 }
 
 /// `transformers serve`, whose documentation names no setting for the length of reasoning.
 fn transformers() -> Dialect {
-    Dialect {
-        length: LengthTable::default(),
-        ..like_generic(
-            "transformers",
-            "`transformers serve`",
-            "https://huggingface.co/docs/transformers/main/en/serving",
-        )
-    }
+    Dialect { length: LengthTable::default(), ..like_generic(&TRANSFORMERS) }
 }
 
 /// The server maps the efforts that the model does not have to the ones that it has.
@@ -207,7 +273,7 @@ fn deepseek() -> Dialect {
         seed: None,
         extended_sampling: false,
         length: LengthTable { efforts, ..LengthTable::default() },
-        ..like_generic("deepseek", "DeepSeek's API", "https://api-docs.deepseek.com/guides/thinking_mode")
+        ..like_generic(&DEEPSEEK)
     }
 }
 
@@ -221,11 +287,7 @@ fn qwen() -> Dialect {
             budget: fields(json!({"enable_thinking": true, "thinking_budget": TOKENS})),
             ..LengthTable::default()
         },
-        ..like_generic(
-            "qwen",
-            "Qwen on Alibaba Cloud Model Studio (DashScope)",
-            "https://www.alibabacloud.com/help/en/model-studio/deep-thinking",
-        )
+        ..like_generic(&QWEN)
     }
 }
 
@@ -239,7 +301,7 @@ fn glm() -> Dialect {
         seed: None,
         extended_sampling: false,
         length: LengthTable { efforts, ..LengthTable::default() },
-        ..like_generic("glm", "GLM at Z.ai", "https://docs.z.ai/guides/capabilities/thinking")
+        ..like_generic(&GLM)
     }
 }
 
@@ -254,7 +316,7 @@ fn kimi() -> Dialect {
             on: fields(json!({"thinking": {"type": "enabled"}})),
             ..LengthTable::default()
         },
-        ..like_generic("kimi", "Kimi at Moonshot", "https://platform.kimi.ai/docs/api/models-overview")
+        ..like_generic(&KIMI)
     }
 }
 
@@ -267,7 +329,7 @@ fn mistral() -> Dialect {
         stream_usage: false,
         extended_sampling: false,
         length: reasoning_effort(&[None, High]),
-        ..like_generic("mistral", "Mistral's API", "https://docs.mistral.ai/capabilities/reasoning/adjustable")
+        ..like_generic(&MISTRAL)
     }
 }
 
@@ -279,7 +341,7 @@ fn grok() -> Dialect {
         logprobs: true,
         extended_sampling: false,
         length: reasoning_effort(&[None, Low, Medium, High]),
-        ..like_generic("grok", "Grok at xAI", "https://docs.x.ai/developers/model-capabilities/text/reasoning")
+        ..like_generic(&GROK)
     }
 }
 
@@ -295,7 +357,7 @@ fn gemini() -> Dialect {
             exclusive: true,
             ..reasoning_effort(&[None, Minimal, Low, Medium, High])
         },
-        ..like_generic("gemini", "Gemini's OpenAI endpoint", "https://ai.google.dev/gemini-api/docs/openai")
+        ..like_generic(&GEMINI)
     }
 }
 
@@ -313,7 +375,7 @@ fn anthropic() -> Dialect {
             exclusive: true,
             ..LengthTable::default()
         },
-        ..like_generic("anthropic", "Anthropic's OpenAI endpoint", "https://docs.anthropic.com/en/api/openai-sdk")
+        ..like_generic(&ANTHROPIC)
     }
 }
 
@@ -329,7 +391,7 @@ fn openrouter() -> Dialect {
             exclusive: true,
             ..LengthTable::default()
         },
-        ..like_generic("openrouter", "OpenRouter", "https://openrouter.ai/docs/use-cases/reasoning-tokens")
+        ..like_generic(&OPENROUTER)
     }
 }
 
@@ -341,6 +403,6 @@ fn groq() -> Dialect {
         max_tokens_field: "max_completion_tokens".into(),
         extended_sampling: false,
         length: reasoning_effort(&[None, Low, Medium, High]),
-        ..like_generic("groq", "Groq's API", "https://console.groq.com/docs/reasoning")
+        ..like_generic(&GROQ)
     }
 }

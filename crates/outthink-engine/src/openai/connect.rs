@@ -2,7 +2,7 @@
 
 use super::http::{Client, Place};
 use super::learned::Learned;
-use super::wire::{Presence, Wire, refusal};
+use super::wire::{Reachability, Wire, refusal};
 use super::{Dialect, OpenAiEngine, OpenAiOptions, Secret, error, options};
 use crate::retry;
 use outthink_core::{EngineError, ModelInfo, Origin, Price, Source};
@@ -15,8 +15,8 @@ use tokio::time::{sleep, timeout};
 const LIST_LIMIT: usize = 8 << 20;
 
 impl OpenAiEngine {
-    /// An engine for a known model, without asking the server anything. The dialect is the one that the
-    /// address tells, unless given.
+    /// An engine for a known model, without asking the server anything. The dialect is guessed from
+    /// the address unless given.
     ///
     /// # Errors
     /// If the address is not valid or no model is named.
@@ -82,7 +82,7 @@ const fn info(id: String, context: Option<u64>, price: Price) -> ModelInfo {
     ModelInfo { id, context, price }
 }
 
-/// vLLM and `SGLang` tell `max_model_len`, llama.cpp `meta.n_ctx` or the training length, others
+/// vLLM and `SGLang` report `max_model_len`, llama.cpp `meta.n_ctx` or the training length, others
 /// `context_length`.
 fn context(model: &Value) -> Option<u64> {
     ["/max_model_len", "/context_length", "/meta/n_ctx", "/meta/n_ctx_train"]
@@ -103,7 +103,7 @@ pub(super) fn wire(options: OpenAiOptions) -> Result<Wire, EngineError> {
         max_retry_wait: options.max_retry_wait,
         permits: Arc::new(Semaphore::new(options.max_in_flight.clamp(1, Semaphore::MAX_PERMITS))),
         learned: Learned::default(),
-        presence: Presence::default(),
+        reachability: Reachability::default(),
     })
 }
 
@@ -130,11 +130,11 @@ async fn list_once(wire: &Wire) -> Result<Vec<Value>, EngineError> {
     let transport = |e| error::of_transport(e, false);
     let mut response = wire.client.get(&models).await.map_err(|broken| {
         if broken.connect {
-            wire.presence.missed();
+            wire.reachability.failed();
         }
         transport(broken)
     })?;
-    wire.presence.met();
+    wire.reachability.reached();
     if !response.status().is_success() {
         return Err(refusal(response, wire).await.0);
     }

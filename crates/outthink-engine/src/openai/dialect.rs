@@ -3,7 +3,7 @@
 //! ([`DialectConfig`]).
 
 use super::builtin;
-use outthink_core::{Effort, EngineError, Origin};
+use outthink_core::{Effort, EngineError, Entry, Origin, unknown};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -60,13 +60,9 @@ pub struct LengthTable {
 pub struct Dialect {
     /// Its name in options and configuration.
     pub name: String,
-    /// What it is, in one line.
-    pub summary: String,
-    /// Where its API is documented.
-    pub docs: String,
-    /// Values of `owned_by` in the list of models that tell it.
+    /// Values of `owned_by` in `/v1/models` that identify it.
     pub owned_by: Vec<String>,
-    /// Host names that tell it, the names below them included.
+    /// Host names that identify it, subdomains included.
     pub hosts: Vec<String>,
     /// Several choices of one request work, streamed and counted.
     pub n: bool,
@@ -89,6 +85,10 @@ pub struct Dialect {
 }
 
 impl Dialect {
+    /// What each built-in one is, and where its server's API is documented, in the order of
+    /// [`Dialect::all`].
+    pub const ENTRIES: &'static [Entry] = &builtin::ENTRIES;
+
     /// The built-in ones, the one for unknown servers last.
     pub fn all() -> Vec<Self> {
         builtin::all()
@@ -99,16 +99,13 @@ impl Dialect {
         Self::all().into_iter().find(|d| d.name == name)
     }
 
-    /// The built-in dialect of that name.
+    /// The built-in dialect of that name, as a user wrote it.
     ///
     /// # Errors
-    /// If there is none; the hint lists the names.
+    /// If there is none, with the name that was probably meant.
     pub fn named(name: &str) -> Result<Self, EngineError> {
-        Self::by_name(name).ok_or_else(|| {
-            let names: Vec<String> = Self::all().into_iter().map(|d| d.name).collect();
-            let hint = format!("known are {}", names.join(", "));
-            EngineError::new(Origin::Caller, format!("unknown dialect `{name}`")).with_hint(hint)
-        })
+        let none = || EngineError::new(Origin::Caller, unknown("dialect", name, Self::ENTRIES));
+        Self::by_name(name).ok_or_else(none)
     }
 
     /// A server of which nothing is known: the common core, and `reasoning_effort` as it is.
@@ -117,7 +114,7 @@ impl Dialect {
     }
 
     /// Guesses from the server's address, then from the `owned_by` of a model in `/v1/models`;
-    /// [`Dialect::generic`] where neither tells.
+    /// [`Dialect::generic`] if neither matches.
     pub fn guess(owned_by: &str, address: &str) -> Self {
         let url = reqwest::Url::parse(address).ok();
         let host = url.as_ref().and_then(|u| u.host_str()).unwrap_or_default().to_ascii_lowercase();
@@ -207,9 +204,10 @@ mod tests {
     fn every_entry_says_what_it_is_and_has_its_own_name() {
         let all = Dialect::all();
         let names: HashSet<&str> = all.iter().map(|d| d.name.as_str()).collect();
-        assert_eq!(names.len(), all.len());
-        for dialect in &all {
-            assert!(!dialect.summary.is_empty() && dialect.docs.starts_with("https://"), "{}", dialect.name);
+        assert_eq!((names.len(), Dialect::ENTRIES.len()), (all.len(), all.len()));
+        for (dialect, entry) in all.iter().zip(Dialect::ENTRIES) {
+            assert_eq!(dialect.name, entry.name);
+            assert!(!entry.line.is_empty() && entry.paper.is_some_and(|p| p.url.starts_with("https://")));
             assert!(!dialect.length.efforts.contains_key(&Effort::Auto), "auto sends nothing");
             let written = serde_json::to_value(dialect).unwrap();
             assert_eq!(&serde_json::from_value::<Dialect>(written).unwrap(), dialect);
@@ -218,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_told_by_its_host_before_its_list() {
+    fn a_server_is_identified_by_its_host_before_its_list() {
         for (owner, address, name) in [
             ("vllm", "http://localhost:8000", "vllm"),
             ("sglang", "http://10.0.0.1:30000/v1", "sglang"),

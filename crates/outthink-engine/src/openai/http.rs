@@ -1,7 +1,7 @@
 //! The way to a server: connections of our own where its address is plain HTTP, reqwest elsewhere.
 
 use super::options::Timeouts;
-use super::plain::{Plain, PlainReply, Road};
+use super::plain::{Leased, Plain, PlainReply};
 use super::proxy;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -67,7 +67,7 @@ impl Place {
 
 /// What a reply is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum Accept {
     Events,
     Anything,
 }
@@ -84,7 +84,7 @@ pub(super) struct Client {
 }
 
 /// A connection that a request can be sent over; it is not used by anybody else.
-pub(super) struct Way(Option<Road>);
+pub(super) struct Connection(Option<Leased>);
 
 impl Client {
     /// For the server at `endpoint`, with its key, by the proxy that the environment names for it.
@@ -137,28 +137,34 @@ impl Client {
     }
 
     /// A connection to send a request over. Where connections are not ours, there is one when it is sent.
-    pub(super) async fn way(&self) -> Result<Way, Broken> {
+    pub(super) async fn connect(&self) -> Result<Connection, Broken> {
         match &self.plain {
-            Some(plain) => plain.road().await.map(|road| Way(Some(road))),
-            None => Ok(Way(None)),
+            Some(plain) => plain.lease().await.map(|leased| Connection(Some(leased))),
+            None => Ok(Connection(None)),
         }
     }
 
     /// Sends JSON, and waits for the head of the reply.
-    pub(super) async fn post(&self, to: &Place, wanted: Wanted, body: Bytes) -> Result<Reply, Broken> {
-        let way = self.way().await?;
-        self.send(way, to, wanted, body).await
+    pub(super) async fn post(&self, to: &Place, accept: Accept, body: Bytes) -> Result<Reply, Broken> {
+        let connection = self.connect().await?;
+        self.send(connection, to, accept, body).await
     }
 
     /// Sends JSON over a connection, and waits for the head of the reply. A connection that was used before
     /// and is closed by the server instead of a reply is replaced by a new one, once.
-    pub(super) async fn send(&self, way: Way, to: &Place, wanted: Wanted, body: Bytes) -> Result<Reply, Broken> {
-        let headers = match wanted {
-            Wanted::Events => &self.events,
-            Wanted::Anything => &self.headers,
+    pub(super) async fn send(
+        &self,
+        connection: Connection,
+        to: &Place,
+        accept: Accept,
+        body: Bytes,
+    ) -> Result<Reply, Broken> {
+        let headers = match accept {
+            Accept::Events => &self.events,
+            Accept::Anything => &self.headers,
         };
-        if let (Some(plain), Way(Some(road))) = (&self.plain, way) {
-            return plain.post(road, &to.path, headers, body).await.map(Reply::Plain);
+        if let (Some(plain), Connection(Some(leased))) = (&self.plain, connection) {
+            return plain.post(leased, &to.path, headers, body).await.map(Reply::Plain);
         }
         let request = || self.any.post(to.url.clone()).headers(headers.clone()).body(body.clone()).send();
         let reply = match request().await {
@@ -279,7 +285,7 @@ mod tests {
         let client = Client::by(Some(&proxied), &url, None, &Timeouts::default()).unwrap();
         assert!(client.plain.is_none());
         let place = Place::new("http://model.example/v1/models").unwrap();
-        let mut reply = client.post(&place, Wanted::Anything, Bytes::from_static(b"{}")).await.unwrap();
+        let mut reply = client.post(&place, Accept::Anything, Bytes::from_static(b"{}")).await.unwrap();
         assert_eq!(reply.text(9).await.unwrap(), "{}");
         client.get(&place).await.unwrap();
         let heads = proxy.await.unwrap();

@@ -105,7 +105,7 @@ impl Complaint {
     }
 
     /// Whether it says that the server does not know something, rather than that a value is wrong.
-    pub(super) fn is_of_the_unknown(&self) -> bool {
+    pub(super) fn is_unknown_field(&self) -> bool {
         UNKNOWN.iter().any(|word| self.text.contains(word))
     }
 }
@@ -161,7 +161,7 @@ mod tests {
         }
         let error = EngineError { param: Some("body.Seed".into()), ..EngineError::new(Origin::Caller, "no") };
         assert!(Complaint::new(&error, "").names("seed"));
-        assert!(!complaint(r#"{"message":"max_tokens is too large: 9000"}"#).is_of_the_unknown());
+        assert!(!complaint(r#"{"message":"max_tokens is too large: 9000"}"#).is_unknown_field());
     }
 
     #[test]

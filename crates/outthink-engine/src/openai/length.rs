@@ -60,7 +60,9 @@ pub(super) fn length(thinking: Thinking, dialect: &Dialect, prompt: &Prompt) -> 
     if let Some(field) = native(prompt) {
         let same = effort.is_some_and(|e| prompt.extra.get("reasoning_effort").is_some_and(|v| v == e.name()));
         if !same || thinking.budget.is_some() {
-            length.notes.push(format!("the request's own `{field}` sets the length of reasoning"));
+            length.notes.push(format!(
+                "the request's own `{field}` sets the length of reasoning: the effort or budget was not sent"
+            ));
         }
         return length;
     }
@@ -70,7 +72,7 @@ pub(super) fn length(thinking: Thinking, dialect: &Dialect, prompt: &Prompt) -> 
     let Some(effort) = effort else { return length };
     if dialect.length.exclusive && !length.budget.is_empty() {
         let name = &dialect.name;
-        length.notes.push(format!("{name} takes an effort or a budget of reasoning tokens: the budget was sent"));
+        length.notes.push(format!("{name} accepts either an effort or a reasoning budget: the budget was sent"));
         return length;
     }
     set_effort(effort, dialect, &mut length);
@@ -80,12 +82,14 @@ pub(super) fn length(thinking: Thinking, dialect: &Dialect, prompt: &Prompt) -> 
 fn set_budget(tokens: u64, dialect: &Dialect, length: &mut Length) {
     let (table, name) = (&dialect.length, &dialect.name);
     if table.budget.is_empty() {
-        length.notes.push(format!("{name} has no budget of reasoning tokens: it was not sent"));
+        length.notes.push(format!("{name} does not support a reasoning budget: it was not sent"));
         return;
     }
     let sent = tokens.max(table.least_budget);
     if sent > tokens {
-        length.notes.push(format!("{name} takes no budget below {sent} reasoning tokens: {tokens} was raised to it"));
+        length
+            .notes
+            .push(format!("{name} requires a reasoning budget of at least {sent} tokens: {tokens} was raised to it"));
     }
     length.budget = table.budget.iter().map(|(key, value)| (key.clone(), filled(value, sent))).collect();
 }
@@ -104,13 +108,13 @@ fn set_effort(effort: Effort, dialect: &Dialect, length: &mut Length) {
     if let Some(fields) = table.efforts.get(&effort) {
         length.effort.clone_from(fields);
     } else if effort != Effort::None && !table.on.is_empty() {
-        length.notes.push(format!("{name} turns reasoning on or off and has no levels: the effort {effort} is on"));
+        length.notes.push(format!("{name} can only turn reasoning on or off: the effort {effort} turns it on"));
         length.effort.clone_from(&table.on);
     } else if let Some((nearest, fields)) = nearest(effort, dialect) {
-        length.notes.push(format!("{name} has no effort {effort}: {nearest} was sent"));
+        length.notes.push(format!("{name} does not support the effort {effort}: {nearest} was sent"));
         length.effort.clone_from(fields);
     } else {
-        length.notes.push(format!("{name} has no effort {effort}: it was not sent"));
+        length.notes.push(format!("{name} does not support the effort {effort}: it was not sent"));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Any server that speaks the chat completions API.
 
+mod ask;
 mod assemble;
 mod builtin;
 mod connect;
@@ -25,13 +26,14 @@ pub use options::{OpenAiOptions, Secret, Timeouts};
 pub use reward::{RewardModel, RewardShape};
 
 use crate::size;
+use ask::Order;
 use futures_util::stream;
 use outthink_core::{
     Capabilities, Engine, EngineError, ModelInfo, Relay, RelayFuture, SampleEvent, SampleRequest, SampleStream, Source,
 };
 use request::Addressee;
 use std::sync::Arc;
-use upstream::{Order, Run};
+use upstream::Run;
 use wire::Wire;
 
 /// An engine behind an OpenAI-compatible server. Its clones share their connections, their limit on
@@ -110,7 +112,7 @@ impl Engine for OpenAiEngine {
 
     /// Not ready while connections fail one after the other.
     fn is_ready(&self) -> Option<bool> {
-        self.wire.presence.is_there()
+        self.wire.reachability.is_reachable()
     }
 
     fn start(&self, request: SampleRequest) -> Vec<SampleStream> {

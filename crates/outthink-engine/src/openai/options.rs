@@ -1,4 +1,4 @@
-//! What an engine is told when it is made.
+//! The options of an engine.
 
 use super::Dialect;
 use outthink_core::{EngineError, Origin, Price};

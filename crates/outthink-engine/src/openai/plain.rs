@@ -80,7 +80,7 @@ impl Link {
 }
 
 /// A connection for one request.
-pub(super) struct Road {
+pub(super) struct Leased {
     link: Box<Link>,
     /// Whether it was kept since another request.
     was_used: bool,
@@ -111,10 +111,10 @@ impl Plain {
     }
 
     /// A kept connection, or a new one.
-    pub(super) async fn road(&self) -> Result<Road, Broken> {
+    pub(super) async fn lease(&self) -> Result<Leased, Broken> {
         match self.take() {
-            Some(link) => Ok(Road { link, was_used: true }),
-            None => Ok(Road { link: self.connect().await?, was_used: false }),
+            Some(link) => Ok(Leased { link, was_used: true }),
+            None => Ok(Leased { link: self.connect().await?, was_used: false }),
         }
     }
 
@@ -122,7 +122,7 @@ impl Plain {
     /// time: the request is then sent once more, over a new one.
     pub(super) async fn post(
         self: &Arc<Self>,
-        mut road: Road,
+        mut leased: Leased,
         path: &Uri,
         headers: &HeaderMap,
         body: Bytes,
@@ -133,19 +133,19 @@ impl Plain {
             *request.uri_mut() = path.clone();
             *request.headers_mut() = headers.clone();
             request.headers_mut().insert(HOST, self.host.clone());
-            match road.link.ask(request).await {
+            match leased.link.ask(request).await {
                 Ok(response) => {
                     let (head, body) = response.into_parts();
                     return Ok(PlainReply {
                         status: head.status,
                         headers: head.headers,
                         body,
-                        link: Some(road.link),
+                        link: Some(leased.link),
                         home: Arc::clone(self),
                     });
                 }
-                Err(error) if road.was_used && !(error.is_parse() || error.is_timeout() || error.is_user()) => {
-                    road = Road { link: self.connect().await?, was_used: false };
+                Err(error) if leased.was_used && !(error.is_parse() || error.is_timeout() || error.is_user()) => {
+                    leased = Leased { link: self.connect().await?, was_used: false };
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -1,7 +1,7 @@
 //! Requests that are passed on as they are: `/completions`, `/embeddings`.
 
 use super::error;
-use super::http::{Place, Reply, Wanted};
+use super::http::{Accept, Place, Reply};
 use super::wire::{Wire, refusal};
 use crate::retry;
 use futures_util::stream;
@@ -59,16 +59,16 @@ pub(super) async fn send(wire: Arc<Wire>, relay: Relay) -> Result<Relayed, Engin
 async fn once(wire: &Wire, place: &Place, body: Bytes, deadline: Instant) -> Result<Reply, EngineError> {
     let limit = wire.timeouts.first_token;
     let due = (Instant::now() + limit).min(deadline);
-    match timeout_at(due, wire.client.post(place, Wanted::Anything, body)).await {
+    match timeout_at(due, wire.client.post(place, Accept::Anything, body)).await {
         Err(_) => Err(error::timeout("no reply came from the engine", limit, true).elsewhere()),
         Ok(Err(broken)) => {
             if broken.connect {
-                wire.presence.missed();
+                wire.reachability.failed();
             }
             Err(error::of_transport(broken, false))
         }
         Ok(Ok(response)) => {
-            wire.presence.met();
+            wire.reachability.reached();
             if response.status().is_success() { Ok(response) } else { Err(refusal(response, wire).await.0) }
         }
     }

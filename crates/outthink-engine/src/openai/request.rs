@@ -1,10 +1,10 @@
-//! The body of a request, and what of it can be left out where a server refuses it.
+//! The body of a request in a server's own words.
 
 use super::Continuation;
+use super::ask::{Ask, Change, LIMITS, Spare, other_limit};
 use super::dialect::Dialect;
-use super::learned::{Complaint, Learned, Refused};
+use super::learned::Learned;
 use super::length::{self, TEMPLATE};
-use hyper::body::Bytes;
 use outthink_core::{EngineError, Origin, SampleRequest};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
@@ -26,8 +26,8 @@ const OURS: [&str; 11] = [
 
 /// Candidates of a token that the API gives at most.
 const MOST_CANDIDATES: u32 = 20;
-/// The two names of the limit on generated tokens.
-const LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
+/// Names of the limit on generated tokens that some servers know besides.
+const OTHER_LIMITS: [&str; 4] = ["n_predict", "num_predict", "max_new_tokens", "max_output_tokens"];
 
 /// Whom a body is written for.
 #[derive(Clone, Copy)]
@@ -35,118 +35,6 @@ pub(super) struct Addressee<'a> {
     pub(super) model: &'a str,
     pub(super) dialect: &'a Dialect,
     pub(super) learned: &'a Learned,
-}
-
-/// A body and what can be changed in it.
-#[derive(Debug, Clone)]
-pub(super) struct Ask {
-    /// JSON.
-    pub(super) body: Bytes,
-    /// What of the request it does not say, in words for the receipt.
-    pub(super) notes: Vec<String>,
-    spare: Vec<Spare>,
-    /// What was changed because the server does not know it.
-    refused: Vec<Refused>,
-}
-
-/// Something in a body that is not worth a refusal.
-#[derive(Debug, Clone)]
-struct Spare {
-    field: String,
-    /// The keys within the field that are ours; none where all of it is.
-    keys: Vec<String>,
-    /// The value, where another one may be taken.
-    value: Option<String>,
-    /// Whether the server may know the field and not the value even if it calls it unknown.
-    is_word: bool,
-    change: Change,
-    /// What is said where it is left out; nothing where nobody asked for it.
-    note: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Change {
-    LeaveOut,
-    /// The other name of the limit.
-    Rename,
-}
-
-impl Spare {
-    fn new(field: &str, note: Option<&str>) -> Self {
-        Self {
-            field: field.into(),
-            keys: Vec::new(),
-            value: None,
-            is_word: false,
-            change: Change::LeaveOut,
-            note: note.map(str::to_owned),
-        }
-    }
-
-    fn is_named(&self, complaint: &Complaint) -> bool {
-        if self.change == Change::Rename && !complaint.is_of_the_unknown() {
-            return false;
-        }
-        let with_it = match self.field.as_str() {
-            "logprobs" => complaint.names("top_logprobs"),
-            "thinking" => complaint.names("budget_tokens"),
-            "stream_options" => complaint.names("include_usage"),
-            _ => false,
-        };
-        with_it || complaint.names(&self.field) || self.keys.iter().any(|key| complaint.names(key))
-    }
-
-    fn apply(&self, body: &mut Map<String, Value>) {
-        match self.change {
-            Change::Rename => {
-                if let Some(limit) = body.shift_remove(&self.field) {
-                    body.insert(other_limit(&self.field).into(), limit);
-                }
-            }
-            Change::LeaveOut => {
-                if let Some(Value::Object(inner)) = body.get_mut(&self.field)
-                    && !self.keys.is_empty()
-                {
-                    inner.retain(|key, _| !self.keys.contains(key));
-                    if !inner.is_empty() {
-                        return;
-                    }
-                }
-                body.shift_remove(&self.field);
-                if self.field == "logprobs" {
-                    body.shift_remove("top_logprobs");
-                }
-            }
-        }
-    }
-}
-
-impl Ask {
-    /// Changes the body as the server wants it; whether it complains about something that can be changed.
-    pub(super) fn amend(&mut self, complaint: &Complaint) -> bool {
-        let Some(at) = self.spare.iter().position(|spare| spare.is_named(complaint)) else { return false };
-        let Ok(Value::Object(mut body)) = serde_json::from_slice(&self.body) else { return false };
-        let spare = self.spare.remove(at);
-        spare.apply(&mut body);
-        self.body = Value::Object(body).to_string().into();
-        self.notes.extend(spare.note);
-        // A value that is wrong once says nothing of the field.
-        let unknown = complaint.is_of_the_unknown() && !spare.is_word;
-        if unknown || spare.value.is_some() {
-            let value = spare.value.filter(|_| !unknown);
-            self.refused.push(Refused { field: spare.field, value });
-        }
-        true
-    }
-
-    /// What to remember now that the server has taken the request.
-    pub(super) fn learned(&mut self) -> Vec<Refused> {
-        std::mem::take(&mut self.refused)
-    }
-}
-
-fn other_limit(name: &str) -> &'static str {
-    if name == LIMITS[0] { LIMITS[1] } else { LIMITS[0] }
 }
 
 /// The body for `n` samples, the first drawn with `seed`.
@@ -187,6 +75,7 @@ pub(super) fn ask(request: &SampleRequest, to: Addressee<'_>, seed: u64, n: usiz
         writer.set("n", n.into());
     }
     writer.limit(request.max_tokens);
+    writer.other_limits(request);
     writer.seed(request, seed);
     for (name, value) in [
         ("temperature", sampling.temperature.map(Value::from)),
@@ -205,7 +94,7 @@ pub(super) fn ask(request: &SampleRequest, to: Addressee<'_>, seed: u64, n: usiz
     let extra = Extra { given: &request.prompt.extra, template: &template, has_tools: request.prompt.has_tools() };
     let body = serde_json::to_vec(&Body { extra, ours: &ours, messages })
         .map_err(|e| EngineError::new(Origin::Internal, format!("a request cannot be written: {e}")))?;
-    Ok(Ask { body: body.into(), notes, spare, refused: Vec::new() })
+    Ok(Ask::new(body.into(), notes, spare))
 }
 
 /// Collects the fields that we set.
@@ -234,12 +123,24 @@ impl Writer<'_> {
         }
     }
 
+    /// A limit by another name holds as far as it is within ours.
+    fn other_limits(&mut self, request: &SampleRequest) {
+        let Some(limit) = request.max_tokens else { return };
+        for name in OTHER_LIMITS {
+            let given = request.prompt.extra.get(name).filter(|v| !v.is_null());
+            if let Some(given) = given.filter(|v| v.as_u64().is_none_or(|tokens| tokens > limit)) {
+                self.notes.push(format!("{name} {given} exceeds the limit of {limit} tokens and was lowered to it"));
+                self.set(name, limit.into());
+            }
+        }
+    }
+
     fn seed(&mut self, request: &SampleRequest, seed: u64) {
         if !request.seeded {
             return;
         }
         let Addressee { dialect, learned, .. } = self.to;
-        let note = "the engine takes no seed: it was left out, and the samples cannot be repeated";
+        let note = "the engine does not support `seed`: it was not sent, and samples are not reproducible";
         match &dialect.seed {
             Some(to) if !learned.refuses(&to.field, None) => {
                 let mask = u64::MAX.checked_shr(64 - to.bits.clamp(1, 64)).unwrap_or(u64::MAX);
@@ -256,9 +157,9 @@ impl Writer<'_> {
         }
         let Addressee { dialect, learned, .. } = self.to;
         let extra = &request.prompt.extra;
-        // A client that asked is told by the server itself if it has none.
+        // A client that asked for them gets the server's own error.
         let asked = extra.get("logprobs").is_some_and(|v| v == true);
-        let note = "the engine gives no log-probabilities: they were not asked for";
+        let note = "the engine does not return log-probabilities: `logprobs` was not sent";
         if !asked && (!dialect.logprobs || learned.refuses("logprobs", None)) {
             self.notes.push(note.into());
             return;
@@ -281,8 +182,8 @@ impl Writer<'_> {
         let length = length::length(request.thinking, dialect, &request.prompt);
         self.notes.extend(length.notes);
         let mut template = Map::new();
-        let effort_note = "the engine refuses this effort: it was left out, and the engine's own length holds";
-        let budget_note = "the engine refuses a budget of reasoning tokens: it was left out";
+        let effort_note = "the engine rejects this reasoning effort: it was not sent, and the engine's default applies";
+        let budget_note = "the engine rejects this reasoning budget: it was not sent";
         for (fields, note, is_word) in [(length.effort, effort_note, true), (length.budget, budget_note, false)] {
             for (field, value) in fields {
                 if learned.refuses(&field, Some(&value)) {
@@ -312,7 +213,7 @@ impl Writer<'_> {
     /// A client's own effort is a hint, too.
     fn clients_effort(&mut self, extra: &Map<String, Value>) {
         if let Some(effort) = extra.get("reasoning_effort") {
-            let note = format!("the engine refuses the reasoning_effort {effort}: it was left out");
+            let note = format!("the engine rejects reasoning_effort {effort}: it was not sent");
             let mut spare = Spare::new("reasoning_effort", Some(&note));
             (spare.value, spare.is_word) = (Some(effort.to_string()), true);
             if self.to.learned.refuses("reasoning_effort", Some(effort)) {

@@ -1,5 +1,6 @@
 //! Bodies by dialect, and what becomes of them where a server refuses something.
 
+use super::super::learned::Complaint;
 use super::*;
 use outthink_core::{Effort, Prompt, Thinking};
 
@@ -214,4 +215,21 @@ fn a_wrong_value_says_nothing_of_the_field() {
     assert!(ask.amend(&complaint("seed is too large")));
     to.learn(&mut ask);
     assert!(body(&ask).get("seed").is_none() && body(&to.ask(&request)).get("seed").is_some());
+}
+
+#[test]
+fn a_limit_by_another_name_does_not_go_past_ours() {
+    let given = json!({"n_predict": -1, "max_new_tokens": 5_000, "max_output_tokens": 7, "num_predict": null});
+    let mut request = request(given.clone());
+    request.max_tokens = Some(50);
+    let ask = To::new("llama.cpp").ask(&request);
+    let sent = body(&ask);
+    assert_eq!(
+        (&sent["n_predict"], &sent["max_new_tokens"], &sent["max_output_tokens"]),
+        (&json!(50), &json!(50), &json!(7))
+    );
+    assert_eq!((ask.notes.len(), &sent["num_predict"]), (2, &Value::Null));
+    request.max_tokens = None;
+    let ask = To::new("llama.cpp").ask(&request);
+    assert_eq!((body(&ask)["n_predict"].clone(), ask.notes.len()), (given["n_predict"].clone(), 0));
 }

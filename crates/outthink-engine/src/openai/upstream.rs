@@ -1,15 +1,15 @@
 //! One HTTP request, from its place in the queue to its last event.
 
+use super::ask::Order;
 use super::assemble::{Assembler, Queue};
 use super::error;
 use super::grant::Grant;
-use super::http::{Reply, Wanted, Way};
+use super::http::{Accept, Connection, Reply};
 use super::learned::{Complaint, Refused};
-use super::request::Ask;
-use super::wire::{Wire, refusal};
+use super::wire::{Wire, mark_elsewhere, refusal};
 use crate::{retry, sse};
 use hyper::header::CONTENT_TYPE;
-use outthink_core::{EngineError, Finish, FinishReason, Origin, SampleEvent, Source, Usage};
+use outthink_core::{EngineError, Finish, FinishReason, Origin, SampleEvent, Usage};
 use serde::de::IgnoredAny;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,28 +56,9 @@ struct Open {
 enum Phase {
     Waiting,
     /// There is a connection; the next step sends the request.
-    Ready(Way),
+    Ready(Connection),
     Open(Box<Open>),
     Ended,
-}
-
-/// A request for `n` samples.
-pub(super) struct Order {
-    pub(super) ask: Ask,
-    pub(super) source: Arc<Source>,
-    pub(super) seed: u64,
-    /// Samples.
-    pub(super) n: usize,
-    /// Characters of the prompt.
-    pub(super) prompt_chars: u64,
-    /// Generated tokens of a sample at most.
-    pub(super) max_tokens: Option<u64>,
-}
-
-impl Order {
-    fn assembler(&self) -> Assembler {
-        Assembler::new(self.n, self.prompt_chars, self.max_tokens.unwrap_or(u64::MAX))
-    }
 }
 
 /// A request as it runs. Dropping it closes the connection.
@@ -175,13 +156,14 @@ impl Run {
             self.assembler = self.order.assembler();
             sleep_until(next).await;
         } else {
-            self.assembler.fail(&failure.error, &mut self.queue);
+            let error = if passed_on { failure.error } else { mark_elsewhere(failure.error) };
+            self.assembler.fail(&error, &mut self.queue);
             self.end();
         }
     }
 
     /// Gives every choice an event.
-    fn tell(&mut self, event: impl Fn(usize) -> SampleEvent) {
+    fn emit(&mut self, event: impl Fn(usize) -> SampleEvent) {
         self.queue.extend((0..self.order.n).map(|index| (index, Ok(event(index)))));
     }
 
@@ -189,7 +171,7 @@ impl Run {
     fn lose(&mut self) {
         let known = self.prompt.take();
         let (prompt, cached) = known.unwrap_or((self.order.prompt_chars.div_ceil(4), 0));
-        self.tell(|index| {
+        self.emit(|index| {
             let cached = if index == 0 { cached } else { prompt };
             SampleEvent::Lost(Usage { prompt, cached, estimated: true, ..Usage::default() })
         });
@@ -203,7 +185,7 @@ impl Run {
         let (prompt, cached) = self.prompt.unwrap_or((self.order.prompt_chars.div_ceil(4), 0));
         let (completion, reasoning) = self.grant.seen();
         let usage = Usage { prompt, cached, completion, reasoning, estimated: true, ..Usage::default() };
-        let note = format!("the engine went past the limit of {limit} tokens and was cut off");
+        let note = format!("the engine exceeded the limit of {limit} tokens and was cut off");
         self.queue.clear();
         self.queue.push_back((0, Ok(SampleEvent::Note(note))));
         self.queue.push_back((0, Ok(SampleEvent::Finish(Finish::new(FinishReason::Length, usage)))));
@@ -223,27 +205,27 @@ impl Run {
             self.permit = Some(permit.map_err(closed)?);
             self.deadline = Instant::now() + self.wire.timeouts.total;
         }
-        let way = match timeout_at(self.deadline, self.wire.client.way()).await {
+        let connection = match timeout_at(self.deadline, self.wire.client.connect()).await {
             Err(_) => return Err(self.late(false)),
             Ok(Err(broken)) => {
-                self.wire.presence.missed();
+                self.wire.reachability.failed();
                 return Err(error::of_transport(broken, false).into());
             }
-            Ok(Ok(way)) => way,
+            Ok(Ok(connection)) => connection,
         };
         if !std::mem::replace(&mut self.is_started, true) {
             let source = Arc::clone(&self.order.source);
-            self.tell(|_| SampleEvent::Started(Arc::clone(&source)));
+            self.emit(|_| SampleEvent::Started(Arc::clone(&source)));
         }
-        self.phase = Phase::Ready(way);
+        self.phase = Phase::Ready(connection);
         Ok(())
     }
 
     /// Sends the request, and waits for the head of the reply.
     async fn send(&mut self) -> Result<(), Failure> {
-        let Phase::Ready(way) = std::mem::replace(&mut self.phase, Phase::Waiting) else { return Ok(()) };
+        let Phase::Ready(connection) = std::mem::replace(&mut self.phase, Phase::Waiting) else { return Ok(()) };
         let due = Instant::now() + self.wire.timeouts.first_token;
-        let request = self.wire.client.send(way, &self.wire.chat, Wanted::Events, self.order.ask.body.clone());
+        let request = self.wire.client.send(connection, &self.wire.chat, Accept::Events, self.order.ask.body.clone());
         let response = match timeout_at(due.min(self.deadline), request).await {
             Err(_) => {
                 self.is_read = true;
@@ -251,13 +233,13 @@ impl Run {
             }
             Ok(Err(broken)) => {
                 if broken.connect {
-                    self.wire.presence.missed();
+                    self.wire.reachability.failed();
                 }
                 return Err(error::of_transport(broken, false).into());
             }
             Ok(Ok(response)) => response,
         };
-        self.wire.presence.met();
+        self.wire.reachability.reached();
         let status = response.status();
         if !status.is_success() {
             let (error, body) = refusal(response, &self.wire).await;
@@ -268,7 +250,7 @@ impl Run {
             self.wire.learned.remember(refused);
         }
         for note in std::mem::take(&mut self.order.ask.notes) {
-            self.tell(|_| SampleEvent::Note(note.clone()));
+            self.emit(|_| SampleEvent::Note(note.clone()));
         }
         let kind = response.header(CONTENT_TYPE).unwrap_or_default();
         if kind.starts_with("text/html") {

@@ -5,7 +5,7 @@ use super::learned::Learned;
 use super::{Secret, Timeouts, error};
 use crate::retry;
 use hyper::header::RETRY_AFTER;
-use outthink_core::EngineError;
+use outthink_core::{EngineError, Origin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) struct Wire {
     pub(super) max_retry_wait: Duration,
     pub(super) permits: Arc<Semaphore>,
     pub(super) learned: Learned,
-    pub(super) presence: Presence,
+    pub(super) reachability: Reachability,
 }
 
 impl Wire {
@@ -42,25 +42,25 @@ impl Wire {
 
 /// Whether a server was there of late.
 #[derive(Debug, Default)]
-pub(super) struct Presence {
+pub(super) struct Reachability {
     failures: AtomicU32,
     seen: AtomicBool,
 }
 
-impl Presence {
+impl Reachability {
     /// A connection stood, or the server answered.
-    pub(super) fn met(&self) {
+    pub(super) fn reached(&self) {
         self.failures.store(0, Relaxed);
         self.seen.store(true, Relaxed);
     }
 
     /// There was no connection.
-    pub(super) fn missed(&self) {
+    pub(super) fn failed(&self) {
         self.failures.fetch_add(1, Relaxed);
     }
 
     /// Whether a request has a chance; `None` where nothing was tried yet.
-    pub(super) fn is_there(&self) -> Option<bool> {
+    pub(super) fn is_reachable(&self) -> Option<bool> {
         match (self.failures.load(Relaxed) >= GONE, self.seen.load(Relaxed)) {
             (true, _) => Some(false),
             (false, true) => Some(true),
@@ -77,8 +77,16 @@ pub(super) async fn refusal(mut response: Reply, wire: &Wire) -> (EngineError, S
     let body = body.ok().and_then(Result::ok).unwrap_or_default();
     let error = error::of_status(status, &body, wire.key.as_ref());
     let retry_after = retry_after.or(error.retry_after);
-    let elsewhere = error.elsewhere || may_succeed_elsewhere(status);
-    (EngineError { retry_after, elsewhere, ..error }, body)
+    (mark_elsewhere(EngineError { retry_after, ..error }), body)
+}
+
+/// A failure before the first words: another server may do better, unless it was refused as it is.
+pub(super) fn mark_elsewhere(error: EngineError) -> EngineError {
+    let may = match error.status {
+        Some(status) => may_succeed_elsewhere(status),
+        None => error.origin == Origin::Engine,
+    };
+    if may { error.elsewhere() } else { error }
 }
 
 /// Whether another server of the same model may take a request that got this status: its key, its credit,
@@ -93,14 +101,14 @@ mod tests {
 
     #[test]
     fn a_server_is_gone_after_two_failures_and_back_after_one_success() {
-        let presence = Presence::default();
-        assert_eq!(presence.is_there(), None);
-        presence.missed();
-        assert_eq!(presence.is_there(), None);
-        presence.missed();
-        assert_eq!(presence.is_there(), Some(false));
-        presence.met();
-        assert_eq!(presence.is_there(), Some(true));
+        let reachability = Reachability::default();
+        assert_eq!(reachability.is_reachable(), None);
+        reachability.failed();
+        assert_eq!(reachability.is_reachable(), None);
+        reachability.failed();
+        assert_eq!(reachability.is_reachable(), Some(false));
+        reachability.reached();
+        assert_eq!(reachability.is_reachable(), Some(true));
     }
 
     #[test]

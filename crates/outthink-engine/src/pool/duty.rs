@@ -5,9 +5,9 @@ use super::Inner;
 use outthink_core::{EngineError, Origin};
 use std::sync::Arc;
 
-/// What a piece of work looks for in a member.
+/// By what a member is chosen.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wish<'a> {
+pub(super) struct Criteria<'a> {
     /// The hash that members are preferred by.
     pub(super) hash: u64,
     /// What it weighs.
@@ -35,12 +35,12 @@ pub(super) struct Duty {
 
 impl Duty {
     /// Chooses a member that was not tried; `None` if none is left.
-    pub(super) fn begin(inner: &Arc<Inner>, wish: &Wish<'_>, tried: &mut Vec<usize>) -> Option<Self> {
+    pub(super) fn begin(inner: &Arc<Inner>, criteria: &Criteria<'_>, tried: &mut Vec<usize>) -> Option<Self> {
         let mut passed_over = tried.clone();
-        passed_over.extend_from_slice(wish.avoided);
-        let index = inner.choose(wish, &passed_over).or_else(|| inner.choose(wish, tried))?;
+        passed_over.extend_from_slice(criteria.avoided);
+        let index = inner.choose(criteria, &passed_over).or_else(|| inner.choose(criteria, tried))?;
         tried.push(index);
-        Some(Self { inner: Arc::clone(inner), index, tokens: wish.tokens, settled: false })
+        Some(Self { inner: Arc::clone(inner), index, tokens: criteria.tokens, settled: false })
     }
 
     /// It began to come.

@@ -16,7 +16,7 @@ mod pick;
 mod relay;
 mod sample;
 
-use duty::Wish;
+use duty::Criteria;
 use health::Health;
 use outthink_core::{
     Capabilities, Engine, EngineError, ModelInfo, Origin, Price, Relay, RelayFuture, SampleRequest, SampleStream,
@@ -176,13 +176,13 @@ impl Inner {
     }
 
     /// Chooses a member for a sample and counts its tokens there.
-    fn choose(&self, wish: &Wish<'_>, passed_over: &[usize]) -> Option<usize> {
+    fn choose(&self, criteria: &Criteria<'_>, passed_over: &[usize]) -> Option<usize> {
         let now = self.began.elapsed();
         let mut state = self.lock();
-        let index = pick::pick(&state.standings, wish.hash, now, passed_over)?;
+        let index = pick::pick(&state.standings, criteria.hash, now, passed_over)?;
         let standing = &mut state.standings[index];
         standing.health.began(now);
-        standing.outstanding += wish.tokens;
+        standing.outstanding += criteria.tokens;
         Some(index)
     }
 

@@ -1,6 +1,6 @@
 //! One sample of a pool: another member where one fails, and a second start where it is late.
 
-use super::duty::{Duty, Wish};
+use super::duty::{Criteria, Duty};
 use super::{Inner, State};
 use crate::size;
 use futures_util::StreamExt;
@@ -178,12 +178,12 @@ enum Phase {
     /// No member has it.
     Idle,
     /// Nobody spoke yet; it is late at the given time.
-    Silent {
+    Waiting {
         first: Box<Attempt>,
         second: Option<Box<Second>>,
         late: Option<Instant>,
     },
-    Speaking(Box<Attempt>),
+    Streaming(Box<Attempt>),
     Ended,
 }
 
@@ -221,8 +221,8 @@ impl Drawn {
             match &mut self.phase {
                 Phase::Ended => return None,
                 Phase::Idle => self.begin(),
-                Phase::Silent { .. } => self.listen().await,
-                Phase::Speaking(attempt) => match attempt.next().await {
+                Phase::Waiting { .. } => self.wait().await,
+                Phase::Streaming(attempt) => match attempt.next().await {
                     Step::Early(event) => return Some(Ok(event)),
                     Step::Words(event) => {
                         if matches!(event, SampleEvent::Finish(_)) {
@@ -246,8 +246,8 @@ impl Drawn {
         let (hash, seed) = (self.siblings.hash, self.request.seeds.first().copied().unwrap_or_default());
         // Once a member has failed, the samples spread over the others.
         let hash = if avoided.is_empty() { hash } else { derive_seed(hash, seed) };
-        let wish = Wish { hash, tokens: self.request.max_tokens.unwrap_or(USUAL), avoided: &avoided };
-        let duty = Duty::begin(&self.inner, &wish, &mut self.tried)?;
+        let criteria = Criteria { hash, tokens: self.request.max_tokens.unwrap_or(USUAL), avoided: &avoided };
+        let duty = Duty::begin(&self.inner, &criteria, &mut self.tried)?;
         let stream = self.inner.members[duty.index].engine.start(self.request.clone()).into_iter().next()?;
         let inner = Arc::clone(&self.inner);
         Some(Attempt { inner, duty, stream, began: Instant::now(), source: None, prompt: None, next: None })
@@ -262,12 +262,12 @@ impl Drawn {
         };
         let may = self.inner.options.hedge && !self.was_hedged;
         let late = may.then(|| self.inner.lock().late_after()).flatten().map(|late| first.began + late);
-        self.phase = Phase::Silent { first: Box::new(first), second: None, late };
+        self.phase = Phase::Waiting { first: Box::new(first), second: None, late };
     }
 
     /// Waits for the first words.
-    async fn listen(&mut self) {
-        let Phase::Silent { first, second, late } = &mut self.phase else { return };
+    async fn wait(&mut self) {
+        let Phase::Waiting { first, second, late } = &mut self.phase else { return };
         let turn = match (second, *late) {
             (Some(second), _) => tokio::select! {
                 biased;
@@ -284,15 +284,15 @@ impl Drawn {
         match turn {
             Turn::Late => self.hedge(),
             Turn::First(Step::Early(event)) => self.out.push_back(Ok(event)),
-            Turn::First(step) => self.first_spoke(step),
-            Turn::Second(step) => self.second_spoke(step),
+            Turn::First(step) => self.on_first(step),
+            Turn::Second(step) => self.on_second(step),
         }
     }
 
     /// Starts a second time.
     fn hedge(&mut self) {
         let attempt = self.attempt();
-        let Phase::Silent { second, late, .. } = &mut self.phase else { return };
+        let Phase::Waiting { second, late, .. } = &mut self.phase else { return };
         *late = None;
         if let Some(attempt) = attempt {
             *second = Some(Box::new(Second { attempt, early: Vec::new() }));
@@ -301,8 +301,8 @@ impl Drawn {
         }
     }
 
-    fn first_spoke(&mut self, step: Step) {
-        let Phase::Silent { first, second, .. } = std::mem::replace(&mut self.phase, Phase::Idle) else { return };
+    fn on_first(&mut self, step: Step) {
+        let Phase::Waiting { first, second, .. } = std::mem::replace(&mut self.phase, Phase::Idle) else { return };
         match (step, second) {
             (Step::Words(event), second) => {
                 if let Some((source, usage)) = second.and_then(|s| s.attempt.lost(&self.request)) {
@@ -310,7 +310,7 @@ impl Drawn {
                     self.out.push_back(Ok(SampleEvent::Lost(usage)));
                     self.out.extend(first.source.clone().map(|source| Ok(SampleEvent::Started(source))));
                 }
-                self.speak(first, event);
+                self.stream_from(first, event);
             }
             // The other one may still come.
             (step, Some(second)) => {
@@ -319,27 +319,27 @@ impl Drawn {
                     return;
                 }
                 self.out.extend(second.early.into_iter().map(Ok));
-                self.phase = Phase::Silent { first: Box::new(second.attempt), second: None, late: None };
+                self.phase = Phase::Waiting { first: Box::new(second.attempt), second: None, late: None };
             }
             (step, None) => self.note_failure(&first, step),
         }
     }
 
-    fn second_spoke(&mut self, step: Step) {
-        let Phase::Silent { first, second: Some(mut second), .. } = std::mem::replace(&mut self.phase, Phase::Idle)
+    fn on_second(&mut self, step: Step) {
+        let Phase::Waiting { first, second: Some(mut second), .. } = std::mem::replace(&mut self.phase, Phase::Idle)
         else {
             return;
         };
         match step {
             Step::Early(event) => {
                 second.early.push(event);
-                self.phase = Phase::Silent { first, second: Some(second), late: None };
+                self.phase = Phase::Waiting { first, second: Some(second), late: None };
             }
             Step::Words(event) => {
                 self.out.extend(first.lost(&self.request).map(|(_, usage)| Ok(SampleEvent::Lost(usage))));
                 drop(first);
                 self.out.extend(second.early.into_iter().map(Ok));
-                self.speak(Box::new(second.attempt), event);
+                self.stream_from(Box::new(second.attempt), event);
             }
             step => {
                 // What it had spent comes before the first one goes on.
@@ -354,15 +354,15 @@ impl Drawn {
                 if !matches!(&step, Step::Failed(error) if !error.elsewhere) {
                     self.siblings.add(second.attempt.duty.index);
                 }
-                self.phase = Phase::Silent { first, second: None, late: None };
+                self.phase = Phase::Waiting { first, second: None, late: None };
             }
         }
     }
 
-    fn speak(&mut self, attempt: Box<Attempt>, event: SampleEvent) {
+    fn stream_from(&mut self, attempt: Box<Attempt>, event: SampleEvent) {
         let ended = matches!(event, SampleEvent::Finish(_));
         self.out.push_back(Ok(event));
-        self.phase = if ended { Phase::Ended } else { Phase::Speaking(attempt) };
+        self.phase = if ended { Phase::Ended } else { Phase::Streaming(attempt) };
     }
 
     /// An attempt failed before its first words: what another member may do better is tried there.

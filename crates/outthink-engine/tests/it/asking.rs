@@ -278,3 +278,23 @@ async fn a_refusal_inside_a_stream_costs_nothing_and_is_learned_from() {
     let all = whole(one(&engine(&server))).await;
     assert_eq!((all.error.unwrap().status, all.lost.len()), (Some(400), 0));
 }
+
+#[tokio::test]
+async fn what_fails_before_words_may_do_elsewhere_unless_it_was_refused() {
+    let in_stream = |error: &str| events(&[&format!(r#"{{"error":{error}}}"#)]);
+    for (script, elsewhere) in [
+        (in_stream(r#"{"message":"out of memory"}"#), true),
+        (in_stream(r#"{"message":"too long","code":400}"#), false),
+        (reply("200 OK", "text/html", "<html>"), true),
+        (reply("401 Unauthorized", "application/json", "{}"), true),
+        (reply("402 Payment Required", "application/json", "{}"), true),
+        (reply("404 Not Found", "application/json", "{}"), true),
+        (reply("422 Unprocessable", "application/json", "{}"), false),
+        (reply("524 Timeout", "text/plain", "slow"), true),
+        (events(&[CONTENT, r#"{"error":{"message":"out of memory"}}"#]), false),
+    ] {
+        let all = sample(script).await;
+        let error = all.error.unwrap();
+        assert_eq!(error.elsewhere, elsewhere, "{error}");
+    }
+}
