@@ -8,7 +8,7 @@ use outthink_core::{Budget, Comparer, Engine, Outcome, Prompt, Sampling, Verifie
 use outthink_engine::judge::{LlmJudge, ModelComparer};
 use outthink_llama::{LlamaEngine, LlamaOptions};
 use outthink_runner::{Runner, RunnerArm};
-use outthink_strategy::{DriveRequest, STRATEGY_NAMES, StrategySpec};
+use outthink_strategy::{DriveRequest, StrategySpec, registry};
 use std::sync::Arc;
 
 fn load(fork: bool) -> Option<Arc<LlamaEngine>> {
@@ -53,7 +53,7 @@ fn every_strategy_runs_by_name() {
         "{:<20} {:>7} {:>9} {:>7} {:>7} {:>8}  stopped",
         "strategy", "samples", "generated", "prompt", "cached", "verifier"
     );
-    for name in STRATEGY_NAMES {
+    for name in registry::names() {
         let settings: &[&str] = match name {
             "beam" | "dvts" => &["width=2", "step_tokens=16", "answer_tokens=8"],
             "rebase" | "mcts" => &["step_tokens=16", "answer_tokens=8"],

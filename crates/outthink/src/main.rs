@@ -35,10 +35,12 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Answer one question.
+    #[command(after_help = commands::reference::for_ask())]
     Ask(Box<commands::ask::AskArgs>),
     /// List, fetch and find models.
     Models(commands::models::ModelsArgs),
     /// Serve the OpenAI API with thinking behind it.
+    #[command(after_help = commands::reference::for_serve())]
     Serve(commands::serve::ServeArgs),
     /// Record samples of a set of questions, to be fitted, replayed and reported.
     Sweep(Box<commands::sweep::SweepArgs>),
@@ -56,7 +58,12 @@ enum Command {
     Fit(Box<commands::fit::FitArgs>),
     /// Reckon what training and thinking cost, and where the next dollar goes.
     Plan(Box<commands::plan::PlanArgs>),
+    /// List the strategies, or describe one with its settings.
+    Strategies(commands::reference::ReferenceArgs),
+    /// List the verifiers, or describe one.
+    Verifiers(commands::reference::ReferenceArgs),
     /// Compare strategies over recorded samples, without a model.
+    #[command(after_help = commands::reference::for_replay())]
     Replay(commands::replay::ReplayArgs),
     /// Train small models from nothing, and export them.
     Train(Box<commands::train::TrainArgs>),
@@ -99,6 +106,8 @@ fn main() -> ExitCode {
         Command::Keys(args) => commands::keys::run(&args),
         Command::Fit(args) => commands::fit::run(&args),
         Command::Plan(args) => commands::plan::run(&args),
+        Command::Strategies(args) => commands::reference::strategies(&args),
+        Command::Verifiers(args) => commands::reference::verifiers(&args),
         Command::Replay(args) => commands::replay::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Lab(args) => commands::lab::run(&args),

@@ -3,6 +3,7 @@
 mod adaptive;
 mod allocate;
 mod beam;
+mod best_of_majority;
 mod best_of_n;
 mod budget_forcing;
 mod cascade;
@@ -50,6 +51,7 @@ pub const REGISTRY: &[&StrategyEntry] = &[
     &adaptive::ENTRY,
     &allocate::ENTRY,
     &best_of_n::ENTRY,
+    &best_of_majority::ENTRY,
     &weighted_best_of_n::ENTRY,
     &confidence_vote::ENTRY,
     &cluster_vote::ENTRY,

@@ -11,8 +11,8 @@ use outthink_runner::{Runner, RunnerArm};
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Arms")]
 pub(crate) struct ArmArgs {
-    /// A further arm for the strategies cascade and ensemble, dearer than those before it: a model's
-    /// name or GGUF file, a server as URL#MODEL, or system:TEXT for the first model under another
+    /// A further arm for the strategies that take several, more expensive than those before it: a
+    /// model's name or GGUF file, a server as URL#MODEL, or system:TEXT for the first model under another
     /// system message. With @IN/OUT at its end it costs so many dollars for a million prompt and
     /// generated tokens. May be repeated.
     #[arg(long = "arm", value_name = "ARM")]
@@ -36,8 +36,8 @@ pub(crate) enum ArmPlan {
 }
 
 impl ArmArgs {
-    /// The arms, checked, their models fetched if they must be. Not to be called from async code.
-    pub(crate) fn locate(&self, engine: &EngineArgs) -> Result<Vec<ArmPlan>, CliError> {
+    /// The arms, checked as far as that needs no fetching.
+    pub(crate) fn plans(&self, engine: &EngineArgs) -> Result<Vec<ArmPlan>, CliError> {
         self.arms.iter().chain(&self.escalate_to).map(|spec| plan(spec, engine)).collect()
     }
 
@@ -51,13 +51,23 @@ fn plan(spec: &str, engine: &EngineArgs) -> Result<ArmPlan, CliError> {
     match spec.strip_prefix("system:").map(str::trim) {
         Some("") => Err(CliError::usage("an arm's system message is empty").hint("give system:TEXT")),
         Some(system) => Ok(ArmPlan::System(system.to_owned())),
-        None => Named::locate(spec, engine).map(ArmPlan::Model),
+        None => Named::parse(spec, engine).map(ArmPlan::Model),
+    }
+}
+
+impl ArmPlan {
+    /// With its model, fetched if it must be. Not to be called from async code.
+    pub(crate) fn locate(self) -> Result<Self, CliError> {
+        Ok(match self {
+            Self::Model(named) => Self::Model(named.locate()?),
+            system @ Self::System(_) => system,
+        })
     }
 }
 
 impl Named {
-    /// A model by name, file or URL#MODEL, perhaps with @IN/OUT. Not to be called from async code.
-    pub(crate) fn locate(spec: &str, engine: &EngineArgs) -> Result<Self, CliError> {
+    /// A model by name, file or URL#MODEL, perhaps with @IN/OUT. Nothing is fetched.
+    pub(crate) fn parse(spec: &str, engine: &EngineArgs) -> Result<Self, CliError> {
         let (place, price) = priced(spec)?;
         let mut args = engine.clone();
         args.engine = None;
@@ -71,8 +81,13 @@ impl Named {
             args.upstream = Vec::new();
             args.model = Some(place.to_owned());
         }
-        let file = args.locate()?;
-        Ok(Self { args, file, price })
+        args.check()?;
+        Ok(Self { args, file: None, price })
+    }
+
+    /// With its file, fetched if it must be. Not to be called from async code.
+    pub(crate) fn locate(self) -> Result<Self, CliError> {
+        Ok(Self { file: self.args.locate()?, ..self })
     }
 
     /// Its engine.

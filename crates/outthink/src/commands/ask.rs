@@ -1,10 +1,10 @@
 //! `outthink ask`: one question, thought about as long as it pays.
 
-use super::arms::{self, ArmArgs};
+use super::arms::{self, ArmArgs, ArmPlan};
 use super::engine::EngineArgs;
 use super::runtime;
 use super::thinking::{PriceArgs, ThinkingArgs};
-use super::verifiers::VerifierArgs;
+use super::verifiers::{Plan, VerifierArgs};
 use crate::error::{CliError, INTERRUPTED};
 use crate::{defaults, render};
 use anyhow::Context;
@@ -12,6 +12,7 @@ use clap::Args;
 use outthink_core::{Outcome, Prompt};
 use outthink_engine::judge::ModelComparer;
 use outthink_runner::{Event, Runner};
+use outthink_strategy::registry::{self, Takes};
 use outthink_strategy::{DriveRequest, StrategySpec};
 use std::io::Read;
 use std::process::ExitCode;
@@ -96,25 +97,26 @@ pub(crate) fn run(args: &AskArgs) -> Result<ExitCode, CliError> {
         thinking.strategy = Some("cascade".into());
     }
     let spec = thinking.spec()?;
-    if !args.arms.is_empty() && !["cascade", "ensemble", "allocate"].contains(&spec.name.as_str()) {
-        return Err(CliError::usage(format!("the strategy {} knows one arm, and more are given", spec.name))
-            .hint("give --strategy cascade or ensemble, or drop --arm"));
-    }
+    // Every word is checked before the first model is fetched.
+    args.engine.check()?;
+    let verifiers = args.verifiers.plans(&args.engine)?;
+    let arms = args.arms.plans(&args.engine)?;
+    needs(&spec, verifiers.len(), arms.len())?;
     let price = args.price.price()?;
     let request = DriveRequest {
         prompt: args.draw.prompt(&question),
-        budget: args.thinking.budget(price)?,
+        budget: thinking.budget(price)?,
         sampling: defaults::sampling(args.engine.is_embedded()?, args.draw.temperature, spec.draws_several()),
         seed: args.draw.seed(),
         seeded: args.draw.seed.is_some(),
-        thinking: args.thinking.native(),
+        thinking: thinking.native(),
         logprobs: false,
         trace_id: "ask".into(),
         ..DriveRequest::default()
     };
     let file = args.engine.locate()?;
-    let verifiers = args.verifiers.locate(&args.engine)?;
-    let arms = args.arms.locate(&args.engine)?;
+    let verifiers = verifiers.into_iter().map(Plan::locate).collect::<Result<Vec<_>, _>>()?;
+    let arms = arms.into_iter().map(ArmPlan::locate).collect::<Result<Vec<_>, _>>()?;
     let runtime = runtime()?;
     let (outcome, interrupted) = runtime.block_on(async {
         let engine = args.engine.connect(file, price).await?;
@@ -138,6 +140,27 @@ pub(crate) fn run(args: &AskArgs) -> Result<ExitCode, CliError> {
         render::outcome(&outcome, price.is_some());
     }
     Ok(if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+/// Checks that the strategy has what it needs, and is given nothing that it does not take.
+fn needs(spec: &StrategySpec, verifiers: usize, arms: usize) -> Result<(), CliError> {
+    let entry = spec.entry().map_err(|e| CliError::usage(e.to_string()))?;
+    let needs = spec.build().map_err(|e| CliError::usage(e.to_string()))?.needs();
+    let name = entry.name();
+    if arms > 0 && !entry.takes(Takes::Arms) {
+        let takers = registry::that_take(Takes::Arms);
+        return Err(CliError::usage(format!("the strategy {name} takes no further arms"))
+            .hint(format!("give --strategy {takers}, or drop --arm")));
+    }
+    if needs.arms as usize > arms + 1 {
+        return Err(CliError::usage(format!("the strategy {name} needs {}", entry.entry.needs))
+            .hint("give --arm MODEL or --escalate-to MODEL"));
+    }
+    if needs.verifier && verifiers == 0 {
+        return Err(CliError::usage(format!("the strategy {name} needs a verifier"))
+            .hint("give --verifier, such as --verifier self"));
+    }
+    Ok(())
 }
 
 fn question(given: &str) -> Result<String, CliError> {

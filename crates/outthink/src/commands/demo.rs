@@ -69,6 +69,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, CliError> {
         engine: Some(EngineKind::Llama),
         model: Some("desk".to_owned()),
         upstream: Vec::new(),
+        dialect: None,
         api_key_file: None,
         threads: args.threads,
     };

@@ -6,8 +6,8 @@ use crate::error::CliError;
 use crate::models::{self, Located, Progress};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use outthink_core::{Capabilities, Engine, ModelInfo, Price, Relay, RelayFuture, SampleRequest, SampleStream};
-use outthink_engine::openai::{OpenAiOptions, Secret};
+use outthink_core::{Capabilities, Engine, ModelInfo, Price, Relay, RelayFuture, SampleRequest, SampleStream, nearest};
+use outthink_engine::openai::{Dialect, OpenAiOptions, Secret};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,6 +18,17 @@ pub(crate) enum EngineKind {
     Llama,
     /// A server with the OpenAI API, at --upstream.
     Openai,
+}
+
+/// A dialect by its name.
+fn dialect(name: &str) -> Result<Dialect, String> {
+    Dialect::by_name(name).ok_or_else(|| {
+        let known: Vec<String> = Dialect::all().into_iter().map(|d| d.name).collect();
+        match nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => format!("unknown dialect `{name}` (did you mean `{near}`?)"),
+            None => format!("unknown dialect `{name}`: use {}", known.join(", ")),
+        }
+    })
 }
 
 /// Which engine and which model.
@@ -34,6 +45,10 @@ pub(crate) struct EngineArgs {
     /// by one or with commas between, share the work.
     #[arg(long, value_name = "URL", value_delimiter = ',', env = env::UPSTREAM, hide_env_values = true)]
     pub(crate) upstream: Vec<String>,
+    /// How the server differs from the OpenAI API, by the name of a dialect [default: guessed from its
+    /// address and its list of models].
+    #[arg(long, value_name = "NAME", value_parser = dialect)]
+    pub(crate) dialect: Option<Dialect>,
     /// File that holds the upstream server's key; else it is taken from the environment variable
     /// `OUTTHINK_API_KEY`.
     #[arg(long, value_name = "FILE")]
@@ -56,6 +71,10 @@ impl EngineArgs {
             EngineKind::Llama if !here && self.engine.is_some() => {
                 Err(CliError::usage("--engine llama and --upstream contradict each other").hint("drop one of them"))
             }
+            EngineKind::Llama if self.dialect.is_some() => {
+                Err(CliError::usage("--dialect is of a server, and the model runs in this process")
+                    .hint("give --upstream URL, or drop --dialect"))
+            }
             EngineKind::Openai if here => Err(CliError::usage("--engine openai needs the address of a server")
                 .hint("give --upstream URL, such as http://127.0.0.1:8000/v1")),
             kind => Ok(kind),
@@ -65,6 +84,14 @@ impl EngineArgs {
     /// Whether the model runs in this process.
     pub(crate) fn is_embedded(&self) -> Result<bool, CliError> {
         Ok(self.kind()? == EngineKind::Llama)
+    }
+
+    /// Checks the flags and the model's name, without fetching or asking anything.
+    pub(crate) fn check(&self) -> Result<(), CliError> {
+        match self.kind()? {
+            EngineKind::Llama => models::check(self.model.as_deref()),
+            EngineKind::Openai => Ok(()),
+        }
     }
 
     /// The embedded model's file, fetched if it must be. Not to be called from async code.
@@ -126,6 +153,7 @@ impl EngineArgs {
     fn upstream_options(&self) -> Result<OpenAiOptions, CliError> {
         let mut options = OpenAiOptions::new("");
         options.model.clone_from(&self.model);
+        options.dialect.clone_from(&self.dialect);
         options.api_key = self.api_key()?.map(Secret::new);
         Ok(options)
     }

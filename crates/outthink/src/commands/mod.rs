@@ -20,6 +20,7 @@ pub(crate) mod plan;
 pub(crate) mod pretrain;
 pub(crate) mod reason;
 pub(crate) mod recipe;
+pub(crate) mod reference;
 pub(crate) mod replay;
 pub(crate) mod report;
 mod resources;

@@ -11,14 +11,15 @@ use outthink_engine::judge::{LlmJudge, ModelComparer};
 use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, RewardModel, RewardShape, Secret};
 use outthink_serve::config::{self, Config, VerifierKind};
 use outthink_serve::{ITSELF, MakeTests, Resources};
+use outthink_verify::{CheckerError, VerifierSpec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Verifiers by name.
 pub(crate) type Verifiers = BTreeMap<String, Arc<dyn Verifier>>;
 
-/// The verifiers of the flags, each as NAME=VERIFIER. Not to be called from async code.
-pub(crate) fn located(specs: &[String], engine: &EngineArgs) -> Result<Vec<(String, Plan)>, CliError> {
+/// The verifiers of the flags, each as NAME=VERIFIER, checked as far as that needs no fetching.
+pub(crate) fn named(specs: &[String], engine: &EngineArgs) -> Result<Vec<(String, Plan)>, CliError> {
     let one = |spec: &String| {
         let (name, verifier) = spec.split_once('=').map_or(("", ""), |(name, rest)| (name.trim(), rest.trim()));
         if name.is_empty() || name == ITSELF || verifier.is_empty() || name.contains(':') {
@@ -29,7 +30,10 @@ pub(crate) fn located(specs: &[String], engine: &EngineArgs) -> Result<Vec<(Stri
             return Err(CliError::usage(format!("--verifier {spec} is there without the flag"))
                 .hint("requests ask for it as outthink.verifiers = [\"self\"]"));
         }
-        Ok((name.to_owned(), verifiers::plan(verifier, engine)?))
+        let verifier: VerifierSpec = verifier
+            .parse()
+            .map_err(|e: CheckerError| CliError::usage(e.to_string()).hint("see `outthink verifiers`"))?;
+        Ok((name.to_owned(), verifiers::plan(&verifier, engine)?))
     };
     specs.iter().map(one).collect()
 }

@@ -5,6 +5,7 @@ use super::engine::EngineArgs;
 use super::resources::Verifiers;
 use super::runtime;
 use super::thinking::PriceArgs;
+use super::verifiers::Plan;
 use super::{config, gateway, resources};
 use crate::error::CliError;
 use crate::{env, logging};
@@ -83,9 +84,13 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, CliError> {
         return Err(CliError::usage("models are named by --arm and by the configuration")
             .hint("name them in [[models]], or drop --arm"));
     }
+    // Every word is checked before the first model is fetched.
+    let arms: Vec<Named> = args.arms.iter().map(|spec| Named::parse(spec, &args.engine)).collect::<Result<_, _>>()?;
+    let verifiers = resources::named(&args.verifiers, &args.engine)?;
     let model = if configured { None } else { args.engine.locate()? };
-    let arms: Vec<Named> = args.arms.iter().map(|spec| Named::locate(spec, &args.engine)).collect::<Result<_, _>>()?;
-    let verifiers = resources::located(&args.verifiers, &args.engine)?;
+    let arms = arms.into_iter().map(Named::locate).collect::<Result<Vec<_>, _>>()?;
+    let located = |(name, plan): (String, Plan)| plan.locate().map(|plan| (name, plan));
+    let verifiers = verifiers.into_iter().map(located).collect::<Result<Vec<_>, _>>()?;
     let _last_lines = logging::start(config.observability.log, config.observability.level);
     let runtime = runtime()?;
     runtime.block_on(async {

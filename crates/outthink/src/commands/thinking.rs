@@ -4,24 +4,23 @@ use super::replay::read_table;
 use crate::defaults;
 use crate::error::CliError;
 use clap::Args;
-use outthink_core::{Budget, Cost, Effort, Price, Thinking};
-use outthink_strategy::StrategySpec;
+use outthink_core::{Budget, Effort, Price, Thinking};
+use outthink_strategy::registry::{self, Takes};
+use outthink_strategy::{PlanError, Settings, StrategyError, StrategySpec, ThinkingPlan};
 use std::path::PathBuf;
 
 /// How much thinking is bought.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Thinking")]
 pub(crate) struct ThinkingArgs {
-    /// Named amount: auto, none, minimal, low, medium, high, xhigh or max [default: low].
+    /// Named amount, from auto and none to max; the names are listed below [default: low].
     #[arg(long, value_name = "NAME")]
     pub(crate) effort: Option<Effort>,
-    /// How samples are bought: single, self-consistency, adaptive, allocate, best-of-n,
-    /// weighted-best-of-n, confidence-vote, cluster-vote, esc, short-m, deepconf, budget-forcing, probe,
-    /// revise, beam, dvts, rebase, mcts, cascade or ensemble [default: adaptive, for effort none single].
-    #[arg(long, value_name = "NAME")]
+    /// How samples are bought; the names are listed below [default: adaptive, for effort none single].
+    #[arg(long, value_name = "NAME", value_parser = strategy)]
     pub(crate) strategy: Option<String>,
-    /// A setting of the strategy, such as width=4 for beam; docs/strategies.md lists them. May be
-    /// repeated.
+    /// A setting of the strategy, such as width=4 for beam; `outthink strategies NAME` lists them. May
+    /// be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) settings: Vec<String>,
     /// Samples at most.
@@ -33,10 +32,10 @@ pub(crate) struct ThinkingArgs {
     /// Stop when the leading answer stays ahead with this probability, between 0.5 and 1.
     #[arg(long, value_name = "P")]
     pub(crate) target_confidence: Option<f64>,
-    /// Budget forcing: tokens of thought at least; a shorter thought is extended.
+    /// Budget forcing: tokens of reasoning at least; shorter reasoning is extended.
     #[arg(long, value_name = "N")]
     pub(crate) thinking_floor: Option<u64>,
-    /// Budget forcing: tokens of thought at most, after which the thought is closed.
+    /// Budget forcing: tokens of reasoning at most, after which it is closed.
     #[arg(long, value_name = "N")]
     pub(crate) thinking_cap: Option<u64>,
     /// Allocation table for the strategy allocate, as `outthink fit inference` writes it.
@@ -45,7 +44,7 @@ pub(crate) struct ThinkingArgs {
     /// Generated tokens of all samples at most.
     #[arg(long, value_name = "N")]
     pub(crate) budget_tokens: Option<u64>,
-    /// Dollars at most; needs a price.
+    /// Maximum spend in dollars (requires --price-input or --price-output).
     #[arg(long, value_name = "USD")]
     pub(crate) budget_usd: Option<f64>,
     /// Seconds at most.
@@ -79,36 +78,38 @@ impl PriceArgs {
 }
 
 impl ThinkingArgs {
+    /// What the flags ask for.
+    fn plan(&self) -> Result<ThinkingPlan, CliError> {
+        let mut settings = Settings::default();
+        for pair in &self.settings {
+            settings.set_pair(pair).map_err(|e| CliError::usage(e.to_string()))?;
+        }
+        Ok(ThinkingPlan {
+            effort: self.effort,
+            strategy: self.strategy.clone(),
+            settings,
+            samples: self.samples,
+            max_tokens: self.max_tokens,
+            target_confidence: self.target_confidence,
+            thinking_cap: self.thinking_cap,
+            thinking_floor: self.thinking_floor,
+            budget_tokens: self.budget_tokens,
+            budget_usd: self.budget_usd,
+            budget_seconds: self.budget_seconds,
+        })
+    }
+
     /// The strategy with its settings, checked.
     pub(crate) fn spec(&self) -> Result<StrategySpec, CliError> {
-        let effort = self.effort.unwrap_or(defaults::EFFORT);
-        let mut spec = StrategySpec::for_effort(effort);
-        if let Some(name) = &self.strategy {
-            spec.name.clone_from(name);
-        }
-        if let Some(samples) = self.samples {
-            spec.max_samples = samples;
-        }
-        if let Some(tokens) = self.max_tokens {
-            spec.max_tokens_per_sample = Some(tokens);
-        }
-        if let Some(target) = self.target_confidence {
-            spec.target_confidence = target;
-        }
-        for pair in &self.settings {
-            spec.settings.set_pair(pair).map_err(|e| CliError::usage(e.to_string()))?;
-        }
-        spec.thinking_floor = self.thinking_floor;
-        spec.thinking_cap = self.thinking_cap;
+        let (_, mut spec) = self.plan()?.resolve(defaults::EFFORT, StrategySpec::for_effort).map_err(plan_error)?;
         if let Some(path) = &self.table {
-            if spec.name != "allocate" {
-                return Err(CliError::usage(format!("--table tells the strategy allocate, not `{}`", spec.name))
-                    .hint("give --strategy allocate, or drop --table"));
+            if !spec.entry().is_ok_and(|entry| entry.takes(Takes::Table)) {
+                let takers = registry::that_take(Takes::Table);
+                return Err(CliError::usage(format!("the strategy {} reads no --table", spec.name))
+                    .hint(format!("give --strategy {takers}, or drop --table")));
             }
             spec.table = Some(read_table(path)?);
         }
-        self.contradiction(&spec)?;
-        spec.build().map_err(|e| CliError::usage(e.to_string()).hint("see `outthink ask --help`"))?;
         Ok(spec)
     }
 
@@ -119,46 +120,27 @@ impl ThinkingArgs {
 
     /// The hard limits, checked.
     pub(crate) fn budget(&self, price: Option<Price>) -> Result<Budget, CliError> {
-        let max_cost = match self.budget_usd {
-            None => None,
-            Some(usd) => Some(Cost::from_usd(usd).filter(|c| *c > Cost::ZERO).ok_or_else(|| {
-                CliError::usage(format!("a budget of {usd} dollars buys nothing")).hint("give a positive number")
-            })?),
-        };
-        if max_cost.is_some() && price.is_none_or(|p| p == Price::default()) {
+        let budget = self.plan()?.budget().map_err(plan_error)?;
+        if budget.max_cost.is_some() && price.is_none_or(|p| p == Price::default()) {
             return Err(CliError::usage("--budget-usd limits nothing while tokens cost nothing")
                 .hint("set --price-input and --price-output, in dollars for a million tokens"));
         }
-        let budget = Budget {
-            max_tokens: self.budget_tokens,
-            max_cost,
-            max_seconds: self.budget_seconds,
-            max_samples: self.samples,
-        };
-        match budget.problem() {
-            Some(problem) => Err(CliError::usage(problem)),
-            None => Ok(budget),
-        }
+        Ok(Budget { max_samples: self.samples, ..budget })
     }
+}
 
-    fn contradiction(&self, spec: &StrategySpec) -> Result<(), CliError> {
-        if spec.max_tokens_per_sample == Some(0) {
-            return Err(CliError::usage("a sample of 0 tokens says nothing").hint("give --max-tokens at least 1"));
-        }
-        let single = spec.name == "single";
-        if single && self.samples.is_some_and(|n| n > 1) {
-            return Err(CliError::usage(format!(
-                "one sample and --samples {} contradict each other",
-                spec.max_samples
-            ))
-            .hint("drop --samples, or give --strategy self-consistency or an effort above none"));
-        }
-        if single && self.target_confidence.is_some() {
-            return Err(CliError::usage("--target-confidence needs several samples, and one was asked for")
-                .hint("give --strategy adaptive or an effort above none"));
-        }
-        Ok(())
-    }
+/// The name of a strategy, checked.
+pub(crate) fn strategy(name: &str) -> Result<String, StrategyError> {
+    registry::find(name).map(|entry| entry.name().to_owned())
+}
+
+/// What a plan's error tells at a command line: the flag is named after the field.
+fn plan_error(error: PlanError) -> CliError {
+    let flag = match error.field.as_str() {
+        "settings" => "set".to_owned(),
+        field => field.replace('_', "-"),
+    };
+    CliError::usage(error.message).hint(format!("see --{flag} in `outthink ask --help`"))
 }
 
 #[cfg(test)]

@@ -46,9 +46,9 @@ pub(crate) async fn connect_all(urls: &[String], options: &OpenAiOptions) -> Res
         return Err(first_error.map_or_else(|| CliError::usage("no upstream server is named"), CliError::from));
     };
     // What does not answer yet is taken for a server of the first model.
-    let (model, dialect) = (first.model().id.clone(), *first.dialect());
+    let (model, dialect) = (first.model().id.clone(), first.dialect().clone());
     for url in silent {
-        let options = OpenAiOptions { model: Some(model.clone()), dialect: Some(dialect), ..at(url) };
+        let options = OpenAiOptions { model: Some(model.clone()), dialect: Some(dialect.clone()), ..at(url) };
         found.push((url.clone(), Arc::new(OpenAiEngine::new(options)?)));
     }
     let mut models: Vec<(String, Vec<Member>)> = Vec::new();

@@ -10,21 +10,20 @@ use outthink_core::{Engine, Verifier};
 use outthink_engine::judge::LlmJudge;
 use outthink_engine::openai::{OpenAiOptions, RewardModel, RewardShape, Secret};
 use outthink_engine::wasm::{WasmLimits, WasmVerifier};
-use outthink_verify::{Checker, Countdown, JsonSchema, Numeric, Pattern};
+use outthink_verify::{Checker, VerifierSpec};
 use std::sync::Arc;
 
 /// Verifiers.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Verifiers")]
 pub(crate) struct VerifierArgs {
-    /// What judges samples: self (the model itself), judge:MODEL, reward:SHAPE:URL#MODEL (shape
-    /// pooling, score or classify), numeric:ANSWER, countdown:TARGET=A,B,C, regex:PATTERN,
-    /// json-schema:FILE, wasm:FILE or python-tests:FILE. May be repeated: scores are averaged.
+    /// What judges samples, such as numeric:42 or self; the kinds are listed below. May be repeated:
+    /// scores are averaged.
     #[arg(long = "verifier", value_name = "VERIFIER")]
-    pub(crate) verifiers: Vec<String>,
+    pub(crate) verifiers: Vec<VerifierSpec>,
 }
 
-/// A verifier that was named, before there is an engine.
+/// A verifier whose files are read and whose words are checked, before there is an engine.
 pub(crate) enum Plan {
     Itself,
     Judge(Named),
@@ -34,64 +33,62 @@ pub(crate) enum Plan {
     Wasm(WasmVerifier),
 }
 
-const KINDS: &str = "use self, judge:MODEL, reward:SHAPE:URL#MODEL, numeric:ANSWER, countdown:TARGET=A,B,C, \
-                     regex:PATTERN, json-schema:FILE, wasm:FILE or python-tests:FILE";
-
 impl VerifierArgs {
-    /// The verifiers, checked, their files read and models fetched. Not to be called from async code.
-    pub(crate) fn locate(&self, engine: &EngineArgs) -> Result<Vec<Plan>, CliError> {
+    /// The verifiers, checked as far as that needs no model and no server.
+    pub(crate) fn plans(&self, engine: &EngineArgs) -> Result<Vec<Plan>, CliError> {
         self.verifiers.iter().map(|spec| plan(spec, engine)).collect()
     }
 }
 
-/// What a verifier's name stands for. Not to be called from async code.
-pub(crate) fn plan(spec: &str, engine: &EngineArgs) -> Result<Plan, CliError> {
-    let (kind, rest) = spec.split_once(':').unwrap_or((spec, ""));
-    let usage = |e: &outthink_verify::CheckerError| CliError::usage(e.to_string());
-    let file = || std::fs::read_to_string(rest).with_context(|| format!("cannot read {rest}"));
-    Ok(match kind {
-        "self" if rest.is_empty() => Plan::Itself,
-        "judge" => Plan::Judge(Named::locate(rest, engine)?),
-        "reward" => reward(rest)?,
-        "numeric" => Plan::Exact(Checker::Numeric(Numeric::new(rest).map_err(|e| usage(&e))?)),
-        "countdown" => Plan::Exact(Checker::Countdown(countdown(rest)?)),
-        "regex" => Plan::Exact(Checker::Pattern(Pattern::new(rest).map_err(|e| usage(&e))?)),
-        "json-schema" => {
-            let schema = serde_json::from_str(&file()?).with_context(|| format!("{rest} is no JSON"))?;
-            Plan::Exact(Checker::JsonSchema(JsonSchema::new(&schema).map_err(|e| usage(&e))?))
+/// What a verifier's name stands for. Reads its file, fetches nothing.
+pub(crate) fn plan(spec: &VerifierSpec, engine: &EngineArgs) -> Result<Plan, CliError> {
+    let usage = |e: outthink_verify::CheckerError| CliError::usage(e.to_string());
+    let Some(path) = spec.file() else { return of_words(spec.clone(), engine) };
+    let content = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let read = spec.clone().with_content(&content).map_err(|e| {
+        let error = usage(e);
+        CliError { message: format!("{}: {}", path.display(), error.message), ..error }
+    })?;
+    match read {
+        VerifierSpec::Wasm(bytes) => {
+            let name = format!("wasm:{}", path.display());
+            Ok(Plan::Wasm(WasmVerifier::new(name, &bytes, WasmLimits::default())?))
         }
-        "wasm" => {
-            let bytes = std::fs::read(rest).with_context(|| format!("cannot read {rest}"))?;
-            Plan::Wasm(WasmVerifier::new(spec, &bytes, WasmLimits::default())?)
+        other => of_words(other, engine),
+    }
+}
+
+fn of_words(spec: VerifierSpec, engine: &EngineArgs) -> Result<Plan, CliError> {
+    Ok(match spec {
+        VerifierSpec::Itself => Plan::Itself,
+        VerifierSpec::Judge { model } => Plan::Judge(Named::parse(&model, engine)?),
+        VerifierSpec::Reward { shape, url, model } => {
+            let unknown = || CliError::usage(format!("a reward model is not asked by /{shape} here"));
+            let mut options = OpenAiOptions::new(&url);
+            options.model = Some(model);
+            options.api_key = env::var(env::API_KEY).map(Secret::new);
+            Plan::Reward(Box::new(options), RewardShape::by_name(shape).ok_or_else(unknown)?)
         }
-        "python-tests" => Plan::Python(file()?),
-        _ => return Err(CliError::usage(format!("unknown verifier `{spec}`")).hint(KINDS)),
+        VerifierSpec::Rule(checker) => Plan::Exact(checker),
+        VerifierSpec::PythonTests(tests) => Plan::Python(tests),
+        VerifierSpec::Wasm(_) | VerifierSpec::File { .. } => {
+            return Err(CliError::usage("this verifier needs a file").hint("give wasm:FILE"));
+        }
+        VerifierSpec::Named(name) => {
+            return Err(CliError::usage(format!("the verifier `{name}` has a name in no configuration here")));
+        }
     })
 }
 
-fn reward(spec: &str) -> Result<Plan, CliError> {
-    let bad = || {
-        CliError::usage(format!("reward:{spec} names no reward model"))
-            .hint("give reward:SHAPE:URL#MODEL with the shape pooling, score or classify")
-    };
-    let (shape, place) = spec.split_once(':').ok_or_else(bad)?;
-    let shape = RewardShape::by_name(shape).ok_or_else(bad)?;
-    let (url, model) = place.split_once('#').filter(|(_, model)| !model.is_empty()).ok_or_else(bad)?;
-    let mut options = OpenAiOptions::new(url);
-    options.model = Some(model.to_owned());
-    options.api_key = env::var(env::API_KEY).map(Secret::new);
-    Ok(Plan::Reward(Box::new(options), shape))
-}
-
-fn countdown(spec: &str) -> Result<Countdown, CliError> {
-    let bad = || CliError::usage(format!("countdown:{spec} is no game")).hint("give countdown:24=4,9,10,13");
-    let (target, numbers) = spec.split_once('=').ok_or_else(bad)?;
-    let numbers: Option<Vec<u64>> = numbers.split(',').map(|n| n.trim().parse().ok()).collect();
-    let target = target.trim().parse().map_err(|_| bad())?;
-    Countdown::new(&numbers.ok_or_else(bad)?, target).map_err(|e| CliError::usage(e.to_string()))
-}
-
 impl Plan {
+    /// Fetches what the verifier needs. Not to be called from async code.
+    pub(crate) fn locate(self) -> Result<Self, CliError> {
+        Ok(match self {
+            Self::Judge(named) => Self::Judge(named.locate()?),
+            other => other,
+        })
+    }
+
     /// The verifier; `engine` is the one that draws the samples.
     pub(crate) async fn make(self, engine: &Arc<dyn Engine>) -> Result<Arc<dyn Verifier>, CliError> {
         match self {
@@ -132,13 +129,47 @@ pub(crate) async fn python(_: String) -> Result<Arc<dyn Verifier>, CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Args {
+        #[command(flatten)]
+        verifiers: VerifierArgs,
+        #[command(flatten)]
+        engine: EngineArgs,
+    }
+
+    fn plans(words: &[&str]) -> Result<usize, String> {
+        let args =
+            Args::try_parse_from(std::iter::once("t").chain(words.iter().copied())).map_err(|e| e.to_string())?;
+        args.verifiers.plans(&args.engine).map(|plans| plans.len()).map_err(|e| e.message)
+    }
 
     #[test]
-    fn games_are_read() {
-        assert!(countdown("24=4,9,10,13").is_ok());
-        for bad in ["24", "x=1,2", "24=1", "24=1,b"] {
-            assert_eq!(countdown(bad).unwrap_err().code, 2, "{bad}");
+    fn words_are_checked_when_arguments_are_parsed() {
+        assert_eq!(plans(&["--verifier", "numeric:42", "--verifier", "self"]), Ok(2));
+        assert_eq!(plans(&["--verifier", "reward:pooling:http://127.0.0.1:9#m"]), Ok(1));
+        for (word, said) in [
+            ("foo:1", "unknown verifier `foo`"),
+            ("numreic:1", "did you mean `numeric`?"),
+            ("reward:pooling:http://h", "names no reward model"),
+            ("countdown:24", "a target and numbers"),
+            ("regex:(", "cannot be used"),
+        ] {
+            let error = plans(&["--verifier", word]).unwrap_err();
+            assert!(error.contains(said), "{word}: {error}");
         }
-        assert_eq!(reward("pooling:http://h").err().map(|e| e.code), Some(2));
+    }
+
+    #[test]
+    fn files_are_read_before_any_model_is_fetched() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("schema.json");
+        std::fs::write(&file, "{").unwrap();
+        let word = |kind: &str| format!("{kind}:{}", file.display());
+        assert!(plans(&["--verifier", &word("json-schema")]).unwrap_err().contains("not JSON"));
+        assert!(plans(&["--verifier", &word("wasm")]).is_err(), "it is no module");
+        assert!(plans(&["--verifier", "wasm:no-such-file"]).unwrap_err().contains("cannot read no-such-file"));
+        assert!(plans(&["--verifier", "judge:no-such-model"]).unwrap_err().contains("no-such-model"));
     }
 }

@@ -43,6 +43,15 @@ pub(crate) fn locate(model: Option<&str>, progress: Progress) -> Result<Located,
     Ok(Located { path, id: entry.name.clone() })
 }
 
+/// Checks that a model's name is known, or that its file is here. Fetches nothing.
+pub(crate) fn check(model: Option<&str>) -> Result<(), CliError> {
+    match model {
+        None => Ok(()),
+        Some(path) if is_path(path) => local_file(Path::new(path)).map(|_| ()),
+        Some(name) => Manifest::embedded()?.find(name).map(|_| ()),
+    }
+}
+
 /// Checks that a path given by the user is a GGUF file.
 pub(crate) fn local_file(path: &Path) -> Result<PathBuf, CliError> {
     if !path.is_file() {
