@@ -30,6 +30,8 @@ mod state;
 mod step;
 mod thinking;
 mod usage;
+mod usage_read;
+mod usage_scan;
 mod verifier;
 
 pub use allocation::{AgreementPart, AllocationTable, AllocationTableError, TokenTable, VerifierTable};
@@ -51,6 +53,8 @@ pub use state::{State, Tally};
 pub use step::{Decision, Link, Needs, Span, Step, Strategy};
 pub use thinking::Thinking;
 pub use usage::Usage;
+pub use usage_read::UsageRead;
+pub use usage_scan::UsageScan;
 pub use verifier::{Bill, Comparer, Judging, Verdict, Verifier};
 
 /// Derives the seed of draw number `index` from a base seed (`SplitMix64`, Steele et al. 2014).
