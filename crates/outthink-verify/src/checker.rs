@@ -7,7 +7,7 @@ pub use countdown::Countdown;
 pub use numeric::Numeric;
 
 use outthink_core::{Judging, Prompt, Sample, Verdict, Verifier};
-use serde_json::Value;
+use crate::Schema;
 
 /// A rule by which a reply is right or wrong.
 #[derive(Debug, Clone)]
@@ -17,36 +17,15 @@ pub enum Checker {
     /// The reply ends with an expression that makes a number out of others.
     Countdown(Countdown),
     /// The reply is JSON that fits a schema.
-    JsonSchema(JsonSchema),
+    JsonSchema(Schema),
     /// The final answer, or the reply where it has none, fits a pattern.
     Pattern(Pattern),
 }
 
-/// A rule that cannot be made; the message says the mend.
+/// A rule that cannot be made; the message says how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct CheckerError(pub(crate) String);
-
-/// A JSON schema, compiled.
-#[derive(Debug, Clone)]
-pub struct JsonSchema(std::sync::Arc<jsonschema::Validator>);
-
-impl JsonSchema {
-    /// From the schema's JSON. References outside of it are not followed.
-    ///
-    /// # Errors
-    /// If it is no schema.
-    pub fn new(schema: &Value) -> Result<Self, CheckerError> {
-        let validator = jsonschema::validator_for(schema)
-            .map_err(|e| CheckerError(format!("the JSON schema cannot be used ({e}): mend it at that place")))?;
-        Ok(Self(std::sync::Arc::new(validator)))
-    }
-
-    /// Whether a whole reply, or the JSON in its last code fence, fits.
-    pub fn accepts(&self, reply: &str) -> bool {
-        crate::json::last_json(reply).is_some_and(|value| self.0.is_valid(&value))
-    }
-}
 
 /// A regular expression that a whole answer must fit. Linear in the answer's length.
 #[derive(Debug, Clone)]
@@ -91,7 +70,7 @@ impl Checker {
         match self {
             Self::Numeric(numeric) => numeric.accepts(reply),
             Self::Countdown(countdown) => countdown.accepts(reply),
-            Self::JsonSchema(schema) => schema.accepts(reply),
+            Self::JsonSchema(schema) => schema.accepts_reply(reply),
             Self::Pattern(pattern) => match crate::find_answer(reply) {
                 Some(answer) => pattern.accepts(&answer.text) || pattern.accepts(reply),
                 None => pattern.accepts(reply),
@@ -127,13 +106,13 @@ mod tests {
     fn json_must_fit_its_schema() {
         let schema =
             json!({"type": "object", "required": ["n"], "properties": {"n": {"type": "integer", "minimum": 1}}});
-        let schema = JsonSchema::new(&schema).unwrap();
-        assert!(schema.accepts(r#"{"n": 3}"#));
-        assert!(schema.accepts("Here it is:\n```json\n{\"n\": 3}\n```\n"));
-        assert!(!schema.accepts(r#"{"n": 0}"#));
-        assert!(!schema.accepts("n is 3"));
-        assert!(JsonSchema::new(&json!({"type": 7})).is_err());
-        assert!(JsonSchema::new(&json!({"$ref": "https://example.invalid/schema.json"})).is_err());
+        let schema = Schema::new(&schema).unwrap();
+        assert!(schema.accepts_reply(r#"{"n": 3}"#));
+        assert!(schema.accepts_reply("Here it is:\n```json\n{\"n\": 3}\n```\n"));
+        assert!(!schema.accepts_reply(r#"{"n": 0}"#));
+        assert!(!schema.accepts_reply("n is 3"));
+        assert!(Schema::new(&json!({"type": 7})).is_err());
+        assert!(Schema::new(&json!({"$ref": "https://example.invalid/schema.json"})).is_err());
     }
 
     #[test]
@@ -152,7 +131,7 @@ mod tests {
             let checkers = [
                 Checker::Numeric(Numeric::new("42").unwrap()),
                 Checker::Countdown(Countdown::new(&[4, 7, 8, 8], 24).unwrap()),
-                Checker::JsonSchema(JsonSchema::new(&json!({})).unwrap()),
+                Checker::JsonSchema(Schema::new(&json!({})).unwrap()),
                 Checker::Pattern(Pattern::new(".*").unwrap()),
             ];
             for checker in checkers {

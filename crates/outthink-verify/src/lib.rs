@@ -42,12 +42,12 @@ mod shape;
 mod text;
 mod units;
 
-pub use checker::{Checker, CheckerError, Countdown, JsonSchema, Numeric, Pattern};
+pub use checker::{Checker, CheckerError, Countdown, Numeric, Pattern};
 pub use compare::{canonical, equivalent, is_correct};
 pub use find::find_answer;
 pub use group::{Comparison, Grouper};
 pub use json::{find_json_answer, find_tool_call_answer};
 pub use reach::{Reach, reaches};
-pub use schema::Schema;
+pub use schema::{Schema, SchemaError};
 pub use shape::ReplyShape;
 pub use text::find_text_answer;

@@ -76,13 +76,14 @@ impl Table {
 
     /// Why it ended, as far as the samples tell more than the strategy knew.
     fn reason(&self, reason: StopReason) -> StopReason {
+        use StopReason::{BudgetSpent, CannotBeOvertaken, NotComparable, SamplesDrawn};
         let ended = self.state.samples.iter().any(outthink_core::Sample::is_done);
-        let vote_ended = matches!(reason, StopReason::SamplesDrawn | StopReason::BudgetSpent);
-        if vote_ended && ended && !self.state.samples.iter().any(outthink_core::Sample::is_complete) {
+        let complete = self.state.samples.iter().any(outthink_core::Sample::is_complete);
+        if ended && !complete && matches!(reason, SamplesDrawn | BudgetSpent | NotComparable) {
             return StopReason::NoneComplete;
         }
-        let greedy = self.arms.iter().all(|a| a.greedy);
-        if vote_ended && greedy && self.state.budget.max_samples.is_none_or(|most| most > 1) {
+        let alone = self.state.voters().count() == 1 && self.arms.iter().all(|a| a.greedy);
+        if alone && matches!(reason, SamplesDrawn | BudgetSpent | CannotBeOvertaken) {
             return StopReason::Greedy;
         }
         reason
