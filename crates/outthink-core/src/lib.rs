@@ -19,6 +19,7 @@ mod arm;
 mod budget;
 mod effort;
 mod engine;
+mod entry;
 mod error;
 mod isotonic;
 mod money;
@@ -42,6 +43,7 @@ pub use engine::{
     Capabilities, Delta, Engine, Finish, FinishReason, LOGPROBS, ModelInfo, SampleEvent, SampleRequest, SampleStream,
     Sampling, Source,
 };
+pub use entry::{DefaultValue, Entry, Kind, Paper, Setting, nearest, unknown};
 pub use error::{EngineError, Origin};
 pub use isotonic::Isotonic;
 pub use money::{Cost, Price, PriceError};

@@ -50,6 +50,8 @@ pub struct State {
     pub asks_for_answer: bool,
     /// Whether the request asks for a quantity, so that the last number of a reply may be its answer.
     pub asks_for_number: bool,
+    /// Whether the request offers tools, so that it may be one turn of many.
+    pub offers_tools: bool,
     /// Verdicts and comparisons that are on their way.
     pub judging: u32,
     /// Pairs of samples whose answers were compared, and what came of it; `None` if nothing did.

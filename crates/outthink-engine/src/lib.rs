@@ -23,7 +23,7 @@
 //! let request = SampleRequest {
 //!     prompt: Prompt::user("2+2?"),
 //!     seeds: vec![1, 2],
-//!     max_tokens: 100,
+//!     max_tokens: Some(100),
 //!     ..SampleRequest::default()
 //! };
 //! for stream in engine.start(request) {
@@ -43,5 +43,6 @@ pub mod replay;
 mod retry;
 #[cfg(unix)]
 pub mod sandbox;
+mod size;
 pub mod sse;
 pub mod wasm;

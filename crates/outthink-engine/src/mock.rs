@@ -209,7 +209,7 @@ impl MockEngine {
         let met_stop = cut_at_stop(&mut tokens, &request.sampling.stop);
         let fault = self.faults.get(&number).or(self.every.as_ref()).cloned();
         let mut reason = FinishReason::Stop;
-        let mut limit = request.max_tokens;
+        let mut limit = request.max_tokens.unwrap_or(u64::MAX);
         if let Some(Fault::Length { after }) = fault {
             limit = limit.min(after);
             reason = FinishReason::Length;
@@ -240,7 +240,7 @@ impl Engine for MockEngine {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { continuation: true, logprobs: true, shared_prefill: false }
+        Capabilities { continuation: true, logprobs: true, ..Capabilities::default() }
     }
 
     fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
@@ -301,9 +301,8 @@ impl Sample {
             self.phase = Phase::Ended;
             self.counters.finished.fetch_add(1, Relaxed);
             return Some(Ok(SampleEvent::Finish(Finish {
-                reason: self.reason,
-                usage: self.usage,
                 met_stop: Some(self.met_stop),
+                ..Finish::new(self.reason, self.usage)
             })));
         };
         if let Some(pause) = self.pause {
@@ -370,7 +369,7 @@ mod tests {
         SampleRequest {
             prompt: Prompt::user("2 + 2?"),
             seeds: seeds.collect(),
-            max_tokens: 9,
+            max_tokens: Some(9),
             ..SampleRequest::default()
         }
     }
@@ -382,7 +381,7 @@ mod tests {
             match event? {
                 SampleEvent::Delta(d) => text += &d.content,
                 SampleEvent::Finish(f) => finish = Some(f),
-                SampleEvent::Prompt { .. } => {}
+                _ => {}
             }
         }
         Ok((text, finish))

@@ -147,7 +147,7 @@ fn events(sample: &RecordedSample, chars: u64) -> Vec<Result<SampleEvent, Engine
     vec![
         Ok(SampleEvent::Prompt { tokens: prompt, cached: 0 }),
         Ok(SampleEvent::Delta(delta)),
-        Ok(SampleEvent::Finish(Finish { reason, usage, met_stop: None })),
+        Ok(SampleEvent::Finish(Finish::new(reason, usage))),
     ]
 }
 
@@ -161,7 +161,7 @@ mod tests {
         let request = SampleRequest {
             prompt: Prompt::user("q"),
             seeds: (0..n).collect(),
-            max_tokens: 10,
+            max_tokens: Some(10),
             ..SampleRequest::default()
         };
         let mut texts = Vec::new();

@@ -91,10 +91,12 @@ impl Run {
     }
 
     /// Ends it with what there is because what pays for it cannot grow; the end comes by [`Run::next`].
-    pub fn budget_ended(&mut self) {
+    /// Where the model still reasons and the engine can continue a text, the reasoning is closed and answered
+    /// with the `tokens` that are left.
+    pub fn budget_ended(&mut self, tokens: u64) {
         let now = self.began.elapsed();
         if let Some(session) = &mut self.session {
-            session.handle(now, Input::BudgetEnded);
+            session.handle(now, Input::BudgetEnded { tokens });
         }
     }
 

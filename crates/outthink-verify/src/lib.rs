@@ -39,10 +39,11 @@ mod relation;
 mod scan;
 mod schema;
 mod shape;
+pub mod spec;
 mod text;
 mod units;
 
-pub use checker::{Checker, CheckerError, Countdown, Numeric, Pattern};
+pub use checker::{Checker, CheckerError, Countdown, Numeric, Pattern, Rule};
 pub use compare::{canonical, equivalent, is_correct};
 pub use find::find_answer;
 pub use group::{Comparison, Grouper};
@@ -50,4 +51,5 @@ pub use json::{find_json_answer, find_tool_call_answer};
 pub use reach::{Reach, reaches};
 pub use schema::{Schema, SchemaError};
 pub use shape::ReplyShape;
+pub use spec::VerifierSpec;
 pub use text::find_text_answer;

@@ -1,7 +1,7 @@
 //! Reward models behind a server, by the shapes that vLLM gives them.
 
-use super::http::{Place, Wanted};
-use super::upstream::{Wire, refusal};
+use super::http::{Accept, Place};
+use super::wire::{Wire, refusal};
 use super::{OpenAiOptions, connect, error};
 use outthink_core::{Bill, EngineError, Judging, Origin, Price, Prompt, Sample, Usage, Verdict, Verifier};
 use serde_json::{Value, json};
@@ -102,7 +102,7 @@ impl RewardModel {
 
     async fn ask(&self, prompt: &Prompt, sample: &Sample) -> Result<Value, EngineError> {
         let body = self.body(prompt, sample).to_string().into();
-        let reply = self.wire.client.post(&Place::new(&self.url())?, Wanted::Anything, body).await;
+        let reply = self.wire.client.post(&Place::new(&self.url())?, Accept::Anything, body).await;
         let mut response = reply.map_err(|e| error::of_transport(e, false))?;
         if !response.status().is_success() {
             return Err(refusal(response, &self.wire).await.0);

@@ -29,6 +29,7 @@ fn plan(name: String, questions: u32, samples: u32) -> SweepPlan {
         samples,
         sampling: Sampling::default(),
         send_effort: false,
+        seeded: false,
         parallel: 4,
         max_cost: None,
     }

@@ -17,6 +17,7 @@ pub(crate) fn spec(name: &str, samples: u32) -> StrategySpec {
         thinking_cap: None,
         thinking_floor: None,
         settings: outthink_strategy::Settings::default(),
+        tools_once: false,
         table: None,
     }
 }

@@ -6,7 +6,7 @@ use outthink_core::{
     Bill, Budget, Comparer, Judging, Outcome, Prompt, Sample, SampleStatus, StopReason, Verdict, Verifier,
 };
 use outthink_runner::{Runner, RunnerArm};
-use outthink_strategy::{DriveError, DriveRequest, STRATEGY_NAMES, StrategySpec};
+use outthink_strategy::{DriveError, DriveRequest, StrategySpec};
 use std::sync::Arc;
 
 fn set(name: &str, samples: u32, settings: &[&str]) -> StrategySpec {
@@ -270,7 +270,7 @@ fn a_process_model_guides_a_search_by_any_aggregate() {
 
 #[test]
 fn a_setting_of_another_strategy_is_refused() {
-    for name in STRATEGY_NAMES {
+    for name in outthink_strategy::registry::names() {
         let mut spec = spec(name, 4);
         assert!(spec.build().is_ok(), "{name}");
         spec.settings.set("no-such-setting", 1);

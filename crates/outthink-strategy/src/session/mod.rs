@@ -82,8 +82,12 @@ pub enum Input {
     Judged(TaskId, Judged),
     /// Nobody waits for the reply any more.
     Left,
-    /// What pays for the run cannot grow: it ends with what there is.
-    BudgetEnded,
+    /// What pays for the run cannot grow: it ends with what there is. An open thought is closed and answered
+    /// where the engine can continue a text and so many tokens are left for it.
+    BudgetEnded {
+        /// Tokens that are still paid for.
+        tokens: u64,
+    },
 }
 
 enum Phase {
@@ -246,7 +250,11 @@ impl<'s> Session<'s> {
             }
             Input::Judged(task, judged) => self.judged(now, task, judged),
             Input::Left => self.end_with_best(StopReason::Cancelled),
-            Input::BudgetEnded => self.end_with_best(StopReason::BudgetSpent),
+            Input::BudgetEnded { tokens } => {
+                if !self.answer_now(tokens) {
+                    self.end_with_best(StopReason::BudgetSpent);
+                }
+            }
         }
     }
 

@@ -2,7 +2,12 @@
 
 use super::Session;
 use crate::table::{End, Start};
-use outthink_core::{Effort, FinishReason, SampleStatus, Span, StopReason, Thinking, derive_seed};
+use outthink_core::{Effort, FinishReason, Link, SampleId, SampleStatus, Span, StopReason, Thinking, derive_seed};
+
+/// What a thought is closed with whose budget ends.
+const CLOSE: &str = "The answer is";
+/// Tokens of an answer that is asked for when the budget ends.
+const MOST_FOR_ANSWER: u64 = 256;
 
 impl Session<'_> {
     /// Where the chosen sample reasoned, ended by itself and said nothing, draws one more without reasoning.
@@ -41,6 +46,32 @@ impl Session<'_> {
         true
     }
 
+    /// Closes the reasoning that is shown and has the model answer within `tokens`, while everything else is
+    /// cancelled. Whether it can: nothing is answered yet, the engine continues texts, and there is reasoning.
+    pub(super) fn answer_now(&mut self, tokens: u64) -> bool {
+        let answered = self.table.state.voters().next().is_some();
+        if answered || self.rescued || tokens < outthink_core::Room::SHORTEST {
+            return false;
+        }
+        let thought = self.leading().and_then(|id| self.table.state.sample(id));
+        let Some(thought) = thought.filter(|s| s.status == SampleStatus::Running) else { return false };
+        let silent = thought.content.trim().is_empty() && thought.tool_calls.is_none();
+        let continues = self.table.state.capabilities(thought.arm).continuation;
+        if !silent || thought.reasoning.trim().is_empty() || !continues {
+            return false;
+        }
+        let (id, running) = (thought.id, self.table.state.samples.len() as SampleId);
+        let span = Span::whole(Some(tokens.min(MOST_FOR_ANSWER)));
+        if !self.go_on(id, &Link::Words(CLOSE.to_owned()), 1, &span) {
+            return false;
+        }
+        self.rescued = true;
+        (0..running).for_each(|id| self.cancel(id));
+        self.table.remark("the budget ended within the reasoning, so it was closed and answered".to_owned());
+        self.phase = super::Phase::Rescue(End { chosen: None, reason: StopReason::BudgetSpent });
+        true
+    }
+
     /// Nothing runs any more while the session waited.
     pub(super) fn after_waiting(&mut self) {
         let super::Phase::Rescue(end) = self.phase else {
@@ -48,6 +79,9 @@ impl Session<'_> {
         };
         let last = self.table.state.samples.last();
         let spoke = last.filter(|s| s.status == SampleStatus::Done && !s.is_empty()).map(|s| s.id);
-        self.close(End { chosen: spoke.or(end.chosen), ..end });
+        match spoke.or(end.chosen) {
+            Some(chosen) => self.close(End { chosen: Some(chosen), ..end }),
+            None => self.end_with_best(end.reason),
+        }
     }
 }

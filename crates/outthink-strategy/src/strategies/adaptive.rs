@@ -2,9 +2,28 @@
 
 use super::common::{may_compare, nothing_to_compare};
 use super::{give_up, stop_with_leader};
+use crate::registry::{Draws, StrategyEntry, Takes};
 use crate::stopping::{cannot_be_overtaken, posterior_leader, samples_to_decision};
 use crate::value::gain_per_sample;
-use outthink_core::{Decision, SampleStatus, Span, State, Step, StopReason, Strategy};
+use outthink_core::{Decision, Entry, Paper, SampleStatus, Span, State, Step, StopReason, Strategy};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Aggarwal et al. 2023", "https://arxiv.org/abs/2305.11860")),
+        also: &["adaptive-consistency", "asc"],
+        ..Entry::new("adaptive", "samples in waves, until more votes would not change the answer")
+    },
+    stops: "the leader stays ahead with the target probability, can no longer be overtaken, or the next sample is not worth its price",
+    draws: Draws::Several,
+    takes: &[Takes::Target],
+    build: |from| {
+        let (target, price) = (from.target(), Adaptive::price_for(from.target()));
+        let tools_once = from.tools_once();
+        let (max_samples, max_tokens) = (from.samples(), from.max_tokens());
+        Ok(Box::new(Adaptive { max_samples, max_tokens, target, price, tools_once }))
+    },
+};
 
 /// Adaptive-Consistency (Aggarwal et al. 2023) in waves, with two further reasons to stop.
 ///
@@ -24,6 +43,9 @@ pub struct Adaptive {
     pub target: f64,
     /// The least gain in the expected share of the chosen answer that one sample must bring.
     pub price: f64,
+    /// Whether a request that offers tools is one sample. The turns of a tool loop share a long beginning, and
+    /// whether to compare must not change between them: so it is decided by what all of them carry.
+    pub tools_once: bool,
 }
 
 /// After so many failures without one success the engine is taken for broken.
@@ -67,7 +89,7 @@ impl Adaptive {
 
 impl Strategy for Adaptive {
     fn name(&self) -> &'static str {
-        "adaptive"
+        ENTRY.name()
     }
 
     fn step(&mut self, state: &State) -> Decision {
@@ -84,6 +106,9 @@ impl Strategy for Adaptive {
         if failed >= FAILURES_BEFORE_GIVING_UP && state.done().next().is_none() && running == 0 {
             return give_up(state);
         }
+        if self.tools_once && state.offers_tools && state.voters().next().is_some() {
+            return stop_with_leader(state, StopReason::Single, "tools are offered: one sample a turn");
+        }
         if let Some((reason, why)) = nothing_to_compare(state) {
             return stop_with_leader(state, reason, why);
         }
@@ -98,7 +123,8 @@ impl Strategy for Adaptive {
             return stop_with_leader(state, reason, "nothing more can be bought").with_posterior(posterior);
         }
         let (v1, v2) = (tally.count(0), tally.count(1));
-        let (count, why) = if may_compare(state) {
+        let once = self.tools_once && state.offers_tools;
+        let (count, why) = if may_compare(state) && !once {
             let count = samples_to_decision(v1, v2, self.target, affordable);
             (count, format!("votes {v1}:{v2}, posterior {posterior:.3}: no decision before {count} more"))
         } else {

@@ -3,14 +3,56 @@
 use super::common::{Judge, best_by, give_up, may_compare, nothing_to_compare, share, stop_with_leader, weigh};
 use crate::StrategyError;
 use crate::allocator::{ArmValues, Plan, Prior, is_certain};
-use crate::settings::Reader;
+use crate::registry::{Build, Draws, StrategyEntry, Takes};
 use crate::stopping::posterior_leader;
 use crate::value::net_gain;
 use outthink_core::{
-    AllocationTable, ArmId, ClassId, Decision, Sample, SampleId, SampleStatus, Span, State, Step,
-    StopReason, Strategy,
+    AllocationTable, ArmId, ClassId, Decision, DefaultValue, Entry, Kind, Paper, Sample, SampleId, SampleStatus,
+    Setting, Span, State, Step, StopReason, Strategy,
 };
 use std::sync::Arc;
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Frazier et al. 2009", "https://doi.org/10.1287/ijoc.1080.0314")),
+        settings: &[
+            Setting::new(
+                "price",
+                Kind::number(1e-9, 1.0),
+                DefaultValue::Derived("1e-4 at a target of 0.95, in proportion to 1 - target"),
+                "probability of a right answer that one sample must gain",
+            ),
+            Setting::new(
+                "alpha",
+                Kind::number(0.0, 0.5),
+                DefaultValue::Number(0.0),
+                "error rate of a guarantee that holds under continuous looking; 0 asks for none",
+            ),
+            Setting::new(
+                "abstain",
+                Kind::number(0.0, 1.0),
+                DefaultValue::Number(0.0),
+                "give no answer if it is right with less than this probability",
+            ),
+            Setting::new(
+                "dear_right",
+                Kind::number(0.0, 1.0),
+                DefaultValue::Number(0.8),
+                "probability that a more expensive arm is right",
+            ),
+        ],
+        also: &["allocator", "auto"],
+        ..Entry::new(
+            "allocate",
+            "the purchase that gains most for its price: a sample, a verdict, or a sample of a more expensive arm",
+        )
+    },
+    stops: "the best purchase gains less than its price, or a score is certain",
+    draws: Draws::Several,
+    takes: &[Takes::Arms, Takes::Target, Takes::Table],
+    build: |from| Allocate::read(from).map(|s| Box::new(s) as Box<dyn Strategy>),
+};
 
 /// The allocator: draws while the best purchase gains more probability of a right answer than it
 /// costs at `price` a sample, and stops, escalates or abstains where none does.
@@ -64,22 +106,17 @@ impl Allocate {
     /// The price of a sample that goes with a target of .95; see `docs/allocator.md`.
     pub const PRICE: f64 = 1e-4;
 
-    pub(crate) fn read(
-        samples: u32,
-        max_tokens: Option<u64>,
-        target: f64,
-        table: Option<&Arc<AllocationTable>>,
-        settings: &mut Reader<'_>,
-    ) -> Result<Self, StrategyError> {
-        let price = settings.number("price", Self::PRICE * (1.0 - target) / 0.05, 1e-9..=1.0)?;
+    fn read(from: &mut Build<'_>) -> Result<Self, StrategyError> {
+        let (samples, max_tokens, table) = (from.samples(), from.max_tokens(), from.table());
+        let price = from.number_or("price", Self::PRICE * (1.0 - from.target()) / 0.05)?;
         let prior = table.map_or_else(Prior::default, |t| Prior::from(t.as_ref()));
         Ok(Self {
             samples,
             max_tokens,
             price,
-            alpha: settings.number("alpha", 0.0, 0.0..=0.5)?,
-            abstain: settings.number("abstain", 0.0, 0.0..=1.0)?,
-            dear_right: settings.number("dear_right", 0.8, 0.0..=1.0)?,
+            alpha: from.number("alpha")?,
+            abstain: from.number("abstain")?,
+            dear_right: from.number("dear_right")?,
             plan: Plan::of(&prior, price, samples),
             outside: 0.0,
             prior,
@@ -235,7 +272,7 @@ fn cheap_arms(state: &State) -> Vec<ArmId> {
 
 impl Strategy for Allocate {
     fn name(&self) -> &'static str {
-        "allocate"
+        ENTRY.name()
     }
 
     fn step(&mut self, state: &State) -> Decision {

@@ -1,7 +1,21 @@
 //! The best of N by a verifier.
 
 use super::common::{Judge, best_by, stop_with_leader};
-use outthink_core::{Decision, SampleId, Span, State, Step, StopReason, Strategy};
+use crate::registry::{Draws, StrategyEntry};
+use outthink_core::{Decision, Entry, Paper, SampleId, Span, State, Step, StopReason, Strategy};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Cobbe et al. 2021", "https://arxiv.org/abs/2110.14168")),
+        also: &["bon", "best-of", "rerank"],
+        ..Entry::new("best-of-n", "N samples, each scored (without a verifier, by log-probability); the best one wins")
+    },
+    stops: "all are scored, or one is right for certain",
+    draws: Draws::Several,
+    takes: &[],
+    build: |from| Ok(Box::new(BestOfN::new(from.samples(), from.max_tokens()))),
+};
 
 /// Best-of-N (Stiennon et al. 2020; Cobbe et al. 2021): draws `samples`, has each scored, takes the
 /// best. It stops at once when the verifier is certain (score 1). Without a verifier it ranks by
@@ -24,7 +38,7 @@ impl BestOfN {
 
 impl Strategy for BestOfN {
     fn name(&self) -> &'static str {
-        "best-of-n"
+        ENTRY.name()
     }
 
     fn step(&mut self, state: &State) -> Decision {

@@ -1,7 +1,24 @@
 //! A cap and a floor on the length of one thought.
 
 use super::{give_up, stop_with_leader};
-use outthink_core::{Decision, FinishReason, Link, Sample, Span, State, Step, StopReason, Strategy};
+use crate::registry::{Draws, StrategyEntry, Takes};
+use outthink_core::{Decision, Entry, FinishReason, Link, Paper, Sample, Span, State, Step, StopReason, Strategy};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Muennighoff et al. 2025", "https://arxiv.org/abs/2501.19393")),
+        also: &["s1", "wait", "thinking-budget"],
+        ..Entry::new("budget-forcing", "one reply whose reasoning is extended to a floor and closed at a cap")
+    },
+    stops: "between --thinking-floor and --thinking-cap; at the cap the reasoning is closed and the model answers",
+    draws: Draws::One,
+    takes: &[Takes::Thinking],
+    build: |from| {
+        let (floor, cap) = from.thinking();
+        Ok(Box::new(BudgetForcing::new(floor.unwrap_or(0), cap.or(from.max_tokens()))))
+    },
+};
 
 /// Budget forcing (Muennighoff et al. 2025, s1): a thought that reaches `cap` tokens is closed and
 /// the model answers; one that ends before `floor` tokens is told to go on.
@@ -65,7 +82,7 @@ fn stop(sample: &Sample, reason: StopReason, why: impl Into<String>) -> Decision
 
 impl Strategy for BudgetForcing {
     fn name(&self) -> &'static str {
-        "budget-forcing"
+        ENTRY.name()
     }
 
     fn step(&mut self, state: &State) -> Decision {

@@ -51,7 +51,8 @@ pub(super) fn asks_for_answer(prompt: &Prompt) -> bool {
     if format.is_some_and(|f| f.starts_with("json")) {
         return true;
     }
-    let text = words(prompt);
+    // A system message asks the same of every question, those without an answer included.
+    let text = last_turn(prompt);
     FINAL.iter().any(|w| text.contains(w)) || has_choices(&text)
 }
 
@@ -61,15 +62,7 @@ pub(super) fn asks_for_number(prompt: &Prompt) -> bool {
     QUANTITY.iter().any(|w| text.contains(w)) || has_calculation(&text)
 }
 
-/// The system's words and the last turn of the user, in lower case.
-fn words(prompt: &Prompt) -> String {
-    let system = prompt.messages.first().filter(|m| m["role"] == "system" || m["role"] == "developer");
-    let mut text = system.and_then(|m| m["content"].as_str()).unwrap_or_default().to_lowercase();
-    text.push('\n');
-    text.push_str(&last_turn(prompt));
-    text
-}
-
+/// The last turn of the user, in lower case.
 fn last_turn(prompt: &Prompt) -> String {
     // What a tool returned is no question.
     let asks = prompt.messages.last().is_some_and(|m| m["role"] == Value::from("user"));

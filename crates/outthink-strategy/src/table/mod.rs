@@ -219,6 +219,7 @@ impl Table {
                 verifiers: opening.verifiers,
                 has_comparer: opening.has_comparer,
                 asks_for_answer: comparable::asks_for_answer(&request.prompt),
+                offers_tools: request.prompt.has_tools(),
                 asks_for_number: comparable::asks_for_number(&request.prompt),
                 ..State::default()
             },

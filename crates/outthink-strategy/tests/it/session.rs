@@ -138,6 +138,25 @@ fn a_chat_is_one_sample_at_every_effort() {
 }
 
 #[test]
+fn at_auto_a_tool_loop_is_one_sample_a_turn() {
+    let tools = serde_json::json!([{"type": "function", "function": {"name": "read", "parameters": {}}}]);
+    let mut request = asks("How many lines has main.rs? End with: The answer is <number>.");
+    request.prompt.extra.insert("tools".into(), tools);
+    let call = serde_json::json!([{"index": 0, "id": "c", "type": "function",
+        "function": {"name": "read", "arguments": "{}"}}]);
+    let calls = |_| {
+        let extra = serde_json::Map::from_iter([("tool_calls".to_owned(), call.clone())]);
+        let usage = Usage { prompt: 10, completion: 5, ..Usage::default() };
+        let delta = SampleEvent::Delta(Delta { extra, tokens: 5, ..Delta::default() });
+        vec![delta, SampleEvent::Finish(Finish::new(FinishReason::ToolCalls, usage))]
+    };
+    let outcome = host(request.clone(), &effort(Effort::Auto), calls).end.unwrap();
+    assert_eq!((outcome.samples_drawn, outcome.stop), (1, StopReason::Single));
+    assert!(outcome.tool_calls.is_some());
+    assert!(host(request, &effort(Effort::High), calls).end.unwrap().samples_drawn > 1, "a vote where it is asked for");
+}
+
+#[test]
 fn a_quantity_is_compared_though_the_reply_does_not_mark_it() {
     let outcome = host(asks(QUESTION), &effort(Effort::Auto), |_| says("That makes 391.")).end.unwrap();
     assert!(outcome.samples_drawn > 1);
@@ -255,13 +274,44 @@ fn a_run_whose_budget_ends_gives_what_there_is() {
     while session.poll(Duration::ZERO).is_some() {}
     let delta = Delta { content: "Once upon".into(), tokens: 2, ..Delta::default() };
     session.handle(Duration::ZERO, Input::Event(0, Ok(SampleEvent::Delta(delta))));
-    session.handle(Duration::ZERO, Input::BudgetEnded);
+    session.handle(Duration::ZERO, Input::BudgetEnded { tokens: 0 });
     let end = std::iter::from_fn(|| session.poll(Duration::ZERO)).find_map(|action| match action {
         Action::Done(end) => Some(*end),
         _ => None,
     });
     let outcome = end.unwrap().unwrap();
     assert_eq!((outcome.content.as_str(), outcome.stop), ("Once upon", StopReason::BudgetSpent));
+}
+
+#[test]
+fn reasoning_whose_budget_ends_is_closed_and_answered() {
+    let can = Capabilities { continuation: true, ..Capabilities::default() };
+    let setup = Setup { arms: vec![ArmInfo::new(model(), can)], ..Setup::default() };
+    let mut session = Session::new(asks(QUESTION), effort(Effort::None).build().unwrap(), setup).unwrap();
+    while session.poll(Duration::ZERO).is_some() {}
+    let delta = Delta { reasoning: "17 * 20 is 340, ".into(), tokens: 6, ..Delta::default() };
+    session.handle(Duration::ZERO, Input::Event(0, Ok(SampleEvent::Delta(delta))));
+    session.handle(Duration::ZERO, Input::BudgetEnded { tokens: 40 });
+    let mut closed = None;
+    let outcome = loop {
+        match session.poll(Duration::ZERO) {
+            Some(Action::Start { samples, request, .. }) => closed = Some((samples[0], request)),
+            Some(Action::Cancel(id)) => assert_eq!(id, 0),
+            Some(Action::Done(end)) => break end.unwrap(),
+            Some(_) => {}
+            None => {
+                let (id, request) = closed.take().unwrap();
+                assert_eq!(request.max_tokens, Some(40));
+                assert!(request.prefix.unwrap().ends_with("</think>\n\nThe answer is"));
+                for event in ends(" 391.", FinishReason::Length) {
+                    session.handle(Duration::ZERO, Input::Event(id, Ok(event)));
+                }
+            }
+        }
+    };
+    assert_eq!((outcome.content.as_str(), outcome.stop), ("The answer is 391.", StopReason::BudgetSpent));
+    assert_eq!(outcome.answer.unwrap().text, "391");
+    assert_eq!(outcome.usage.completion, 6 + 5, "both parts are on the bill");
 }
 
 #[test]

@@ -1,0 +1,148 @@
+//! What is sent to a server, and what of it can be left out or said otherwise where the server refuses it.
+
+use super::assemble::Assembler;
+use super::learned::{Complaint, Refused};
+use hyper::body::Bytes;
+use outthink_core::Source;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// The two names of the limit on generated tokens.
+pub(super) const LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
+
+/// A request for `n` samples.
+pub(super) struct Order {
+    pub(super) ask: Ask,
+    pub(super) source: Arc<Source>,
+    pub(super) seed: u64,
+    /// Samples.
+    pub(super) n: usize,
+    /// Characters of the prompt.
+    pub(super) prompt_chars: u64,
+    /// Generated tokens of a sample at most.
+    pub(super) max_tokens: Option<u64>,
+}
+
+impl Order {
+    /// What reads its reply.
+    pub(super) fn assembler(&self) -> Assembler {
+        Assembler::new(self.n, self.prompt_chars, self.max_tokens.unwrap_or(u64::MAX))
+    }
+}
+
+/// A body and what can be changed in it.
+#[derive(Debug, Clone)]
+pub(super) struct Ask {
+    /// JSON.
+    pub(super) body: Bytes,
+    /// What of the request it does not say, in words for the receipt.
+    pub(super) notes: Vec<String>,
+    spare: Vec<Spare>,
+    /// What was changed because the server does not know it.
+    refused: Vec<Refused>,
+}
+
+/// Something in a body that is not worth a refusal.
+#[derive(Debug, Clone)]
+pub(super) struct Spare {
+    pub(super) field: String,
+    /// The keys within the field that are ours; none where all of it is.
+    pub(super) keys: Vec<String>,
+    /// The value, where another one may be taken.
+    pub(super) value: Option<String>,
+    /// Whether the server may know the field and not the value even if it calls it unknown.
+    pub(super) is_word: bool,
+    pub(super) change: Change,
+    /// What is said where it is left out; nothing where nobody asked for it.
+    pub(super) note: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    LeaveOut,
+    /// The other name of the limit.
+    Rename,
+}
+
+impl Spare {
+    pub(super) fn new(field: &str, note: Option<&str>) -> Self {
+        Self {
+            field: field.into(),
+            keys: Vec::new(),
+            value: None,
+            is_word: false,
+            change: Change::LeaveOut,
+            note: note.map(str::to_owned),
+        }
+    }
+
+    fn is_named(&self, complaint: &Complaint) -> bool {
+        if self.change == Change::Rename && !complaint.is_unknown_field() {
+            return false;
+        }
+        let with_it = match self.field.as_str() {
+            "logprobs" => complaint.names("top_logprobs"),
+            "thinking" => complaint.names("budget_tokens"),
+            "stream_options" => complaint.names("include_usage"),
+            _ => false,
+        };
+        with_it || complaint.names(&self.field) || self.keys.iter().any(|key| complaint.names(key))
+    }
+
+    fn apply(&self, body: &mut Map<String, Value>) {
+        match self.change {
+            Change::Rename => {
+                if let Some(limit) = body.shift_remove(&self.field) {
+                    body.insert(other_limit(&self.field).into(), limit);
+                }
+            }
+            Change::LeaveOut => {
+                if let Some(Value::Object(inner)) = body.get_mut(&self.field)
+                    && !self.keys.is_empty()
+                {
+                    inner.retain(|key, _| !self.keys.contains(key));
+                    if !inner.is_empty() {
+                        return;
+                    }
+                }
+                body.shift_remove(&self.field);
+                if self.field == "logprobs" {
+                    body.shift_remove("top_logprobs");
+                }
+            }
+        }
+    }
+}
+
+impl Ask {
+    pub(super) fn new(body: Bytes, notes: Vec<String>, spare: Vec<Spare>) -> Self {
+        Self { body, notes, spare, refused: Vec::new() }
+    }
+
+    /// Changes the body as the server wants it; whether it complains about something that can be changed.
+    pub(super) fn amend(&mut self, complaint: &Complaint) -> bool {
+        let Some(at) = self.spare.iter().position(|spare| spare.is_named(complaint)) else { return false };
+        let Ok(Value::Object(mut body)) = serde_json::from_slice(&self.body) else { return false };
+        let spare = self.spare.remove(at);
+        spare.apply(&mut body);
+        self.body = Value::Object(body).to_string().into();
+        self.notes.extend(spare.note);
+        // A value that is wrong once says nothing of the field.
+        let unknown = complaint.is_unknown_field() && !spare.is_word;
+        if unknown || spare.value.is_some() {
+            let value = spare.value.filter(|_| !unknown);
+            self.refused.push(Refused { field: spare.field, value });
+        }
+        true
+    }
+
+    /// What to remember now that the server has taken the request.
+    pub(super) fn learned(&mut self) -> Vec<Refused> {
+        std::mem::take(&mut self.refused)
+    }
+}
+
+/// The other name of the limit.
+pub(super) fn other_limit(name: &str) -> &'static str {
+    if name == LIMITS[0] { LIMITS[1] } else { LIMITS[0] }
+}
