@@ -2,7 +2,7 @@
 
 use super::{Config, ITSELF, KeyMode, Problem};
 use outthink_core::Price;
-use outthink_strategy::{STRATEGY_NAMES, StrategySpec};
+use outthink_strategy::{StrategySpec, registry};
 use std::collections::HashSet;
 
 /// All that is wrong, in the order of the file's sections.
@@ -78,9 +78,8 @@ fn efforts(config: &Config, found: &mut Vec<Problem>) {
         let path = format!("efforts.{effort}");
         let mut spec = StrategySpec::for_effort(*effort);
         if let Some(name) = &settings.strategy {
-            if !STRATEGY_NAMES.contains(&name.as_str()) {
-                let words = format!("unknown strategy `{name}`: use {}", STRATEGY_NAMES.join(", "));
-                found.push(Problem::new(format!("{path}.strategy"), words));
+            if let Err(error) = registry::find(name) {
+                found.push(Problem::new(format!("{path}.strategy"), error.to_string()));
                 continue;
             }
             spec.name.clone_from(name);

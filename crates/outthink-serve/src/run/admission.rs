@@ -92,7 +92,7 @@ pub(crate) async fn admit(
     if let Some(free) = grant.free_tokens {
         budget.max_tokens = Some(budget.max_tokens.map_or(free, |own| own.min(free)));
     }
-    Ok(Some(Arc::new(Allowance::new(hold, asked, size.prompt))))
+    Ok(Some(Arc::new(Allowance::new(hold, asked, (price, size.prompt)))))
 }
 
 /// The most of each of two prices.

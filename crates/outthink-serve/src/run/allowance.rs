@@ -66,26 +66,27 @@ struct Inner {
 /// What one request may spend. Its claim is charged in full if it is dropped without a settlement.
 pub(crate) struct Allowance {
     inner: Mutex<Inner>,
+    /// The most that any model charges which may work on it.
+    price: Price,
     /// Whether the key has limits of its own; if not, the claim only says what a crash would charge.
     limited: bool,
     broke: Notify,
 }
 
 impl Allowance {
-    /// Of a claim that was granted for `asked`, of which `prompt` tokens are the prompt.
-    pub(super) fn new(hold: Hold, asked: Amount, prompt: u64) -> Self {
+    /// Of a claim that was granted for `asked`, for a prompt of at most `prompt` tokens.
+    pub(super) fn new(hold: Hold, asked: Amount, (price, prompt): (Price, u64)) -> Self {
         let grant = hold.grant();
         let held = granted(grant, asked);
         let limited = grant.cost.is_some() || grant.tokens.is_some();
         let inner = Inner { hold: Some(hold), held, pending: Amount::default(), used: Amount::default(), prompt };
-        let allowance = Self { inner: Mutex::new(inner), limited, broke: Notify::new() };
+        let allowance = Self { inner: Mutex::new(inner), price, limited, broke: Notify::new() };
         allowance.lock().note();
         allowance
     }
 
-    /// Reserves `want` before it is spent, and grows the claim where that is needed. Whether it may be spent: if
-    /// not, whoever waits for [`Allowance::broke`] is woken. The claim is asked for at once, the future only
-    /// waits for it.
+    /// Reserves `want` before it is spent, and grows the claim where that is needed. Whether it may be spent. The
+    /// claim is asked for at once, the future only waits for it.
     pub(crate) fn reserve(&self, want: Amount) -> impl Future<Output = bool> + Send + '_ {
         let asked = self.lock().reserve(want);
         async move {
@@ -99,8 +100,6 @@ impl Allowance {
                 Err(_) if !self.limited => inner.held += lack,
                 Err(_) => {
                     inner.used = inner.used - want;
-                    drop(inner);
-                    self.broke.notify_one();
                     return false;
                 }
             }
@@ -113,13 +112,28 @@ impl Allowance {
     /// grow by it at once.
     pub(crate) async fn release(&self, reserved: Amount, spent: Amount) {
         self.give_back(reserved, spent);
-        self.reserve(Amount::default()).await;
+        if !self.reserve(Amount::default()).await {
+            self.give_up();
+        }
     }
 
     /// As [`Allowance::release`] where it cannot be waited.
     pub(crate) fn give_back(&self, reserved: Amount, spent: Amount) {
         let mut inner = self.lock();
         inner.used = inner.used - reserved + spent;
+    }
+
+    /// Reports that the budget cannot pay for what comes next.
+    pub(super) fn give_up(&self) {
+        self.broke.notify_one();
+    }
+
+    /// Generated tokens that what is held still pays for, after one more prompt.
+    pub(super) fn left(&self) -> u64 {
+        let inner = self.lock();
+        let left = inner.held - inner.used;
+        let money = left.cost.saturating_sub(Amount::of(self.price, inner.prompt, 0).cost);
+        self.price.affordable_output(money).unwrap_or(u64::MAX).min(left.tokens)
     }
 
     /// Completes when the budget cannot pay for what comes next. Safe to cancel.

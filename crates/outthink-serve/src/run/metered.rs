@@ -38,8 +38,7 @@ impl Metered {
         Box::pin(async_stream::stream! {
             let first = limit.unwrap_or(Room::STRETCH).min(Room::STRETCH);
             if !meter.extend(prompt, first).await {
-                // The run is ended by whoever waits for the allowance.
-                std::future::pending::<()>().await;
+                meter.give_up().await;
             }
             let Some(mut stream) = engine.start(request).into_iter().next() else { return };
             let allowance = Arc::clone(&meter.allowance);
@@ -54,14 +53,19 @@ impl Metered {
                     if growing.is_none() && used.saturating_add(LEAD.min(meter.covered / 2)) >= meter.covered {
                         growing = Some(Box::pin(allowance.reserve(want)));
                     }
-                    if used >= meter.covered && let Some(growing) = growing.take() {
-                        if !growing.await {
-                            std::future::pending::<()>().await;
+                    let event = tokio::select! {
+                        biased;
+                        // What is left then is spent on an answer.
+                        may = answer(&mut growing) => {
+                            if !may {
+                                meter.give_up().await;
+                            }
+                            meter.grew(want, next);
+                            continue 'stretch;
                         }
-                        meter.grew(want, next);
-                        continue 'stretch;
-                    }
-                    let Some(event) = stream.next().await else {
+                        event = stream.next(), if used < meter.covered => event,
+                    };
+                    let Some(event) = event else {
                         settle_pending(&mut meter, growing, want, next).await;
                         return;
                     };
@@ -95,6 +99,14 @@ impl Metered {
                 }
             }
         })
+    }
+}
+
+/// What came of a growth, if one was asked for.
+async fn answer<F: Future<Output = bool> + Unpin>(growing: &mut Option<F>) -> bool {
+    match growing {
+        Some(growing) => growing.await,
+        None => std::future::pending().await,
     }
 }
 
@@ -181,6 +193,24 @@ impl Meter {
         self.bytes += (delta.content.len() + delta.reasoning.len()) as u64;
     }
 
+    /// The budget does not pay for more: what was not used goes back, and whoever hosts the run ends it.
+    async fn give_up(&mut self) {
+        let spent = self.so_far();
+        self.allowance.give_back(self.reserved, spent);
+        self.reserved = spent;
+        self.allowance.give_up();
+        std::future::pending::<()>().await;
+    }
+
+    /// What it has spent at most, if it began.
+    fn so_far(&self) -> Amount {
+        if self.reserved == Amount::default() {
+            return Amount::default();
+        }
+        let (prompt, _) = self.read.unwrap_or((self.prompt, 0));
+        Amount::of(self.price, prompt, self.used()) + self.lost
+    }
+
     fn used(&self) -> u64 {
         self.tokens.max(self.bytes / 4)
     }
@@ -206,11 +236,7 @@ impl Meter {
 
 impl Drop for Meter {
     fn drop(&mut self) {
-        if self.reserved != Amount::default() {
-            let (prompt, _) = self.read.unwrap_or((self.prompt, 0));
-            let spent = Amount::of(self.price, prompt, self.used()) + self.lost;
-            // What it did not use goes back to the request's other samples.
-            self.allowance.give_back(self.reserved, spent);
-        }
+        // What it did not use goes back to the request's other samples.
+        self.allowance.give_back(self.reserved, self.so_far());
     }
 }

@@ -14,8 +14,9 @@ type End = Result<Outcome, DriveError>;
 pub(crate) struct Running {
     run: Run,
     entry: Entry,
-    /// What pays for it, until that was found to be too little.
+    /// What pays for it, and whether that was found to be too little.
     allowance: Option<Arc<Allowance>>,
+    broke: bool,
     /// Whether its end was entered.
     ended: bool,
 }
@@ -33,7 +34,7 @@ pub(super) struct Entry {
 impl Running {
     /// Nothing is asked of an engine before [`Running::next`] is awaited.
     pub(super) fn new(run: Run, allowance: Option<Arc<Allowance>>, entry: Entry) -> Self {
-        Self { run, entry, allowance, ended: false }
+        Self { run, entry, allowance, broke: false, ended: false }
     }
 
     /// The next update, or the end once all updates are reported. Safe to cancel.
@@ -44,8 +45,10 @@ impl Running {
                 Some(allowance) => tokio::select! {
                     biased;
                     () = allowance.broke() => {
-                        self.allowance = None;
-                        self.run.budget_ended();
+                        // At first what is left pays for an answer, perhaps; after that the run ends.
+                        let left = if self.broke { 0 } else { allowance.left() };
+                        self.broke = true;
+                        self.run.budget_ended(left);
                         continue;
                     }
                     event = self.run.next() => event,

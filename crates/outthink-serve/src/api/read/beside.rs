@@ -1,10 +1,11 @@
 //! What a request brings along or names next to its model: verifiers and arms.
 
 use super::fields::{Fields, describe};
+use crate::config::ITSELF;
 use crate::error::ApiError;
 use crate::run::{ArmAsked, Judge, wrong};
-use outthink_verify::{Checker, Countdown, Numeric, Pattern, Schema};
-use serde_json::{Map, Value};
+use outthink_verify::VerifierSpec;
+use serde_json::Value;
 
 /// Verifiers of one request at most.
 const MOST_VERIFIERS: usize = 8;
@@ -12,49 +13,21 @@ const MOST_VERIFIERS: usize = 8;
 /// Arms of one request at most, next to its model.
 const MOST_ARMS: usize = 7;
 
-const RULES: &str = "a verifier's name, or an object with one of the keys numeric, pattern, json_schema, countdown \
-                     and python_tests";
-
 /// The verifiers of an `outthink` object; `None` where it names none.
 pub(super) fn judges(own: &mut Fields) -> Result<Option<Vec<Judge>>, ApiError> {
     let Some(list) = list(own, "verifiers", MOST_VERIFIERS)? else { return Ok(None) };
-    let one = |(i, value): (usize, Value)| match value {
-        Value::String(name) => Ok(Judge::Named(name)),
-        Value::Object(map) => rule(map, i),
-        other => Err(wrong("verifiers", i, &format!("is {}: give {RULES}", describe(&other)))),
-    };
-    list.into_iter().enumerate().map(one).collect::<Result<_, _>>().map(Some)
+    list.iter().enumerate().map(|(i, value)| judge(value, i)).collect::<Result<_, _>>().map(Some)
 }
 
-fn rule(map: Map<String, Value>, i: usize) -> Result<Judge, ApiError> {
-    let mut entries = map.into_iter();
-    let (Some((key, value)), None) = (entries.next(), entries.next()) else {
-        return Err(wrong("verifiers", i, &format!("has not exactly one key: give {RULES}")));
-    };
-    let bad = |e: &outthink_verify::CheckerError| wrong("verifiers", i, &format!("cannot be used: {e}"));
-    let text = || value.as_str().ok_or_else(|| wrong("verifiers", i, &format!("has no text as its {key}")));
-    Ok(match key.as_str() {
-        "numeric" => {
-            let answer = match &value {
-                Value::Number(number) => number.to_string(),
-                _ => text()?.to_owned(),
-            };
-            Judge::Exact(Checker::Numeric(Numeric::new(&answer).map_err(|e| bad(&e))?))
-        }
-        "pattern" => Judge::Exact(Checker::Pattern(Pattern::new(text()?).map_err(|e| bad(&e))?)),
-        "json_schema" => Judge::Exact(Checker::JsonSchema(Schema::new(&value).map_err(|e| wrong("verifiers", i, &format!("cannot be used: {e}")))?)),
-        "countdown" => {
-            let numbers: Option<Vec<u64>> =
-                value["numbers"].as_array().and_then(|list| list.iter().map(Value::as_u64).collect());
-            let (Some(numbers), Some(target)) = (numbers, value["target"].as_i64()) else {
-                let words = r#"is no game: give {"countdown": {"target": 24, "numbers": [4, 9, 10, 13]}}"#;
-                return Err(wrong("verifiers", i, words));
-            };
-            Judge::Exact(Checker::Countdown(Countdown::new(&numbers, target).map_err(|e| bad(&e))?))
-        }
-        "python_tests" => Judge::Python(text()?.to_owned()),
-        _ => return Err(wrong("verifiers", i, &format!("is of no known kind: give {RULES}"))),
-    })
+fn judge(value: &Value, i: usize) -> Result<Judge, ApiError> {
+    match VerifierSpec::from_request(value) {
+        Ok(VerifierSpec::Rule(rule)) => Ok(Judge::Exact(rule)),
+        Ok(VerifierSpec::PythonTests(tests)) => Ok(Judge::Python(tests)),
+        Ok(VerifierSpec::Itself) => Ok(Judge::Named(ITSELF.to_owned())),
+        Ok(VerifierSpec::Named(name)) => Ok(Judge::Named(name)),
+        Ok(_) => Err(wrong("verifiers", i, "is set up by the operator: ask for it by the name that it got")),
+        Err(error) => Err(wrong("verifiers", i, &format!("cannot be used: {error}"))),
+    }
 }
 
 /// The arms of an `outthink` object; `None` where it names none.

@@ -6,7 +6,8 @@ use crate::config::EffortSettings;
 use crate::error::ApiError;
 use crate::run::{ArmAsked, Caller, Gateway, Judge, RunRequest};
 use outthink_core::{Budget, Cost, Effort, Thinking};
-use outthink_strategy::{STRATEGY_NAMES, StrategySpec};
+use outthink_strategy::StrategySpec;
+use outthink_strategy::registry::{self, Draws, Takes};
 use std::collections::BTreeMap;
 
 /// The keys of the `outthink` object.
@@ -25,9 +26,6 @@ const KEYS: [&str; 13] = [
     "verifiers",
     "arms",
 ];
-
-/// The strategies that know several arms.
-const TAKE_ARMS: [&str; 3] = ["cascade", "ensemble", "allocate"];
 
 /// What efforts stand for here.
 #[derive(Debug, Clone, Copy)]
@@ -130,24 +128,22 @@ impl Settings {
         };
         let mut strategy = efforts.spec(effort);
         if let Some(name) = name {
-            if !STRATEGY_NAMES.contains(&name.as_str()) {
-                let words = format!("outthink.strategy is not known: use {}", STRATEGY_NAMES.join(", "));
-                return Err(ApiError::invalid("outthink.strategy", words));
-            }
+            registry::find(&name).map_err(|error| ApiError::invalid("outthink.strategy", error.to_string()))?;
             strategy.name = name;
         }
         if let Some(samples) = samples {
-            if strategy.name == "single" && samples > 1 {
+            if samples > 1 && draws(&strategy) == Some(Draws::One) {
                 let words = format!(
-                    "outthink.samples is {samples}, but the strategy `single` draws one: raise the effort or choose \
-                     another outthink.strategy"
+                    "outthink.samples is {samples}, but the strategy `{}` draws one: raise the effort or choose \
+                     another outthink.strategy",
+                    strategy.name
                 );
                 return Err(ApiError::invalid("outthink.samples", words));
             }
             strategy.max_samples = samples;
-        } else if effort == Effort::None && ["self-consistency", "adaptive", "best-of-n"].contains(&&*strategy.name) {
+        } else if strategy.max_samples == 1 && draws(&strategy) == Some(Draws::Several) {
             let words = format!(
-                "the strategy `{}` needs several samples and the effort `none` draws one: raise the effort or give \
+                "the strategy `{}` needs several samples and the effort `{effort}` draws one: raise the effort or give \
                  outthink.samples",
                 strategy.name
             );
@@ -174,12 +170,12 @@ impl Settings {
             budget: own.count("thinking_budget", 0)?,
         };
         let (verifiers, arms) = (beside::judges(&mut own)?, beside::arms(&mut own)?);
-        let many = TAKE_ARMS.contains(&strategy.name.as_str());
+        let many = strategy.entry().is_ok_and(|entry| entry.takes(Takes::Arms));
         if !many && arms.as_ref().is_some_and(|arms| !arms.is_empty()) {
             let words = format!(
                 "outthink.arms names further arms, and the strategy `{}` knows one: set outthink.strategy to {}",
                 strategy.name,
-                TAKE_ARMS.join(", ")
+                registry::that_take(Takes::Arms)
             );
             return Err(ApiError::invalid("outthink.arms", words));
         }
@@ -226,6 +222,10 @@ fn budget(own: &mut Fields) -> Result<Budget, ApiError> {
         // What is longer than a century is no limit, and no clock counts it.
         None => Ok(Budget { max_seconds: max_seconds.filter(|&s| s < 3.0e9), ..budget }),
     }
+}
+
+fn draws(strategy: &StrategySpec) -> Option<Draws> {
+    strategy.entry().ok().map(|entry| entry.draws)
 }
 
 fn refuse_unknown(own: Fields) -> Result<(), ApiError> {
