@@ -13,15 +13,19 @@ use toml::{Table, Value};
 /// Each of our crates and those of ours that it may use. A new crate gets its line here first.
 const EDGES: &[(&str, &[&str])] = &[
     ("outthink-core", &[]),
-    ("outthink-law", &[]),
+    ("outthink-law", &["outthink-core"]),
     ("outthink-verify", &["outthink-core"]),
     ("outthink-strategy", &["outthink-core", "outthink-verify"]),
+    ("outthink-runner", &["outthink-core", "outthink-strategy", "outthink-verify"]),
     ("outthink-train", &["outthink-core", "outthink-law", "outthink-verify"]),
     ("outthink-engine", &["outthink-core"]),
     ("outthink-llama", &["outthink-core"]),
     ("outthink-ledger", &["outthink-core"]),
     ("outthink-eval", &["outthink-core", "outthink-strategy", "outthink-verify"]),
-    ("outthink-serve", &["outthink-core", "outthink-ledger", "outthink-strategy", "outthink-verify"]),
+    (
+        "outthink-serve",
+        &["outthink-core", "outthink-ledger", "outthink-runner", "outthink-strategy", "outthink-verify"],
+    ),
     (
         "outthink",
         &[
@@ -31,6 +35,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "outthink-law",
             "outthink-ledger",
             "outthink-llama",
+            "outthink-runner",
             "outthink-serve",
             "outthink-strategy",
             "outthink-train",
@@ -38,7 +43,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("outthink-testkit", &["outthink-core"]),
-    ("xtask", &[]),
+    ("xtask", &["outthink-core", "outthink-law", "outthink-strategy", "outthink-verify"]),
 ];
 
 /// The test doubles: for `dev-dependencies` alone, and never published.
@@ -94,7 +99,7 @@ const WALLS: &[Wall] = &[
     Wall {
         packages: &["tokio", "async-std", "smol"],
         inside: &[
-            "outthink-strategy",
+            "outthink-runner",
             "outthink-engine",
             "outthink-llama",
             "outthink-eval",
@@ -103,7 +108,7 @@ const WALLS: &[Wall] = &[
             "outthink-testkit",
             "outthink",
         ],
-        reason: "the core, the checkers and the laws are pure and need no async runtime",
+        reason: "the core, the checkers, the strategies and the laws are pure and need no async runtime",
     },
 ];
 

@@ -1,8 +1,10 @@
-//! The repository's own rules, checked by the repository: `cargo run -p xtask -- tidy`.
+//! The repository's own rules, checked by the repository: `cargo run -p xtask -- tidy`; and the parts of
+//! the docs that are made from the code: `cargo run -p xtask -- generate`.
 //!
-//! It reads files and nothing else: it builds nothing, changes nothing and asks no network.
+//! Tidy reads files and nothing else; generate writes pages of the docs. Neither asks a network.
 
 mod edges;
+mod generate;
 mod sources;
 
 use anyhow::{Context, Result, bail};
@@ -15,7 +17,7 @@ use std::process::ExitCode;
 struct Finding {
     /// Where, relative to the root; a line number may follow.
     place: String,
-    /// What is wrong, and the mend.
+    /// What is wrong, and how to fix it.
     message: String,
 }
 
@@ -34,11 +36,19 @@ impl fmt::Display for Finding {
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what it is for")]
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    if words != ["tidy"] {
-        eprintln!("usage: cargo run -p xtask -- tidy");
-        return ExitCode::from(2);
-    }
-    match tidy(&root()) {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let result = match words[..] {
+        ["tidy"] => tidy(&root()),
+        ["generate"] => generate::write(&root()).map(|changed| match changed.len() {
+            0 => "generate: all pages are up to date".to_owned(),
+            _ => format!("generate: wrote {}", changed.join(", ")),
+        }),
+        _ => {
+            eprintln!("usage: cargo run -p xtask -- tidy|generate");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
         Ok(report) => {
             println!("{report}");
             ExitCode::SUCCESS
@@ -64,9 +74,10 @@ fn tidy(root: &Path) -> Result<String> {
     let mut findings = edges::check(root).context("reading the manifests")?;
     let survey = sources::check(root).context("reading the sources")?;
     findings.extend(survey.findings);
+    findings.extend(generate::check(root).context("comparing the docs with the code")?);
     if !findings.is_empty() {
         let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
-        bail!("{}\ntidy: {} to mend", lines.join("\n"), findings.len());
+        bail!("{}\ntidy: {} to fix", lines.join("\n"), findings.len());
     }
     let long = match survey.long.len() {
         0 => String::new(),
@@ -82,21 +93,5 @@ mod tests {
     #[test]
     fn this_repository_is_tidy() {
         tidy(&root()).unwrap();
-    }
-
-    #[test]
-    fn the_readme_names_what_an_effort_buys() {
-        let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-        for effort in outthink_core::Effort::ALL {
-            let name = format!("| `{effort}` |");
-            let row = readme.lines().find(|l| l.starts_with(&name)).unwrap();
-            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-            let plan = effort.plan();
-            assert_eq!(cells[3], plan.max_samples.to_string(), "{row}");
-            assert_eq!(cells[4].replace(',', ""), plan.max_tokens_per_sample.to_string(), "{row}");
-            if plan.max_samples > 1 {
-                assert_eq!(cells[5].parse(), Ok(plan.target_confidence), "{row}");
-            }
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! Named amounts of thinking.
 
+use crate::Entry;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -46,18 +47,43 @@ impl Effort {
     pub const ALL: [Self; 8] =
         [Self::Auto, Self::None, Self::Minimal, Self::Low, Self::Medium, Self::High, Self::Xhigh, Self::Max];
 
+    /// How it is described in help texts, schemas and docs.
+    pub const fn entry(self) -> &'static Entry {
+        const AUTO: Entry =
+            Entry::new("auto", "the model's own length; further samples only while they are worth their price");
+        const NONE: Entry = Entry {
+            also: &["off", "disabled", "single"],
+            ..Entry::new("none", "one sample; reasoning is turned off where the engine can")
+        };
+        const MINIMAL: Entry =
+            Entry { also: &["min"], ..Entry::new("minimal", "the least reasoning; up to 3 samples") };
+        const LOW: Entry = Entry::new("low", "short reasoning; up to 5 samples");
+        const MEDIUM: Entry =
+            Entry { also: &["default", "normal"], ..Entry::new("medium", "moderate reasoning; up to 16 samples") };
+        const HIGH: Entry = Entry::new("high", "long reasoning; up to 32 samples");
+        const XHIGH: Entry = Entry {
+            also: &["x-high", "extra-high", "very-high"],
+            ..Entry::new("xhigh", "longer reasoning; up to 64 samples")
+        };
+        const MAX: Entry = Entry {
+            also: &["maximum", "maximal", "huge", "ultra"],
+            ..Entry::new("max", "as much as the model can use; up to 128 samples")
+        };
+        match self {
+            Self::Auto => &AUTO,
+            Self::None => &NONE,
+            Self::Minimal => &MINIMAL,
+            Self::Low => &LOW,
+            Self::Medium => &MEDIUM,
+            Self::High => &HIGH,
+            Self::Xhigh => &XHIGH,
+            Self::Max => &MAX,
+        }
+    }
+
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::None => "none",
-            Self::Minimal => "minimal",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Xhigh => "xhigh",
-            Self::Max => "max",
-        }
+        self.entry().name
     }
 
     /// What it buys at most.
@@ -83,7 +109,7 @@ impl fmt::Display for Effort {
 
 /// A word that names no effort.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown effort `{0}`: use auto, none, minimal, low, medium, high, xhigh or max")]
+#[error("{}", crate::unknown("effort", .0, Effort::ALL.map(Effort::entry)))]
 pub struct UnknownEffort(pub String);
 
 impl FromStr for Effort {
@@ -91,5 +117,32 @@ impl FromStr for Effort {
 
     fn from_str(word: &str) -> Result<Self, UnknownEffort> {
         Self::ALL.into_iter().find(|e| e.name() == word).ok_or_else(|| UnknownEffort(word.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_of_an_effort_says_how_many_samples_it_draws_and_the_name_is_that_of_the_wire() {
+        for effort in Effort::ALL {
+            let (entry, most) = (effort.entry(), effort.plan().max_samples);
+            let said = match effort {
+                Effort::None => entry.line.starts_with("one sample"),
+                Effort::Auto => true,
+                _ => entry.line.ends_with(&format!("up to {most} samples")),
+            };
+            assert!(said, "{effort}: {}", entry.line);
+            assert_eq!(serde_json::to_value(effort).unwrap(), entry.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_word_gets_a_suggestion_or_the_list() {
+        let error = |word: &str| word.parse::<Effort>().unwrap_err().to_string();
+        assert_eq!(error("hihg"), "unknown effort `hihg` (did you mean `high`?)");
+        assert_eq!(error("huge"), "unknown effort `huge` (did you mean `max`?)");
+        assert_eq!(error("42"), "unknown effort `42`: use auto, none, minimal, low, medium, high, xhigh, max");
     }
 }

@@ -198,6 +198,18 @@ pub trait Engine: Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
+    /// The most that any of its samples may charge for each kind of token: what a claim on a budget is made
+    /// of. An engine that stands for several takes the highest price of each kind.
+    fn price_bound(&self) -> Price {
+        self.model().price
+    }
+
+    /// Whether it can take a request now, as far as that is known without asking: `None` where nothing was
+    /// seen yet, or where the engine does not keep count.
+    fn is_ready(&self) -> Option<bool> {
+        None
+    }
+
     /// Starts one sample for each seed and gives one stream for each, in the order of the seeds.
     ///
     /// Returns at once; failures come as the first item of the streams. Dropping a stream cancels

@@ -19,6 +19,7 @@ mod arm;
 mod budget;
 mod effort;
 mod engine;
+mod entry;
 mod error;
 mod isotonic;
 mod money;
@@ -30,6 +31,8 @@ mod state;
 mod step;
 mod thinking;
 mod usage;
+mod usage_read;
+mod usage_scan;
 mod verifier;
 
 pub use allocation::{AgreementPart, AllocationTable, AllocationTableError, TokenTable, VerifierTable};
@@ -40,6 +43,7 @@ pub use engine::{
     Capabilities, Delta, Engine, Finish, FinishReason, LOGPROBS, ModelInfo, SampleEvent, SampleRequest, SampleStream,
     Sampling, Source,
 };
+pub use entry::{DefaultValue, Entry, Kind, Paper, Setting, nearest, unknown};
 pub use error::{EngineError, Origin};
 pub use isotonic::Isotonic;
 pub use money::{Cost, Price, PriceError};
@@ -51,6 +55,8 @@ pub use state::{State, Tally};
 pub use step::{Decision, Link, Needs, Span, Step, Strategy};
 pub use thinking::Thinking;
 pub use usage::Usage;
+pub use usage_read::UsageRead;
+pub use usage_scan::UsageScan;
 pub use verifier::{Bill, Comparer, Judging, Verdict, Verifier};
 
 /// Derives the seed of draw number `index` from a base seed (`SplitMix64`, Steele et al. 2014).

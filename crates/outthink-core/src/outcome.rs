@@ -38,6 +38,8 @@ pub enum StopReason {
     NotComparable,
     /// No sample came to its end: all were cut, filtered or interrupted.
     NoneComplete,
+    /// Sampling is greedy: further samples would be copies of the first.
+    Greedy,
     /// The budget in tokens, dollars or samples is used up.
     BudgetSpent,
     /// The time is up.
@@ -69,6 +71,7 @@ impl StopReason {
             Self::NothingHelps => "nothing that can be afforded would help",
             Self::NotComparable => "there is no final answer to compare, so the first good reply is kept",
             Self::NoneComplete => "no sample came to its end, so nothing could be compared",
+            Self::Greedy => "sampling is greedy, so further samples would be copies of the first",
             Self::BudgetSpent => "the budget is spent",
             Self::TimeUp => "the time is up",
             Self::ThinkingCap => "the reasoning reached its cap and was closed",

@@ -151,6 +151,9 @@ pub struct Sample {
     /// Whether it equals an earlier sample by construction (greedy sampling, equal seeds): a copy has no vote.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub copy: bool,
+    /// Whether it was cut at the end of a span within which an answer was asked for, and gave one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forced: bool,
     /// Whether a finished continuation took its place in the vote.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub superseded: bool,
@@ -189,7 +192,8 @@ impl Sample {
     /// Whether the model ended it and it holds something: it was not cut, filtered or interrupted, and
     /// reasoning alone is no reply. Nothing else may vote. A recorded sample may hold its answer alone.
     pub fn is_complete(&self) -> bool {
-        self.is_done() && self.finish.is_none_or(FinishReason::is_complete) && !self.is_empty()
+        let Some(finish) = self.finish else { return self.is_done() };
+        self.is_done() && (self.forced || finish.is_complete()) && !self.is_empty()
     }
 
     /// Whether it thought and said nothing.

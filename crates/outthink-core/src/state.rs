@@ -45,11 +45,13 @@ pub struct State {
     pub verifiers: u32,
     /// Whether somebody can say whether two texts mean the same.
     pub has_comparer: bool,
-    /// Whether the request itself asks for an answer that can be compared: a JSON schema, tools, or words that
-    /// ask for one. Where it does not, the first reply says whether there is anything to compare.
+    /// Whether the request itself asks for an answer that can be compared: a JSON schema, a choice, or words
+    /// that ask for a final answer. Where it does not, the first reply says whether there is one.
     pub asks_for_answer: bool,
-    /// Whether every sample is the same by construction: temperature 0.
-    pub greedy: bool,
+    /// Whether the request asks for a quantity, so that the last number of a reply may be its answer.
+    pub asks_for_number: bool,
+    /// Whether the request offers tools, so that it may be one turn of many.
+    pub offers_tools: bool,
     /// Verdicts and comparisons that are on their way.
     pub judging: u32,
     /// Pairs of samples whose answers were compared, and what came of it; `None` if nothing did.

@@ -187,3 +187,21 @@ pub trait Strategy: Send {
         state.best_so_far()
     }
 }
+
+impl<S: Strategy + ?Sized> Strategy for &mut S {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn needs(&self) -> Needs {
+        (**self).needs()
+    }
+
+    fn step(&mut self, state: &State) -> Decision {
+        (**self).step(state)
+    }
+
+    fn best(&self, state: &State) -> Option<SampleId> {
+        (**self).best(state)
+    }
+}

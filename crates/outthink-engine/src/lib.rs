@@ -36,5 +36,6 @@ pub mod replay;
 mod retry;
 #[cfg(unix)]
 pub mod sandbox;
+mod size;
 pub mod sse;
 pub mod wasm;

@@ -1,6 +1,5 @@
 //! Recorded samples, drawn without replacement.
 
-use crate::mock::hash;
 use futures_util::stream;
 use outthink_core::{
     Capabilities, Delta, Engine, EngineError, Finish, FinishReason, ModelInfo, Origin, SampleEvent, SampleRequest,
@@ -147,8 +146,13 @@ fn events(sample: &RecordedSample, chars: u64) -> Vec<Result<SampleEvent, Engine
     vec![
         Ok(SampleEvent::Prompt { tokens: prompt, cached: 0 }),
         Ok(SampleEvent::Delta(delta)),
-        Ok(SampleEvent::Finish(Finish { reason, usage, met_stop: None })),
+        Ok(SampleEvent::Finish(Finish::new(reason, usage))),
     ]
+}
+
+/// FNV-1a, so that a problem is drawn from in the same order on every platform.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xCBF2_9CE4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3))
 }
 
 #[cfg(test)]
@@ -161,7 +165,7 @@ mod tests {
         let request = SampleRequest {
             prompt: Prompt::user("q"),
             seeds: (0..n).collect(),
-            max_tokens: 10,
+            max_tokens: Some(10),
             ..SampleRequest::default()
         };
         let mut texts = Vec::new();

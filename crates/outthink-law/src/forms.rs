@@ -4,9 +4,11 @@
 //! analytic gradients from many starts, and get profile-likelihood intervals (Venzon and Moolgavkar
 //! 1988), which follow a curved valley where a standard error would not.
 
+use outthink_core::{Entry, Paper};
 use serde::{Deserialize, Serialize};
 
 use crate::LawError;
+use crate::entry::LawEntry;
 use crate::error::{check, need_points, need_positive, same_len};
 use crate::interval::Interval;
 use crate::noise::Noise;
@@ -33,14 +35,42 @@ impl Form {
     /// All forms, the stiffest first.
     pub const ALL: [Self; 4] = [Self::LogLinear, Self::PowerOfError, Self::Sigmoid, Self::SigmoidWithFloor];
 
-    /// Its name in tables and JSON.
-    pub fn name(self) -> &'static str {
+    /// How it is described.
+    pub const fn entry(self) -> &'static LawEntry {
+        const LOG_LINEAR: LawEntry = LawEntry {
+            entry: Entry::new("log-linear", "accuracy rises by as much with each doubling of compute"),
+            formula: "accuracy = at_middle + per_doubling · log2(C/M)",
+            fitted_to: "inference",
+        };
+        const POWER_OF_ERROR: LawEntry = LawEntry {
+            entry: Entry::new("power-of-error", "the error falls by as large a share with each doubling of compute"),
+            formula: "1 − accuracy = error_at_middle · (C/M)^−exponent",
+            fitted_to: "inference",
+        };
+        const SIGMOID: LawEntry = LawEntry {
+            entry: Entry::new("sigmoid", "accuracy rises from 0 in an S to a ceiling"),
+            formula: "accuracy = ceiling / (1 + exp(−slope (ln C − midpoint)))",
+            fitted_to: "inference",
+        };
+        const SIGMOID_WITH_FLOOR: LawEntry = LawEntry {
+            entry: Entry {
+                paper: Some(Paper::new("Khatri et al. 2025", "https://arxiv.org/abs/2510.13786")),
+                ..Entry::new("sigmoid-with-floor", "accuracy rises from a floor in an S to a ceiling")
+            },
+            formula: "accuracy = floor + (ceiling − floor) / (1 + exp(−slope (ln C − midpoint)))",
+            fitted_to: "inference",
+        };
         match self {
-            Self::LogLinear => "log-linear",
-            Self::PowerOfError => "power-of-error",
-            Self::Sigmoid => "sigmoid",
-            Self::SigmoidWithFloor => "sigmoid-with-floor",
+            Self::LogLinear => &LOG_LINEAR,
+            Self::PowerOfError => &POWER_OF_ERROR,
+            Self::Sigmoid => &SIGMOID,
+            Self::SigmoidWithFloor => &SIGMOID_WITH_FLOOR,
         }
+    }
+
+    /// Its name in tables and JSON.
+    pub const fn name(self) -> &'static str {
+        self.entry().entry.name
     }
 
     /// Names of its constants, in the order of [`FormFit::constants`].

@@ -32,6 +32,7 @@
 pub mod choose;
 pub mod cost;
 pub mod coverage;
+mod entry;
 mod error;
 pub mod estimate;
 pub mod forms;
@@ -49,5 +50,6 @@ mod special;
 pub mod verdict;
 pub mod vote;
 
+pub use entry::{LawEntry, REGISTRY};
 pub use error::LawError;
 pub use interval::Interval;

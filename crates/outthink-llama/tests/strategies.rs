@@ -7,9 +7,9 @@ use common::model;
 use outthink_core::{Budget, Comparer, Engine, Outcome, Prompt, Sampling, Verifier};
 use outthink_engine::judge::{LlmJudge, ModelComparer};
 use outthink_llama::{LlamaEngine, LlamaOptions};
-use outthink_strategy::{DriveRequest, Driver, DriverArm, STRATEGY_NAMES, StrategySpec};
+use outthink_runner::{Runner, RunnerArm};
+use outthink_strategy::{DriveRequest, STRATEGY_NAMES, StrategySpec};
 use std::sync::Arc;
-use tokio::sync::mpsc::unbounded_channel;
 
 fn load(fork: bool) -> Option<Arc<LlamaEngine>> {
     let options = LlamaOptions { threads: Some(1), context: 8_192, max_sequences: 16, fork, ..LlamaOptions::default() };
@@ -37,11 +37,10 @@ fn spec(name: &str, samples: u32, tokens: u64, settings: &[&str]) -> StrategySpe
     spec
 }
 
-fn run(driver: &Driver, spec: &StrategySpec, request: DriveRequest) -> Outcome {
+fn run(driver: &Runner, spec: &StrategySpec, request: DriveRequest) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let (updates, _listener) = unbounded_channel();
     let strategy = spec.build().expect("a strategy");
-    runtime.block_on(driver.run(request, strategy, updates)).unwrap_or_else(|e| unreachable!("{}: {e}", spec.name))
+    runtime.block_on(driver.run(request, strategy, |_| ())).unwrap_or_else(|e| unreachable!("{}: {e}", spec.name))
 }
 
 #[test]
@@ -63,13 +62,13 @@ fn every_strategy_runs_by_name() {
             "revise" => &["rounds=1"],
             _ => &[],
         };
-        let mut driver = Driver::new(Arc::clone(&engine)).with_comparer(Arc::clone(&comparer));
+        let mut driver = Runner::new(Arc::clone(&engine)).with_comparer(Arc::clone(&comparer));
         if ["best-of-n", "weighted-best-of-n", "revise"].contains(&name) {
             driver = driver.with_verifier(Arc::clone(&judge));
         }
         if ["cascade", "ensemble"].contains(&name) {
-            let arm = DriverArm::new(Arc::clone(&engine));
-            driver = driver.with_arm(DriverArm { system: Some("Answer with one number.".into()), ..arm });
+            let arm = RunnerArm::new(Arc::clone(&engine));
+            driver = driver.with_arm(RunnerArm { system: Some("Answer with one number.".into()), ..arm });
         }
         let outcome = run(&driver, &spec(name, 3, 40, settings), request("What is 3 plus 4?"));
         let usage = outcome.usage;
@@ -104,7 +103,7 @@ fn a_beam_search_reads_a_third_of_the_prompt_tokens_or_less() {
     let mut read = Vec::new();
     for fork in [true, false] {
         let Some(engine) = load(fork) else { return };
-        let outcome = run(&Driver::new(Arc::clone(&engine) as Arc<dyn Engine>), &plan, request(question));
+        let outcome = run(&Runner::new(Arc::clone(&engine) as Arc<dyn Engine>), &plan, request(question));
         let steps = outcome.samples.len();
         eprintln!(
             "fork {fork}: {steps} steps, {} prompt tokens on the bill, {} cached, {} read by the model",

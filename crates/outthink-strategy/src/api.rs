@@ -1,8 +1,8 @@
-//! What callers hand to the driver and hear from it.
+//! What callers hand to a session and hear from it.
 
-use outthink_core::{Budget, ClassId, Delta, Outcome, Prompt, SampleId, SampleStatus, Sampling, TraceEvent};
+use outthink_core::{Budget, ClassId, Delta, Outcome, Prompt, SampleId, SampleStatus, Sampling, Thinking, TraceEvent};
 
-/// One request to the driver.
+/// One request.
 #[derive(Debug, Clone, Default)]
 pub struct DriveRequest {
     /// What is asked.
@@ -13,13 +13,17 @@ pub struct DriveRequest {
     pub sampling: Sampling,
     /// Seed from which those of the samples are derived.
     pub seed: u64,
+    /// Whether the caller asked for that seed: only then are servers sent one.
+    pub seeded: bool,
+    /// How long the reasoning of a sample should be, in the engine's own terms.
+    pub thinking: Thinking,
     /// Whether log-probabilities are wanted.
     pub logprobs: bool,
     /// Names the request in logs and receipts.
     pub trace_id: String,
 }
 
-/// What the driver tells while it works.
+/// What is reported while a request runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Update {
     /// A piece of a sample. `leading` marks the one sample whose thought may be shown to the user.

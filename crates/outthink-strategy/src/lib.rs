@@ -1,10 +1,10 @@
-//! Strategies and stopping rules (pure), and the driver that carries them out.
+//! Strategies and stopping rules, and the session that carries them out. All of it is pure.
 //!
-//! A [`Strategy`](outthink_core::Strategy) sees a state and says what to buy next; nothing in it
-//! reads a clock, a file or a socket, or draws a random number. The [`Driver`] is the one place
-//! that talks to engines and verifiers. [`simulate`](simulate::simulate) runs the same objects over
-//! recorded samples, with the same books ([`Table`]), so that what is measured in replay is what
-//! runs live.
+//! A [`Strategy`](outthink_core::Strategy) sees a state and says what to buy next; nothing in it reads a clock,
+//! a file or a socket, or draws a random number. A [`Session`] is one request as a machine without I/O: a host
+//! asks it what to do and reports what came of it. The async runner (crate `outthink-runner`), replays and
+//! [`simulate`](simulate::simulate) host the same machine, so that what is measured in replay is what runs
+//! live.
 //!
 //! ```
 //! use outthink_core::State;
@@ -20,7 +20,9 @@ mod aggregate;
 pub mod allocator;
 mod api;
 mod confidence;
-mod driver;
+pub mod registry;
+pub mod session;
+mod plan;
 mod settings;
 pub mod simulate;
 mod spec;
@@ -32,7 +34,9 @@ pub mod value;
 
 pub use aggregate::Aggregate;
 pub use api::{DriveError, DriveRequest, Update};
-pub use driver::{Driver, DriverArm, Next, OneSample};
+pub use session::{Action, Input, Judged, Session, Setup, Task, TaskId, TaskKind};
+pub use plan::{FIELDS as PLAN_FIELDS, PlanError, ThinkingPlan, unknown_field};
 pub use settings::Settings;
-pub use spec::{STRATEGY_NAMES, StrategyError, StrategySpec};
-pub use table::{ArmInfo, End, Judgement, Opening, Start, Table, prompt_bytes};
+pub use spec::{StrategyError, StrategySpec};
+pub use table::{ArmInfo, RecordedEnd, prompt_bytes};
+pub(crate) use table::Judgement;

@@ -1,12 +1,16 @@
 //! Strategies over recorded samples, without an engine.
 
-use crate::{ArmInfo, DriveRequest, End, Judgement, Opening, Start, Table};
+use crate::{
+    Action, ArmInfo, DriveRequest, Input, Judged, RecordedEnd, Session, Setup, Task, TaskId, TaskKind,
+};
 use outthink_core::{
-    Answer, ArmId, Bill, Capabilities, Delta, Finish, FinishReason, ModelInfo, Outcome, Sample, SampleId, Score, Step,
-    StopReason, Strategy, TokenConfidence, Usage,
+    Answer, ArmId, Capabilities, Delta, EngineError, Judging, ModelInfo, Origin, Outcome, Prompt, Sample, SampleEvent,
+    SampleId, Strategy, TokenConfidence, Usage, Verdict, Verifier,
 };
 use outthink_verify::Comparison;
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A recorded sample as far as decisions depend on it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -84,12 +88,24 @@ struct Running {
     ends: u64,
 }
 
-/// What a simulated run holds.
-struct Simulation<'a> {
+/// Stands for the recorded scores in a session, which asks it for nothing but its name and bounds.
+struct RecordedVerifier;
+
+impl Verifier for RecordedVerifier {
+    fn name(&self) -> &'static str {
+        "recorded"
+    }
+
+    fn score<'a>(&'a self, _: &'a Prompt, _: &'a Sample) -> Judging<'a, Verdict> {
+        Box::pin(std::future::ready(Ok(Verdict::default())))
+    }
+}
+
+/// Hosts a session on recorded samples.
+struct Host<'a> {
     recording: &'a Recording<'a>,
-    table: Table,
     running: VecDeque<Running>,
-    score_next: VecDeque<(SampleId, u32)>,
+    tasks: VecDeque<(TaskId, SampleId)>,
     /// Tokens that each sample could have drawn so far.
     clock: u64,
 }
@@ -99,144 +115,98 @@ struct Simulation<'a> {
 /// Time stands still, but for the order in which samples end. A recording of whole samples cannot
 /// be continued: `Continue` starts nothing.
 pub fn simulate(request: &DriveRequest, strategy: &mut dyn Strategy, recording: &Recording<'_>) -> Outcome {
-    let has_scores = recording.arms.iter().any(|a| a.samples.iter().any(|s| s.score.is_some()));
+    let recorded: usize = recording.arms.iter().map(|a| a.samples.len()).sum();
+    let recorded = u32::try_from(recorded).unwrap_or(u32::MAX);
+    let mut request = request.clone();
+    // No more samples than were recorded.
+    request.budget.max_samples = Some(request.budget.max_samples.map_or(recorded, |most| most.min(recorded)));
     let info = |arm: &RecordedArm<'_>| ArmInfo {
         name: arm.name.to_owned(),
-        model: arm.model.clone(),
-        capabilities: Capabilities::default(),
-        prompt: request.prompt.clone(),
+        most_samples: Some(u32::try_from(arm.samples.len()).unwrap_or(u32::MAX)),
+        ..ArmInfo::new(arm.model.clone(), Capabilities::default())
     };
-    let table = Table::new(Opening {
-        request,
+    let has_scores = recording.arms.iter().any(|a| a.samples.iter().any(|s| s.score.is_some()));
+    let verifiers: Vec<Arc<dyn Verifier>> =
+        if has_scores { vec![Arc::new(RecordedVerifier) as Arc<dyn Verifier>] } else { Vec::new() };
+    let setup = Setup {
         arms: recording.arms.iter().map(info).collect(),
         comparison: recording.comparison,
-        verifiers: u32::from(has_scores),
-        has_comparer: false,
-        needs: strategy.needs(),
-    });
-    let mut run = Simulation { recording, table, running: VecDeque::new(), score_next: VecDeque::new(), clock: 0 };
-    run.bound_samples();
-    let end = run.drive(strategy);
-    run.cancel_all();
-    run.table.outcome(strategy.name(), end, 0.0)
+        verifiers,
+        comparer: None,
+    };
+    let mut session = Session::recorded(request, Box::new(strategy), setup);
+    let mut host = Host { recording, running: VecDeque::new(), tasks: VecDeque::new(), clock: 0 };
+    host.drive(&mut session)
 }
 
-impl Simulation<'_> {
-    /// No more samples than were recorded.
-    fn bound_samples(&mut self) {
-        let recorded: usize = self.recording.arms.iter().map(|a| a.samples.len()).sum();
-        let recorded = u32::try_from(recorded).unwrap_or(u32::MAX);
-        let budget = &mut self.table.state.budget;
-        budget.max_samples = Some(budget.max_samples.map_or(recorded, |most| most.min(recorded)));
-        self.table.refresh();
-    }
-
-    fn drive(&mut self, strategy: &mut dyn Strategy) -> End {
-        let mut fruitless = 0;
+impl Host<'_> {
+    fn drive(&mut self, session: &mut Session<'_>) -> Outcome {
         loop {
-            let decision = strategy.step(&self.table.state);
-            let event = self.table.decided(0.0, decision);
-            let mut refused = false;
-            for step in event.decision.steps {
-                match step {
-                    Step::Stop { sample, reason } => return End { chosen: Some(sample), reason },
-                    Step::Abstain { reason } => return End { chosen: None, reason },
-                    step => refused |= !self.carry_out(step),
+            match session.poll(Duration::ZERO) {
+                Some(Action::Start { samples, .. }) => self.start(session, &samples),
+                Some(Action::Cancel(id)) => self.cancel(session, id),
+                Some(Action::Judge(Task { id, kind: TaskKind::Score { sample, .. } })) => {
+                    self.tasks.push_back((id, sample));
                 }
-            }
-            fruitless = if refused && self.is_idle() { fruitless + 1 } else { 0 };
-            if refused && self.is_idle() && fruitless < crate::driver::FRUITLESS {
-                continue;
-            }
-            if !self.advance() {
-                return End { chosen: strategy.best(&self.table.state), reason: StopReason::BudgetSpent };
+                Some(Action::Done(end)) => {
+                    return match *end {
+                        Ok(outcome) => outcome,
+                        Err(failed) => *failed.outcome,
+                    };
+                }
+                // Without a comparer nothing is compared.
+                Some(Action::Judge(_) | Action::Abandon(_) | Action::Tell(_)) => {}
+                // The session ends by itself once nothing is on its way.
+                None => self.advance(session),
             }
         }
     }
 
-    fn is_idle(&self) -> bool {
-        self.running.is_empty() && self.score_next.is_empty()
-    }
-
-    /// Whether all of a step could be done.
-    fn carry_out(&mut self, step: Step) -> bool {
-        match step {
-            Step::Sample { arm, count, span } => {
-                let drawn = self.table.state.samples.iter().filter(|s| s.arm == arm).count();
-                let recorded = self.recording.arms.get(arm as usize).map_or(0, |a| a.samples.len());
-                let room = self.table.room(arm, 0);
-                let left = u32::try_from(recorded.saturating_sub(drawn)).unwrap_or(u32::MAX);
-                let fits = count.min(room.affordable(span.max_tokens)).min(left);
-                let cap = room.cap(span.max_tokens);
-                for _ in 0..fits {
-                    let span = outthink_core::Span::whole(cap);
-                    let id = self.table.start(Start { arm, parent: None, turn: None, span, extra_prompt: 0 });
-                    let tokens = self.recording.get(&self.table.state.samples, id).tokens;
-                    self.running.push_back(Running { id, began: self.clock, ends: self.clock + tokens });
-                }
-                fits == count
-            }
-            Step::Score { sample, verifier: 0 } if self.table.state.has_verifier() => {
-                let room = self.table.begin_judging(Bill::default());
-                if room {
-                    self.score_next.push_back((sample, 0));
-                }
-                room
-            }
-            Step::Cancel { samples } => {
-                for id in samples {
-                    self.cancel(id);
-                }
-                true
-            }
-            Step::Score { .. } | Step::Continue { .. } | Step::Compare { .. } => false,
-            Step::Wait | Step::Stop { .. } | Step::Abstain { .. } => true,
+    fn start(&mut self, session: &Session<'_>, samples: &[SampleId]) {
+        for &id in samples {
+            let tokens = self.recording.get(&session.state().samples, id).tokens;
+            self.running.push_back(Running { id, began: self.clock, ends: self.clock + tokens });
         }
     }
 
-    /// Lets the next sample end or the next score come; false if there is none.
-    fn advance(&mut self) -> bool {
-        if let Some((id, verifier)) = self.score_next.pop_front() {
-            let score = self.recording.get(&self.table.state.samples, id).score;
-            let score = score.filter(|s| s.is_finite()).map(|s| s.clamp(0.0, 1.0));
-            let verdict = score.map(|value| Score { verifier, value, steps: Vec::new() });
-            self.table.judged(id, Judgement::default(), verdict.ok_or_else(|| "none was recorded".to_owned()));
-            return true;
+    /// Lets the next score come or the next sample end.
+    fn advance(&mut self, session: &mut Session<'_>) {
+        if let Some((task, id)) = self.tasks.pop_front() {
+            let score = self.recording.get(&session.state().samples, id).score;
+            let judged = match score.filter(|s| s.is_finite()) {
+                Some(score) => Ok(Verdict { score: Some(score.clamp(0.0, 1.0)), ..Verdict::default() }),
+                None => Err(EngineError::new(Origin::Caller, "none was recorded")),
+            };
+            return session.handle(Duration::ZERO, Input::Judged(task, Judged::Verdict(judged)));
         }
         let next = match self.recording.ending {
             Ending::InOrder => (!self.running.is_empty()).then_some(0),
             Ending::ByLength => (0..self.running.len()).min_by_key(|&i| (self.running[i].ends, self.running[i].id)),
         };
-        let Some(ended) = next.and_then(|index| self.running.remove(index)) else { return false };
+        let Some(ended) = next.and_then(|index| self.running.remove(index)) else { return };
         self.clock = self.clock.max(ended.ends);
-        let recorded = self.recording.get(&self.table.state.samples, ended.id);
-        if let Some(sample) = self.table.state.samples.get_mut(ended.id as usize) {
-            sample.mean_logprob = recorded.mean_logprob;
-            sample.confidence = recorded.confidence;
-        }
-        let usage = Usage { prompt: recorded.prompt_tokens, completion: recorded.tokens, ..Usage::default() };
-        let finish = Finish { reason: FinishReason::Stop, usage, met_stop: Some(false) };
-        self.table.finish_recorded(ended.id, recorded.answer, finish);
-        true
+        let recorded = self.recording.get(&session.state().samples, ended.id);
+        let end = RecordedEnd {
+            usage: Usage { prompt: recorded.prompt_tokens, completion: recorded.tokens, ..Usage::default() },
+            answer: recorded.answer,
+            mean_logprob: recorded.mean_logprob,
+            confidence: recorded.confidence,
+            finish: None,
+        };
+        session.handle(Duration::ZERO, Input::Recorded(ended.id, Box::new(end)));
     }
 
-    /// Cancels a sample. What ran beside shorter ones has drawn as many tokens as they; where
+    /// Enters what a sample had drawn that is cancelled: as many tokens as the shorter ones beside it; where
     /// samples end in order nothing is known of that, and it is counted in full.
-    fn cancel(&mut self, id: SampleId) {
+    fn cancel(&mut self, session: &mut Session<'_>, id: SampleId) {
         let Some(index) = self.running.iter().position(|r| r.id == id) else { return };
         if let Some(run) = self.running.remove(index) {
             let tokens = match self.recording.ending {
                 Ending::InOrder => run.ends - run.began,
                 Ending::ByLength => self.clock.min(run.ends) - run.began,
             };
-            self.table.delta(id, &Delta { tokens, ..Delta::default() });
-            self.table.cancel(id);
-        }
-    }
-
-    fn cancel_all(&mut self) {
-        while let Some(id) = self.running.front().map(|r| r.id) {
-            self.cancel(id);
+            let delta = SampleEvent::Delta(Delta { tokens, ..Delta::default() });
+            session.handle(Duration::ZERO, Input::Event(id, Ok(delta)));
         }
     }
 }

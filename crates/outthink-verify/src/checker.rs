@@ -1,116 +1,63 @@
-//! Exact checkers: rules that know what is right.
+//! Exact checkers: rules that decide whether a reply is right.
 
-mod countdown;
-mod numeric;
+pub(crate) mod countdown;
+pub(crate) mod json_schema;
+pub(crate) mod numeric;
+pub(crate) mod pattern;
 
 pub use countdown::Countdown;
 pub use numeric::Numeric;
+pub use pattern::Pattern;
 
 use outthink_core::{Judging, Prompt, Sample, Verdict, Verifier};
-use serde_json::Value;
+use std::fmt;
+use std::sync::Arc;
 
 /// A rule by which a reply is right or wrong.
-#[derive(Debug, Clone)]
-pub enum Checker {
-    /// The final answer is a number.
-    Numeric(Numeric),
-    /// The reply ends with an expression that makes a number out of others.
-    Countdown(Countdown),
-    /// The reply is JSON that fits a schema.
-    JsonSchema(JsonSchema),
-    /// The final answer, or the reply where it has none, fits a pattern.
-    Pattern(Pattern),
+pub trait Rule: fmt::Debug + Send + Sync {
+    /// Whether a reply is right.
+    fn accepts(&self, reply: &str) -> bool;
 }
 
-/// A rule that cannot be made; the message says the mend.
+/// A rule under the name of its kind, as a verifier.
+///
+/// ```
+/// use outthink_verify::{Checker, Numeric};
+///
+/// let checker = Checker::new("numeric", Numeric::new("42")?);
+/// assert!(checker.accepts("So it is \\boxed{42.0}."));
+/// assert!(!checker.accepts("So it is \\boxed{43}."));
+/// # Ok::<(), outthink_verify::CheckerError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Checker {
+    name: &'static str,
+    rule: Arc<dyn Rule>,
+}
+
+/// A rule that cannot be made; the message says how to correct it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct CheckerError(pub(crate) String);
 
-/// A JSON schema, compiled.
-#[derive(Debug, Clone)]
-pub struct JsonSchema(std::sync::Arc<jsonschema::Validator>);
-
-impl JsonSchema {
-    /// From the schema's JSON. References outside of it are not followed.
-    ///
-    /// # Errors
-    /// If it is no schema.
-    pub fn new(schema: &Value) -> Result<Self, CheckerError> {
-        let validator = jsonschema::validator_for(schema)
-            .map_err(|e| CheckerError(format!("the JSON schema cannot be used ({e}): mend it at that place")))?;
-        Ok(Self(std::sync::Arc::new(validator)))
-    }
-
-    /// Whether a whole reply, or the JSON in its last code fence, fits.
-    pub fn accepts(&self, reply: &str) -> bool {
-        crate::json::last_json(reply).is_some_and(|value| self.0.is_valid(&value))
-    }
-}
-
-/// A regular expression that a whole answer must fit. Linear in the answer's length.
-#[derive(Debug, Clone)]
-pub struct Pattern(regex::Regex);
-
-/// Bytes that a compiled pattern may take.
-const PATTERN_SIZE: usize = 1 << 20;
-
-impl Pattern {
-    /// From the expression.
-    ///
-    /// # Errors
-    /// If it is none, or too large.
-    pub fn new(expression: &str) -> Result<Self, CheckerError> {
-        let whole = format!(r"\A(?:{expression})\z");
-        let compiled = regex::RegexBuilder::new(&whole).size_limit(PATTERN_SIZE).build();
-        compiled.map(Self).map_err(|e| {
-            let reason = e.to_string();
-            let reason = reason.lines().last().unwrap_or_default().trim().to_owned();
-            CheckerError(format!("the pattern `{expression}` cannot be used ({reason}): mend it"))
-        })
-    }
-
-    /// Whether the whole of a text fits, white space around it aside.
-    pub fn accepts(&self, text: &str) -> bool {
-        self.0.is_match(text.trim())
-    }
-}
-
 impl Checker {
+    /// A rule under the name of its kind.
+    pub fn new(name: &'static str, rule: impl Rule + 'static) -> Self {
+        Self { name, rule: Arc::new(rule) }
+    }
+
     /// Whether a reply is right.
-    ///
-    /// ```
-    /// use outthink_verify::{Checker, Numeric};
-    ///
-    /// let checker = Checker::Numeric(Numeric::new("42")?);
-    /// assert!(checker.accepts("So it is \\boxed{42.0}."));
-    /// assert!(!checker.accepts("So it is \\boxed{43}."));
-    /// # Ok::<(), outthink_verify::CheckerError>(())
-    /// ```
     pub fn accepts(&self, reply: &str) -> bool {
-        match self {
-            Self::Numeric(numeric) => numeric.accepts(reply),
-            Self::Countdown(countdown) => countdown.accepts(reply),
-            Self::JsonSchema(schema) => schema.accepts(reply),
-            Self::Pattern(pattern) => match crate::find_answer(reply) {
-                Some(answer) => pattern.accepts(&answer.text) || pattern.accepts(reply),
-                None => pattern.accepts(reply),
-            },
-        }
+        self.rule.accepts(reply)
     }
 }
 
 impl Verifier for Checker {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Numeric(_) => "numeric",
-            Self::Countdown(_) => "countdown",
-            Self::JsonSchema(_) => "json-schema",
-            Self::Pattern(_) => "regex",
-        }
+    fn name(&self) -> &str {
+        self.name
     }
 
-    /// A reply in the making is neither right nor wrong: it has no score.
+    /// An unfinished reply is neither right nor wrong: it has no score.
     fn score<'a>(&'a self, _: &'a Prompt, sample: &'a Sample) -> Judging<'a, Verdict> {
         let score = if sample.is_paused() { 0.5 } else { f64::from(u8::from(self.accepts(&sample.content))) };
         Box::pin(std::future::ready(Ok(Verdict { score: Some(score), ..Verdict::default() })))
@@ -123,37 +70,14 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    #[test]
-    fn json_must_fit_its_schema() {
-        let schema =
-            json!({"type": "object", "required": ["n"], "properties": {"n": {"type": "integer", "minimum": 1}}});
-        let schema = JsonSchema::new(&schema).unwrap();
-        assert!(schema.accepts(r#"{"n": 3}"#));
-        assert!(schema.accepts("Here it is:\n```json\n{\"n\": 3}\n```\n"));
-        assert!(!schema.accepts(r#"{"n": 0}"#));
-        assert!(!schema.accepts("n is 3"));
-        assert!(JsonSchema::new(&json!({"type": 7})).is_err());
-        assert!(JsonSchema::new(&json!({"$ref": "https://example.invalid/schema.json"})).is_err());
-    }
-
-    #[test]
-    fn patterns_fit_the_whole_answer() {
-        let checker = Checker::Pattern(Pattern::new("[a-z]+|[0-9]{2}").unwrap());
-        assert!(checker.accepts("The answer is 42."));
-        assert!(!checker.accepts("The answer is 421."));
-        assert!(checker.accepts("word"));
-        let error = Pattern::new("(").unwrap_err().to_string();
-        assert!(error.contains("mend it"), "{error}");
-    }
-
     proptest! {
         #[test]
         fn no_reply_makes_a_checker_panic(reply in "\\PC{0,80}|[-+*/()= 0-9]{0,40}") {
             let checkers = [
-                Checker::Numeric(Numeric::new("42").unwrap()),
-                Checker::Countdown(Countdown::new(&[4, 7, 8, 8], 24).unwrap()),
-                Checker::JsonSchema(JsonSchema::new(&json!({})).unwrap()),
-                Checker::Pattern(Pattern::new(".*").unwrap()),
+                Checker::new("numeric", Numeric::new("42").unwrap()),
+                Checker::new("countdown", Countdown::new(&[4, 7, 8, 8], 24).unwrap()),
+                Checker::new("json-schema", crate::Schema::new(&json!({})).unwrap()),
+                Checker::new("regex", Pattern::new(".*").unwrap()),
             ];
             for checker in checkers {
                 checker.accepts(&reply);

@@ -1,165 +1,97 @@
-//! Whether a JSON value holds to a JSON Schema, as far as structured outputs go.
+//! Whether a JSON value holds to a JSON Schema: structured outputs, the arguments of tools, and the verifier
+//! `json_schema`. The rules are those of the `jsonschema` crate, `pattern` and `format` included.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+use std::sync::Arc;
 
-/// Deeper values and references are not looked into.
-const MAX_DEPTH: usize = 64;
-/// Comparisons of a value with a schema at most; what is beyond counts as holding.
-const FUEL: usize = 100_000;
+/// Steps back that one match of a `pattern` may take; beyond them the value does not hold.
+const BACKTRACKING: usize = 100_000;
 
-/// A JSON Schema of the kind that structured outputs and tools are given.
-///
-/// Checked: `type`, `enum`, `const`, `properties`, `required`, `additionalProperties`, `items`,
-/// `prefixItems`, `anyOf`, `oneOf`, `allOf`, `not`, `$ref` within the schema, and the bounds on
-/// numbers, texts, arrays and objects. Not checked, and so never a reason to refuse: `pattern`,
-/// `format` and all other words.
+/// A JSON Schema, compiled.
 ///
 /// ```
 /// use outthink_verify::Schema;
 /// use serde_json::json;
 ///
-/// let schema = Schema::new(json!({"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}));
-/// assert!(schema.accepts(&json!({"n": 4})));
+/// let schema = Schema::new(&json!({"type": "object", "properties": {"n": {"type": "string", "pattern": "^[0-9]+$"}}}))?;
+/// assert!(schema.accepts(&json!({"n": "4"})));
 /// assert!(!schema.accepts(&json!({"n": "four"})));
+/// # Ok::<(), outthink_verify::SchemaError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
-pub struct Schema(Value);
+#[derive(Debug, Clone)]
+pub struct Schema(Arc<jsonschema::Validator>);
+
+/// A schema that nothing can be checked by.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the JSON schema cannot be used: {0}")]
+pub struct SchemaError(String);
 
 impl Schema {
-    /// Takes a schema as it is; one that is not valid accepts what its valid parts accept.
-    pub const fn new(schema: Value) -> Self {
-        Self(schema)
+    /// From the schema's JSON. References outside of it are not followed.
+    ///
+    /// # Errors
+    /// If it is no valid schema, refers to what is not in it, or refers to itself without end.
+    pub fn new(schema: &Value) -> Result<Self, SchemaError> {
+        if let Some(place) = endless(schema) {
+            return Err(SchemaError(format!("{place} refers to itself without end")));
+        }
+        let patterns = jsonschema::PatternOptions::fancy_regex().backtrack_limit(BACKTRACKING);
+        let options = jsonschema::options().should_validate_formats(true).with_pattern_options(patterns);
+        let validator = options.build(schema).map_err(|error| {
+            let text: String = error.to_string().chars().take(300).collect();
+            SchemaError(text)
+        })?;
+        Ok(Self(Arc::new(validator)))
     }
 
     /// Whether a value holds to it.
     pub fn accepts(&self, value: &Value) -> bool {
-        Check { root: &self.0, fuel: FUEL }.holds(&self.0, value, 0)
+        self.0.is_valid(value)
+    }
+
+    /// Whether a whole reply, or the JSON in its last code fence, holds to it.
+    pub fn accepts_reply(&self, reply: &str) -> bool {
+        crate::json::last_json(reply).is_some_and(|value| self.accepts(&value))
     }
 }
 
-struct Check<'a> {
-    root: &'a Value,
-    fuel: usize,
-}
-
-impl Check<'_> {
-    fn holds(&mut self, schema: &Value, value: &Value, depth: usize) -> bool {
-        if depth >= MAX_DEPTH || self.fuel == 0 {
-            return true;
-        }
-        self.fuel -= 1;
-        let schema = match schema {
-            Value::Bool(all) => return *all,
-            Value::Object(schema) => schema,
-            _ => return true,
-        };
-        is_of_type(schema, value)
-            && schema.get("enum").and_then(Value::as_array).is_none_or(|any| any.iter().any(|e| same(e, value)))
-            && schema.get("const").is_none_or(|one| same(one, value))
-            && bounds(schema, value)
-            && self.combined(schema, value, depth)
-            && match value {
-                Value::Object(object) => self.object(schema, object, depth),
-                Value::Array(items) => self.array(schema, items, depth),
-                _ => true,
+/// The place of a reference that leads back to itself without going deeper into the value.
+fn endless(root: &Value) -> Option<String> {
+    fn leads_back(root: &Value, schema: &Value, seen: &mut Vec<String>) -> Option<String> {
+        if let Some(target) = schema.get("$ref").and_then(Value::as_str).filter(|t| t.starts_with('#')) {
+            if seen.iter().any(|s| s == target) {
+                return Some(target.to_owned());
             }
-    }
-
-    fn combined(&mut self, schema: &Map<String, Value>, value: &Value, depth: usize) -> bool {
-        let list = |name: &str| schema.get(name).and_then(Value::as_array);
-        if let Some(Value::String(target)) = schema.get("$ref") {
-            let target = target.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
-            if target.is_some_and(|target| !self.holds(target, value, depth + 1)) {
-                return false;
+            if let Some(next) = root.pointer(&target[1..]) {
+                seen.push(target.to_owned());
+                let found = leads_back(root, next, seen);
+                seen.pop();
+                if found.is_some() {
+                    return found;
+                }
             }
         }
-        if let Some(any) = list("anyOf")
-            && !any.iter().any(|s| self.holds(s, value, depth + 1))
+        let lists = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
+        let single = ["not", "if", "then", "else"].into_iter().filter_map(|key| schema.get(key));
+        lists.chain(single).find_map(|next| leads_back(root, next, seen))
+    }
+    /// Every schema within a value, whatever it stands under.
+    fn walk(root: &Value, value: &Value, depth: usize) -> Option<String> {
+        if depth > 128 {
+            return None;
+        }
+        if value.is_object()
+            && let Some(found) = leads_back(root, value, &mut Vec::new())
         {
-            return false;
+            return Some(found);
         }
-        if let Some(one) = list("oneOf")
-            && one.iter().filter(|s| self.holds(s, value, depth + 1)).count() != 1
-        {
-            return false;
+        match value {
+            Value::Object(map) => map.values().find_map(|v| walk(root, v, depth + 1)),
+            Value::Array(list) => list.iter().find_map(|v| walk(root, v, depth + 1)),
+            _ => None,
         }
-        if let Some(all) = list("allOf")
-            && !all.iter().all(|s| self.holds(s, value, depth + 1))
-        {
-            return false;
-        }
-        schema.get("not").is_none_or(|not| !self.holds(not, value, depth + 1))
     }
-
-    fn object(&mut self, schema: &Map<String, Value>, object: &Map<String, Value>, depth: usize) -> bool {
-        let required = schema.get("required").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        if !required.iter().filter_map(Value::as_str).all(|name| object.contains_key(name)) {
-            return false;
-        }
-        let known = schema.get("properties").and_then(Value::as_object);
-        for (name, value) in object {
-            let own = known.and_then(|known| known.get(name));
-            // Names that a pattern may allow are not judged.
-            let rest = schema.get("additionalProperties").filter(|_| !schema.contains_key("patternProperties"));
-            if own.or(rest).is_some_and(|own| !self.holds(own, value, depth + 1)) {
-                return false;
-            }
-        }
-        true
-    }
-
-    fn array(&mut self, schema: &Map<String, Value>, items: &[Value], depth: usize) -> bool {
-        let first = schema.get("prefixItems").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let rest = schema.get("items");
-        let mut all = items.iter().enumerate();
-        all.all(|(index, item)| first.get(index).or(rest).is_none_or(|own| self.holds(own, item, depth + 1)))
-    }
-}
-
-fn is_of_type(schema: &Map<String, Value>, value: &Value) -> bool {
-    let is = |name: &str| match name {
-        "object" => value.is_object(),
-        "array" => value.is_array(),
-        "string" => value.is_string(),
-        "boolean" => value.is_boolean(),
-        "null" => value.is_null(),
-        "number" => value.is_number(),
-        "integer" => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|f| f.fract() == 0.0),
-        _ => true,
-    };
-    match schema.get("type") {
-        Some(Value::String(name)) => is(name),
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).any(is),
-        _ => true,
-    }
-}
-
-/// Equality by value: 1 and 1.0 are the same.
-fn same(a: &Value, b: &Value) -> bool {
-    a == b || matches!((a.as_f64(), b.as_f64()), (Some(a), Some(b)) if a == b)
-}
-
-fn bounds(schema: &Map<String, Value>, value: &Value) -> bool {
-    let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
-    let within = |size: f64, least: &str, most: &str| {
-        bound(least).is_none_or(|least| size >= least) && bound(most).is_none_or(|most| size <= most)
-    };
-    match value {
-        Value::Number(number) => {
-            let Some(number) = number.as_f64() else { return true };
-            within(number, "minimum", "maximum")
-                && bound("exclusiveMinimum").is_none_or(|least| number > least)
-                && bound("exclusiveMaximum").is_none_or(|most| number < most)
-                && bound("multipleOf").filter(|step| *step > 0.0).is_none_or(|step| {
-                    let times = number / step;
-                    (times - times.round()).abs() <= 1e-9 * times.abs().max(1.0)
-                })
-        }
-        Value::String(text) => within(text.chars().count() as f64, "minLength", "maxLength"),
-        Value::Array(items) => within(items.len() as f64, "minItems", "maxItems"),
-        Value::Object(object) => within(object.len() as f64, "minProperties", "maxProperties"),
-        Value::Null | Value::Bool(_) => true,
-    }
+    walk(root, root, 0)
 }
 
 #[cfg(test)]
@@ -192,15 +124,34 @@ mod tests {
             (json!({"oneOf": [{"type": "integer"}, {"minimum": 3}]}), json!(4), false),
             (json!({"allOf": [{"minimum": 1}, {"not": {"const": 2}}]}), json!(2), false),
             (json!(false), json!(1), false),
-            (json!("odd"), json!(1), true),
+            (json!({"type": "string", "pattern": "^[A-Z]{3}$"}), json!("abc"), false),
+            (json!({"type": "string", "pattern": "^(?!no)"}), json!("yes"), true),
+            (json!({"type": "string", "format": "date"}), json!("2026-13-40"), false),
+            (json!({"type": "string", "format": "email"}), json!("a@example.org"), true),
+            (json!({"type": "object", "propertyNames": {"maxLength": 1}}), json!({"ab": 1}), false),
         ] {
-            assert_eq!(Schema::new(schema.clone()).accepts(&value), holds, "{schema} {value}");
+            assert_eq!(Schema::new(&schema).unwrap().accepts(&value), holds, "{schema} {value}");
         }
     }
 
     #[test]
-    fn a_schema_that_refers_to_itself_ends() {
-        let schema = Schema::new(json!({"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}));
-        assert!(schema.accepts(&json!(1)));
+    fn what_cannot_be_checked_is_refused() {
+        for schema in [
+            json!("odd"),
+            json!({"type": 7}),
+            json!({"type": "string", "pattern": "("}),
+            json!({"$ref": "#/$defs/none"}),
+            json!({"$ref": "https://example.invalid/schema.json"}),
+            json!({"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}),
+            json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"}),
+        ] {
+            assert!(Schema::new(&schema).is_err(), "{schema}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_steps_back_for_ever_does_not_hold_up_the_run() {
+        let schema = Schema::new(&json!({"pattern": "^(a+)+$(?!b)"})).unwrap();
+        assert!(!schema.accepts(&json!(format!("{}!", "a".repeat(5_000)))));
     }
 }

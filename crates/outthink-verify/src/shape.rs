@@ -1,17 +1,40 @@
 //! What a reply must look like so that it may be an answer: the schema of a structured output, and
 //! the tools that may be called.
 
-use crate::{Schema, find_json_answer, find_tool_call_answer};
+use crate::{Schema, SchemaError, find_json_answer, find_tool_call_answer};
 use outthink_core::Answer;
 use serde_json::{Map, Value};
+use std::sync::OnceLock;
 
-/// What the replies to one request must look like.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// What the replies to one request must look like. Schemas are compiled when they are first needed.
+#[derive(Debug, Clone, Default)]
 pub struct ReplyShape {
     json: bool,
-    schema: Option<Schema>,
+    schema: Option<Form>,
     /// The tools by name, each with the schema of its arguments where it has one.
-    tools: Vec<(String, Option<Schema>)>,
+    tools: Vec<(String, Option<Form>)>,
+}
+
+/// A schema as it was given, and what became of it.
+#[derive(Debug, Clone)]
+struct Form {
+    given: Value,
+    compiled: OnceLock<Result<Schema, SchemaError>>,
+}
+
+impl Form {
+    fn new(given: &Value) -> Self {
+        Self { given: given.clone(), compiled: OnceLock::new() }
+    }
+
+    fn compiled(&self) -> &Result<Schema, SchemaError> {
+        self.compiled.get_or_init(|| Schema::new(&self.given))
+    }
+
+    /// Whether a value holds to it; what cannot be checked does not.
+    fn accepts(&self, value: &Value) -> bool {
+        self.compiled().as_ref().is_ok_and(|schema| schema.accepts(value))
+    }
 }
 
 impl ReplyShape {
@@ -23,14 +46,23 @@ impl ReplyShape {
         let tools = fields.get("tools").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let tool = |tool: &Value| {
             let function = tool.get("function").or_else(|| tool.get("custom"))?;
-            let schema = function.get("parameters").filter(|p| p.is_object()).cloned().map(Schema::new);
+            let schema = function.get("parameters").filter(|p| p.is_object()).map(Form::new);
             Some((function["name"].as_str()?.to_owned(), schema))
         };
         Self {
             json: kind.starts_with("json"),
-            schema: schema.cloned().map(Schema::new),
+            schema: schema.map(Form::new),
             tools: tools.iter().filter_map(tool).collect(),
         }
+    }
+
+    /// Which of the request's schemas nothing can be checked by, if one is: its field and why. A vote over such
+    /// replies would take what breaks the schema for an answer, so the request is to be refused.
+    pub fn problem(&self) -> Option<(String, SchemaError)> {
+        let of = |form: &Form| form.compiled().as_ref().err().cloned();
+        let format = self.schema.as_ref().and_then(of).map(|e| ("response_format.json_schema.schema".to_owned(), e));
+        let tool = |(name, form): &(String, Option<Form>)| Some((format!("tools: {name}"), of(form.as_ref()?)?));
+        format.or_else(|| self.tools.iter().find_map(tool))
     }
 
     /// Whether replies are JSON.
@@ -42,7 +74,7 @@ impl ReplyShape {
     pub fn json_answer(&self, content: &str) -> Option<Answer> {
         let answer = find_json_answer(content)?;
         // The canonical text is the value itself.
-        let holds = |schema: &Schema| serde_json::from_str(&answer.text).is_ok_and(|value| schema.accepts(&value));
+        let holds = |form: &Form| serde_json::from_str(&answer.text).is_ok_and(|value| form.accepts(&value));
         self.schema.as_ref().is_none_or(holds).then_some(answer)
     }
 
@@ -61,10 +93,10 @@ impl ReplyShape {
         match known {
             None => false,
             Some((_, None)) => true,
-            Some((_, Some(schema))) => {
+            Some((_, Some(form))) => {
                 let text = function["arguments"].as_str().unwrap_or_default();
                 let text = if text.trim().is_empty() { "{}" } else { text };
-                serde_json::from_str(text).is_ok_and(|value| schema.accepts(&value))
+                serde_json::from_str(text).is_ok_and(|value| form.accepts(&value))
             }
         }
     }

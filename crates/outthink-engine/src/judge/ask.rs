@@ -1,7 +1,9 @@
 //! One closed question to a model, and its answer or nothing.
 
 use futures_util::StreamExt as _;
-use outthink_core::{Bill, Engine, EngineError, Origin, Prompt, SampleEvent, SampleRequest, Sampling, Usage};
+use outthink_core::{
+    Bill, Cost, Engine, EngineError, Origin, Price, Prompt, SampleEvent, SampleRequest, Sampling, Usage,
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,23 +60,26 @@ impl Ask {
         let request = SampleRequest {
             prompt,
             seeds: vec![seed],
-            max_tokens: ANSWER_TOKENS,
+            max_tokens: Some(ANSWER_TOKENS),
             sampling: Sampling { temperature: Some(0.0), ..Sampling::default() },
             ..SampleRequest::default()
         };
         let nothing = || EngineError::new(Origin::Engine, "the judge gave no answer").retryable();
         let mut stream = self.engine.start(request).into_iter().next().ok_or_else(nothing)?;
-        let mut text = String::new();
+        let (mut text, mut price) = (String::new(), self.engine.model().price);
+        let (mut tokens, mut cost) = (0, Cost::ZERO);
+        let mut spend = |usage: &Usage, price: Price| {
+            tokens += usage.prompt + usage.completion;
+            cost += price.cost(usage);
+            Bill { tokens, cost }
+        };
         while let Some(event) = stream.next().await {
             match event? {
                 SampleEvent::Delta(delta) => text.push_str(&delta.content),
-                SampleEvent::Finish(finish) => {
-                    let usage = finish.usage;
-                    let cost = self.engine.model().price.cost(&usage);
-                    let bill = Bill { tokens: usage.prompt + usage.completion, cost };
-                    return Ok((choice(&text, &question), bill));
-                }
-                SampleEvent::Prompt { .. } => {}
+                SampleEvent::Started(source) => price = source.price,
+                SampleEvent::Lost(usage) => drop(spend(&usage, price)),
+                SampleEvent::Finish(finish) => return Ok((choice(&text, &question), spend(&finish.usage, price))),
+                SampleEvent::Prompt { .. } | SampleEvent::Note(_) => {}
             }
         }
         Err(nothing())

@@ -166,7 +166,9 @@ impl Assembler {
     pub(super) fn fail(&self, error: &EngineError, out: &mut Queue) {
         for (index, (choice, usage)) in self.choices.iter().zip(self.usages()).enumerate() {
             let event = match choice.finish {
-                Some(reason) => Ok(SampleEvent::Finish(Finish { reason, usage, met_stop: choice.met_stop })),
+                Some(reason) => {
+                    Ok(SampleEvent::Finish(Finish { reason, word: None, usage, met_stop: choice.met_stop }))
+                }
                 None => Err(error.clone()),
             };
             out.push_back((index, event));
@@ -295,7 +297,7 @@ mod tests {
                 match event.unwrap() {
                     SampleEvent::Delta(delta) => confidences = delta.confidences,
                     SampleEvent::Finish(finish) => met_stop = finish.met_stop,
-                    SampleEvent::Prompt { .. } => {}
+                    _ => {}
                 }
             }
             (confidences, met_stop)

@@ -1,13 +1,13 @@
 //! Making an engine: the address, the client and what the server says of its models.
 
 use super::http::{Client, Place};
-use super::upstream::{Wire, refusal};
-use super::{Dialect, GENERIC, OPENAI, OpenAiEngine, OpenAiOptions, Secret, error, options};
+use super::learned::Learned;
+use super::wire::{Presence, Wire, refusal};
+use super::{Dialect, OpenAiEngine, OpenAiOptions, Secret, error, options};
 use crate::retry;
-use outthink_core::{EngineError, ModelInfo, Origin, Price};
+use outthink_core::{EngineError, ModelInfo, Origin, Price, Source};
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
@@ -15,8 +15,8 @@ use tokio::time::{sleep, timeout};
 const LIST_LIMIT: usize = 8 << 20;
 
 impl OpenAiEngine {
-    /// An engine for a known model, without asking the server anything. The dialect is
-    /// [`GENERIC`] unless given.
+    /// An engine for a known model, without asking the server anything. The dialect is the one that the
+    /// address tells, unless given.
     ///
     /// # Errors
     /// If the address is not valid or no model is named.
@@ -26,9 +26,10 @@ impl OpenAiEngine {
                 .with_hint("name one, or connect to the server to take its first"));
         };
         let info = ModelInfo { id, context: None, price: options.price };
-        let dialect = options.dialect.unwrap_or(GENERIC);
-        let multiplex = options.multiplex;
-        Ok(Self::build(wire(options)?, info, dialect, multiplex))
+        let (dialect, multiplex) = (options.dialect.clone(), options.multiplex);
+        let wire = wire(options)?;
+        let dialect = dialect.unwrap_or_else(|| Dialect::guess("", &wire.endpoint));
+        Ok(Self::build(wire, info, dialect, multiplex))
     }
 
     /// Asks the server for its models: finds the model's name, its context and the dialect, as
@@ -57,10 +58,9 @@ impl OpenAiEngine {
         };
         let owner = entry.or_else(|| listed.first()).map(|m| &m["owned_by"]);
         let owner = owner.and_then(Value::as_str).unwrap_or_default();
-        let guess = if wire.endpoint.starts_with("https://api.openai.com/") { OPENAI } else { Dialect::guess(owner) };
+        let dialect = dialect.unwrap_or_else(|| Dialect::guess(owner, &wire.endpoint));
         let context = entry.and_then(context);
         let info = info(id, context, price);
-        let dialect = dialect.unwrap_or(guess);
         Ok(Self::build(wire, info, dialect, multiplex))
     }
 
@@ -69,11 +69,12 @@ impl OpenAiEngine {
     /// # Errors
     /// If it does not answer, or does not answer with a list.
     pub async fn probe(&self) -> Result<(), EngineError> {
-        list_once(&self.wire).await.map(drop).map_err(|(error, _)| error)
+        list_once(&self.wire).await.map(drop)
     }
 
     fn build(wire: Wire, model: ModelInfo, dialect: Dialect, multiplex: bool) -> Self {
-        Self { wire: Arc::new(wire), model, dialect, multiplex }
+        let source = Arc::new(Source { model: model.id.clone(), member: None, price: model.price });
+        Self { wire: Arc::new(wire), model, source, dialect: Arc::new(dialect), multiplex }
     }
 }
 
@@ -99,7 +100,10 @@ pub(super) fn wire(options: OpenAiOptions) -> Result<Wire, EngineError> {
         key: options.api_key,
         timeouts: options.timeouts,
         max_retries: options.max_retries,
+        max_retry_wait: options.max_retry_wait,
         permits: Arc::new(Semaphore::new(options.max_in_flight.clamp(1, Semaphore::MAX_PERMITS))),
+        learned: Learned::default(),
+        presence: Presence::default(),
     })
 }
 
@@ -108,31 +112,37 @@ async fn list(wire: &Wire) -> Result<Vec<Value>, EngineError> {
     loop {
         let limit = wire.timeouts.first_token;
         let result = timeout(limit, list_once(wire)).await;
-        let (error, after) = match result {
+        let error = match result {
             Ok(Ok(models)) => return Ok(models),
-            Ok(Err(failure)) => failure,
+            Ok(Err(error)) => error,
             Err(_) => return Err(error::timeout("the engine did not list its models", limit, false)),
         };
         attempt += 1;
-        if !error.retryable || attempt > wire.max_retries {
+        if !error.retryable || attempt > wire.max_retries || !wire.waits(error.retry_after) {
             return Err(error);
         }
-        sleep(retry::delay(0, attempt, after).min(limit)).await;
+        sleep(retry::delay(0, attempt, error.retry_after).min(limit)).await;
     }
 }
 
-async fn list_once(wire: &Wire) -> Result<Vec<Value>, (EngineError, Option<Duration>)> {
-    let models = Place::new(&format!("{}/models", wire.endpoint)).map_err(|e| (e, None))?;
-    let transport = |e| (error::of_transport(e, false), None);
-    let mut response = wire.client.get(&models).await.map_err(transport)?;
+async fn list_once(wire: &Wire) -> Result<Vec<Value>, EngineError> {
+    let models = Place::new(&format!("{}/models", wire.endpoint))?;
+    let transport = |e| error::of_transport(e, false);
+    let mut response = wire.client.get(&models).await.map_err(|broken| {
+        if broken.connect {
+            wire.presence.missed();
+        }
+        transport(broken)
+    })?;
+    wire.presence.met();
     if !response.status().is_success() {
-        return Err(refusal(response, wire).await);
+        return Err(refusal(response, wire).await.0);
     }
     let text = response.text(LIST_LIMIT).await;
     let list: Option<Value> = serde_json::from_str(&text.map_err(transport)?).ok();
     match list.as_ref().map(|l| l["data"].as_array().or(l.as_array())) {
         Some(Some(models)) => Ok(models.clone()),
-        Some(None) => Err((error::not_a_stream("JSON that is no list of models"), None)),
-        None => Err((error::not_a_stream("something that is no JSON"), None)),
+        Some(None) => Err(error::not_a_stream("JSON that is no list of models")),
+        None => Err(error::not_a_stream("something that is no JSON")),
     }
 }

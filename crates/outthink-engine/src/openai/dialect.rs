@@ -1,12 +1,22 @@
-//! What the servers that speak the chat completions API do differently.
+//! What the servers that speak the chat completions API do differently, as data: a built-in entry for each
+//! known server ([`Dialect::all`]), and entries of a configuration file that start from one
+//! ([`DialectConfig`]).
 
+use super::builtin;
+use outthink_core::{Effort, EngineError, Origin};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// In a table's fields, the text that stands for the number of tokens.
+pub(super) const TOKENS: &str = "$tokens";
 
 /// How a server goes on from a given beginning of the reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Continuation {
     /// It does not.
+    #[default]
     None,
     /// A last assistant message with `continue_final_message: true` and
     /// `add_generation_prompt: false` (vLLM, `SGLang`).
@@ -15,105 +25,242 @@ pub enum Continuation {
     TrailingAssistant,
 }
 
-/// A small record of what a server can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "a record of independent capabilities")]
+/// The seed in a server's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeedField {
+    /// The name of the field.
+    pub field: String,
+    /// How many low bits of a seed it takes.
+    pub bits: u32,
+}
+
+/// The length of reasoning in a server's words: which body fields stand for an effort and for a budget.
+///
+/// An effort that has no entry takes the fields of the nearest one that has, and the receipt says so.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LengthTable {
+    /// Body fields for each effort that the server has a word for. `none` turns reasoning off.
+    pub efforts: BTreeMap<Effort, Map<String, Value>>,
+    /// Body fields that turn reasoning on, where the server has no levels between off and on.
+    pub on: Map<String, Value>,
+    /// Body fields for a budget; the text `$tokens` stands for its number. Empty where there is none.
+    pub budget: Map<String, Value>,
+    /// The smallest budget that the server takes; a smaller one is raised to it.
+    pub least_budget: u64,
+    /// Whether effort and budget exclude each other; the budget is sent then.
+    pub exclusive: bool,
+}
+
+/// What one kind of server does differently.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "a record of independent abilities")]
 pub struct Dialect {
-    /// Its name.
-    pub name: &'static str,
+    /// Its name in options and configuration.
+    pub name: String,
+    /// What it is, in one line.
+    pub summary: String,
+    /// Where its API is documented.
+    pub docs: String,
+    /// Values of `owned_by` in the list of models that tell it.
+    pub owned_by: Vec<String>,
+    /// Host names that tell it, the names below them included.
+    pub hosts: Vec<String>,
     /// Several choices of one request work, streamed and counted.
     pub n: bool,
     /// `logprobs: true` works in streams.
     pub logprobs: bool,
     /// How a given beginning of the reply is continued.
     pub continuation: Continuation,
-    /// How many low bits of a seed it takes; `None` if it takes no `seed`.
-    pub seed_bits: Option<u32>,
+    /// How it takes a seed; `None` if it takes none.
+    pub seed: Option<SeedField>,
     /// The name of the limit on generated tokens.
-    pub max_tokens_field: &'static str,
+    pub max_tokens_field: String,
+    /// Whether usage in streams is asked for by `stream_options`.
+    pub stream_usage: bool,
     /// It knows `top_k` and `min_p`.
     pub extended_sampling: bool,
     /// Parallel requests share the work on a common prompt.
     pub shared_prefill: bool,
+    /// The length of reasoning.
+    pub length: LengthTable,
 }
 
-/// `OpenAI` itself.
-pub const OPENAI: Dialect = Dialect {
-    name: "openai",
-    n: true,
-    logprobs: true,
-    continuation: Continuation::None,
-    seed_bits: Some(53),
-    max_tokens_field: "max_completion_tokens",
-    extended_sampling: false,
-    shared_prefill: false,
-};
-
-/// vLLM; its prefix cache is on by default.
-pub const VLLM: Dialect = Dialect {
-    name: "vllm",
-    n: true,
-    logprobs: true,
-    continuation: Continuation::ContinueFinalMessage,
-    seed_bits: Some(63),
-    max_tokens_field: "max_tokens",
-    extended_sampling: true,
-    shared_prefill: true,
-};
-
-/// `SGLang`; its radix cache is on by default.
-pub const SGLANG: Dialect = Dialect {
-    name: "sglang",
-    n: true,
-    logprobs: true,
-    continuation: Continuation::ContinueFinalMessage,
-    seed_bits: Some(31),
-    max_tokens_field: "max_tokens",
-    extended_sampling: true,
-    shared_prefill: true,
-};
-
-/// The server of llama.cpp. Its usage counts one choice of several, so `n` is not used.
-pub const LLAMA_CPP: Dialect = Dialect {
-    name: "llama.cpp",
-    n: false,
-    logprobs: true,
-    continuation: Continuation::TrailingAssistant,
-    seed_bits: Some(31),
-    max_tokens_field: "max_tokens",
-    extended_sampling: true,
-    shared_prefill: false,
-};
-
-/// A server of which nothing is known: the common core only.
-pub const GENERIC: Dialect = Dialect {
-    name: "generic",
-    n: false,
-    logprobs: false,
-    continuation: Continuation::None,
-    seed_bits: Some(31),
-    max_tokens_field: "max_tokens",
-    extended_sampling: true,
-    shared_prefill: false,
-};
-
 impl Dialect {
-    /// All that are known by name.
-    pub const ALL: [Self; 5] = [OPENAI, VLLM, SGLANG, LLAMA_CPP, GENERIC];
-
-    /// The dialect of that name (`openai`, `vllm`, `sglang`, `llama.cpp`, `generic`).
-    pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|d| d.name == name)
+    /// The built-in ones, the one for unknown servers last.
+    pub fn all() -> Vec<Self> {
+        builtin::all()
     }
 
-    /// Guesses from the `owned_by` of a model in `/v1/models`; [`GENERIC`] where it says nothing.
-    pub fn guess(owned_by: &str) -> Self {
-        match owned_by.to_ascii_lowercase().as_str() {
-            "vllm" => VLLM,
-            "sglang" => SGLANG,
-            "llamacpp" | "llama.cpp" => LLAMA_CPP,
-            "openai" | "openai-internal" | "system" => OPENAI,
-            _ => GENERIC,
+    /// The built-in dialect of that name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|d| d.name == name)
+    }
+
+    /// The built-in dialect of that name.
+    ///
+    /// # Errors
+    /// If there is none; the hint lists the names.
+    pub fn named(name: &str) -> Result<Self, EngineError> {
+        Self::by_name(name).ok_or_else(|| {
+            let names: Vec<String> = Self::all().into_iter().map(|d| d.name).collect();
+            let hint = format!("known are {}", names.join(", "));
+            EngineError::new(Origin::Caller, format!("unknown dialect `{name}`")).with_hint(hint)
+        })
+    }
+
+    /// A server of which nothing is known: the common core, and `reasoning_effort` as it is.
+    pub fn generic() -> Self {
+        builtin::generic()
+    }
+
+    /// Guesses from the server's address, then from the `owned_by` of a model in `/v1/models`;
+    /// [`Dialect::generic`] where neither tells.
+    pub fn guess(owned_by: &str, address: &str) -> Self {
+        let url = reqwest::Url::parse(address).ok();
+        let host = url.as_ref().and_then(|u| u.host_str()).unwrap_or_default().to_ascii_lowercase();
+        let is_at = |known: &String| {
+            host.strip_suffix(known.as_str()).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+        };
+        let owner = owned_by.to_ascii_lowercase();
+        let all = Self::all();
+        let by_host = all.iter().find(|d| d.hosts.iter().any(is_at));
+        let by_owner = || all.iter().find(|d| d.owned_by.contains(&owner));
+        by_host.or_else(by_owner).cloned().unwrap_or_else(Self::generic)
+    }
+
+    /// Whether the server has a word for any effort.
+    pub(super) fn has_effort(&self) -> bool {
+        !self.length.efforts.is_empty() || !self.length.on.is_empty()
+    }
+
+    /// Whether the server takes a budget of reasoning tokens.
+    pub(super) fn has_budget(&self) -> bool {
+        !self.length.budget.is_empty()
+    }
+}
+
+/// A dialect as a configuration file writes it: a name, the built-in one that it starts from, and what is
+/// different.
+///
+/// ```
+/// use outthink_engine::openai::DialectConfig;
+///
+/// let written = r#"{"name": "house", "base": "vllm", "n": false,
+///     "length": {"efforts": {"none": {"think": false}}, "budget": {"think_tokens": "$tokens"}}}"#;
+/// let config: DialectConfig = serde_json::from_str(written).unwrap();
+/// let dialect = config.build().unwrap();
+/// assert!(dialect.logprobs && !dialect.n);
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DialectConfig {
+    /// Its name.
+    pub name: String,
+    /// The name of the built-in dialect that it starts from; `generic` unless given.
+    #[serde(default = "generic_name")]
+    pub base: String,
+    /// The fields of [`Dialect`] that are different; what is not named is the base's.
+    #[serde(flatten)]
+    pub changes: Map<String, Value>,
+}
+
+fn generic_name() -> String {
+    "generic".into()
+}
+
+impl DialectConfig {
+    /// The whole dialect. A server is no longer guessed to speak the base because of its host.
+    ///
+    /// # Errors
+    /// If the base is not known, or a field is not one of a dialect's or has the wrong kind of value.
+    pub fn build(self) -> Result<Dialect, EngineError> {
+        let mut base = Dialect::named(&self.base)?;
+        (base.owned_by, base.hosts) = (Vec::new(), Vec::new());
+        let wrong = |e: serde_json::Error| {
+            EngineError::new(Origin::Caller, format!("the dialect `{}` is not valid: {e}", self.name))
+        };
+        let Value::Object(mut fields) = serde_json::to_value(&base).map_err(wrong)? else {
+            return Err(EngineError::new(Origin::Internal, "a dialect is an object"));
+        };
+        fields.insert("name".into(), self.name.clone().into());
+        fields.extend(self.changes.clone());
+        let dialect: Dialect = serde_json::from_value(fields.into()).map_err(wrong)?;
+        match dialect.seed.as_ref().map(|s| s.bits) {
+            Some(bits) if !(1..=64).contains(&bits) => {
+                let words = format!("the dialect `{}` is not valid: a seed of {bits} bits", dialect.name);
+                Err(EngineError::new(Origin::Caller, words).with_hint("give 1 to 64"))
+            }
+            _ => Ok(dialect),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_entry_says_what_it_is_and_has_its_own_name() {
+        let all = Dialect::all();
+        let names: HashSet<&str> = all.iter().map(|d| d.name.as_str()).collect();
+        assert_eq!(names.len(), all.len());
+        for dialect in &all {
+            assert!(!dialect.summary.is_empty() && dialect.docs.starts_with("https://"), "{}", dialect.name);
+            assert!(!dialect.length.efforts.contains_key(&Effort::Auto), "auto sends nothing");
+            let written = serde_json::to_value(dialect).unwrap();
+            assert_eq!(&serde_json::from_value::<Dialect>(written).unwrap(), dialect);
+        }
+        assert_eq!(all.last().unwrap().name, "generic");
+    }
+
+    #[test]
+    fn a_server_is_told_by_its_host_before_its_list() {
+        for (owner, address, name) in [
+            ("vllm", "http://localhost:8000", "vllm"),
+            ("sglang", "http://10.0.0.1:30000/v1", "sglang"),
+            ("llamacpp", "http://h", "llama.cpp"),
+            ("library", "http://localhost:11434", "ollama"),
+            ("openai", "https://api.openai.com/v1", "openai"),
+            // Proxies call every model OpenAI's.
+            ("openai", "http://localhost:4000", "generic"),
+            ("", "https://api.deepseek.com", "deepseek"),
+            ("", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "qwen"),
+            ("", "https://api.z.ai/api/paas/v4", "glm"),
+            ("moonshot", "https://api.moonshot.ai/v1", "kimi"),
+            ("", "https://api.mistral.ai", "mistral"),
+            ("xai", "https://api.x.ai/v1", "grok"),
+            ("google", "https://generativelanguage.googleapis.com/v1beta/openai", "gemini"),
+            ("", "https://api.anthropic.com/v1", "anthropic"),
+            ("vllm", "https://openrouter.ai/api/v1", "openrouter"),
+            ("", "https://api.groq.com/openai/v1", "groq"),
+            ("", "https://notapi.groq.com.example", "generic"),
+            ("", "no address", "generic"),
+        ] {
+            assert_eq!(Dialect::guess(owner, address).name, name, "{owner} at {address}");
+        }
+    }
+
+    #[test]
+    fn a_configured_dialect_starts_from_a_built_in_one() {
+        let config = |value: Value| serde_json::from_value::<DialectConfig>(value).unwrap().build();
+        let dialect = config(json!({"name": "x", "base": "mistral", "logprobs": true})).unwrap();
+        assert!(dialect.logprobs && dialect.hosts.is_empty());
+        assert_eq!((dialect.name.as_str(), dialect.seed.unwrap().field.as_str()), ("x", "random_seed"));
+        assert_eq!(config(json!({"name": "x", "seed": null})).unwrap().seed, None);
+        for (wrong, word) in [
+            (json!({"name": "x", "base": "vlm"}), "vllm"),
+            (json!({"name": "x", "logprob": true}), "logprobs"),
+            (json!({"name": "x", "n": 3}), "boolean"),
+            (json!({"name": "x", "length": {"efforts": {"huge": {}}}}), "huge"),
+            (json!({"name": "x", "seed": {"field": "seed", "bits": 0}}), "bits"),
+        ] {
+            let error = config(wrong.clone()).unwrap_err();
+            assert_eq!(error.origin, Origin::Caller);
+            assert!(error.to_string().contains(word), "{wrong}: {error}");
         }
     }
 }

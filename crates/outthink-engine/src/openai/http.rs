@@ -1,20 +1,21 @@
 //! The way to a server: connections of our own where its address is plain HTTP, reqwest elsewhere.
 
 use super::options::Timeouts;
-use super::plain::{Plain, PlainReply};
+use super::plain::{Plain, PlainReply, Road};
+use super::proxy;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{StatusCode, Uri};
 use outthink_core::{EngineError, Origin};
 use reqwest::{Url, redirect};
 use std::error::Error;
+use std::io::ErrorKind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// How long an unused connection is kept: less than the 5 s after which uvicorn closes it.
 const UNUSED: Duration = Duration::from_secs(4);
-/// What sends requests by way of a proxy.
-const PROXIES: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
 
 /// A request that got no reply, or a reply that broke off.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,20 +79,38 @@ pub(super) struct Client {
     headers: HeaderMap,
     /// The same, asking for events.
     events: HeaderMap,
+    /// Whether `any` may hold connections that were used before.
+    was_used: AtomicBool,
 }
 
+/// A connection that a request can be sent over; it is not used by anybody else.
+pub(super) struct Way(Option<Road>);
+
 impl Client {
-    /// For the server at `endpoint`, with its key.
+    /// For the server at `endpoint`, with its key, by the proxy that the environment names for it.
     pub(super) fn new(endpoint: &str, key: Option<&str>, timeouts: &Timeouts) -> Result<Self, EngineError> {
         let url = Place::new(endpoint)?.url;
+        let proxy = proxy::of_environment(&url)?;
+        Self::by(proxy.as_ref(), &url, key, timeouts)
+    }
+
+    fn by(proxy: Option<&Url>, url: &Url, key: Option<&str>, timeouts: &Timeouts) -> Result<Self, EngineError> {
         // An error means that the program has chosen a provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let any = reqwest::Client::builder()
             .connect_timeout(timeouts.connect)
             .pool_idle_timeout(UNUSED)
             // A key must not follow a redirect to another host.
-            .redirect(redirect::Policy::none());
-        let any = if url.scheme() == "http" {
+            .redirect(redirect::Policy::none())
+            .no_proxy();
+        let any = match proxy {
+            Some(proxy) => any.proxy(reqwest::Proxy::all(proxy.clone()).map_err(|e| {
+                let words = format!("the proxy of the environment cannot be used: {}", e.without_url());
+                EngineError::new(Origin::Caller, words)
+            })?),
+            None => any,
+        };
+        let any = if url.scheme() == "http" && proxy.is_none_or(|p| p.scheme() == "http") {
             // Spares reading the system's certificates, which may not be there.
             any.tls_certs_only([])
         } else {
@@ -111,22 +130,44 @@ impl Client {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let plain = plain(&url, timeouts.connect);
+        let plain = if proxy.is_none() { plain(url, timeouts.connect) } else { None };
         let mut events = headers.clone();
         events.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        Ok(Self { any, plain, headers, events })
+        Ok(Self { any, plain, headers, events, was_used: AtomicBool::new(false) })
+    }
+
+    /// A connection to send a request over. Where connections are not ours, there is one when it is sent.
+    pub(super) async fn way(&self) -> Result<Way, Broken> {
+        match &self.plain {
+            Some(plain) => plain.road().await.map(|road| Way(Some(road))),
+            None => Ok(Way(None)),
+        }
     }
 
     /// Sends JSON, and waits for the head of the reply.
     pub(super) async fn post(&self, to: &Place, wanted: Wanted, body: Bytes) -> Result<Reply, Broken> {
+        let way = self.way().await?;
+        self.send(way, to, wanted, body).await
+    }
+
+    /// Sends JSON over a connection, and waits for the head of the reply. A connection that was used before
+    /// and is closed by the server instead of a reply is replaced by a new one, once.
+    pub(super) async fn send(&self, way: Way, to: &Place, wanted: Wanted, body: Bytes) -> Result<Reply, Broken> {
         let headers = match wanted {
             Wanted::Events => &self.events,
             Wanted::Anything => &self.headers,
         };
-        if let Some(plain) = &self.plain {
-            return plain.post(&to.path, headers, body).await.map(Reply::Plain);
+        if let (Some(plain), Way(Some(road))) = (&self.plain, way) {
+            return plain.post(road, &to.path, headers, body).await.map(Reply::Plain);
         }
-        Ok(Reply::Any(self.any.post(to.url.clone()).headers(headers.clone()).body(body).send().await?))
+        let request = || self.any.post(to.url.clone()).headers(headers.clone()).body(body.clone()).send();
+        let reply = match request().await {
+            Err(error) if self.was_used.load(Relaxed) && was_closed(&error) => request().await,
+            reply => reply,
+        };
+        let reply = reply?;
+        self.was_used.store(true, Relaxed);
+        Ok(Reply::Any(reply))
     }
 
     /// Asks for what is at a place.
@@ -137,15 +178,29 @@ impl Client {
     }
 }
 
-/// Connections of our own to a plain address, unless a name and password or a proxy are to be used.
+/// Whether a connection was closed before any of the reply came.
+fn was_closed(error: &reqwest::Error) -> bool {
+    if error.is_connect() || error.is_timeout() {
+        return false;
+    }
+    let mut cause: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(error) = cause {
+        if error.downcast_ref::<hyper::Error>().is_some_and(|e| e.is_incomplete_message() || e.is_closed()) {
+            return true;
+        }
+        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if kind.is_some_and(|k| matches!(k, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Connections of our own to a plain address, unless a name and password are to be used.
 fn plain(url: &Url, connect: Duration) -> Option<Arc<Plain>> {
     let host = url.host_str().filter(|_| url.scheme() == "http" && url.username().is_empty())?;
     let bare = host.trim_matches(['[', ']']);
-    let here = bare == "localhost" || bare.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-    let proxied = || PROXIES.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
-    if !here && proxied() {
-        return None;
-    }
     let named = match url.port() {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
@@ -196,5 +251,42 @@ impl Reply {
             }
         }
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    #[tokio::test]
+    async fn where_a_proxy_applies_both_clients_go_by_it() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let proxy = tokio::spawn(async move {
+            let mut heads = Vec::new();
+            for _ in 0..2 {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                let mut head = vec![0; 4096];
+                let read = socket.read(&mut head).await.unwrap();
+                heads.push(String::from_utf8_lossy(&head[..read]).into_owned());
+                let reply = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+                socket.write_all(reply).await.unwrap();
+            }
+            heads
+        });
+        let (url, proxied) = (Url::parse("http://model.example/v1").unwrap(), Url::parse(&address).unwrap());
+        let client = Client::by(Some(&proxied), &url, None, &Timeouts::default()).unwrap();
+        assert!(client.plain.is_none());
+        let place = Place::new("http://model.example/v1/models").unwrap();
+        let mut reply = client.post(&place, Wanted::Anything, Bytes::from_static(b"{}")).await.unwrap();
+        assert_eq!(reply.text(9).await.unwrap(), "{}");
+        client.get(&place).await.unwrap();
+        let heads = proxy.await.unwrap();
+        assert!(heads[0].starts_with("POST http://model.example/v1/models HTTP/1.1"), "{}", heads[0]);
+        assert!(heads[1].starts_with("GET http://model.example/v1/models HTTP/1.1"), "{}", heads[1]);
+
+        let client = Client::by(None, &url, None, &Timeouts::default()).unwrap();
+        assert!(client.plain.is_some(), "connections of our own where none applies");
     }
 }

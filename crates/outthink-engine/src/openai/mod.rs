@@ -1,32 +1,41 @@
 //! Any server that speaks the chat completions API.
 
 mod assemble;
+mod builtin;
 mod connect;
 mod dialect;
 mod error;
+mod grant;
 mod http;
+mod learned;
+mod length;
 mod options;
 mod piece;
 mod plain;
+mod proxy;
 mod relay;
 mod request;
 mod reward;
 mod share;
 mod upstream;
+mod wire;
 
-pub use dialect::{Continuation, Dialect, GENERIC, LLAMA_CPP, OPENAI, SGLANG, VLLM};
+pub use dialect::{Continuation, Dialect, DialectConfig, LengthTable, SeedField};
 pub use options::{OpenAiOptions, Secret, Timeouts};
 pub use reward::{RewardModel, RewardShape};
 
+use crate::size;
 use futures_util::stream;
 use outthink_core::{
-    Capabilities, Engine, EngineError, ModelInfo, Relay, RelayFuture, SampleEvent, SampleRequest, SampleStream,
+    Capabilities, Engine, EngineError, ModelInfo, Relay, RelayFuture, SampleEvent, SampleRequest, SampleStream, Source,
 };
-use serde_json::Value;
+use request::Addressee;
 use std::sync::Arc;
-use upstream::{Run, Shape, Wire};
+use upstream::{Order, Run};
+use wire::Wire;
 
-/// An engine behind an OpenAI-compatible server.
+/// An engine behind an OpenAI-compatible server. Its clones share their connections, their limit on
+/// requests and what they learned of the server.
 ///
 /// Always streams, so that every sample can be cancelled while it runs. Its streams do their work
 /// while they are polled, inside a tokio runtime; no task outlives them.
@@ -38,26 +47,37 @@ use upstream::{Run, Shape, Wire};
 /// let engine = OpenAiEngine::connect(OpenAiOptions::new("http://localhost:8000")).await?;
 /// # Ok(()) }
 /// ```
+#[derive(Clone)]
 pub struct OpenAiEngine {
     wire: Arc<Wire>,
     model: ModelInfo,
-    dialect: Dialect,
+    source: Arc<Source>,
+    dialect: Arc<Dialect>,
     multiplex: bool,
 }
 
 impl OpenAiEngine {
     /// The dialect that it speaks.
-    pub const fn dialect(&self) -> &Dialect {
+    pub fn dialect(&self) -> &Dialect {
         &self.dialect
     }
 
     fn run(&self, request: &SampleRequest, seed: u64, n: usize) -> Result<Run, EngineError> {
-        let body = request::body(request, &self.model.id, &self.dialect, seed, n)?;
-        let messages = request.prompt.messages.iter().map(text_chars);
-        let prefix = request.prefix.as_deref().unwrap_or_default();
-        let prompt_chars = messages.sum::<u64>() + prefix.chars().count() as u64;
-        let shape = Shape { n, prompt_chars, max_tokens: request.max_tokens };
-        Ok(Run::new(Arc::clone(&self.wire), body, seed, shape))
+        let to = Addressee { model: &self.model.id, dialect: &self.dialect, learned: &self.wire.learned };
+        let order = Order {
+            ask: request::ask(request, to, seed, n)?,
+            source: Arc::clone(&self.source),
+            seed,
+            n,
+            prompt_chars: size::prompt_chars(request),
+            max_tokens: request.max_tokens,
+        };
+        Ok(Run::new(Arc::clone(&self.wire), order))
+    }
+
+    /// Whether one HTTP request draws several samples.
+    fn is_multiplexed(&self) -> bool {
+        self.multiplex && self.dialect.n && !self.wire.learned.refuses("n", None)
     }
 }
 
@@ -75,22 +95,38 @@ impl Engine for OpenAiEngine {
         &self.model
     }
 
+    /// What the dialect has and the server has not refused so far.
     fn capabilities(&self) -> Capabilities {
+        let learned = &self.wire.learned;
+        let budget = self.dialect.length.budget.keys().all(|field| !learned.refuses(field, None));
         Capabilities {
             continuation: self.dialect.continuation != Continuation::None,
-            logprobs: self.dialect.logprobs,
-            shared_prefill: self.dialect.shared_prefill || (self.multiplex && self.dialect.n),
+            logprobs: self.dialect.logprobs && !learned.refuses("logprobs", None),
+            shared_prefill: self.dialect.shared_prefill || self.is_multiplexed(),
+            effort: self.dialect.has_effort(),
+            thinking_budget: self.dialect.has_budget() && budget,
         }
+    }
+
+    /// Not ready while connections fail one after the other.
+    fn is_ready(&self) -> Option<bool> {
+        self.wire.presence.is_there()
     }
 
     fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
         let n = request.seeds.len();
         if let [first, _, ..] = request.seeds[..]
-            && self.multiplex
-            && self.dialect.n
+            && self.is_multiplexed()
         {
             return match self.run(&request, first, n) {
-                Ok(run) => share::split(run, n),
+                Ok(run) => {
+                    let engine = self.clone();
+                    let each = move || {
+                        let one = |&seed: &u64| engine.run(&request, seed, 1).ok();
+                        request.seeds.iter().filter_map(one).collect()
+                    };
+                    share::split(run, n, Box::new(each))
+                }
                 Err(error) => (0..n).map(|_| failed(error.clone())).collect(),
             };
         }
@@ -107,15 +143,6 @@ impl Engine for OpenAiEngine {
 
     fn relay(&self, relay: Relay) -> Option<RelayFuture> {
         Some(Box::pin(relay::send(Arc::clone(&self.wire), relay)))
-    }
-}
-
-/// Characters of text in a message; pictures and sound are not counted.
-fn text_chars(message: &Value) -> u64 {
-    let chars = |text: &Value| text.as_str().map_or(0, |t| t.chars().count() as u64);
-    match &message["content"] {
-        Value::Array(parts) => parts.iter().map(|p| chars(&p["text"])).sum(),
-        content => chars(content),
     }
 }
 

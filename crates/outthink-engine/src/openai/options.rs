@@ -31,7 +31,7 @@ impl fmt::Debug for Secret {
 pub struct Timeouts {
     /// Until the connection stands.
     pub connect: Duration,
-    /// From sending the request to the first event.
+    /// From sending the request to the first text or tool call.
     pub first_token: Duration,
     /// Between two events.
     pub idle: Duration,
@@ -60,7 +60,7 @@ pub struct OpenAiOptions {
     pub model: Option<String>,
     /// Sent as a bearer token.
     pub api_key: Option<Secret>,
-    /// `None` guesses from the server's list of models.
+    /// `None` guesses from the server's address and its list of models.
     pub dialect: Option<Dialect>,
     /// What it charges.
     pub price: Price,
@@ -68,6 +68,8 @@ pub struct OpenAiOptions {
     pub timeouts: Timeouts,
     /// Retries of one request at most; none is made after content was passed on.
     pub max_retries: u32,
+    /// How long a server may ask to wait before a retry; where it asks for longer, its error is passed on.
+    pub max_retry_wait: Duration,
     /// Requests at one time at most; others wait for their turn. At least 1.
     ///
     /// A stream holds its place until its end is read or it is dropped, so read all streams at
@@ -81,7 +83,8 @@ pub struct OpenAiOptions {
 }
 
 impl OpenAiOptions {
-    /// The defaults: the first model, no key, a guessed dialect, 3 retries, 64 requests at a time.
+    /// The defaults: the first model, no key, a guessed dialect, 3 retries after at most 5 s each, 64 requests
+    /// at a time.
     pub fn new(base_url: impl Into<String>) -> Self {
         Self {
             base_url: base_url.into(),
@@ -91,6 +94,7 @@ impl OpenAiOptions {
             price: Price::default(),
             timeouts: Timeouts::default(),
             max_retries: 3,
+            max_retry_wait: Duration::from_secs(5),
             max_in_flight: 64,
             multiplex: false,
         }

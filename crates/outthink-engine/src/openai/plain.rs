@@ -79,6 +79,13 @@ impl Link {
     }
 }
 
+/// A connection for one request.
+pub(super) struct Road {
+    link: Box<Link>,
+    /// Whether it was kept since another request.
+    was_used: bool,
+}
+
 #[derive(Default)]
 struct Kept {
     /// The one that was used last comes last.
@@ -103,38 +110,43 @@ impl Plain {
         Arc::new(Self { address, host, connect, unused, kept: Mutex::default() })
     }
 
-    /// Sends a request and waits for the head of its reply.
+    /// A kept connection, or a new one.
+    pub(super) async fn road(&self) -> Result<Road, Broken> {
+        match self.take() {
+            Some(link) => Ok(Road { link, was_used: true }),
+            None => Ok(Road { link: self.connect().await?, was_used: false }),
+        }
+    }
+
+    /// Sends a request and waits for the head of its reply. A server may close a kept connection at any
+    /// time: the request is then sent once more, over a new one.
     pub(super) async fn post(
         self: &Arc<Self>,
+        mut road: Road,
         path: &Uri,
         headers: &HeaderMap,
         body: Bytes,
     ) -> Result<PlainReply, Broken> {
         loop {
-            let kept = self.take();
-            let reused = kept.is_some();
-            let mut link = match kept {
-                Some(link) => link,
-                None => self.connect().await?,
-            };
             let mut request = Request::new(Whole(Some(body.clone())));
             *request.method_mut() = Method::POST;
             *request.uri_mut() = path.clone();
             *request.headers_mut() = headers.clone();
             request.headers_mut().insert(HOST, self.host.clone());
-            match link.ask(request).await {
+            match road.link.ask(request).await {
                 Ok(response) => {
                     let (head, body) = response.into_parts();
                     return Ok(PlainReply {
                         status: head.status,
                         headers: head.headers,
                         body,
-                        link: Some(link),
+                        link: Some(road.link),
                         home: Arc::clone(self),
                     });
                 }
-                // The server closed a kept connection before any of the request was on its way.
-                Err(error) if reused && error.is_canceled() => {}
+                Err(error) if road.was_used && !(error.is_parse() || error.is_timeout() || error.is_user()) => {
+                    road = Road { link: self.connect().await?, was_used: false };
+                }
                 Err(error) => return Err(error.into()),
             }
         }

@@ -2,14 +2,13 @@
 
 use super::error;
 use super::http::{Place, Reply, Wanted};
-use super::upstream::{Wire, refusal};
+use super::wire::{Wire, refusal};
 use crate::retry;
 use futures_util::stream;
 use hyper::body::Bytes;
 use hyper::header::CONTENT_TYPE;
 use outthink_core::{EngineError, Origin, Relay, RelayBody, Relayed};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -31,13 +30,14 @@ pub(super) async fn send(wire: Arc<Wire>, relay: Relay) -> Result<Relayed, Engin
     let body = Bytes::from(relay.body);
     let mut attempt = 0;
     let response = loop {
-        let (error, after) = match once(&wire, &place, body.clone(), deadline).await {
+        let error = match once(&wire, &place, body.clone(), deadline).await {
             Ok(response) => break response,
-            Err(failure) => failure,
+            Err(error) => error,
         };
         attempt += 1;
-        let wait = retry::delay(0, attempt, after);
-        if !error.retryable || attempt > wire.max_retries || Instant::now() + wait >= deadline {
+        let wait = retry::delay(0, attempt, error.retry_after);
+        let may = error.retryable && attempt <= wire.max_retries && wire.waits(error.retry_after);
+        if !may || Instant::now() + wait >= deadline {
             return Err(error);
         }
         sleep(wait).await;
@@ -56,19 +56,21 @@ pub(super) async fn send(wire: Arc<Wire>, relay: Relay) -> Result<Relayed, Engin
     Ok(Relayed { content_type, body })
 }
 
-async fn once(
-    wire: &Wire,
-    place: &Place,
-    body: Bytes,
-    deadline: Instant,
-) -> Result<Reply, (EngineError, Option<Duration>)> {
+async fn once(wire: &Wire, place: &Place, body: Bytes, deadline: Instant) -> Result<Reply, EngineError> {
     let limit = wire.timeouts.first_token;
     let due = (Instant::now() + limit).min(deadline);
     match timeout_at(due, wire.client.post(place, Wanted::Anything, body)).await {
-        Err(_) => Err((error::timeout("no reply came from the engine", limit, true), None)),
-        Ok(Err(e)) => Err((error::of_transport(e, false), None)),
-        Ok(Ok(response)) if response.status().is_success() => Ok(response),
-        Ok(Ok(response)) => Err(refusal(response, wire).await),
+        Err(_) => Err(error::timeout("no reply came from the engine", limit, true).elsewhere()),
+        Ok(Err(broken)) => {
+            if broken.connect {
+                wire.presence.missed();
+            }
+            Err(error::of_transport(broken, false))
+        }
+        Ok(Ok(response)) => {
+            wire.presence.met();
+            if response.status().is_success() { Ok(response) } else { Err(refusal(response, wire).await.0) }
+        }
     }
 }
 

@@ -1,6 +1,10 @@
-//! The body of a request.
+//! The body of a request, and what of it can be left out where a server refuses it.
 
-use super::{Continuation, Dialect};
+use super::Continuation;
+use super::dialect::Dialect;
+use super::learned::{Complaint, Learned, Refused};
+use super::length::{self, TEMPLATE};
+use hyper::body::Bytes;
 use outthink_core::{EngineError, Origin, SampleRequest};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
@@ -22,89 +26,353 @@ const OURS: [&str; 11] = [
 
 /// Candidates of a token that the API gives at most.
 const MOST_CANDIDATES: u32 = 20;
+/// The two names of the limit on generated tokens.
+const LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
-/// The body for `n` samples, the first drawn with `seed`, as JSON.
+/// Whom a body is written for.
+#[derive(Clone, Copy)]
+pub(super) struct Addressee<'a> {
+    pub(super) model: &'a str,
+    pub(super) dialect: &'a Dialect,
+    pub(super) learned: &'a Learned,
+}
+
+/// A body and what can be changed in it.
+#[derive(Debug, Clone)]
+pub(super) struct Ask {
+    /// JSON.
+    pub(super) body: Bytes,
+    /// What of the request it does not say, in words for the receipt.
+    pub(super) notes: Vec<String>,
+    spare: Vec<Spare>,
+    /// What was changed because the server does not know it.
+    refused: Vec<Refused>,
+}
+
+/// Something in a body that is not worth a refusal.
+#[derive(Debug, Clone)]
+struct Spare {
+    field: String,
+    /// The keys within the field that are ours; none where all of it is.
+    keys: Vec<String>,
+    /// The value, where another one may be taken.
+    value: Option<String>,
+    /// Whether the server may know the field and not the value even if it calls it unknown.
+    is_word: bool,
+    change: Change,
+    /// What is said where it is left out; nothing where nobody asked for it.
+    note: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    LeaveOut,
+    /// The other name of the limit.
+    Rename,
+}
+
+impl Spare {
+    fn new(field: &str, note: Option<&str>) -> Self {
+        Self {
+            field: field.into(),
+            keys: Vec::new(),
+            value: None,
+            is_word: false,
+            change: Change::LeaveOut,
+            note: note.map(str::to_owned),
+        }
+    }
+
+    fn is_named(&self, complaint: &Complaint) -> bool {
+        if self.change == Change::Rename && !complaint.is_of_the_unknown() {
+            return false;
+        }
+        let with_it = match self.field.as_str() {
+            "logprobs" => complaint.names("top_logprobs"),
+            "thinking" => complaint.names("budget_tokens"),
+            "stream_options" => complaint.names("include_usage"),
+            _ => false,
+        };
+        with_it || complaint.names(&self.field) || self.keys.iter().any(|key| complaint.names(key))
+    }
+
+    fn apply(&self, body: &mut Map<String, Value>) {
+        match self.change {
+            Change::Rename => {
+                if let Some(limit) = body.shift_remove(&self.field) {
+                    body.insert(other_limit(&self.field).into(), limit);
+                }
+            }
+            Change::LeaveOut => {
+                if let Some(Value::Object(inner)) = body.get_mut(&self.field)
+                    && !self.keys.is_empty()
+                {
+                    inner.retain(|key, _| !self.keys.contains(key));
+                    if !inner.is_empty() {
+                        return;
+                    }
+                }
+                body.shift_remove(&self.field);
+                if self.field == "logprobs" {
+                    body.shift_remove("top_logprobs");
+                }
+            }
+        }
+    }
+}
+
+impl Ask {
+    /// Changes the body as the server wants it; whether it complains about something that can be changed.
+    pub(super) fn amend(&mut self, complaint: &Complaint) -> bool {
+        let Some(at) = self.spare.iter().position(|spare| spare.is_named(complaint)) else { return false };
+        let Ok(Value::Object(mut body)) = serde_json::from_slice(&self.body) else { return false };
+        let spare = self.spare.remove(at);
+        spare.apply(&mut body);
+        self.body = Value::Object(body).to_string().into();
+        self.notes.extend(spare.note);
+        // A value that is wrong once says nothing of the field.
+        let unknown = complaint.is_of_the_unknown() && !spare.is_word;
+        if unknown || spare.value.is_some() {
+            let value = spare.value.filter(|_| !unknown);
+            self.refused.push(Refused { field: spare.field, value });
+        }
+        true
+    }
+
+    /// What to remember now that the server has taken the request.
+    pub(super) fn learned(&mut self) -> Vec<Refused> {
+        std::mem::take(&mut self.refused)
+    }
+}
+
+fn other_limit(name: &str) -> &'static str {
+    if name == LIMITS[0] { LIMITS[1] } else { LIMITS[0] }
+}
+
+/// The body for `n` samples, the first drawn with `seed`.
 ///
 /// # Errors
 /// If the request asks for what the dialect does not have.
-pub(super) fn body(
-    request: &SampleRequest,
-    model: &str,
-    dialect: &Dialect,
-    seed: u64,
-    n: usize,
-) -> Result<String, EngineError> {
+pub(super) fn ask(request: &SampleRequest, to: Addressee<'_>, seed: u64, n: usize) -> Result<Ask, EngineError> {
+    let Addressee { model, dialect, learned } = to;
     let missing = |what: &str| {
         Err(EngineError::new(Origin::Caller, format!("an engine of the dialect {} has no {what}", dialect.name)))
     };
-    if request.max_tokens == 0 {
+    if request.max_tokens == Some(0) {
         return Err(EngineError::new(Origin::Caller, "a sample of at most 0 tokens was asked for"));
     }
-    let extra = &request.prompt.extra;
-    let mut ours: Vec<(&str, Value)> =
-        vec![("model", model.into()), ("stream", true.into()), ("stream_options", json!({"include_usage": true}))];
+    let sampling = &request.sampling;
+    if !dialect.extended_sampling && (sampling.top_k.is_some() || sampling.min_p.is_some()) {
+        return missing("top_k and min_p");
+    }
+    let mut writer = Writer { to, ours: Vec::new(), notes: Vec::new(), spare: Vec::new() };
+    writer.set("model", model.into());
+    writer.set("stream", true.into());
+    if dialect.stream_usage && !learned.refuses("stream_options", None) {
+        writer.set("stream_options", json!({"include_usage": true}));
+        writer.spare.push(Spare::new("stream_options", None));
+    }
     let prefix = request.prefix.as_deref().filter(|p| !p.is_empty());
     if prefix.is_some() {
         match dialect.continuation {
             Continuation::None => return missing("continuation of a given beginning"),
             Continuation::TrailingAssistant => {}
             Continuation::ContinueFinalMessage => {
-                ours.push(("continue_final_message", true.into()));
-                ours.push(("add_generation_prompt", false.into()));
+                writer.set("continue_final_message", true.into());
+                writer.set("add_generation_prompt", false.into());
             }
         }
     }
-    if i32::try_from(request.max_tokens).is_ok() {
-        ours.push((dialect.max_tokens_field, request.max_tokens.into()));
-    }
-    if let Some(bits) = dialect.seed_bits {
-        let mask = u64::MAX.checked_shr(64 - bits.min(63)).unwrap_or(0);
-        ours.push(("seed", (seed & mask).into()));
-    }
     if n > 1 {
-        ours.push(("n", n.into()));
+        writer.set("n", n.into());
     }
-    let sampling = &request.sampling;
-    if !dialect.extended_sampling && (sampling.top_k.is_some() || sampling.min_p.is_some()) {
-        return missing("top_k and min_p");
+    writer.limit(request.max_tokens);
+    writer.seed(request, seed);
+    for (name, value) in [
+        ("temperature", sampling.temperature.map(Value::from)),
+        ("top_p", sampling.top_p.map(Value::from)),
+        ("top_k", sampling.top_k.map(Value::from)),
+        ("min_p", sampling.min_p.map(Value::from)),
+        ("stop", (!sampling.stop.is_empty()).then(|| sampling.stop.clone().into())),
+    ] {
+        writer.ours.extend(value.map(|value| (name.to_owned(), value)));
     }
-    ours.extend(sampling.temperature.map(|t| ("temperature", t.into())));
-    ours.extend(sampling.top_p.map(|p| ("top_p", p.into())));
-    ours.extend(sampling.top_k.map(|k| ("top_k", k.into())));
-    ours.extend(sampling.min_p.map(|p| ("min_p", p.into())));
-    if !sampling.stop.is_empty() {
-        ours.push(("stop", sampling.stop.clone().into()));
+    writer.logprobs(request);
+    let template = writer.length(request);
+    let last = prefix.map(|prefix| json!({"role": "assistant", "content": prefix}));
+    let messages = Messages { given: &request.prompt.messages, last: last.as_ref() };
+    let Writer { ours, notes, spare, .. } = writer;
+    let extra = Extra { given: &request.prompt.extra, template: &template, has_tools: request.prompt.has_tools() };
+    let body = serde_json::to_vec(&Body { extra, ours: &ours, messages })
+        .map_err(|e| EngineError::new(Origin::Internal, format!("a request cannot be written: {e}")))?;
+    Ok(Ask { body: body.into(), notes, spare, refused: Vec::new() })
+}
+
+/// Collects the fields that we set.
+struct Writer<'a> {
+    to: Addressee<'a>,
+    ours: Vec<(String, Value)>,
+    notes: Vec<String>,
+    spare: Vec<Spare>,
+}
+
+impl Writer<'_> {
+    fn set(&mut self, name: &str, value: Value) {
+        self.ours.push((name.to_owned(), value));
     }
-    if request.logprobs && dialect.logprobs {
-        ours.push(("logprobs", true.into()));
+
+    fn limit(&mut self, max_tokens: Option<u64>) {
+        let Some(limit) = max_tokens.filter(|&limit| i32::try_from(limit).is_ok()) else { return };
+        let Addressee { dialect, learned, .. } = self.to;
+        let mut name = dialect.max_tokens_field.as_str();
+        if LIMITS.contains(&name) && learned.refuses(name, None) && !learned.refuses(other_limit(name), None) {
+            name = other_limit(name);
+        }
+        self.set(name, limit.into());
+        if LIMITS.contains(&name) {
+            self.spare.push(Spare { change: Change::Rename, ..Spare::new(name, None) });
+        }
+    }
+
+    fn seed(&mut self, request: &SampleRequest, seed: u64) {
+        if !request.seeded {
+            return;
+        }
+        let Addressee { dialect, learned, .. } = self.to;
+        let note = "the engine takes no seed: it was left out, and the samples cannot be repeated";
+        match &dialect.seed {
+            Some(to) if !learned.refuses(&to.field, None) => {
+                let mask = u64::MAX.checked_shr(64 - to.bits.clamp(1, 64)).unwrap_or(u64::MAX);
+                self.set(&to.field, (seed & mask).into());
+                self.spare.push(Spare::new(&to.field, Some(note)));
+            }
+            _ => self.notes.push(note.into()),
+        }
+    }
+
+    fn logprobs(&mut self, request: &SampleRequest) {
+        if !request.logprobs {
+            return;
+        }
+        let Addressee { dialect, learned, .. } = self.to;
+        let extra = &request.prompt.extra;
+        // A client that asked is told by the server itself if it has none.
+        let asked = extra.get("logprobs").is_some_and(|v| v == true);
+        let note = "the engine gives no log-probabilities: they were not asked for";
+        if !asked && (!dialect.logprobs || learned.refuses("logprobs", None)) {
+            self.notes.push(note.into());
+            return;
+        }
+        self.set("logprobs", true.into());
         let most = match request.confidence_over {
             // Left out, llama.cpp takes it for 20 and sends some kilobytes a token.
             0 | 1 => extra.get("top_logprobs").cloned().unwrap_or(1.into()),
             over => over.min(MOST_CANDIDATES).into(),
         };
-        ours.push(("top_logprobs", most));
+        self.set("top_logprobs", most);
+        if !asked {
+            self.spare.push(Spare::new("logprobs", Some(note)));
+        }
     }
-    let last = prefix.map(|prefix| json!({"role": "assistant", "content": prefix}));
-    let messages = Messages { given: &request.prompt.messages, last: last.as_ref() };
-    serde_json::to_string(&Body { extra, ours: &ours, messages })
-        .map_err(|e| EngineError::new(Origin::Internal, format!("a request cannot be written: {e}")))
+
+    /// Sets the length of reasoning; what of it goes among the template's arguments.
+    fn length(&mut self, request: &SampleRequest) -> Map<String, Value> {
+        let Addressee { dialect, learned, .. } = self.to;
+        let length = length::length(request.thinking, dialect, &request.prompt);
+        self.notes.extend(length.notes);
+        let mut template = Map::new();
+        let effort_note = "the engine refuses this effort: it was left out, and the engine's own length holds";
+        let budget_note = "the engine refuses a budget of reasoning tokens: it was left out";
+        for (fields, note, is_word) in [(length.effort, effort_note, true), (length.budget, budget_note, false)] {
+            for (field, value) in fields {
+                if learned.refuses(&field, Some(&value)) {
+                    self.note(note);
+                    continue;
+                }
+                let mut spare = Spare::new(&field, Some(note));
+                (spare.value, spare.is_word) = (Some(value.to_string()), is_word);
+                match value {
+                    Value::Object(inner) if field == TEMPLATE => {
+                        let given = request.prompt.extra.get(TEMPLATE);
+                        let new = |key: &String| given.is_none_or(|g| g.get(key).is_none());
+                        let new: Map<_, _> = inner.into_iter().filter(|(key, _)| new(key)).collect();
+                        spare.keys = new.keys().cloned().collect();
+                        template.extend(new);
+                    }
+                    value if !self.ours.iter().any(|(name, _)| *name == field) => self.set(&field, value),
+                    value => self.ours.iter_mut().filter(|(name, _)| *name == field).for_each(|o| o.1 = value.clone()),
+                }
+                self.spare.push(spare);
+            }
+        }
+        self.clients_effort(&request.prompt.extra);
+        template
+    }
+
+    /// A client's own effort is a hint, too.
+    fn clients_effort(&mut self, extra: &Map<String, Value>) {
+        if let Some(effort) = extra.get("reasoning_effort") {
+            let note = format!("the engine refuses the reasoning_effort {effort}: it was left out");
+            let mut spare = Spare::new("reasoning_effort", Some(&note));
+            (spare.value, spare.is_word) = (Some(effort.to_string()), true);
+            if self.to.learned.refuses("reasoning_effort", Some(effort)) {
+                self.note(&note);
+                // Set to nothing, it is not written.
+                self.set("reasoning_effort", Value::Null);
+            } else {
+                self.spare.push(spare);
+            }
+        }
+    }
+
+    fn note(&mut self, note: &str) {
+        if !self.notes.iter().any(|n| n == note) {
+            self.notes.push(note.to_owned());
+        }
+    }
+}
+
+/// The fields that the caller gave.
+struct Extra<'a> {
+    given: &'a Map<String, Value>,
+    /// Ours among the template's arguments.
+    template: &'a Map<String, Value>,
+    has_tools: bool,
+}
+
+impl Extra<'_> {
+    /// Tools that are none are refused by some servers, and so is a choice among them.
+    fn is_passed_on(&self, key: &str) -> bool {
+        !OURS.contains(&key) && (self.has_tools || !matches!(key, "tools" | "tool_choice" | "parallel_tool_calls"))
+    }
 }
 
 /// A body that is written from where its parts lie: a prompt may be long.
 struct Body<'a> {
-    extra: &'a Map<String, Value>,
-    ours: &'a [(&'a str, Value)],
+    extra: Extra<'a>,
+    ours: &'a [(String, Value)],
     messages: Messages<'a>,
 }
 
 impl Serialize for Body<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        let is_ours = |key: &str| OURS.contains(&key) || self.ours.iter().any(|(name, _)| *name == key);
-        for (key, value) in self.extra.iter().filter(|(key, _)| !is_ours(key)) {
-            map.serialize_entry(key, value)?;
+        let Extra { given, template, .. } = &self.extra;
+        let is_ours = |key: &str| self.ours.iter().any(|(name, _)| *name == key);
+        for (key, value) in given.iter().filter(|(key, _)| self.extra.is_passed_on(key) && !is_ours(key)) {
+            match value {
+                Value::Object(arguments) if key == TEMPLATE && !template.is_empty() => {
+                    let mut arguments = arguments.clone();
+                    arguments.extend((*template).clone());
+                    map.serialize_entry(key, &arguments)?;
+                }
+                value => map.serialize_entry(key, value)?,
+            }
         }
-        for (key, value) in self.ours {
+        if !template.is_empty() && !given.get(TEMPLATE).is_some_and(Value::is_object) {
+            map.serialize_entry(TEMPLATE, template)?;
+        }
+        for (key, value) in self.ours.iter().filter(|(_, value)| !value.is_null()) {
             map.serialize_entry(key, value)?;
         }
         map.serialize_entry("messages", &self.messages)?;
@@ -125,51 +393,5 @@ impl Serialize for Messages<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{GENERIC, LLAMA_CPP, OPENAI, VLLM};
-    use super::*;
-    use outthink_core::Prompt;
-
-    fn body(request: &SampleRequest, dialect: &Dialect, seed: u64) -> Result<Value, EngineError> {
-        super::body(request, "m", dialect, seed, 1).map(|text| serde_json::from_str(&text).unwrap())
-    }
-
-    fn request() -> SampleRequest {
-        let mut prompt = Prompt::user("2+2?");
-        prompt.extra =
-            serde_json::from_str(r#"{"tools":[{"x":1}],"stream":false,"n":9,"foo":{"b":null},"top_logprobs":3}"#)
-                .unwrap();
-        SampleRequest { prompt, seeds: vec![7], max_tokens: 5, ..SampleRequest::default() }
-    }
-
-    #[test]
-    fn unknown_fields_are_kept_and_ours_are_set() {
-        let given = body(&request(), &OPENAI, u64::MAX).unwrap();
-        assert_eq!(given["tools"], json!([{"x": 1}]));
-        assert_eq!(given["foo"], json!({"b": null}));
-        assert_eq!(given["stream"], true);
-        assert_eq!(given["max_completion_tokens"], 5);
-        assert_eq!(given["seed"], (1u64 << 53) - 1);
-        assert!(given.get("n").is_none() && given.get("top_logprobs").is_none());
-
-        let mut request = request();
-        request.logprobs = true;
-        assert_eq!(body(&request, &VLLM, 1).unwrap()["top_logprobs"], 3);
-        request.prompt.extra.clear();
-        assert_eq!(body(&request, &VLLM, 1).unwrap()["top_logprobs"], 1);
-    }
-
-    #[test]
-    fn a_beginning_is_continued_as_the_dialect_has_it() {
-        let mut request = request();
-        request.prefix = Some("So".into());
-        let vllm = body(&request, &VLLM, 1).unwrap();
-        assert_eq!(vllm["continue_final_message"], true);
-        assert_eq!(vllm["add_generation_prompt"], false);
-        let llama = body(&request, &LLAMA_CPP, 1).unwrap();
-        assert_eq!(llama["messages"][1], json!({"role": "assistant", "content": "So"}));
-        assert!(llama.get("continue_final_message").is_none());
-        let error = body(&request, &GENERIC, 1).unwrap_err();
-        assert_eq!(error.origin, Origin::Caller);
-    }
-}
+#[path = "request_tests.rs"]
+mod tests;

@@ -1,7 +1,7 @@
 //! Reward models behind a server, by the shapes that vLLM gives them.
 
 use super::http::{Place, Wanted};
-use super::upstream::{Wire, refusal};
+use super::wire::{Wire, refusal};
 use super::{OpenAiOptions, connect, error};
 use outthink_core::{Bill, EngineError, Judging, Origin, Price, Prompt, Sample, Usage, Verdict, Verifier};
 use serde_json::{Value, json};

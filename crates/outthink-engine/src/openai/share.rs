@@ -2,7 +2,8 @@
 
 use super::upstream::Run;
 use futures_core::Stream;
-use futures_util::stream;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, SelectAll};
 use outthink_core::{EngineError, SampleEvent, SampleStream};
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -41,11 +42,50 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Splits a run of `n` choices into `n` streams.
-pub(super) fn split(run: Run, n: usize) -> Vec<SampleStream> {
+/// Makes one run for each choice.
+pub(super) type Each = Box<dyn FnOnce() -> Vec<Run> + Send>;
+
+/// Splits a run of `n` choices into `n` streams. A server that refuses to draw several is asked by `each`.
+pub(super) fn split(run: Run, n: usize, each: Each) -> Vec<SampleStream> {
+    let drawing = Drawing::Together(Box::new(run), Some(each));
     let source: Source =
-        Box::pin(stream::unfold(run, |mut run| async move { run.next().await.map(|event| (event, run)) }));
+        Box::pin(stream::unfold(
+            drawing,
+            |mut drawing| async move { drawing.next().await.map(|event| (event, drawing)) },
+        ));
     split_source(source, n)
+}
+
+/// The choices of one request, by one reply or by one for each.
+enum Drawing {
+    Together(Box<Run>, Option<Each>),
+    Apart(SelectAll<Source>),
+}
+
+impl Drawing {
+    async fn next(&mut self) -> Option<(usize, Item)> {
+        loop {
+            match self {
+                Self::Apart(all) => return all.next().await,
+                Self::Together(run, each) => {
+                    if let Some(event) = run.next().await {
+                        return Some(event);
+                    }
+                    let each = each.take().filter(|_| run.refuses_n())?;
+                    let runs = each().into_iter().enumerate();
+                    *self = Self::Apart(stream::select_all(runs.map(|(index, run)| apart(index, run))));
+                }
+            }
+        }
+    }
+}
+
+/// The events of a run of one choice, as those of the choice `index`.
+fn apart(index: usize, run: Run) -> Source {
+    Box::pin(stream::unfold(run, move |mut run| async move {
+        let (_, event) = run.next().await?;
+        Some(((index, event), run))
+    }))
 }
 
 fn split_source(source: Source, n: usize) -> Vec<SampleStream> {
@@ -129,7 +169,7 @@ impl Drop for Share {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::{FutureExt as _, StreamExt as _};
+    use futures_util::FutureExt as _;
     use outthink_core::Delta;
 
     #[expect(clippy::unnecessary_wraps, reason = "the item of the streams under test")]

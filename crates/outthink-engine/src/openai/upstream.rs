@@ -1,67 +1,45 @@
 //! One HTTP request, from its place in the queue to its last event.
 
 use super::assemble::{Assembler, Queue};
-use super::http::{Client, Place, Reply, Wanted};
-use super::{Secret, Timeouts, error};
+use super::error;
+use super::grant::Grant;
+use super::http::{Reply, Wanted, Way};
+use super::learned::{Complaint, Refused};
+use super::request::Ask;
+use super::wire::{Wire, refusal};
 use crate::{retry, sse};
-use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
-use outthink_core::{EngineError, Origin, SampleEvent};
+use hyper::header::CONTENT_TYPE;
+use outthink_core::{EngineError, Finish, FinishReason, Origin, SampleEvent, Source, Usage};
 use serde::de::IgnoredAny;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 /// Bytes of one event at most.
 const EVENT_LIMIT: usize = 8 << 20;
 /// Bytes of a reply that is no stream at most.
 const BODY_LIMIT: usize = 32 << 20;
-/// Bytes of an error's body at most.
-const ERROR_LIMIT: usize = 64 << 10;
 /// How long the usage may come after the last finish reason.
 const USAGE_WAIT: Duration = Duration::from_secs(2);
 /// How long the end of the body may come after `[DONE]`, so that the connection can serve again.
 const TAIL_WAIT: Duration = Duration::from_millis(10);
 
-/// What all requests of one engine share.
-pub(super) struct Wire {
-    pub(super) client: Client,
-    pub(super) endpoint: String,
-    /// Where chat completions are.
-    pub(super) chat: Place,
-    pub(super) key: Option<Secret>,
-    pub(super) timeouts: Timeouts,
-    pub(super) max_retries: u32,
-    pub(super) permits: Arc<Semaphore>,
-}
-
-/// The error that a reply with a failing status stands for, and when to come back.
-pub(super) async fn refusal(mut response: Reply, wire: &Wire) -> (EngineError, Option<Duration>) {
-    let status = response.status().as_u16();
-    let after = response.header(RETRY_AFTER).and_then(retry::retry_after);
-    let body = timeout(wire.timeouts.idle, response.text(ERROR_LIMIT)).await;
-    let body = body.ok().and_then(Result::ok).unwrap_or_default();
-    let error = error::of_status(status, &body, wire.key.as_ref());
-    (EngineError { retry_after: after, ..error }, after)
-}
-
 struct Failure {
     error: EngineError,
     retry: bool,
-    after: Option<Duration>,
 }
 
 impl Failure {
     /// One that is not tried again here, whatever the caller may do.
     const fn last(error: EngineError) -> Self {
-        Self { error, retry: false, after: None }
+        Self { error, retry: false }
     }
 }
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
-        Self { retry: error.retryable, error, after: None }
+        Self { retry: error.retryable, error }
     }
 }
 
@@ -69,72 +47,100 @@ struct Open {
     response: Reply,
     decoder: sse::Decoder,
     is_stream: bool,
+    /// Whether any event came.
     seen: bool,
-    /// When the next event must have come.
+    /// When the first token, or later the next event, must have come.
     due: Instant,
 }
 
 enum Phase {
     Waiting,
+    /// There is a connection; the next step sends the request.
+    Ready(Way),
     Open(Box<Open>),
     Ended,
 }
 
-/// How large a request is.
-#[derive(Clone, Copy)]
-pub(super) struct Shape {
+/// A request for `n` samples.
+pub(super) struct Order {
+    pub(super) ask: Ask,
+    pub(super) source: Arc<Source>,
+    pub(super) seed: u64,
     /// Samples.
     pub(super) n: usize,
     /// Characters of the prompt.
     pub(super) prompt_chars: u64,
     /// Generated tokens of a sample at most.
-    pub(super) max_tokens: u64,
+    pub(super) max_tokens: Option<u64>,
 }
 
-/// A request for `n` samples as it runs. Dropping it closes the connection.
+impl Order {
+    fn assembler(&self) -> Assembler {
+        Assembler::new(self.n, self.prompt_chars, self.max_tokens.unwrap_or(u64::MAX))
+    }
+}
+
+/// A request as it runs. Dropping it closes the connection.
 pub(super) struct Run {
     wire: Arc<Wire>,
-    body: Bytes,
-    seed: u64,
-    n: usize,
-    prompt_chars: u64,
-    max_tokens: u64,
+    order: Order,
     phase: Phase,
     assembler: Assembler,
+    grant: Grant,
     queue: Queue,
     permit: Option<OwnedSemaphorePermit>,
     deadline: Instant,
     attempt: u32,
+    /// Whether it was reported that the server works on this attempt.
+    is_started: bool,
+    /// Whether the server has read the prompt in this attempt, as far as is known.
+    is_read: bool,
+    /// Tokens of the prompt and those of them from a cache, where the server said so.
+    prompt: Option<(u64, u64)>,
+    /// Whether the server refused to draw several samples at once.
+    refuses_n: bool,
 }
 
 impl Run {
-    pub(super) fn new(wire: Arc<Wire>, body: String, seed: u64, shape: Shape) -> Self {
-        let Shape { n, prompt_chars, max_tokens } = shape;
+    pub(super) fn new(wire: Arc<Wire>, order: Order) -> Self {
         Self {
-            assembler: Assembler::new(n, prompt_chars, max_tokens),
+            assembler: order.assembler(),
+            // Several samples share one reply, which cannot be cut for one of them.
+            grant: Grant::new(order.max_tokens.filter(|_| order.n == 1)),
             wire,
-            body: body.into(),
-            seed,
-            n,
-            prompt_chars,
-            max_tokens,
+            order,
             phase: Phase::Waiting,
             queue: Queue::new(),
             permit: None,
             deadline: Instant::now(),
             attempt: 0,
+            is_started: false,
+            is_read: false,
+            prompt: None,
+            refuses_n: false,
         }
+    }
+
+    /// Whether it ended without an event because the server draws one sample a request.
+    pub(super) const fn refuses_n(&self) -> bool {
+        self.refuses_n
     }
 
     /// The next event and the choice that it belongs to; `None` after the last.
     pub(super) async fn next(&mut self) -> Option<(usize, Result<SampleEvent, EngineError>)> {
         loop {
-            if let Some(event) = self.queue.pop_front() {
-                return Some(event);
+            if let Some((index, event)) = self.queue.pop_front() {
+                match &event {
+                    Ok(SampleEvent::Prompt { tokens, cached }) => self.prompt = Some((*tokens, *cached)),
+                    Ok(SampleEvent::Delta(delta)) if self.grant.is_exceeded_by(delta) => self.cut(),
+                    _ => {}
+                }
+                return Some((index, event));
             }
             let result = match self.phase {
                 Phase::Ended => return None,
-                Phase::Waiting => self.open().await,
+                Phase::Waiting => self.connect().await,
+                Phase::Ready(_) => self.send().await,
                 Phase::Open(_) => self.read().await,
             };
             if let Err(failure) = result {
@@ -144,14 +150,29 @@ impl Run {
     }
 
     async fn retry_or_fail(&mut self, failure: Failure) {
-        let may = failure.retry && !self.assembler.passed_on() && self.attempt < self.wire.max_retries;
+        let passed_on = self.assembler.passed_on();
+        if self.is_read && !passed_on && self.is_amended(&failure.error, &failure.error.message) {
+            if !self.refuses_n {
+                self.phase = Phase::Waiting;
+            }
+            self.is_read = false;
+            self.assembler = self.order.assembler();
+            return;
+        }
+        let after = failure.error.retry_after;
+        let may = failure.retry && !passed_on && self.attempt < self.wire.max_retries && self.wire.waits(after);
         // The failed connection is closed before the wait.
         self.phase = Phase::Waiting;
+        // What was refused was not read, whichever way the server says so.
+        let was_refused = failure.error.status.is_some_and(|status| (400..500).contains(&status));
+        if std::mem::take(&mut self.is_read) && !passed_on && !was_refused {
+            self.lose();
+        }
         self.attempt += 1;
-        let wait = retry::delay(self.seed, self.attempt, failure.after);
+        let wait = retry::delay(self.order.seed, self.attempt, after);
         let next = Instant::now() + wait;
         if may && next < self.deadline {
-            self.assembler = Assembler::new(self.n, self.prompt_chars, self.max_tokens);
+            self.assembler = self.order.assembler();
             sleep_until(next).await;
         } else {
             self.assembler.fail(&failure.error, &mut self.queue);
@@ -159,35 +180,101 @@ impl Run {
         }
     }
 
+    /// Gives every choice an event.
+    fn tell(&mut self, event: impl Fn(usize) -> SampleEvent) {
+        self.queue.extend((0..self.order.n).map(|index| (index, Ok(event(index)))));
+    }
+
+    /// Reports what the attempt had spent: the prompt, which choices after the first share.
+    fn lose(&mut self) {
+        let known = self.prompt.take();
+        let (prompt, cached) = known.unwrap_or((self.order.prompt_chars.div_ceil(4), 0));
+        self.tell(|index| {
+            let cached = if index == 0 { cached } else { prompt };
+            SampleEvent::Lost(Usage { prompt, cached, estimated: true, ..Usage::default() })
+        });
+        self.is_started = false;
+    }
+
+    /// Ends a sample that went past its limit, and the server's work on it.
+    fn cut(&mut self) {
+        let is_stream = matches!(&self.phase, Phase::Open(open) if open.is_stream);
+        let Some(limit) = self.order.max_tokens.filter(|_| is_stream && !self.assembler.all_finished()) else { return };
+        let (prompt, cached) = self.prompt.unwrap_or((self.order.prompt_chars.div_ceil(4), 0));
+        let (completion, reasoning) = self.grant.seen();
+        let usage = Usage { prompt, cached, completion, reasoning, estimated: true, ..Usage::default() };
+        let note = format!("the engine went past the limit of {limit} tokens and was cut off");
+        self.queue.clear();
+        self.queue.push_back((0, Ok(SampleEvent::Note(note))));
+        self.queue.push_back((0, Ok(SampleEvent::Finish(Finish::new(FinishReason::Length, usage)))));
+        self.end();
+    }
+
     fn end(&mut self) {
         self.phase = Phase::Ended;
         self.permit = None;
     }
 
-    async fn open(&mut self) -> Result<(), Failure> {
-        let timeouts = self.wire.timeouts;
+    /// Waits for a place and a connection.
+    async fn connect(&mut self) -> Result<(), Failure> {
         if self.permit.is_none() {
             let permit = Arc::clone(&self.wire.permits).acquire_owned().await;
             let closed = |_| EngineError::new(Origin::Internal, "the engine was closed");
             self.permit = Some(permit.map_err(closed)?);
-            self.deadline = Instant::now() + timeouts.total;
+            self.deadline = Instant::now() + self.wire.timeouts.total;
         }
-        let request = self.wire.client.post(&self.wire.chat, Wanted::Events, self.body.clone());
-        let due = Instant::now() + timeouts.first_token;
-        let reply = timeout_at(due.min(self.deadline), request);
-        let response = match reply.await {
+        let way = match timeout_at(self.deadline, self.wire.client.way()).await {
             Err(_) => return Err(self.late(false)),
-            Ok(Err(e)) => return Err(error::of_transport(e, false).into()),
+            Ok(Err(broken)) => {
+                self.wire.presence.missed();
+                return Err(error::of_transport(broken, false).into());
+            }
+            Ok(Ok(way)) => way,
+        };
+        if !std::mem::replace(&mut self.is_started, true) {
+            let source = Arc::clone(&self.order.source);
+            self.tell(|_| SampleEvent::Started(Arc::clone(&source)));
+        }
+        self.phase = Phase::Ready(way);
+        Ok(())
+    }
+
+    /// Sends the request, and waits for the head of the reply.
+    async fn send(&mut self) -> Result<(), Failure> {
+        let Phase::Ready(way) = std::mem::replace(&mut self.phase, Phase::Waiting) else { return Ok(()) };
+        let due = Instant::now() + self.wire.timeouts.first_token;
+        let request = self.wire.client.send(way, &self.wire.chat, Wanted::Events, self.order.ask.body.clone());
+        let response = match timeout_at(due.min(self.deadline), request).await {
+            Err(_) => {
+                self.is_read = true;
+                return Err(self.late(false));
+            }
+            Ok(Err(broken)) => {
+                if broken.connect {
+                    self.wire.presence.missed();
+                }
+                return Err(error::of_transport(broken, false).into());
+            }
             Ok(Ok(response)) => response,
         };
-        if !response.status().is_success() {
-            let (error, after) = refusal(response, &self.wire).await;
-            return Err(Failure { after, ..error.into() });
+        self.wire.presence.met();
+        let status = response.status();
+        if !status.is_success() {
+            let (error, body) = refusal(response, &self.wire).await;
+            // Once more at once, without what was refused.
+            return if self.is_amended(&error, &body) { Ok(()) } else { Err(error.into()) };
+        }
+        for refused in self.order.ask.learned() {
+            self.wire.learned.remember(refused);
+        }
+        for note in std::mem::take(&mut self.order.ask.notes) {
+            self.tell(|_| SampleEvent::Note(note.clone()));
         }
         let kind = response.header(CONTENT_TYPE).unwrap_or_default();
         if kind.starts_with("text/html") {
             return Err(error::not_a_stream("an HTML page").into());
         }
+        self.is_read = true;
         self.phase = Phase::Open(Box::new(Open {
             is_stream: !kind.starts_with("application/json"),
             response,
@@ -196,6 +283,25 @@ impl Run {
             due,
         }));
         Ok(())
+    }
+
+    /// Whether the server refused something that can be left out or said otherwise; the request is changed.
+    fn is_amended(&mut self, error: &EngineError, body: &str) -> bool {
+        if !matches!(error.status, Some(400 | 422)) {
+            return false;
+        }
+        let complaint = Complaint::new(error, body);
+        if self.order.ask.amend(&complaint) {
+            return true;
+        }
+        if self.order.n > 1 && complaint.names("n") {
+            self.wire.learned.remember(Refused { field: "n".into(), value: None });
+            self.refuses_n = true;
+            self.queue.clear();
+            self.end();
+            return true;
+        }
+        false
     }
 
     /// The failure of a phase that took too long.
@@ -248,10 +354,7 @@ impl Run {
             }
             // Only the usage was missing.
             Err(_) | Ok(Err(_)) if self.assembler.all_finished() => return self.close(),
-            Err(_) => {
-                let seen = open.seen;
-                return Err(self.late(seen));
-            }
+            Err(_) => return Err(self.late(self.assembler.passed_on())),
             Ok(Err(e)) => return Err(error::of_transport(e, self.assembler.passed_on()).into()),
         };
         let (assembler, queue, key) = (&mut self.assembler, &mut self.queue, self.wire.key.as_ref());
@@ -270,10 +373,12 @@ impl Run {
             return self.close();
         }
         fed.map_err(|e| error::not_a_stream(&e.to_string()))?;
-        if any {
-            let idle = self.wire.timeouts.idle;
-            let wait = if self.assembler.all_finished() { idle.min(USAGE_WAIT) } else { idle };
-            open.due = Instant::now() + wait;
+        let idle = self.wire.timeouts.idle;
+        // A role, a keep-alive or an empty event is not the first token.
+        if self.assembler.all_finished() {
+            open.due = Instant::now() + idle.min(USAGE_WAIT);
+        } else if any && self.assembler.passed_on() {
+            open.due = Instant::now() + idle;
         }
         Ok(())
     }

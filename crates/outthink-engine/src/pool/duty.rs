@@ -5,6 +5,26 @@ use super::Inner;
 use outthink_core::{EngineError, Origin};
 use std::sync::Arc;
 
+/// What a piece of work looks for in a member.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish<'a> {
+    /// The hash that members are preferred by.
+    pub(super) hash: u64,
+    /// What it weighs.
+    pub(super) tokens: u64,
+    /// Members that are chosen only if no other is left.
+    pub(super) avoided: &'a [usize],
+}
+
+/// Whether a failure says something of the member: its key, its credit, its model, its health, the way to
+/// it. What is wrong with the request, and a limit on requests, do not.
+fn is_at_fault(error: &EngineError) -> bool {
+    match error.status {
+        Some(status) => matches!(status, 401..=404 | 408 | 498 | 500..=599),
+        None => error.origin != Origin::Caller,
+    }
+}
+
 /// One piece of work at a member. Dropping it frees its tokens there.
 pub(super) struct Duty {
     inner: Arc<Inner>,
@@ -14,12 +34,13 @@ pub(super) struct Duty {
 }
 
 impl Duty {
-    /// Chooses a member that was not tried; `None` if none is left. `prompt` is the hash that members
-    /// are preferred by.
-    pub(super) fn begin(inner: &Arc<Inner>, prompt: u64, tokens: u64, tried: &mut Vec<usize>) -> Option<Self> {
-        let index = inner.choose(prompt, tokens, tried)?;
+    /// Chooses a member that was not tried; `None` if none is left.
+    pub(super) fn begin(inner: &Arc<Inner>, wish: &Wish<'_>, tried: &mut Vec<usize>) -> Option<Self> {
+        let mut passed_over = tried.clone();
+        passed_over.extend_from_slice(wish.avoided);
+        let index = inner.choose(wish, &passed_over).or_else(|| inner.choose(wish, tried))?;
         tried.push(index);
-        Some(Self { inner: Arc::clone(inner), index, tokens, settled: false })
+        Some(Self { inner: Arc::clone(inner), index, tokens: wish.tokens, settled: false })
     }
 
     /// It began to come.
@@ -27,10 +48,9 @@ impl Duty {
         self.settle(Some(true));
     }
 
-    /// It failed. Too many requests are no illness, but another member may have room.
+    /// It failed. Too many or too large requests are no illness, but another member may take them.
     pub(super) fn failed(&mut self, error: &EngineError) {
-        let at_fault = error.origin != Origin::Caller && error.status != Some(429);
-        self.settle(at_fault.then_some(false));
+        self.settle(is_at_fault(error).then_some(false));
     }
 
     pub(super) const fn is_settled(&self) -> bool {
@@ -48,5 +68,23 @@ impl Drop for Duty {
     fn drop(&mut self) {
         self.settle(None);
         self.inner.release(self.index, self.tokens);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_and_callers_faults_are_no_illness() {
+        let error = |status| EngineError::new(Origin::Engine, "no").with_status(status);
+        for status in [401, 402, 403, 404, 408, 498, 500, 503, 524] {
+            assert!(is_at_fault(&error(status)), "{status}");
+        }
+        for status in [400, 413, 422, 425, 429] {
+            assert!(!is_at_fault(&error(status)), "{status}");
+        }
+        assert!(is_at_fault(&EngineError::new(Origin::Engine, "no connection")));
+        assert!(!is_at_fault(&EngineError::new(Origin::Caller, "cannot continue")));
     }
 }

@@ -1,33 +1,32 @@
 //! Several engines of one model as one: weights, health, fallbacks, and hedging of late samples.
 //!
 //! A sample goes to the member with the least outstanding tokens for its weight, or to the one that
-//! its prompt prefers, so that samples of one prompt meet one prefix cache. What fails before its
-//! first words and may be retried goes to another member. Members that fail in a row, or far more
-//! often than the others, rest for a while, and those of a later tier are used only while none
-//! before is fit.
+//! its conversation prefers, so that its samples and turns meet one prefix cache. What fails before its
+//! first words goes to another member where that one may do better, and the other samples of the prompt
+//! avoid the member that failed. Members that fail in a row, or far more often than the others, rest for a
+//! while, and those of a later tier are used only while none before is fit: they may be other models, and
+//! each sample says which one drew it, at its price.
 //!
 //! Members should be made with few retries of their own: another member is better than a wait.
 
+mod affinity;
 mod duty;
 mod health;
 mod pick;
 mod relay;
 mod sample;
 
+use duty::Wish;
 use health::Health;
 use outthink_core::{
-    Capabilities, Engine, EngineError, ModelInfo, Origin, Prompt, Relay, RelayFuture, SampleRequest, SampleStream,
+    Capabilities, Engine, EngineError, ModelInfo, Origin, Price, Relay, RelayFuture, SampleRequest, SampleStream,
 };
 use pick::Standing;
+use sample::Siblings;
 use std::fmt;
-use std::hash::{DefaultHasher, Hasher};
-use std::io::Write;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
-
-/// Bytes of a prompt's beginning that are hashed for its preference: what a prefix cache shares.
-const HASHED: usize = 4096;
 
 /// Asks whether a member is alive.
 pub type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), EngineError>> + Send>> + Send + Sync>;
@@ -58,7 +57,7 @@ impl Member {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolOptions {
     /// Start a sample once more at another member when its first words are later than nearly all
-    /// others were; the first to speak is kept. Such a sample pays its prompt twice.
+    /// others were; the first to speak is kept. The other's prompt is paid, too, at its own price.
     pub hedge: bool,
     /// How often members are asked whether they are alive; needs a tokio runtime.
     pub probe_every: Option<Duration>,
@@ -177,13 +176,13 @@ impl Inner {
     }
 
     /// Chooses a member for a sample and counts its tokens there.
-    fn choose(&self, prompt: u64, tokens: u64, tried: &[usize]) -> Option<usize> {
+    fn choose(&self, wish: &Wish<'_>, passed_over: &[usize]) -> Option<usize> {
         let now = self.began.elapsed();
         let mut state = self.lock();
-        let index = pick::pick(&state.standings, prompt, now, tried)?;
+        let index = pick::pick(&state.standings, wish.hash, now, passed_over)?;
         let standing = &mut state.standings[index];
         standing.health.began(now);
-        standing.outstanding += tokens;
+        standing.outstanding += wish.tokens;
         Some(index)
     }
 
@@ -209,30 +208,6 @@ impl Inner {
     }
 }
 
-/// The hash of a prompt's beginning.
-fn prefix_hash(prompt: &Prompt) -> u64 {
-    struct Beginning(DefaultHasher, usize);
-    impl Write for Beginning {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            if self.1 == 0 {
-                return Err(std::io::ErrorKind::WriteZero.into());
-            }
-            let taken = bytes.len().min(self.1);
-            self.0.write(&bytes[..taken]);
-            self.1 -= taken;
-            Ok(taken)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut beginning = Beginning(DefaultHasher::new(), HASHED);
-    // It ends early where the prompt is longer.
-    let _ = serde_json::to_writer(&mut beginning, &prompt.messages);
-    beginning.0.finish()
-}
-
 impl fmt::Debug for PoolEngine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PoolEngine")
@@ -254,7 +229,27 @@ impl Engine for PoolEngine {
             continuation: all(|c| c.continuation),
             logprobs: all(|c| c.logprobs),
             shared_prefill: all(|c| c.shared_prefill),
+            effort: all(|c| c.effort),
+            thinking_budget: all(|c| c.thinking_budget),
         }
+    }
+
+    /// The highest price of its members, of each kind of token.
+    fn price_bound(&self) -> Price {
+        let highest = |a: Price, b: Price| Price {
+            input: a.input.max(b.input),
+            cached: a.cached.max(b.cached),
+            output: a.output.max(b.output),
+        };
+        self.inner.members.iter().map(|m| m.engine.price_bound()).fold(self.model.price, highest)
+    }
+
+    /// Whether any member is fit and not known to be gone.
+    fn is_ready(&self) -> Option<bool> {
+        let now = self.inner.began.elapsed();
+        let fit: Vec<bool> = self.inner.lock().standings.iter().map(|s| s.health.is_fit(now)).collect();
+        let ready = |(member, fit): (&Member, bool)| fit && member.engine.is_ready() != Some(false);
+        Some(self.inner.members.iter().zip(fit).any(ready))
     }
 
     fn one_by_one(&self) -> bool {
@@ -262,10 +257,10 @@ impl Engine for PoolEngine {
     }
 
     fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
-        let prompt = prefix_hash(&request.prompt);
+        let siblings = Arc::new(Siblings::new(affinity::conversation(&request.prompt)));
         let one = |&seed: &u64| {
             let request = SampleRequest { seeds: vec![seed], ..request.clone() };
-            sample::start(Arc::clone(&self.inner), request, prompt)
+            sample::start(Arc::clone(&self.inner), request, Arc::clone(&siblings))
         };
         request.seeds.iter().map(one).collect()
     }

@@ -1,7 +1,7 @@
 //! A request that is passed on as it is: another member where one fails before its reply begins.
 
 use super::Inner;
-use super::duty::Duty;
+use super::duty::{Duty, Wish};
 use outthink_core::{EngineError, Origin, Relay, Relayed};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
@@ -13,8 +13,9 @@ const HASHED: usize = 4096;
 pub(super) async fn send(inner: Arc<Inner>, relay: Relay) -> Result<Relayed, EngineError> {
     let mut hasher = DefaultHasher::new();
     hasher.write(&relay.body[..relay.body.len().min(HASHED)]);
-    let (prompt, mut tried, mut failure) = (hasher.finish(), Vec::new(), None);
-    while let Some(mut duty) = Duty::begin(&inner, prompt, relay.tokens, &mut tried) {
+    let wish = Wish { hash: hasher.finish(), tokens: relay.tokens, avoided: &[] };
+    let (mut tried, mut failure) = (Vec::new(), None);
+    while let Some(mut duty) = Duty::begin(&inner, &wish, &mut tried) {
         let Some(reply) = inner.members[duty.index].engine.relay(relay.clone()) else { continue };
         match reply.await {
             Ok(reply) => {
@@ -23,7 +24,7 @@ pub(super) async fn send(inner: Arc<Inner>, relay: Relay) -> Result<Relayed, Eng
             }
             Err(error) => {
                 duty.failed(&error);
-                if !error.retryable {
+                if !error.elsewhere {
                     return Err(error);
                 }
                 failure = Some(error);

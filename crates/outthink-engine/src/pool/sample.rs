@@ -1,10 +1,13 @@
 //! One sample of a pool: another member where one fails, and a second start where it is late.
 
-use super::duty::Duty;
+use super::duty::{Duty, Wish};
 use super::{Inner, State};
+use crate::size;
 use futures_util::StreamExt;
-use outthink_core::{EngineError, Finish, Origin, SampleEvent, SampleRequest, SampleStream};
-use std::sync::Arc;
+use futures_util::stream;
+use outthink_core::{EngineError, Origin, SampleEvent, SampleRequest, SampleStream, Source, Usage, derive_seed};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -17,8 +20,46 @@ const LATE: f64 = 1.5;
 const SOONEST: f64 = 0.05;
 /// One in so many samples is started a second time at most.
 const ONE_IN: u64 = 20;
+/// What a sample without a limit weighs at a member, in tokens.
+const USUAL: u64 = 2048;
 
 type Event = Result<SampleEvent, EngineError>;
+
+/// What the samples of one prompt know of the members.
+pub(super) struct Siblings {
+    /// The hash that members are preferred by.
+    hash: u64,
+    /// Members that failed one of the samples.
+    failed: Mutex<Vec<usize>>,
+}
+
+impl Siblings {
+    pub(super) fn new(hash: u64) -> Self {
+        Self { hash, failed: Mutex::default() }
+    }
+
+    fn failed(&self) -> Vec<usize> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(&self, index: usize) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !failed.contains(&index) {
+            failed.push(index);
+        }
+    }
+}
+
+/// What an attempt does next.
+enum Step {
+    /// Something before the first words.
+    Early(SampleEvent),
+    /// Words, or the end.
+    Words(SampleEvent),
+    Failed(EngineError),
+    /// It ended without a word.
+    Over,
+}
 
 /// A sample at one member. Dropping it ends its work there.
 struct Attempt {
@@ -26,27 +67,71 @@ struct Attempt {
     duty: Duty,
     stream: SampleStream,
     began: Instant,
+    /// Who works on it, from when the member got it.
+    source: Option<Arc<Source>>,
+    /// The tokens of the prompt and those of them from a cache, where the member said so.
+    prompt: Option<(u64, u64)>,
+    /// An event that comes after one of ours.
+    next: Option<SampleEvent>,
 }
 
 impl Attempt {
-    fn begin(inner: &Arc<Inner>, request: &SampleRequest, prompt: u64, tried: &mut Vec<usize>) -> Option<Self> {
-        let duty = Duty::begin(inner, prompt, request.max_tokens, tried)?;
-        let stream = inner.members[duty.index].engine.start(request.clone()).into_iter().next()?;
-        Some(Self { inner: Arc::clone(inner), duty, stream, began: Instant::now() })
+    /// Who works on it, by the member's name in the pool.
+    fn named(&self, source: &Source) -> Arc<Source> {
+        let name = self.inner.members[self.duty.index].name.clone();
+        Arc::new(Source { member: Some(source.member.clone().unwrap_or(name)), ..source.clone() })
     }
 
-    /// The next event; the first words and the first failure are entered in the member's health.
-    async fn next(&mut self) -> Option<Event> {
-        let event = self.stream.next().await;
-        match &event {
-            Some(Ok(SampleEvent::Delta(_) | SampleEvent::Finish(_))) if !self.duty.is_settled() => {
-                self.duty.succeeded();
-                self.inner.lock().spoke_after(self.began.elapsed());
-            }
-            Some(Err(error)) => self.duty.failed(error),
-            _ => {}
+    /// The next step. A member that does not say when it began is taken to work from its first event on.
+    async fn next(&mut self) -> Step {
+        let event = match self.next.take() {
+            Some(event) => event,
+            None => match self.stream.next().await {
+                Some(Ok(event)) => event,
+                Some(Err(error)) => {
+                    self.duty.failed(&error);
+                    return Step::Failed(error);
+                }
+                None => return Step::Over,
+            },
+        };
+        if let SampleEvent::Started(source) = &event {
+            let source = self.named(source);
+            self.source = Some(Arc::clone(&source));
+            return Step::Early(SampleEvent::Started(source));
         }
-        event
+        if self.source.is_none() && !matches!(event, SampleEvent::Note(_) | SampleEvent::Lost(_)) {
+            let model = self.inner.members[self.duty.index].engine.model();
+            let source = self.named(&Source { model: model.id.clone(), member: None, price: model.price });
+            self.source = Some(Arc::clone(&source));
+            self.next = Some(event);
+            return Step::Early(SampleEvent::Started(source));
+        }
+        match event {
+            SampleEvent::Prompt { tokens, cached } => {
+                self.prompt = Some((tokens, cached));
+                Step::Early(event)
+            }
+            SampleEvent::Lost(_) => {
+                (self.source, self.prompt) = (None, None);
+                Step::Early(event)
+            }
+            SampleEvent::Delta(_) | SampleEvent::Finish(_) => {
+                if !self.duty.is_settled() {
+                    self.duty.succeeded();
+                    self.inner.lock().spoke_after(self.began.elapsed());
+                }
+                Step::Words(event)
+            }
+            event => Step::Early(event),
+        }
+    }
+
+    /// What it has spent without a word, where its member works on it.
+    fn lost(&self, request: &SampleRequest) -> Option<(Arc<Source>, Usage)> {
+        let source = self.source.clone()?;
+        let (prompt, cached) = self.prompt.unwrap_or_else(|| (size::prompt_chars(request).div_ceil(4), 0));
+        Some((source, Usage { prompt, cached, estimated: true, ..Usage::default() }))
     }
 }
 
@@ -74,97 +159,231 @@ impl State {
     }
 }
 
-/// Starts a sample; `prompt` is the hash that members are preferred by.
-pub(super) fn start(inner: Arc<Inner>, request: SampleRequest, prompt: u64) -> SampleStream {
-    Box::pin(async_stream::stream! {
-        let mut tried = Vec::new();
-        let mut failure = None;
-        let mut twice = false;
-        while let Some(mut attempt) = Attempt::begin(&inner, &request, prompt, &mut tried) {
-            let late = inner.options.hedge.then(|| inner.lock().late_after()).flatten();
-            let mut event = match late {
-                Some(late) if !twice => {
-                    let due = attempt.began + late;
-                    let hedge = Hedge { inner: &inner, request: &request, prompt, due };
-                    let (first, winner, hedged) = hedge.first_words(attempt, &mut tried).await;
-                    attempt = winner;
-                    twice |= hedged;
-                    first
-                }
-                _ => attempt.next().await,
-            };
-            let mut spoke = false;
-            loop {
-                match event {
-                    Some(Err(error)) if !spoke && error.retryable => {
-                        failure = Some(error);
-                        break;
+/// Starts a sample.
+pub(super) fn start(inner: Arc<Inner>, request: SampleRequest, siblings: Arc<Siblings>) -> SampleStream {
+    let drawn = Drawn {
+        inner,
+        request,
+        siblings,
+        tried: Vec::new(),
+        phase: Phase::Idle,
+        out: VecDeque::new(),
+        failure: None,
+        was_hedged: false,
+    };
+    Box::pin(stream::unfold(drawn, |mut drawn| async move { drawn.next().await.map(|event| (event, drawn)) }))
+}
+
+enum Phase {
+    /// No member has it.
+    Idle,
+    /// Nobody spoke yet; it is late at the given time.
+    Silent {
+        first: Box<Attempt>,
+        second: Option<Box<Second>>,
+        late: Option<Instant>,
+    },
+    Speaking(Box<Attempt>),
+    Ended,
+}
+
+/// A second start of a late sample. What it says before its first words is kept until it is chosen.
+struct Second {
+    attempt: Attempt,
+    early: Vec<SampleEvent>,
+}
+
+/// One sample while it is drawn.
+struct Drawn {
+    inner: Arc<Inner>,
+    request: SampleRequest,
+    siblings: Arc<Siblings>,
+    tried: Vec<usize>,
+    phase: Phase,
+    out: VecDeque<Event>,
+    failure: Option<EngineError>,
+    was_hedged: bool,
+}
+
+/// Which of two attempts took a step.
+enum Turn {
+    First(Step),
+    Second(Step),
+    Late,
+}
+
+impl Drawn {
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.out.pop_front() {
+                return Some(event);
+            }
+            match &mut self.phase {
+                Phase::Ended => return None,
+                Phase::Idle => self.begin(),
+                Phase::Silent { .. } => self.listen().await,
+                Phase::Speaking(attempt) => match attempt.next().await {
+                    Step::Early(event) => return Some(Ok(event)),
+                    Step::Words(event) => {
+                        if matches!(event, SampleEvent::Finish(_)) {
+                            self.phase = Phase::Ended;
+                        }
+                        return Some(Ok(event));
                     }
-                    None if !spoke => break,
-                    None => return,
-                    Some(Ok(SampleEvent::Finish(finish))) => {
-                        yield Ok(SampleEvent::Finish(paid(finish, twice)));
-                        return;
+                    Step::Failed(error) => {
+                        self.phase = Phase::Ended;
+                        return Some(Err(error));
                     }
-                    Some(Err(error)) => {
-                        yield Err(error);
-                        return;
-                    }
-                    Some(Ok(other)) => {
-                        spoke |= matches!(other, SampleEvent::Delta(_));
-                        yield Ok(other);
-                    }
-                }
-                event = attempt.next().await;
+                    Step::Over => self.phase = Phase::Ended,
+                },
             }
         }
-        yield Err(failure.unwrap_or_else(|| {
-            EngineError::new(Origin::Engine, "no engine of this model gave a sample").retryable()
-        }));
-    })
-}
-
-/// The bill of a sample that was started twice: its prompt was read twice.
-fn paid(mut finish: Finish, twice: bool) -> Finish {
-    if twice {
-        finish.usage.prompt *= 2;
-        finish.usage.estimated = true;
     }
-    finish
-}
 
-struct Hedge<'a> {
-    inner: &'a Arc<Inner>,
-    request: &'a SampleRequest,
-    prompt: u64,
-    /// When the sample is late.
-    due: Instant,
-}
+    /// Chooses a member that was not tried and starts there.
+    fn attempt(&mut self) -> Option<Attempt> {
+        let avoided = self.siblings.failed();
+        let (hash, seed) = (self.siblings.hash, self.request.seeds.first().copied().unwrap_or_default());
+        // Once a member has failed, the samples spread over the others.
+        let hash = if avoided.is_empty() { hash } else { derive_seed(hash, seed) };
+        let wish = Wish { hash, tokens: self.request.max_tokens.unwrap_or(USUAL), avoided: &avoided };
+        let duty = Duty::begin(&self.inner, &wish, &mut self.tried)?;
+        let stream = self.inner.members[duty.index].engine.start(self.request.clone()).into_iter().next()?;
+        let inner = Arc::clone(&self.inner);
+        Some(Attempt { inner, duty, stream, began: Instant::now(), source: None, prompt: None, next: None })
+    }
 
-impl Hedge<'_> {
-    /// The first event, of this attempt or of a second one that is made when it is late; the
-    /// attempt that it came from; and whether there was a second one.
-    async fn first_words(self, mut attempt: Attempt, tried: &mut Vec<usize>) -> (Option<Event>, Attempt, bool) {
-        tokio::select! {
-            biased;
-            event = attempt.next() => return (event, attempt, false),
-            () = sleep_until(self.due) => {}
-        }
-        let Some(mut second) = Attempt::begin(self.inner, self.request, self.prompt, tried) else {
-            return (attempt.next().await, attempt, false);
+    fn begin(&mut self) {
+        let Some(first) = self.attempt() else {
+            let nothing = || EngineError::new(Origin::Engine, "no engine of this model gave a sample").retryable();
+            self.out.push_back(Err(self.failure.take().unwrap_or_else(nothing)));
+            self.phase = Phase::Ended;
+            return;
         };
-        self.inner.lock().hedged += 1;
-        tokio::select! {
-            biased;
-            event = attempt.next() => match event {
-                // The other one may still come.
-                Some(Err(_)) | None => (second.next().await, second, true),
-                event => (event, attempt, true),
+        let may = self.inner.options.hedge && !self.was_hedged;
+        let late = may.then(|| self.inner.lock().late_after()).flatten().map(|late| first.began + late);
+        self.phase = Phase::Silent { first: Box::new(first), second: None, late };
+    }
+
+    /// Waits for the first words.
+    async fn listen(&mut self) {
+        let Phase::Silent { first, second, late } = &mut self.phase else { return };
+        let turn = match (second, *late) {
+            (Some(second), _) => tokio::select! {
+                biased;
+                step = first.next() => Turn::First(step),
+                step = second.attempt.next() => Turn::Second(step),
             },
-            event = second.next() => match event {
-                Some(Err(_)) | None => (attempt.next().await, attempt, true),
-                event => (event, second, true),
+            (None, Some(late)) => tokio::select! {
+                biased;
+                step = first.next() => Turn::First(step),
+                () = sleep_until(late) => Turn::Late,
             },
+            (None, None) => Turn::First(first.next().await),
+        };
+        match turn {
+            Turn::Late => self.hedge(),
+            Turn::First(Step::Early(event)) => self.out.push_back(Ok(event)),
+            Turn::First(step) => self.first_spoke(step),
+            Turn::Second(step) => self.second_spoke(step),
         }
     }
+
+    /// Starts a second time.
+    fn hedge(&mut self) {
+        let attempt = self.attempt();
+        let Phase::Silent { second, late, .. } = &mut self.phase else { return };
+        *late = None;
+        if let Some(attempt) = attempt {
+            *second = Some(Box::new(Second { attempt, early: Vec::new() }));
+            self.was_hedged = true;
+            self.inner.lock().hedged += 1;
+        }
+    }
+
+    fn first_spoke(&mut self, step: Step) {
+        let Phase::Silent { first, second, .. } = std::mem::replace(&mut self.phase, Phase::Idle) else { return };
+        match (step, second) {
+            (Step::Words(event), second) => {
+                if let Some((source, usage)) = second.and_then(|s| s.attempt.lost(&self.request)) {
+                    self.out.push_back(Ok(SampleEvent::Started(source)));
+                    self.out.push_back(Ok(SampleEvent::Lost(usage)));
+                    self.out.extend(first.source.clone().map(|source| Ok(SampleEvent::Started(source))));
+                }
+                self.speak(first, event);
+            }
+            // The other one may still come.
+            (step, Some(second)) => {
+                self.note_failure(&first, step);
+                if self.phase_is_ended() {
+                    return;
+                }
+                self.out.extend(second.early.into_iter().map(Ok));
+                self.phase = Phase::Silent { first: Box::new(second.attempt), second: None, late: None };
+            }
+            (step, None) => self.note_failure(&first, step),
+        }
+    }
+
+    fn second_spoke(&mut self, step: Step) {
+        let Phase::Silent { first, second: Some(mut second), .. } = std::mem::replace(&mut self.phase, Phase::Idle)
+        else {
+            return;
+        };
+        match step {
+            Step::Early(event) => {
+                second.early.push(event);
+                self.phase = Phase::Silent { first, second: Some(second), late: None };
+            }
+            Step::Words(event) => {
+                self.out.extend(first.lost(&self.request).map(|(_, usage)| Ok(SampleEvent::Lost(usage))));
+                drop(first);
+                self.out.extend(second.early.into_iter().map(Ok));
+                self.speak(Box::new(second.attempt), event);
+            }
+            step => {
+                // What it had spent comes before the first one goes on.
+                let early = second.early.into_iter();
+                let spent = early.filter(|e| matches!(e, SampleEvent::Started(_) | SampleEvent::Lost(_)));
+                let spent: Vec<SampleEvent> = spent.collect();
+                if spent.iter().any(|e| matches!(e, SampleEvent::Lost(_))) {
+                    self.out.extend(spent.into_iter().map(Ok));
+                    self.out.extend(first.source.clone().map(|source| Ok(SampleEvent::Started(source))));
+                }
+                // The first one may still come, whatever the second says.
+                if !matches!(&step, Step::Failed(error) if !error.elsewhere) {
+                    self.siblings.add(second.attempt.duty.index);
+                }
+                self.phase = Phase::Silent { first, second: None, late: None };
+            }
+        }
+    }
+
+    fn speak(&mut self, attempt: Box<Attempt>, event: SampleEvent) {
+        let ended = matches!(event, SampleEvent::Finish(_));
+        self.out.push_back(Ok(event));
+        self.phase = if ended { Phase::Ended } else { Phase::Speaking(attempt) };
+    }
+
+    /// An attempt failed before its first words: what another member may do better is tried there.
+    fn note_failure(&mut self, attempt: &Attempt, step: Step) {
+        match step {
+            Step::Failed(error) if !error.elsewhere => {
+                self.out.push_back(Err(error));
+                self.phase = Phase::Ended;
+                return;
+            }
+            Step::Failed(error) => self.failure = Some(error),
+            _ => {}
+        }
+        self.siblings.add(attempt.duty.index);
+    }
+
+    const fn phase_is_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended)
+    }
 }
+
+#[cfg(test)]
+#[path = "sample_tests.rs"]
+mod tests;

@@ -17,13 +17,13 @@ async fn live() -> OpenAiEngine {
 async fn live_samples_are_counted_repeatable_and_cancellable() {
     let engine = live().await;
     let mut request = request(&[1, 2, 3, 1]);
-    request.max_tokens = 24;
+    request.max_tokens = Some(24);
     request.sampling.temperature = Some(1.0);
     request.logprobs = engine.capabilities().logprobs;
     request.prompt = Prompt::user("Write a long story about a lighthouse.");
     let all = join_all(engine.start(request.clone()).into_iter().map(whole)).await;
     for sample in &all {
-        let finish = sample.finish.unwrap();
+        let finish = sample.finish.clone().unwrap();
         assert_eq!((finish.reason, finish.usage.completion), (FinishReason::Length, 24));
         assert!(finish.usage.prompt > 5 && !finish.usage.estimated, "{finish:?}");
         assert_eq!(sample.tokens, 24);
@@ -31,13 +31,13 @@ async fn live_samples_are_counted_repeatable_and_cancellable() {
     assert_ne!(all[0].content, all[1].content, "other seeds, other samples");
 
     // What was cancelled no longer takes the server's time: another sample goes at full speed.
-    request.max_tokens = 2000;
+    request.max_tokens = Some(2000);
     let mut streams = engine.start(request.clone());
     for stream in &mut streams {
         stream.next().await;
     }
     drop(streams);
-    request.max_tokens = 4;
+    request.max_tokens = Some(4);
     let begin = Instant::now();
     join_all(engine.start(request).into_iter().map(whole)).await;
     assert!(begin.elapsed() < Duration::from_secs(20));
@@ -51,7 +51,7 @@ async fn live_a_beginning_is_continued() {
         return;
     }
     let mut request = request(&[1]);
-    request.max_tokens = 8;
+    request.max_tokens = Some(8);
     request.sampling.temperature = Some(0.0);
     request.prompt = Prompt::user("What is the capital of France?");
     request.prefix = Some("The capital of France is the city of".into());

@@ -1,6 +1,7 @@
 //! The engine against a real server on a real socket.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, missing_docs, reason = "tests")]
 
+mod asking;
 mod failures;
 mod live;
 mod reward;
@@ -10,8 +11,10 @@ mod server;
 mod streams;
 
 use futures_util::StreamExt as _;
-use outthink_core::{Engine as _, EngineError, Finish, Prompt, SampleEvent, SampleRequest, SampleStream};
-use outthink_engine::openai::{Dialect, OpenAiEngine, OpenAiOptions, Secret, Timeouts, VLLM};
+use outthink_core::{
+    Engine as _, EngineError, Finish, Prompt, SampleEvent, SampleRequest, SampleStream, Source, Usage,
+};
+use outthink_engine::openai::{Dialect, OpenAiEngine, OpenAiOptions, Secret, Timeouts};
 use serde_json::{Map, Value};
 use server::Server;
 use std::time::Duration;
@@ -22,7 +25,7 @@ fn options(server: &Server) -> OpenAiOptions {
     let mut options = OpenAiOptions::new(server.url());
     options.model = Some("m".into());
     options.api_key = Some(Secret::new(KEY));
-    options.dialect = Some(VLLM);
+    options.dialect = Dialect::by_name("vllm");
     options.timeouts = Timeouts {
         connect: Duration::from_secs(2),
         first_token: Duration::from_secs(5),
@@ -40,7 +43,8 @@ fn request(seeds: &[u64]) -> SampleRequest {
     SampleRequest {
         prompt: Prompt::user("What is 2+2?"),
         seeds: seeds.to_vec(),
-        max_tokens: 64,
+        max_tokens: Some(64),
+        seeded: true,
         ..SampleRequest::default()
     }
 }
@@ -56,6 +60,10 @@ struct Whole {
     reasoning: String,
     tokens: u64,
     extra: Vec<Map<String, Value>>,
+    /// Who worked on it, each time that it was said.
+    started: Vec<Source>,
+    lost: Vec<Usage>,
+    notes: Vec<String>,
     finish: Option<Finish>,
     error: Option<EngineError>,
 }
@@ -75,6 +83,9 @@ async fn whole(mut stream: SampleStream) -> Whole {
             }
             Ok(SampleEvent::Finish(finish)) => all.finish = Some(finish),
             Ok(SampleEvent::Prompt { .. }) => {}
+            Ok(SampleEvent::Started(source)) => all.started.push((*source).clone()),
+            Ok(SampleEvent::Lost(usage)) => all.lost.push(usage),
+            Ok(SampleEvent::Note(note)) => all.notes.push(note),
             Err(error) => {
                 assert!(!error.to_string().contains(KEY), "{error}");
                 assert!(!format!("{error:?}").contains(KEY), "{error:?}");
@@ -93,6 +104,6 @@ async fn sample(script: Vec<server::Do>) -> Whole {
     whole(one(&OpenAiEngine::new(options).unwrap())).await
 }
 
-fn dialect_of(engine: &OpenAiEngine) -> Dialect {
-    *engine.dialect()
+fn dialect_of(engine: &OpenAiEngine) -> &str {
+    &engine.dialect().name
 }

@@ -4,8 +4,8 @@ use crate::server::{Do, Server, events, reply, stream_head, text};
 use crate::{dialect_of, engine, options, request, sample, whole};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
-use outthink_core::{Engine as _, FinishReason, SampleEvent, Usage};
-use outthink_engine::openai::{GENERIC, LLAMA_CPP, OpenAiEngine};
+use outthink_core::{Engine as _, FinishReason, SampleEvent, SampleStream, Usage};
+use outthink_engine::openai::OpenAiEngine;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,12 @@ fn content(index: usize, text: &str) -> String {
 
 fn end(index: usize) -> String {
     choice(index, &json!({}), &json!("stop"))
+}
+
+/// Reads a stream up to its first text.
+async fn first_text(stream: &mut SampleStream) {
+    assert!(matches!(stream.next().await, Some(Ok(SampleEvent::Started(_)))));
+    assert!(matches!(stream.next().await, Some(Ok(SampleEvent::Delta(_)))));
 }
 
 #[tokio::test]
@@ -109,30 +115,32 @@ async fn dropping_a_stream_closes_its_connection() {
     let server = Server::start(vec![script]).await;
     let mut streams = engine(&server).start(request(&[1, 2]));
     for stream in &mut streams {
-        assert!(matches!(stream.next().await, Some(Ok(SampleEvent::Delta(_)))));
+        first_text(stream).await;
     }
     let dropped = Instant::now();
     drop(streams.pop());
     tokio::time::sleep(Duration::from_millis(200)).await;
     {
-        let seen = server.seen.lock().unwrap();
-        assert_eq!(seen.hung_up.len(), 1, "only the dropped one is cancelled");
-        assert!(seen.hung_up[0] - dropped < Duration::from_millis(100));
+        assert_eq!(server.left(), 1, "only the dropped one is cancelled");
+        let left = server.accounts().total().last_left.unwrap();
+        assert!(left - dropped < Duration::from_millis(100));
     }
     drop(streams);
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(server.seen.lock().unwrap().hung_up.len(), 2);
+    assert_eq!(server.left(), 2);
 }
 
 #[tokio::test]
 async fn dropping_a_stream_before_the_reply_closes_its_connection() {
     let server = Server::start(vec![vec![Do::Hang]]).await;
     let mut stream = engine(&server).start(request(&[1])).remove(0);
+    // From here on the prompt counts as read.
+    assert!(matches!(stream.next().await, Some(Ok(SampleEvent::Started(_)))));
     let wait = tokio::time::timeout(Duration::from_millis(200), stream.next());
     assert!(wait.await.is_err());
     drop(stream);
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(server.seen.lock().unwrap().hung_up.len(), 1);
+    assert_eq!(server.left(), 1);
 }
 
 #[tokio::test]
@@ -144,7 +152,7 @@ async fn several_choices_of_one_request() {
     let engine = OpenAiEngine::new(options).unwrap();
     let all = join_all(engine.start(request(&[1, 2])).into_iter().map(whole)).await;
     assert_eq!((all[0].content.as_str(), all[1].content.as_str()), ("ac", "b"));
-    let usages: Vec<Usage> = all.iter().map(|w| w.finish.unwrap().usage).collect();
+    let usages: Vec<Usage> = all.iter().map(|w| w.finish.as_ref().unwrap().usage).collect();
     assert_eq!((usages[0].completion, usages[1].completion), (2, 1));
     assert_eq!((usages[0].cached, usages[1].cached), (8, 12));
     assert!(!usages[0].estimated);
@@ -159,18 +167,18 @@ async fn the_last_of_several_choices_closes_the_connection() {
     let mut options = options(&server);
     options.multiplex = true;
     let mut streams = OpenAiEngine::new(options).unwrap().start(request(&[1, 2]));
-    assert!(matches!(streams[0].next().await, Some(Ok(SampleEvent::Delta(_)))));
+    first_text(&mut streams[0]).await;
     drop(streams.remove(0));
-    assert!(matches!(streams[0].next().await, Some(Ok(SampleEvent::Delta(_)))));
-    assert!(server.seen.lock().unwrap().hung_up.is_empty());
+    first_text(&mut streams[0]).await;
+    assert_eq!(server.left(), 0);
     drop(streams);
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(server.seen.lock().unwrap().hung_up.len(), 1);
+    assert_eq!(server.left(), 1);
 }
 
 #[tokio::test]
 async fn requests_at_one_time_are_bounded() {
-    let mut script = vec![stream_head(), Do::Wait(Duration::from_millis(50))];
+    let mut script = vec![stream_head(), Do::Pause(Duration::from_millis(50))];
     script.push(text(format!("data: {}\n\ndata: {}\n\ndata: [DONE]\n\n", content(0, "4"), end(0))));
     let server = Server::start(vec![script]).await;
     let mut options = options(&server);
@@ -191,12 +199,12 @@ async fn connecting_asks_for_the_model_and_guesses_the_dialect() {
     options.model = None;
     let engine = OpenAiEngine::connect(options.clone()).await.unwrap();
     assert_eq!((engine.model().id.as_str(), engine.model().context), ("tiny", Some(2048)));
-    assert_eq!(dialect_of(&engine), LLAMA_CPP);
+    assert_eq!(dialect_of(&engine), "llama.cpp");
     assert!(server.requests()[0].starts_with("GET /v1/models "));
 
     let server = Server::start(vec![reply("404 Not Found", "text/plain", "no")]).await;
     options.base_url = server.url();
     assert!(OpenAiEngine::connect(options.clone()).await.is_err());
     options.model = Some("m".into());
-    assert_eq!(dialect_of(&OpenAiEngine::connect(options).await.unwrap()), GENERIC);
+    assert_eq!(dialect_of(&OpenAiEngine::connect(options).await.unwrap()), "generic");
 }

@@ -360,11 +360,13 @@ fn printable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-const FINISHES: [(FinishReason, &str); 4] = [
+const FINISHES: [(FinishReason, &str); 6] = [
     (FinishReason::Stop, "stop"),
     (FinishReason::Length, "length"),
     (FinishReason::ToolCalls, "tool_calls"),
     (FinishReason::ContentFilter, "content_filter"),
+    (FinishReason::Interrupted, "interrupted"),
+    (FinishReason::Unknown, "unknown"),
 ];
 
 fn finish_name(finish: FinishReason) -> &'static str {

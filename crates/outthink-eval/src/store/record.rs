@@ -60,7 +60,7 @@ pub struct Setting {
     pub effort: Option<String>,
     /// Softmax temperature; `None` is the engine's own.
     pub temperature: Option<f64>,
-    /// Generated tokens of a sample at most.
+    /// Generated tokens of a sample at most; 0 where there was no limit, or none is known.
     pub max_tokens: u64,
 }
 
@@ -69,8 +69,8 @@ impl Setting {
     pub fn label(&self) -> String {
         let effort = match (&self.effort, self.max_tokens) {
             (Some(effort), _) => effort.clone(),
-            // A recording of others that does not say.
-            (None, 0) => "as recorded".to_owned(),
+            // No limit, or a recording of others that does not say.
+            (None, 0) => "default length".to_owned(),
             (None, most) => format!("{most} tokens"),
         };
         match self.temperature {

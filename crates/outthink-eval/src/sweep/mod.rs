@@ -11,7 +11,9 @@ use crate::store::{Cell, Hold, Loss, Problem, RunSpec, SampleRecord, Setting, St
 use futures_util::stream::{self, SelectAll};
 use futures_util::{FutureExt, StreamExt};
 use money::Purse;
-use outthink_core::{Cost, Engine, EngineError, Origin, Prompt, SampleEvent, SampleRequest, Sampling, derive_seed};
+use outthink_core::{
+    Cost, Effort, Engine, EngineError, Origin, Prompt, SampleEvent, SampleRequest, Sampling, Thinking, derive_seed,
+};
 use running::Running;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
@@ -46,8 +48,10 @@ pub struct SweepPlan {
     pub samples: u32,
     /// How tokens are drawn; a setting's temperature wins over it.
     pub sampling: Sampling,
-    /// Whether a setting's effort is sent to the engine as `reasoning_effort`.
+    /// Whether a setting's effort is passed to the engine in its own terms.
     pub send_effort: bool,
+    /// Whether the run's seed was asked for: only then are servers sent one.
+    pub seeded: bool,
     /// Samples in flight at one time.
     pub parallel: usize,
     /// Dollars at most over all that the run ever cost.
@@ -99,7 +103,8 @@ pub async fn sweep(
     store.begin(&plan.spec, &plan.settings, &problems).await?;
     store.settle(run, "the process ended before the sample did").await?;
     let there = store.cells(run).await?;
-    let purse = Purse::new(engine.model().price, plan.max_cost, store.spent(run).await?);
+    let purse = Purse::new(engine.as_ref(), plan.max_cost, store.spent(run).await?);
+    purse.check(plan)?;
     let queue = missing(plan, &there);
     let mut work = Work {
         store,
@@ -209,15 +214,16 @@ impl Work<'_> {
 
     fn request(&self, cell: Cell) -> SampleRequest {
         let setting = &self.plan.settings[cell.setting as usize];
-        let mut prompt = self.plan.tasks[cell.problem as usize].prompt.clone();
-        if let (true, Some(effort)) = (self.plan.send_effort, &setting.effort) {
-            prompt.extra.insert("reasoning_effort".into(), effort.clone().into());
-        }
+        let prompt = self.plan.tasks[cell.problem as usize].prompt.clone();
+        let effort = setting.effort.as_ref().filter(|_| self.plan.send_effort);
+        let effort = effort.and_then(|e| e.parse().ok()).filter(|e| *e != Effort::Auto);
         let mut sampling = self.plan.sampling.clone();
         sampling.temperature = setting.temperature.or(sampling.temperature);
         SampleRequest {
             prompt,
-            max_tokens: setting.max_tokens,
+            seeded: self.plan.seeded,
+            max_tokens: (setting.max_tokens > 0).then_some(setting.max_tokens),
+            thinking: Thinking { effort, budget: None },
             sampling,
             logprobs: self.engine.capabilities().logprobs,
             ..SampleRequest::default()
@@ -252,7 +258,7 @@ impl Work<'_> {
                     self.finish(running, finish).await?;
                 }
             }
-            Some(Ok(event)) => self.tally.tokens += running.take(event),
+            Some(Ok(event)) => self.tally.tokens += running.take(event, self.purse.price()),
             Some(Err(error)) => self.fail(id, error).await?,
             None => {
                 self.fail(id, EngineError::new(Origin::Engine, "the engine ended a sample without a word").retryable())

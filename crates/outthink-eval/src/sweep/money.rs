@@ -1,19 +1,38 @@
 //! What a sweep may still spend.
 
-use outthink_core::{Cost, Price, Prompt, SampleRequest, Usage};
+use outthink_core::{Cost, Engine, EngineError, Origin, Price, Prompt, SampleRequest, Usage};
 
 /// A cap on cost with what was spent and what is held for samples that run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Purse {
     price: Price,
+    /// The most that a model behind the engine charges: what is held.
+    bound: Price,
+    /// Tokens of prompt and reply at most, where the model says so.
+    context: Option<u64>,
     cap: Option<Cost>,
     spent: Cost,
     held: Cost,
 }
 
 impl Purse {
-    pub(super) fn new(price: Price, cap: Option<Cost>, spent: Cost) -> Self {
-        Self { price, cap, spent, held: Cost::ZERO }
+    pub(super) fn new(engine: &dyn Engine, cap: Option<Cost>, spent: Cost) -> Self {
+        let model = engine.model();
+        Self { price: model.price, bound: engine.price_bound(), context: model.context, cap, spent, held: Cost::ZERO }
+    }
+
+    /// Whether what a sample costs at most is known, where a cap needs it.
+    ///
+    /// # Errors
+    /// If a sample is limited neither by its setting nor by the model's context.
+    pub(super) fn check(&self, plan: &super::SweepPlan) -> Result<(), EngineError> {
+        let unlimited = plan.settings.iter().any(|s| s.max_tokens == 0) && self.context.is_none();
+        if self.cap.is_some() && unlimited && !self.bound.is_free() {
+            let words = "a cap on cost needs a limit on the length of a sample, and neither a limit nor the model's \
+                         context is known";
+            return Err(EngineError::new(Origin::Caller, words).with_hint("give --max-tokens"));
+        }
+        Ok(())
     }
 
     pub(super) fn price(&self) -> &Price {
@@ -26,8 +45,9 @@ impl Purse {
 
     /// What one sample of a request costs at most: no token is shorter than a byte.
     pub(super) fn price_of(&self, request: &SampleRequest) -> Cost {
-        let usage = Usage { prompt: prompt_bytes(&request.prompt), completion: request.max_tokens, ..Usage::default() };
-        self.price.cost(&usage)
+        let completion = request.max_tokens.or(self.context).unwrap_or(0);
+        let usage = Usage { prompt: prompt_bytes(&request.prompt), completion, ..Usage::default() };
+        self.bound.cost(&usage)
     }
 
     /// How many samples that cost `each` fit under the cap beside those that run.
@@ -65,7 +85,14 @@ mod tests {
             cap in 0u64..1_000_000, before in 0u64..1_000_000, each in 1u64..10_000,
             ends in proptest::collection::vec(0u64..=100, 0..200),
         ) {
-            let mut purse = Purse::new(Price::default(), Some(Cost::from_nano(cap)), Cost::from_nano(before));
+            let mut purse = Purse {
+                price: Price::default(),
+                bound: Price::default(),
+                context: None,
+                cap: Some(Cost::from_nano(cap)),
+                spent: Cost::from_nano(before),
+                held: Cost::ZERO,
+            };
             let each = Cost::from_nano(each);
             let mut running = 0u64;
             for percent in ends {

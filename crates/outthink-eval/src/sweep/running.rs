@@ -19,6 +19,12 @@ pub(super) struct Running {
     content: String,
     reasoning: String,
     logprobs: LogprobSummary,
+    /// What the engine that works on it charges, where that is another price than the sweep's.
+    price: Option<Price>,
+    /// Whether an engine works on it, so that its prompt is read.
+    started: bool,
+    /// What attempts that failed had spent, and what that cost.
+    lost: (Usage, Cost),
 }
 
 impl Running {
@@ -34,12 +40,26 @@ impl Running {
             content: String::new(),
             reasoning: String::new(),
             logprobs: LogprobSummary::default(),
+            price: None,
+            started: false,
+            lost: (Usage::default(), Cost::ZERO),
         }
     }
 
-    /// Takes an event in and says how many tokens it brought.
-    pub(super) fn take(&mut self, event: SampleEvent) -> u64 {
+    /// Takes an event in and says how many tokens it brought; `price` is that of the sweep's model.
+    pub(super) fn take(&mut self, event: SampleEvent, price: &Price) -> u64 {
         match event {
+            SampleEvent::Started(source) => {
+                self.price = Some(source.price);
+                self.started = true;
+            }
+            SampleEvent::Lost(usage) => {
+                self.lost.0 += usage;
+                self.lost.1 += self.price.as_ref().unwrap_or(price).cost(&usage);
+                self.started = false;
+                return usage.completion;
+            }
+            SampleEvent::Note(words) => tracing::warn!(%words, "a sample of the sweep"),
             SampleEvent::Prompt { tokens, cached } => self.prompt = Some((tokens, cached)),
             SampleEvent::Delta(delta) => {
                 self.content.push_str(&delta.content);
@@ -65,7 +85,9 @@ impl Running {
             usage.completion = self.tokens;
             usage.estimated = true;
         }
-        let answer = find_answer(&self.content).map(|a| a.text);
+        // What was cut, filtered or interrupted states no answer.
+        let whole = Some(&self.content).filter(|_| finish.reason.is_complete());
+        let answer = whole.and_then(|text| find_answer(text)).map(|a| a.text);
         SampleRecord {
             cell: self.cell,
             seed: self.seed,
@@ -73,8 +95,8 @@ impl Running {
             answer,
             content: self.content,
             reasoning: self.reasoning,
-            cost: price.cost(&usage),
-            usage,
+            cost: self.lost.1 + self.price.as_ref().unwrap_or(price).cost(&usage),
+            usage: usage + self.lost.0,
             logprobs: self.logprobs,
             score: None,
             finish: Some(finish.reason),
@@ -85,7 +107,9 @@ impl Running {
 
     /// What it has cost until now: the prompt, as far as known, and what was generated.
     pub(super) fn cost_so_far(&self, price: &Price) -> Cost {
-        let (prompt, cached) = self.prompt.unwrap_or((self.prompt_bytes, 0));
-        price.cost(&Usage { prompt, cached, completion: self.tokens, ..Usage::default() })
+        let read = self.started || self.tokens > 0 || self.price.is_none();
+        let (prompt, cached) = self.prompt.unwrap_or((if read { self.prompt_bytes } else { 0 }, 0));
+        let usage = Usage { prompt, cached, completion: self.tokens, ..Usage::default() };
+        self.lost.1 + self.price.as_ref().unwrap_or(price).cost(&usage)
     }
 }

@@ -15,8 +15,10 @@
 mod posterior;
 mod power;
 
-pub use power::{ExponentiatedPower, PowerIntervals, fit_power, power_intervals};
+pub use power::{ExponentiatedPower, POWER, PowerIntervals, fit_power, power_intervals};
 
+use crate::entry::LawEntry;
+use outthink_core::{Entry, Paper};
 use serde::{Deserialize, Serialize};
 
 use crate::LawError;
@@ -25,6 +27,16 @@ use crate::estimate::pass_at_k;
 use crate::interval::Interval;
 use crate::rng::Rng;
 use crate::special::ln_beta;
+
+/// How it is described.
+pub const ENTRY: LawEntry = LawEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Kazdan et al. 2025", "https://arxiv.org/abs/2510.05197")),
+        ..Entry::new("coverage", "pass@k far beyond the samples that were drawn")
+    },
+    formula: "pass@k = (1 − z) (1 − E[(1 − p)^k]), p ~ Beta(a, b)",
+    fitted_to: "inference",
+};
 
 const FORM: &str = "the Beta-Binomial law of coverage with an atom at zero";
 /// Prior chance of an atom behind the point forecast: hopeless problems need evidence.

@@ -5,6 +5,8 @@
 //! drawn, and no forecast. It stands beside [`super::CoverageFit`] for comparison. Its intervals are those
 //! of a bootstrap over problems, and hold for the curve that more problems of the kind would give.
 
+use crate::entry::LawEntry;
+use outthink_core::{Entry, Paper};
 use serde::{Deserialize, Serialize};
 
 use crate::LawError;
@@ -14,6 +16,16 @@ use crate::interval::Interval;
 use crate::rng::Rng;
 
 use super::{Successes, checked};
+
+/// How it is described.
+pub const POWER: LawEntry = LawEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Brown et al. 2024", "https://arxiv.org/abs/2407.21787")),
+        ..Entry::new("coverage-power", "pass@k within the samples that were drawn; no forecast")
+    },
+    formula: "pass@k = exp(−a k^−b)",
+    fitted_to: "inference",
+};
 
 const LEVEL: f64 = 0.95;
 

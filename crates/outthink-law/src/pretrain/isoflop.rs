@@ -1,6 +1,8 @@
 //! `IsoFLOP` parabolas (Hoffmann et al. 2022, approach 2): at each budget the loss is a parabola in ln N;
 //! its lowest point is the best size, and the best sizes follow a power law in the budget.
 
+use crate::entry::LawEntry;
+use outthink_core::{Entry, Paper};
 use serde::{Deserialize, Serialize};
 
 use crate::LawError;
@@ -9,6 +11,16 @@ use crate::interval::Interval;
 use crate::rng::Rng;
 
 use super::{FLOP_PER_PARAM_TOKEN, PretrainOptions, Runs, checked};
+
+/// How it is described.
+pub const ISOFLOP: LawEntry = LawEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Hoffmann et al. 2022", "https://arxiv.org/abs/2203.15556")),
+        ..Entry::new("isoflop", "the best size at each budget of compute")
+    },
+    formula: "L = loss + curvature (ln N − ln N*)², N* = k C^a",
+    fitted_to: "pretrain",
+};
 
 const FORM: &str = "the IsoFLOP parabolas";
 /// Runs that one parabola needs: it has three constants.

@@ -1,6 +1,8 @@
 //! Kaplan's joint form: L(N, D) = ((Nc/N)^(αN/αD) + Dc/D)^αD (Kaplan et al. 2020, arXiv:2001.08361,
 //! eq. 1.5). It has no irreducible loss.
 
+use crate::entry::LawEntry;
+use outthink_core::{Entry, Paper};
 use serde::{Deserialize, Serialize};
 
 use crate::LawError;
@@ -9,6 +11,16 @@ use crate::rng::Rng;
 
 use super::robust::{self, LogLaw};
 use super::{FLOP_PER_PARAM_TOKEN, Optimum, PretrainOptions, Runs, checked, ln_centred};
+
+/// How it is described.
+pub const KAPLAN: LawEntry = LawEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Kaplan et al. 2020", "https://arxiv.org/abs/2001.08361")),
+        ..Entry::new("kaplan", "as chinchilla, without an irreducible loss")
+    },
+    formula: "L(N, D) = ((Nc/N)^(αN/αD) + Dc/D)^αD",
+    fitted_to: "pretrain",
+};
 
 const FORM: &str = "Kaplan's law ((Nc/N)^(alphaN/alphaD) + Dc/D)^alphaD";
 

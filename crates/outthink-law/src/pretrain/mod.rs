@@ -13,10 +13,12 @@ mod kaplan;
 mod repeat;
 mod robust;
 
-pub use isoflop::{IsoflopFit, Parabola, fit_isoflop};
-pub use kaplan::{Kaplan, KaplanFit, fit_kaplan};
-pub use repeat::{Repeated, RepeatedFit, fit_repeated};
+pub use isoflop::{ISOFLOP, IsoflopFit, Parabola, fit_isoflop};
+pub use kaplan::{KAPLAN, Kaplan, KaplanFit, fit_kaplan};
+pub use repeat::{REPEATED, Repeated, RepeatedFit, fit_repeated};
 
+use crate::entry::LawEntry;
+use outthink_core::{Entry, Paper};
 use serde::{Deserialize, Serialize};
 
 use crate::LawError;
@@ -25,6 +27,16 @@ use crate::interval::Interval;
 use crate::rng::Rng;
 
 use robust::LogLaw;
+
+/// How it is described.
+pub const CHINCHILLA: LawEntry = LawEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Hoffmann et al. 2022", "https://arxiv.org/abs/2203.15556")),
+        ..Entry::new("chinchilla", "loss of a model of N parameters after D tokens")
+    },
+    formula: "L(N, D) = E + A/N^α + B/D^β",
+    fitted_to: "pretrain",
+};
 
 const FORM: &str = "the Chinchilla law E + A/N^alpha + B/D^beta";
 /// Floating-point operations of training per parameter and token (Kaplan et al. 2020, table 1).

@@ -7,6 +7,8 @@
 //! that is the start, and all seven are then fitted to all runs: an error of the five that is not
 //! fitted again would be read as decay, and the intervals would miss it.
 
+use crate::entry::LawEntry;
+use outthink_core::{Entry, Paper};
 use serde::{Deserialize, Serialize};
 
 use crate::LawError;
@@ -15,6 +17,16 @@ use crate::interval::Interval;
 
 use super::robust::{self, LogLaw};
 use super::{Chinchilla, PretrainOptions, Runs, fit};
+
+/// How it is described.
+pub const REPEATED: LawEntry = LawEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Muennighoff et al. 2023", "https://arxiv.org/abs/2305.16264")),
+        ..Entry::new("repeated-data", "loss when U unique tokens are passed over R more times")
+    },
+    formula: "L = E + A/N'^α + B/D'^β, D' = U (1 + R* (1 − exp(−R/R*)))",
+    fitted_to: "pretrain",
+};
 
 const FORM: &str = "the law of repeated data";
 

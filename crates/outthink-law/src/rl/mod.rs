@@ -9,12 +9,24 @@ mod interval;
 
 pub use interval::SigmoidIntervals;
 
+use crate::entry::LawEntry;
+use outthink_core::{Entry, Paper};
 use serde::{Deserialize, Serialize};
 
 use crate::LawError;
 use crate::error::{check, need_points, same_len};
 use crate::optim::{Limits, minimise};
 use crate::special::{expit, logit};
+
+/// How it is described.
+pub const ENTRY: LawEntry = LawEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Khatri et al. 2025", "https://arxiv.org/abs/2510.13786")),
+        ..Entry::new("rl", "accuracy against compute of reinforcement learning, jointly over sizes")
+    },
+    formula: "R = R0 + (A − R0) / (1 + (Cmid/C)^B)",
+    fitted_to: "rl",
+};
 
 const FORM: &str = "the sigmoid of reinforcement learning";
 /// Prior scatter of a size about the trend: logit of the ceiling, ln of the midpoint, ln of B.

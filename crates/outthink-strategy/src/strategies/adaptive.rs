@@ -1,15 +1,36 @@
 //! Draws in waves and stops when more votes would not pay.
 
+use super::common::{may_compare, nothing_to_compare};
 use super::{give_up, stop_with_leader};
+use crate::registry::{Draws, StrategyEntry, Takes};
 use crate::stopping::{cannot_be_overtaken, posterior_leader, samples_to_decision};
 use crate::value::gain_per_sample;
-use outthink_core::{AnswerKind, Decision, SampleStatus, Span, State, Step, StopReason, Strategy};
+use outthink_core::{Decision, Entry, Paper, SampleStatus, Span, State, Step, StopReason, Strategy};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Aggarwal et al. 2023", "https://arxiv.org/abs/2305.11860")),
+        also: &["adaptive-consistency", "asc"],
+        ..Entry::new("adaptive", "samples in waves, until more votes would not change the answer")
+    },
+    stops: "the leader stays ahead with the target probability, can no longer be overtaken, or the next sample is not worth its price",
+    draws: Draws::Several,
+    takes: &[Takes::Target],
+    build: |from| {
+        let (target, price) = (from.target(), Adaptive::price_for(from.target()));
+        let tools_once = from.tools_once();
+        let (max_samples, max_tokens) = (from.samples(), from.max_tokens());
+        Ok(Box::new(Adaptive { max_samples, max_tokens, target, price, tools_once }))
+    },
+};
 
 /// Adaptive-Consistency (Aggarwal et al. 2023) in waves, with two further reasons to stop.
 ///
 /// It stops when the posterior that the leader stays ahead reaches `target`, when the leader cannot
 /// be overtaken within what is left, or when the gain of the best purchase falls below `price`.
-/// Departures from the paper: a wave is as long as the shortest run of samples after which the rule
+/// Departures from the paper: where the request does not ask for a final answer, the first sample is drawn
+/// alone and shows whether there is anything to compare; a wave is as long as the shortest run of samples after which the rule
 /// could fire, so it draws in parallel without drawing what one-at-a-time would have saved; and
 /// samples without an answer use up the budget but do not vote.
 #[derive(Debug, Clone)]
@@ -17,11 +38,14 @@ pub struct Adaptive {
     /// Samples at most.
     pub max_samples: u32,
     /// Generated tokens of each at most.
-    pub max_tokens: u64,
+    pub max_tokens: Option<u64>,
     /// Posterior at which to stop, in (0.5, 1).
     pub target: f64,
     /// The least gain in the expected share of the chosen answer that one sample must bring.
     pub price: f64,
+    /// Whether a request that offers tools is one sample. The turns of a tool loop share a long beginning, and
+    /// whether to compare must not change between them: so it is decided by what all of them carry.
+    pub tools_once: bool,
 }
 
 /// After so many failures without one success the engine is taken for broken.
@@ -63,17 +87,9 @@ impl Adaptive {
     }
 }
 
-/// Whether the finished samples show that a vote means nothing here: three or more, none with an
-/// answer that was marked as final, and no two that agree.
-fn not_comparable(state: &State) -> bool {
-    let done = state.done().count();
-    let marked = state.done().any(|s| s.answer.as_ref().is_some_and(|a| a.kind != AnswerKind::LastNumber));
-    done >= 3 && !marked && state.tally().count(0) <= 1
-}
-
 impl Strategy for Adaptive {
     fn name(&self) -> &'static str {
-        "adaptive"
+        ENTRY.name()
     }
 
     fn step(&mut self, state: &State) -> Decision {
@@ -90,8 +106,11 @@ impl Strategy for Adaptive {
         if failed >= FAILURES_BEFORE_GIVING_UP && state.done().next().is_none() && running == 0 {
             return give_up(state);
         }
-        if not_comparable(state) {
-            return stop_with_leader(state, StopReason::NotComparable, "the samples hold no final answers to compare");
+        if self.tools_once && state.offers_tools && state.voters().next().is_some() {
+            return stop_with_leader(state, StopReason::Single, "tools are offered: one sample a turn");
+        }
+        if let Some((reason, why)) = nothing_to_compare(state) {
+            return stop_with_leader(state, reason, why);
         }
         if let Some((reason, why, posterior)) = self.running_is_useless(state, left) {
             return stop_with_leader(state, reason, why).with_posterior(posterior);
@@ -104,8 +123,13 @@ impl Strategy for Adaptive {
             return stop_with_leader(state, reason, "nothing more can be bought").with_posterior(posterior);
         }
         let (v1, v2) = (tally.count(0), tally.count(1));
-        let count = samples_to_decision(v1, v2, self.target, affordable);
-        let why = format!("votes {v1}:{v2}, posterior {posterior:.3}: no decision before {count} more");
+        let once = self.tools_once && state.offers_tools;
+        let (count, why) = if may_compare(state) && !once {
+            let count = samples_to_decision(v1, v2, self.target, affordable);
+            (count, format!("votes {v1}:{v2}, posterior {posterior:.3}: no decision before {count} more"))
+        } else {
+            (1, "one sample, to see whether there is anything to compare".to_owned())
+        };
         Decision::new(Step::Sample { arm: 0, count, span: Span::whole(self.max_tokens) }, why).with_posterior(posterior)
     }
 }

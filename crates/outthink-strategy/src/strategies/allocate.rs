@@ -1,16 +1,58 @@
 //! Buys, sample by sample, what is worth most for its price.
 
-use super::common::{Judge, best_by, give_up, share, weigh};
+use super::common::{Judge, best_by, give_up, may_compare, nothing_to_compare, share, stop_with_leader, weigh};
 use crate::StrategyError;
 use crate::allocator::{ArmValues, Plan, Prior, is_certain};
-use crate::settings::Reader;
+use crate::registry::{Build, Draws, StrategyEntry, Takes};
 use crate::stopping::posterior_leader;
 use crate::value::net_gain;
 use outthink_core::{
-    AllocationTable, AnswerKind, ArmId, ClassId, Decision, Sample, SampleId, SampleStatus, Span, State, Step,
-    StopReason, Strategy,
+    AllocationTable, ArmId, ClassId, Decision, DefaultValue, Entry, Kind, Paper, Sample, SampleId, SampleStatus,
+    Setting, Span, State, Step, StopReason, Strategy,
 };
 use std::sync::Arc;
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Frazier et al. 2009", "https://doi.org/10.1287/ijoc.1080.0314")),
+        settings: &[
+            Setting::new(
+                "price",
+                Kind::number(1e-9, 1.0),
+                DefaultValue::Derived("1e-4 at a target of 0.95, in proportion to 1 - target"),
+                "probability of a right answer that one sample must gain",
+            ),
+            Setting::new(
+                "alpha",
+                Kind::number(0.0, 0.5),
+                DefaultValue::Number(0.0),
+                "error rate of a guarantee that holds under continuous looking; 0 asks for none",
+            ),
+            Setting::new(
+                "abstain",
+                Kind::number(0.0, 1.0),
+                DefaultValue::Number(0.0),
+                "give no answer if it is right with less than this probability",
+            ),
+            Setting::new(
+                "dear_right",
+                Kind::number(0.0, 1.0),
+                DefaultValue::Number(0.8),
+                "probability that a more expensive arm is right",
+            ),
+        ],
+        also: &["allocator", "auto"],
+        ..Entry::new(
+            "allocate",
+            "the purchase that gains most for its price: a sample, a verdict, or a sample of a more expensive arm",
+        )
+    },
+    stops: "the best purchase gains less than its price, or a score is certain",
+    draws: Draws::Several,
+    takes: &[Takes::Arms, Takes::Target, Takes::Table],
+    build: |from| Allocate::read(from).map(|s| Box::new(s) as Box<dyn Strategy>),
+};
 
 /// The allocator: draws while the best purchase gains more probability of a right answer than it
 /// costs at `price` a sample, and stops, escalates or abstains where none does.
@@ -28,7 +70,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Allocate {
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     price: f64,
     alpha: f64,
     abstain: f64,
@@ -64,22 +106,17 @@ impl Allocate {
     /// The price of a sample that goes with a target of .95; see `docs/allocator.md`.
     pub const PRICE: f64 = 1e-4;
 
-    pub(crate) fn read(
-        samples: u32,
-        max_tokens: u64,
-        target: f64,
-        table: Option<&Arc<AllocationTable>>,
-        settings: &mut Reader<'_>,
-    ) -> Result<Self, StrategyError> {
-        let price = settings.number("price", Self::PRICE * (1.0 - target) / 0.05, 1e-9..=1.0)?;
+    fn read(from: &mut Build<'_>) -> Result<Self, StrategyError> {
+        let (samples, max_tokens, table) = (from.samples(), from.max_tokens(), from.table());
+        let price = from.number_or("price", Self::PRICE * (1.0 - from.target()) / 0.05)?;
         let prior = table.map_or_else(Prior::default, |t| Prior::from(t.as_ref()));
         Ok(Self {
             samples,
             max_tokens,
             price,
-            alpha: settings.number("alpha", 0.0, 0.0..=0.5)?,
-            abstain: settings.number("abstain", 0.0, 0.0..=1.0)?,
-            dear_right: settings.number("dear_right", 0.8, 0.0..=1.0)?,
+            alpha: from.number("alpha")?,
+            abstain: from.number("abstain")?,
+            dear_right: from.number("dear_right")?,
             plan: Plan::of(&prior, price, samples),
             outside: 0.0,
             prior,
@@ -233,17 +270,9 @@ fn cheap_arms(state: &State) -> Vec<ArmId> {
     (0..state.arms.len().max(1) as ArmId).filter(|&arm| state.room(arm).price.output <= first.output).collect()
 }
 
-/// Whether three or more samples show that a vote means nothing here: none with an answer that was
-/// marked as final, and no two that agree.
-fn not_comparable(state: &State) -> bool {
-    let done = state.done().count();
-    let marked = state.done().any(|s| s.answer.as_ref().is_some_and(|a| a.kind != AnswerKind::LastNumber));
-    done >= 3 && !marked && state.tally().count(0) <= 1
-}
-
 impl Strategy for Allocate {
     fn name(&self) -> &'static str {
-        "allocate"
+        ENTRY.name()
     }
 
     fn step(&mut self, state: &State) -> Decision {
@@ -292,13 +321,12 @@ impl Strategy for Allocate {
             let why = format!("{}; the dearer arm answered", belief.words);
             return self.end(state, &belief, StopReason::Settled, why);
         }
-        if !scored && not_comparable(state) {
-            let why = "the samples hold no final answers to compare: one good sample is kept".to_owned();
-            return self.end(state, &belief, StopReason::NotComparable, why);
+        if let Some((reason, why)) = nothing_to_compare(state).filter(|_| !scored) {
+            return stop_with_leader(state, reason, why);
         }
         let stays = belief.net;
         if affordable > 0 && stays > 0.0 {
-            let count = belief.count.clamp(1, affordable);
+            let count = if may_compare(state) { belief.count.clamp(1, affordable) } else { 1 };
             let why =
                 format!("{}: going on gains {stays:.5} at {:.5} a sample; {count} more", belief.words, self.price);
             return Decision::all(self.draw(state, count), why).with_posterior(belief.posterior);

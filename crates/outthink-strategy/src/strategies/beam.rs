@@ -1,9 +1,36 @@
 //! Beam search over steps.
 
-use super::search::{Node, Plan, Rule, Search, alike};
+use super::search::{self, Node, Plan, Rule, Search, alike};
 use crate::StrategyError;
-use crate::settings::Reader;
-use outthink_core::{SampleId, Strategy};
+use crate::registry::{Build, Draws, StrategyEntry};
+use outthink_core::{DefaultValue, Entry, Kind, Paper, SampleId, Setting, Strategy};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Snell et al. 2024", "https://arxiv.org/abs/2408.03314")),
+        settings: &[
+            Setting::new(
+                "width",
+                Kind::at_least(1),
+                DefaultValue::Derived("4, or the samples where these are fewer"),
+                "branches of each path that grows, at most --samples",
+            ),
+            search::STEP_TOKENS,
+            search::AT,
+            search::DEPTH,
+            search::ANSWER_TOKENS,
+            search::AGGREGATE,
+        ],
+        needs: "continuation; a verifier, else log-probabilities",
+        also: &["beam-search", "tree-of-thoughts", "tot"],
+        ..Entry::new("beam", "N paths step by step; the best N/width grow in width ways each")
+    },
+    stops: "all paths have ended",
+    draws: Draws::Several,
+    takes: &[],
+    build: |from| read(from),
+};
 
 /// Beam search (Yao et al. 2023; Snell et al. 2024, section 5.2): of N paths the best N/M are kept
 /// after each step, whichever subtree they are of, and each grows in M ways. A path that ended makes
@@ -15,7 +42,7 @@ struct Beam {
 
 impl Rule for Beam {
     fn name(&self) -> &'static str {
-        "beam"
+        ENTRY.name()
     }
 
     fn widths(&self, nodes: &[Node], left: u32) -> Vec<(SampleId, u32)> {
@@ -25,13 +52,9 @@ impl Rule for Beam {
 }
 
 /// The search with this rule.
-pub(crate) fn read(
-    samples: u32,
-    max_tokens: u64,
-    settings: &mut Reader<'_>,
-) -> Result<Box<dyn Strategy>, StrategyError> {
-    let width = settings.count("width", samples.min(4), 1..=samples)?;
-    Ok(Box::new(Search::new(Plan::read(samples, max_tokens, settings)?, Box::new(Beam { width }))))
+fn read(from: &mut Build<'_>) -> Result<Box<dyn Strategy>, StrategyError> {
+    let width = from.count_up_to("width", 4, from.samples())?;
+    Ok(Box::new(Search::new(Plan::read(from)?, Box::new(Beam { width }))))
 }
 
 #[cfg(test)]

@@ -1,7 +1,21 @@
 //! The best of N by a verifier.
 
 use super::common::{Judge, best_by, stop_with_leader};
-use outthink_core::{Decision, SampleId, Span, State, Step, StopReason, Strategy};
+use crate::registry::{Draws, StrategyEntry};
+use outthink_core::{Decision, Entry, Paper, SampleId, Span, State, Step, StopReason, Strategy};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Cobbe et al. 2021", "https://arxiv.org/abs/2110.14168")),
+        also: &["bon", "best-of", "rerank"],
+        ..Entry::new("best-of-n", "N samples, each scored (without a verifier, by log-probability); the best one wins")
+    },
+    stops: "all are scored, or one is right for certain",
+    draws: Draws::Several,
+    takes: &[],
+    build: |from| Ok(Box::new(BestOfN::new(from.samples(), from.max_tokens()))),
+};
 
 /// Best-of-N (Stiennon et al. 2020; Cobbe et al. 2021): draws `samples`, has each scored, takes the
 /// best. It stops at once when the verifier is certain (score 1). Without a verifier it ranks by
@@ -11,20 +25,20 @@ pub struct BestOfN {
     /// How many.
     pub samples: u32,
     /// Generated tokens of each at most.
-    pub max_tokens: u64,
+    pub max_tokens: Option<u64>,
     judge: Judge,
 }
 
 impl BestOfN {
     /// Best of `samples`.
-    pub fn new(samples: u32, max_tokens: u64) -> Self {
+    pub fn new(samples: u32, max_tokens: Option<u64>) -> Self {
         Self { samples, max_tokens, judge: Judge::default() }
     }
 }
 
 impl Strategy for BestOfN {
     fn name(&self) -> &'static str {
-        "best-of-n"
+        ENTRY.name()
     }
 
     fn step(&mut self, state: &State) -> Decision {
@@ -84,7 +98,7 @@ mod tests {
 
     #[test]
     fn what_breaks_the_form_is_no_answer_while_something_keeps_it() {
-        let mut strategy = BestOfN::new(2, 8);
+        let mut strategy = BestOfN::new(2, Some(8));
         let mixed = state(vec![sample(0, 1.0, true), sample(1, 0.1, false)]);
         assert_eq!(strategy.best(&mixed), Some(1));
         let Step::Stop { sample: chosen, .. } = strategy.step(&mixed).steps[0] else { panic!("it goes on") };
@@ -93,7 +107,7 @@ mod tests {
         assert_eq!(strategy.best(&broken), Some(1), "the best of what there is");
         assert!(
             !matches!(
-                BestOfN::new(3, 8).step(&state(vec![sample(0, 1.0, true)])).steps[0],
+                BestOfN::new(3, Some(8)).step(&state(vec![sample(0, 1.0, true)])).steps[0],
                 Step::Stop { reason: StopReason::Verified, .. }
             ),
             "the next may keep the form"

@@ -1,14 +1,31 @@
 //! A cap and a floor on the length of one thought.
 
 use super::{give_up, stop_with_leader};
-use outthink_core::{Decision, FinishReason, Link, Sample, Span, State, Step, StopReason, Strategy};
+use crate::registry::{Draws, StrategyEntry, Takes};
+use outthink_core::{Decision, Entry, FinishReason, Link, Paper, Sample, Span, State, Step, StopReason, Strategy};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Muennighoff et al. 2025", "https://arxiv.org/abs/2501.19393")),
+        also: &["s1", "wait", "thinking-budget"],
+        ..Entry::new("budget-forcing", "one reply whose reasoning is extended to a floor and closed at a cap")
+    },
+    stops: "between --thinking-floor and --thinking-cap; at the cap the reasoning is closed and the model answers",
+    draws: Draws::One,
+    takes: &[Takes::Thinking],
+    build: |from| {
+        let (floor, cap) = from.thinking();
+        Ok(Box::new(BudgetForcing::new(floor.unwrap_or(0), cap.or(from.max_tokens()))))
+    },
+};
 
 /// Budget forcing (Muennighoff et al. 2025, s1): a thought that reaches `cap` tokens is closed and
 /// the model answers; one that ends before `floor` tokens is told to go on.
 #[derive(Debug, Clone)]
 pub struct BudgetForcing {
-    /// Tokens of thought at most.
-    pub cap: u64,
+    /// Tokens of thought at most, where there is a cap.
+    pub cap: Option<u64>,
     /// Tokens of thought at least.
     pub floor: u64,
     /// Tokens for the answer once the thought was closed.
@@ -26,7 +43,7 @@ const EXTEND: &str = "\n\nWait, let me check this again step by step.";
 
 impl BudgetForcing {
     /// A thought of `floor` to `cap` tokens.
-    pub const fn new(floor: u64, cap: u64) -> Self {
+    pub const fn new(floor: u64, cap: Option<u64>) -> Self {
         Self { cap, floor, answer_tokens: 64, most_extensions: 4, extensions: 0, closed: false }
     }
 
@@ -37,18 +54,18 @@ impl BudgetForcing {
         if self.closed || last.tool_calls.is_some() {
             return stop(last, reason, format!("{spent} tokens spent"));
         }
-        if state.room(0).affordable(self.answer_tokens) == 0 {
+        if state.room(0).affordable(Some(self.answer_tokens)) == 0 {
             return stop(last, StopReason::BudgetSpent, "nothing is left to close the thought with");
         }
-        if cut_off || spent >= self.cap || last.content.trim().is_empty() {
+        if cut_off || self.cap.is_some_and(|cap| spent >= cap) || last.content.trim().is_empty() {
             self.closed = true;
             let link = Link::Words(CLOSE.to_owned());
-            let step = Step::Continue { sample: last.id, link, count: 1, span: Span::whole(self.answer_tokens) };
-            return Decision::new(step, format!("{spent} tokens of thought reach the cap of {}: close it", self.cap));
+            let step = Step::Continue { sample: last.id, link, count: 1, span: Span::whole(Some(self.answer_tokens)) };
+            return Decision::new(step, format!("{spent} tokens of thought, and no answer yet: close it"));
         }
         if spent < self.floor && self.extensions < self.most_extensions {
             self.extensions += 1;
-            let (link, span) = (Link::Words(EXTEND.to_owned()), Span::whole(self.cap - spent));
+            let (link, span) = (Link::Words(EXTEND.to_owned()), Span::whole(self.cap.map(|cap| cap - spent)));
             let step = Step::Continue { sample: last.id, link, count: 1, span };
             return Decision::new(
                 step,
@@ -65,7 +82,7 @@ fn stop(sample: &Sample, reason: StopReason, why: impl Into<String>) -> Decision
 
 impl Strategy for BudgetForcing {
     fn name(&self) -> &'static str {
-        "budget-forcing"
+        ENTRY.name()
     }
 
     fn step(&mut self, state: &State) -> Decision {
@@ -76,9 +93,11 @@ impl Strategy for BudgetForcing {
             None if state.room(0).affordable(self.cap) == 0 => give_up(state),
             None => {
                 // What closes the thought must be paid for as well.
-                let most = state.room(0).cap(self.cap + self.answer_tokens).saturating_sub(self.answer_tokens).max(1);
-                let step = Step::Sample { arm: 0, count: 1, span: Span::whole(most.min(self.cap)) };
-                Decision::new(step, format!("a thought of {} to {} tokens", self.floor, self.cap))
+                let whole = self.cap.map(|cap| cap.saturating_add(self.answer_tokens));
+                let most = state.room(0).cap(whole, 1).map(|most| most.saturating_sub(self.answer_tokens).max(1));
+                let step = Step::Sample { arm: 0, count: 1, span: Span::whole(most) };
+                let cap = most.map_or_else(|| "no limit".to_owned(), |most| format!("{most} tokens"));
+                Decision::new(step, format!("a thought of {} tokens to {cap}", self.floor))
             }
             Some(last) if last.is_done() => self.after(state, &last.clone()),
             Some(_) => stop_with_leader(state, StopReason::EngineFailed, "going on failed: the earlier text is kept"),

@@ -2,9 +2,40 @@
 
 use super::common::{all_failed, give_up, wait};
 use crate::StrategyError;
-use crate::settings::Reader;
+use crate::registry::{Build, Draws, StrategyEntry, Takes};
 use crate::stopping::{posterior_leader, samples_to_decision};
-use outthink_core::{ArmId, Decision, Sample, SampleId, Span, State, Step, StopReason, Strategy, Tally};
+use outthink_core::{
+    ArmId, Decision, DefaultValue, Entry, Kind, Paper, Sample, SampleId, Setting, Span, State, Step, StopReason,
+    Strategy, Tally,
+};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Chen et al. 2023", "https://arxiv.org/abs/2305.05176")),
+        settings: &[
+            Setting::new(
+                "tries",
+                Kind::at_least(1),
+                DefaultValue::Derived("5, or the samples where these are fewer"),
+                "samples of an arm at most",
+            ),
+            Setting::new("last_tries", Kind::at_least(1), DefaultValue::Count(1), "samples of the last arm at most"),
+            Setting::new(
+                "abstain",
+                Kind::number(0.0, 1.0),
+                DefaultValue::Number(0.0),
+                "give no answer if the posterior on the last arm is below this",
+            ),
+        ],
+        also: &["frugal", "frugalgpt", "escalate"],
+        ..Entry::new("cascade", "samples of each arm, the cheapest first; the next arm only if the vote is not clear")
+    },
+    stops: "an arm's leader stays ahead with the target probability; else the next arm is asked",
+    draws: Draws::Any,
+    takes: &[Takes::Arms, Takes::Target],
+    build: |from| Cascade::read(from).map(|s| Box::new(s) as Box<dyn Strategy>),
+};
 
 /// Cascade (Chen et al. 2023, `FrugalGPT`; Yue et al. 2024, whose cascade asks for agreement of the cheap
 /// model's samples): each arm, the cheapest first, draws up to `tries` samples. If the posterior
@@ -14,7 +45,7 @@ use outthink_core::{ArmId, Decision, Sample, SampleId, Span, State, Step, StopRe
 /// is below it, nothing does.
 #[derive(Debug, Clone)]
 pub struct Cascade {
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     target: f64,
     tries: u32,
     last_tries: u32,
@@ -23,19 +54,13 @@ pub struct Cascade {
 }
 
 impl Cascade {
-    pub(crate) fn read(
-        samples: u32,
-        max_tokens: u64,
-        target: f64,
-        settings: &mut Reader<'_>,
-    ) -> Result<Self, StrategyError> {
-        let tries = settings.count("tries", samples.min(5), 1..=u32::MAX)?;
+    fn read(from: &mut Build<'_>) -> Result<Self, StrategyError> {
         Ok(Self {
-            max_tokens,
-            target,
-            tries,
-            last_tries: settings.count("last_tries", 1, 1..=u32::MAX)?,
-            abstain: settings.number("abstain", 0.0, 0.0..=1.0)?,
+            max_tokens: from.max_tokens(),
+            target: from.target(),
+            tries: from.count_or("tries", from.samples().min(5))?,
+            last_tries: from.count("last_tries")?,
+            abstain: from.number("abstain")?,
             arm: 0,
         })
     }
@@ -75,7 +100,7 @@ impl Cascade {
 
 impl Strategy for Cascade {
     fn name(&self) -> &'static str {
-        "cascade"
+        ENTRY.name()
     }
 
     fn step(&mut self, state: &State) -> Decision {

@@ -2,9 +2,32 @@
 
 use super::common::{all_failed, best_by, draw, give_up, missing, stop_with_leader, wait};
 use crate::StrategyError;
-use crate::settings::Reader;
-use outthink_core::{ClassId, Decision, Needs, Sample, SampleId, State, Step, StopReason, Strategy};
+use crate::registry::{Build, Draws, StrategyEntry};
+use outthink_core::{
+    ClassId, Decision, DefaultValue, Entry, Kind, Needs, Paper, Sample, SampleId, Setting, State, Step, StopReason,
+    Strategy,
+};
 use std::collections::BTreeSet;
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Kuhn et al. 2023", "https://arxiv.org/abs/2302.09664")),
+        settings: &[Setting::new(
+            "comparisons",
+            Kind::count(0, 100_000),
+            DefaultValue::Derived("3 times the samples"),
+            "questions to the model at most whether two texts mean the same",
+        )],
+        needs: "a comparer: the model itself, in ask and serve",
+        also: &["semantic-vote", "semantic-entropy", "universal-self-consistency", "usc"],
+        ..Entry::new("cluster-vote", "N samples of free text; those that mean the same vote together")
+    },
+    stops: "more than half agree, or all clusters were compared",
+    draws: Draws::Several,
+    takes: &[],
+    build: |from| ClusterVote::read(from).map(|s| Box::new(s) as Box<dyn Strategy>),
+};
 
 /// A vote where no rule can compare answers (Kuhn et al. 2023 cluster by meaning; Chen et al. 2023,
 /// universal self-consistency, choose by a model): samples fall into one cluster where their texts are
@@ -16,13 +39,14 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone)]
 pub struct ClusterVote {
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     most_comparisons: u32,
 }
 
 impl ClusterVote {
-    pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
-        let most_comparisons = settings.count("comparisons", samples.saturating_mul(3), 0..=100_000)?;
+    fn read(from: &mut Build<'_>) -> Result<Self, StrategyError> {
+        let (samples, max_tokens) = (from.samples(), from.max_tokens());
+        let most_comparisons = from.count_or("comparisons", samples.saturating_mul(3).min(100_000))?;
         Ok(Self { samples, max_tokens, most_comparisons })
     }
 
@@ -78,7 +102,7 @@ fn jaccard(a: &BTreeSet<String>, b: &BTreeSet<String>) -> f64 {
 
 impl Strategy for ClusterVote {
     fn name(&self) -> &'static str {
-        "cluster-vote"
+        ENTRY.name()
     }
 
     fn needs(&self) -> Needs {

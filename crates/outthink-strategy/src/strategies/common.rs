@@ -1,7 +1,7 @@
 //! What several strategies share: asking for verdicts, weighing votes, values of paths.
 
 use crate::Aggregate;
-use outthink_core::{ClassId, Decision, Sample, SampleId, SampleStatus, Span, State, Step, StopReason};
+use outthink_core::{AnswerKind, ClassId, Decision, Sample, SampleId, SampleStatus, Span, State, Step, StopReason};
 use std::collections::BTreeSet;
 
 /// Stops with the leader of the vote, or with the first good text where nothing voted, or gives up.
@@ -28,13 +28,13 @@ pub(super) fn wait(state: &State) -> Decision {
 }
 
 /// What is still missing of `wanted` samples of an arm, as many as the budget pays for.
-pub(super) fn missing(state: &State, arm: u32, wanted: u32, max_tokens: u64) -> u32 {
+pub(super) fn missing(state: &State, arm: u32, wanted: u32, max_tokens: Option<u64>) -> u32 {
     let drawn = state.samples.iter().filter(|s| s.arm == arm && s.parent.is_none()).count() as u32;
     wanted.saturating_sub(drawn).min(state.room(arm).affordable(max_tokens))
 }
 
 /// Draws whole replies on arm 0.
-pub(super) fn draw(count: u32, max_tokens: u64, why: impl Into<String>) -> Decision {
+pub(super) fn draw(count: u32, max_tokens: Option<u64>, why: impl Into<String>) -> Decision {
     Decision::new(Step::Sample { arm: 0, count, span: Span::whole(max_tokens) }, why)
 }
 
@@ -96,7 +96,7 @@ pub(super) fn best_by(state: &State, worth: impl Fn(&Sample) -> Option<f64>) -> 
 /// leader's share; where nothing has a weight the vote decides, for the reason of `without`.
 pub(super) fn vote_by_weight(
     state: &State,
-    (samples, max_tokens): (u32, u64),
+    (samples, max_tokens): (u32, Option<u64>),
     weight: impl Fn(&Sample) -> Option<f64>,
     told: &str,
     without: (Option<StopReason>, &str),
@@ -142,6 +142,46 @@ pub(super) fn step_values(state: &State, id: SampleId) -> Vec<f64> {
 /// The value of where a reply stands, in [0, 1]; 0 where nothing is known.
 pub(super) fn path_value(state: &State, id: SampleId, aggregate: Aggregate) -> f64 {
     aggregate.of(&step_values(state, id)).unwrap_or(0.0)
+}
+
+/// Whether a sample states an answer that can be compared with others.
+fn states_answer(state: &State, sample: &Sample) -> bool {
+    sample.answer.as_ref().is_some_and(|answer| match answer.kind {
+        AnswerKind::LastNumber => state.asks_for_number || state.asks_for_answer,
+        AnswerKind::Text => false,
+        _ => true,
+    })
+}
+
+/// Whether it is known that there is something to compare, so that several samples may be drawn at once.
+pub(super) fn may_compare(state: &State) -> bool {
+    state.asks_for_answer || state.voters().any(|s| states_answer(state, s))
+}
+
+/// Samples without a complete reply after which no more are bought: those that were cut, and those that
+/// reasoned and said nothing.
+const CUT: usize = 4;
+const SILENT: usize = 8;
+
+/// Why further samples would bring nothing to compare, if they would not: the replies are essays, or none
+/// comes to its end.
+pub(super) fn nothing_to_compare(state: &State) -> Option<(StopReason, &'static str)> {
+    let marked = state.voters().any(|s| states_answer(state, s));
+    let voters = state.voters().count();
+    if marked || (voters > 0 && state.tally().count(0) > 1) {
+        return None;
+    }
+    // Where an answer was asked for, one reply without it says little.
+    let essays = if state.asks_for_answer { 3 } else { 1 };
+    if voters >= essays {
+        return Some((StopReason::NotComparable, "the reply states no final answer: there is nothing to compare"));
+    }
+    let (silent, cut): (Vec<&Sample>, Vec<&Sample>) =
+        state.done().filter(|s| !s.is_complete()).partition(|s| s.is_empty());
+    let asks = state.asks_for_answer || state.asks_for_number;
+    let most = if asks { CUT } else { 1 };
+    (voters == 0 && (cut.len() >= most || silent.len() >= SILENT))
+        .then_some((StopReason::NoneComplete, "no sample came to its end"))
 }
 
 /// Whether samples failed and nothing else came of the run.

@@ -2,8 +2,30 @@
 
 use super::common::{heaviest, vote_by_weight};
 use crate::StrategyError;
-use crate::settings::Reader;
-use outthink_core::{Decision, Needs, Sample, SampleId, State, StopReason, Strategy};
+use crate::registry::{Build, Draws, StrategyEntry};
+use outthink_core::{
+    Decision, DefaultValue, Entry, Kind, Needs, Paper, Sample, SampleId, Setting, State, StopReason, Strategy,
+};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Taubenfeld et al. 2025", "https://arxiv.org/abs/2502.06233")),
+        settings: &[Setting::new(
+            "temperature",
+            Kind::number(0.05, 100.0),
+            DefaultValue::Number(1.0),
+            "softens the weights: the larger, the more alike",
+        )],
+        needs: "log-probabilities",
+        also: &["cisc", "weighted-vote"],
+        ..Entry::new("confidence-vote", "N samples; each votes with its confidence")
+    },
+    stops: "all are drawn",
+    draws: Draws::Several,
+    takes: &[],
+    build: |from| ConfidenceVote::read(from).map(|s| Box::new(s) as Box<dyn Strategy>),
+};
 
 /// Confidence-weighted vote (Taubenfeld et al. 2025, CISC): draws `samples`; each votes with
 /// `exp(c / T)`, where c is the mean log-probability of its tokens over the standard deviation of
@@ -11,13 +33,13 @@ use outthink_core::{Decision, Needs, Sample, SampleId, State, StopReason, Strate
 #[derive(Debug, Clone)]
 pub struct ConfidenceVote {
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     temperature: f64,
 }
 
 impl ConfidenceVote {
-    pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
-        Ok(Self { samples, max_tokens, temperature: settings.number("temperature", 1.0, 0.05..=100.0)? })
+    fn read(from: &mut Build<'_>) -> Result<Self, StrategyError> {
+        Ok(Self { samples: from.samples(), max_tokens: from.max_tokens(), temperature: from.number("temperature")? })
     }
 
     /// The weight of a sample among those that are there.
@@ -34,7 +56,7 @@ impl ConfidenceVote {
 
 impl Strategy for ConfidenceVote {
     fn name(&self) -> &'static str {
-        "confidence-vote"
+        ENTRY.name()
     }
 
     fn needs(&self) -> Needs {

@@ -2,8 +2,63 @@
 
 use super::common::{all_failed, best_by, draw, give_up, missing, share, stop_with_leader, weigh};
 use crate::StrategyError;
-use crate::settings::Reader;
-use outthink_core::{Decision, Needs, Sample, SampleId, SampleStatus, State, Step, StopReason, Strategy};
+use crate::registry::{Build, Draws, StrategyEntry};
+use outthink_core::{
+    Decision, DefaultValue, Entry, Kind, Needs, Paper, Sample, SampleId, SampleStatus, Setting, State, Step,
+    StopReason, Strategy,
+};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Fu et al. 2025", "https://arxiv.org/abs/2508.15260")),
+        settings: &[
+            Setting::new(
+                "mode",
+                Kind::Word(&["online", "offline"]),
+                DefaultValue::Text("online"),
+                "online cancels samples in mid-generation; offline draws all and filters",
+            ),
+            Setting::new(
+                "keep",
+                Kind::number(0.01, 1.0),
+                DefaultValue::Number(0.9),
+                "share of the samples whose confidence passes",
+            ),
+            Setting::new(
+                "warmup",
+                Kind::count(1, 10_000),
+                DefaultValue::Count(16),
+                "samples that set the threshold online",
+            ),
+            Setting::new(
+                "group",
+                Kind::count(1, 1_000_000),
+                DefaultValue::Derived("a quarter of --max-tokens, from 16 to 2048"),
+                "tokens over which confidence is averaged",
+            ),
+            Setting::new(
+                "consensus",
+                Kind::number(0.5, 1.0),
+                DefaultValue::Number(0.95),
+                "share of the weighted vote at which it stops",
+            ),
+            Setting::new(
+                "measure",
+                Kind::Word(&["lowest", "tail", "mean"]),
+                DefaultValue::Text("lowest"),
+                "which groups of tokens count: the least confident, the last, or all",
+            ),
+        ],
+        needs: "log-probabilities",
+        also: &["deep-think-with-confidence"],
+        ..Entry::new("deepconf", "N samples, of which only those vote that never lost confidence")
+    },
+    stops: "online: the weighted vote reaches `consensus` among at least three; offline: all are drawn",
+    draws: Draws::Several,
+    takes: &[],
+    build: |from| DeepConf::read(from).map(|s| Box::new(s) as Box<dyn Strategy>),
+};
 
 /// `DeepConf` (Fu et al. 2025): the least confident group of tokens tells a bad trace.
 ///
@@ -15,7 +70,7 @@ use outthink_core::{Decision, Needs, Sample, SampleId, SampleStatus, State, Step
 #[derive(Debug, Clone)]
 pub struct DeepConf {
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     online: bool,
     keep: f64,
     warmup: u32,
@@ -35,18 +90,19 @@ enum Measure {
 }
 
 impl DeepConf {
-    pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
+    fn read(from: &mut Build<'_>) -> Result<Self, StrategyError> {
+        let (samples, max_tokens) = (from.samples(), from.max_tokens());
         // The paper's 2,048 tokens are for thoughts of tens of thousands.
-        let group = (max_tokens / 4).clamp(16, 2_048) as u32;
+        let group = (max_tokens.unwrap_or(8_192) / 4).clamp(16, 2_048) as u32;
         Ok(Self {
             samples,
             max_tokens,
-            online: settings.word("mode", &["online", "offline"])? == "online",
-            keep: settings.number("keep", 0.9, 0.01..=1.0)?,
-            warmup: settings.count("warmup", 16, 1..=10_000)?.min(samples),
-            group: settings.count("group", group, 1..=1_000_000)?,
-            consensus: settings.number("consensus", 0.95, 0.5..=1.0)?,
-            measure: match settings.word("measure", &["lowest", "tail", "mean"])? {
+            online: from.text("mode")? == "online",
+            keep: from.number("keep")?,
+            warmup: from.count("warmup")?.min(samples),
+            group: from.count_or("group", group)?,
+            consensus: from.number("consensus")?,
+            measure: match from.text("measure")?.as_str() {
                 "tail" => Measure::Tail,
                 "mean" => Measure::Mean,
                 _ => Measure::Lowest,
@@ -97,7 +153,7 @@ impl DeepConf {
 
 impl Strategy for DeepConf {
     fn name(&self) -> &'static str {
-        "deepconf"
+        ENTRY.name()
     }
 
     fn needs(&self) -> Needs {

@@ -1,10 +1,40 @@
 //! Diverse verifier tree search.
 
-use super::search::{Node, Plan, Rule, Search, alike};
+use super::search::{self, Node, Plan, Rule, Search, alike};
 use crate::StrategyError;
-use crate::settings::Reader;
-use outthink_core::{SampleId, Strategy};
+use crate::registry::{Build, Draws, StrategyEntry};
+use outthink_core::{DefaultValue, Entry, Kind, Paper, SampleId, Setting, Strategy};
 use std::collections::BTreeSet;
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new(
+            "Beeching et al. 2024",
+            "https://huggingface.co/spaces/HuggingFaceH4/blogpost-scaling-test-time-compute",
+        )),
+        settings: &[
+            Setting::new(
+                "width",
+                Kind::at_least(1),
+                DefaultValue::Derived("4, or the samples where these are fewer"),
+                "branches of the best of a subtree, at most --samples",
+            ),
+            search::STEP_TOKENS,
+            search::AT,
+            search::DEPTH,
+            search::ANSWER_TOKENS,
+            search::AGGREGATE,
+        ],
+        needs: "continuation; a verifier, else log-probabilities",
+        also: &["diverse-verifier-tree-search", "diverse-beam"],
+        ..Entry::new("dvts", "as beam, but N/width subtrees keep a best of their own")
+    },
+    stops: "all paths have ended",
+    draws: Draws::Several,
+    takes: &[],
+    build: |from| read(from),
+};
 
 /// Diverse verifier tree search (Beeching et al. 2024): N/M independent subtrees, of each of which
 /// the best of M children grows. No subtree crowds another out, so it wins over beam search where
@@ -26,7 +56,7 @@ impl Dvts {
 
 impl Rule for Dvts {
     fn name(&self) -> &'static str {
-        "dvts"
+        ENTRY.name()
     }
 
     fn widths(&self, nodes: &[Node], left: u32) -> Vec<(SampleId, u32)> {
@@ -37,14 +67,10 @@ impl Rule for Dvts {
 }
 
 /// The search with this rule.
-pub(crate) fn read(
-    samples: u32,
-    max_tokens: u64,
-    settings: &mut Reader<'_>,
-) -> Result<Box<dyn Strategy>, StrategyError> {
-    let width = settings.count("width", samples.min(4), 1..=samples)?;
-    let rule = Dvts { width, trees: samples.div_ceil(width) };
-    Ok(Box::new(Search::new(Plan::read(samples, max_tokens, settings)?, Box::new(rule))))
+fn read(from: &mut Build<'_>) -> Result<Box<dyn Strategy>, StrategyError> {
+    let width = from.count_up_to("width", 4, from.samples())?;
+    let rule = Dvts { width, trees: from.samples().div_ceil(width) };
+    Ok(Box::new(Search::new(Plan::read(from)?, Box::new(rule))))
 }
 
 #[cfg(test)]

@@ -2,9 +2,41 @@
 
 use super::common::{all_failed, give_up, stop_with_leader, wait};
 use crate::StrategyError;
-use crate::settings::Reader;
+use crate::registry::{Build, Draws, StrategyEntry, Takes};
 use crate::stopping::{cannot_be_overtaken, posterior_leader};
-use outthink_core::{ArmId, ClassId, Decision, Needs, Span, State, Step, StopReason, Strategy, derive_seed};
+use outthink_core::{
+    ArmId, ClassId, Decision, DefaultValue, Entry, Kind, Needs, Paper, Setting, Span, State, Step, StopReason,
+    Strategy, derive_seed,
+};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Thompson 1933", "https://doi.org/10.1093/biomet/25.3-4.285")),
+        settings: &[
+            Setting::new(
+                "wave",
+                Kind::count(1, 1_000),
+                DefaultValue::Count(2),
+                "samples between two choices of an arm",
+            ),
+            Setting::new(
+                "rule",
+                Kind::Word(&["thompson", "ucb"]),
+                DefaultValue::Text("thompson"),
+                "how an arm is chosen",
+            ),
+            Setting::new("seed", Kind::at_least(0), DefaultValue::Count(0), "seed of the draws of Thompson sampling"),
+        ],
+        needs: "two arms or more",
+        also: &["bandit", "mixture", "router"],
+        ..Entry::new("ensemble", "samples of several arms; a bandit learns which arm agrees with the others")
+    },
+    stops: "the vote over all arms reaches the target",
+    draws: Draws::Several,
+    takes: &[Takes::Arms, Takes::Target],
+    build: |from| Ensemble::read(from).map(|s| Box::new(s) as Box<dyn Strategy>),
+};
 
 /// An ensemble of arms as a bandit: an arm's reward is whether its sample agrees with the answer that
 /// leads the vote of all *other* samples, which needs no labels. Thompson sampling (Thompson 1933)
@@ -14,7 +46,7 @@ use outthink_core::{ArmId, ClassId, Decision, Needs, Span, State, Step, StopReas
 #[derive(Debug, Clone)]
 pub struct Ensemble {
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     target: f64,
     wave: u32,
     ucb: bool,
@@ -23,19 +55,14 @@ pub struct Ensemble {
 }
 
 impl Ensemble {
-    pub(crate) fn read(
-        samples: u32,
-        max_tokens: u64,
-        target: f64,
-        settings: &mut Reader<'_>,
-    ) -> Result<Self, StrategyError> {
+    fn read(from: &mut Build<'_>) -> Result<Self, StrategyError> {
         Ok(Self {
-            samples,
-            max_tokens,
-            target,
-            wave: settings.count("wave", 2, 1..=1_000)?,
-            ucb: settings.word("rule", &["thompson", "ucb"])? == "ucb",
-            seed: u64::from(settings.count("seed", 0, 0..=u32::MAX)?),
+            samples: from.samples(),
+            max_tokens: from.max_tokens(),
+            target: from.target(),
+            wave: from.count("wave")?,
+            ucb: from.text("rule")? == "ucb",
+            seed: u64::from(from.count("seed")?),
             draws: 0,
         })
     }
@@ -92,7 +119,7 @@ impl Ensemble {
 
 impl Strategy for Ensemble {
     fn name(&self) -> &'static str {
-        "ensemble"
+        ENTRY.name()
     }
 
     fn needs(&self) -> Needs {
@@ -143,12 +170,12 @@ impl Strategy for Ensemble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Settings;
+    use crate::StrategySpec;
 
     #[test]
     fn beta_draws_have_the_right_mean() {
-        let settings = Settings::default();
-        let mut ensemble = Ensemble::read(8, 100, 0.95, &mut Reader::new("ensemble", &settings)).unwrap();
+        let spec = StrategySpec::for_effort(outthink_core::Effort::Low);
+        let mut ensemble = Ensemble::read(&mut Build::new(&spec, &ENTRY).unwrap()).unwrap();
         let mean = (0..4_000).map(|_| ensemble.beta(6, 2)).sum::<f64>() / 4_000.0;
         assert!((mean - 0.7).abs() < 0.02, "{mean}");
     }

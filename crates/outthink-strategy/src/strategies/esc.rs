@@ -2,21 +2,36 @@
 
 use super::common::{all_failed, draw, give_up, stop_with_leader, wait};
 use crate::StrategyError;
-use crate::settings::Reader;
-use outthink_core::{Decision, State, StopReason, Strategy};
+use crate::registry::{Build, Draws, StrategyEntry};
+use outthink_core::{Decision, DefaultValue, Entry, Kind, Paper, Setting, State, StopReason, Strategy};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Li et al. 2024", "https://arxiv.org/abs/2401.10480")),
+        settings: &[Setting::new("window", Kind::count(2, 1_000), DefaultValue::Count(5), "samples of a window")],
+        also: &["early-stopping", "early-stopping-self-consistency"],
+        ..Entry::new("esc", "windows of samples, until one agrees with itself")
+    },
+    stops: "all answers of a window agree",
+    draws: Draws::Several,
+    takes: &[],
+    build: |from| Esc::read(from).map(|s| Box::new(s) as Box<dyn Strategy>),
+};
 
 /// Early-stopping self-consistency (Li et al. 2024, ESC): draws windows of `window` samples and
 /// stops as soon as all answers of one window agree; else it votes over all `samples`.
 #[derive(Debug, Clone)]
 pub struct Esc {
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     window: u32,
 }
 
 impl Esc {
-    pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
-        Ok(Self { samples, max_tokens, window: settings.count("window", 5, 2..=1_000)?.min(samples) })
+    fn read(from: &mut Build<'_>) -> Result<Self, StrategyError> {
+        let (samples, max_tokens) = (from.samples(), from.max_tokens());
+        Ok(Self { samples, max_tokens, window: from.count("window")?.min(samples) })
     }
 
     /// Whether all of the last full window answered, and alike.
@@ -34,7 +49,7 @@ impl Esc {
 
 impl Strategy for Esc {
     fn name(&self) -> &'static str {
-        "esc"
+        ENTRY.name()
     }
 
     fn step(&mut self, state: &State) -> Decision {

@@ -1,11 +1,41 @@
 //! Monte Carlo tree search over steps.
 
 use super::common::{Judge, all_failed, best_by, give_up, path_value, share, stop_with_leader, wait, weigh};
-use super::search::Plan;
+use super::search::{self, Plan};
 use crate::StrategyError;
-use crate::settings::Reader;
-use outthink_core::{Decision, Needs, Sample, SampleId, State, Step, StopReason, Strategy};
+use crate::registry::{Build, Draws, StrategyEntry};
+use outthink_core::{
+    Decision, DefaultValue, Entry, Kind, Needs, Paper, Sample, SampleId, Setting, State, Step, StopReason, Strategy,
+};
 use std::collections::BTreeSet;
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Kocsis and Szepesvári 2006", "https://doi.org/10.1007/11871842_29")),
+        settings: &[
+            Setting::new("width", Kind::count(1, 64), DefaultValue::Count(2), "steps that a node expands into"),
+            Setting::new(
+                "exploration",
+                Kind::number(0.0, 100.0),
+                DefaultValue::Number(std::f64::consts::SQRT_2),
+                "weight of what was tried seldom against what was good",
+            ),
+            search::STEP_TOKENS,
+            search::AT,
+            search::DEPTH,
+            search::ANSWER_TOKENS,
+            search::AGGREGATE,
+        ],
+        needs: "continuation",
+        also: &["monte-carlo-tree-search", "tree-search", "uct"],
+        ..Entry::new("mcts", "a tree of steps: select by UCT, expand, simulate by a whole reply, back its score up")
+    },
+    stops: "N rollouts are made, or the tree is closed",
+    draws: Draws::Several,
+    takes: &[],
+    build: |from| Mcts::read(from).map(|s| Box::new(s) as Box<dyn Strategy>),
+};
 
 /// Monte Carlo tree search with UCT (Kocsis and Szepesvári 2006; for reasoning Feng et al. 2023, Zhang
 /// et al. 2024): select by `Q + c sqrt(ln n_parent / n)`, expand by `width` next steps, simulate each
@@ -33,12 +63,12 @@ struct Visits {
 }
 
 impl Mcts {
-    pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
+    fn read(from: &mut Build<'_>) -> Result<Self, StrategyError> {
         Ok(Self {
-            width: settings.count("width", 2, 1..=64)?,
-            exploration: settings.number("exploration", std::f64::consts::SQRT_2, 0.0..=100.0)?,
-            plan: Plan::read(samples, max_tokens, settings)?,
-            rollouts: samples,
+            width: from.count("width")?,
+            exploration: from.number("exploration")?,
+            plan: Plan::read(from)?,
+            rollouts: from.samples(),
             judge: Judge::default(),
             expanded: BTreeSet::new(),
             simulated: BTreeSet::new(),
@@ -127,7 +157,7 @@ impl Mcts {
 
 impl Strategy for Mcts {
     fn name(&self) -> &'static str {
-        "mcts"
+        ENTRY.name()
     }
 
     fn needs(&self) -> Needs {
@@ -157,7 +187,7 @@ impl Strategy for Mcts {
             state.samples.iter().filter(|s| s.is_paused() && !self.simulated.contains(&s.id)).map(|s| s.id).collect();
         let left = self.rollouts.saturating_sub(ends);
         if !fresh.is_empty() && left > 0 {
-            let most = state.room(0).affordable(self.plan.affordable_rollout()).min(left) as usize;
+            let most = state.room(0).affordable(Some(self.plan.affordable_rollout())).min(left) as usize;
             let chosen: Vec<SampleId> = fresh.into_iter().take(most).collect();
             self.simulated.extend(&chosen);
             let steps: Vec<Step> = chosen.iter().map(|&id| self.plan.rollout(state, id)).collect();

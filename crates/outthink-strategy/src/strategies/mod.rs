@@ -2,7 +2,7 @@
 
 mod adaptive;
 mod allocate;
-pub(crate) mod beam;
+mod beam;
 mod best_of_n;
 mod budget_forcing;
 mod cascade;
@@ -10,12 +10,12 @@ mod cluster_vote;
 mod common;
 mod confidence_vote;
 mod deepconf;
-pub(crate) mod dvts;
+mod dvts;
 mod ensemble;
 mod esc;
 mod mcts;
 mod probe;
-pub(crate) mod rebase;
+mod rebase;
 mod revise;
 mod search;
 mod self_consistency;
@@ -33,7 +33,6 @@ pub use confidence_vote::ConfidenceVote;
 pub use deepconf::DeepConf;
 pub use ensemble::Ensemble;
 pub use esc::Esc;
-pub(crate) use mcts::Mcts;
 pub use probe::Probe;
 pub use revise::Revise;
 pub use self_consistency::SelfConsistency;
@@ -41,4 +40,29 @@ pub use short_m::ShortM;
 pub use single::Single;
 pub use weighted_best_of_n::WeightedBestOfN;
 
+use crate::registry::StrategyEntry;
 use common::{give_up, stop_with_leader};
+
+/// All strategies, in the order of the docs. A new one is a file of its own, `mod`, and a line here.
+pub const REGISTRY: &[&StrategyEntry] = &[
+    &single::ENTRY,
+    &self_consistency::ENTRY,
+    &adaptive::ENTRY,
+    &allocate::ENTRY,
+    &best_of_n::ENTRY,
+    &weighted_best_of_n::ENTRY,
+    &confidence_vote::ENTRY,
+    &cluster_vote::ENTRY,
+    &esc::ENTRY,
+    &short_m::ENTRY,
+    &deepconf::ENTRY,
+    &budget_forcing::ENTRY,
+    &probe::ENTRY,
+    &revise::ENTRY,
+    &beam::ENTRY,
+    &dvts::ENTRY,
+    &rebase::ENTRY,
+    &mcts::ENTRY,
+    &cascade::ENTRY,
+    &ensemble::ENTRY,
+];

@@ -2,15 +2,43 @@
 
 use super::common::{give_up, stop_with_leader, wait};
 use crate::StrategyError;
-use crate::settings::Reader;
-use outthink_core::{Decision, Link, Needs, Sample, SampleId, SampleStatus, Span, State, Step, StopReason, Strategy};
+use crate::registry::{Build, Draws, StrategyEntry};
+use outthink_core::{
+    Decision, DefaultValue, Entry, Kind, Link, Needs, Paper, Sample, SampleId, SampleStatus, Setting, Span, State,
+    Step, StopReason, Strategy,
+};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Fu et al. 2024", "https://arxiv.org/abs/2412.20993")),
+        settings: &[
+            Setting::new("every", Kind::count(1, 1_000_000), DefaultValue::Count(64), "tokens between two probes"),
+            Setting::new(
+                "agree",
+                Kind::count(1, 100),
+                DefaultValue::Count(3),
+                "probes in a row that must say the same",
+            ),
+            Setting::new("answer_tokens", Kind::count(1, 1_000), DefaultValue::Count(20), "tokens of a probe at most"),
+            Setting::new("words", Kind::Text, DefaultValue::Text(ASK), "what a probe puts after the reasoning so far"),
+        ],
+        needs: "continuation",
+        also: &["dynasor", "certaindex"],
+        ..Entry::new("probe", "one reply, asked for its answer while it reasons, until the answer has settled")
+    },
+    stops: "the last `agree` probes say the same; those that doubt themselves do not count",
+    draws: Draws::One,
+    takes: &[],
+    build: |from| Probe::read(from).map(|s| Box::new(s) as Box<dyn Strategy>),
+};
 
 /// Answer probing (Fu et al. 2024, Dynasor; Fu et al. 2025): while one thought runs, a short answer is
 /// forced every `every` tokens on a fork of it; the thought is cut short when the last `agree` probes
 /// say the same. A probe whose own words doubt it (wait, hold, but, hmm) does not count.
 #[derive(Debug, Clone)]
 pub struct Probe {
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     every: u64,
     agree: u32,
     answer_tokens: u64,
@@ -23,13 +51,13 @@ pub struct Probe {
 const ASK: &str = "\n\nOh, I suddenly got the answer to the whole problem. **Final Answer**\n\n\\boxed{";
 
 impl Probe {
-    pub(crate) fn read(max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
+    fn read(from: &mut Build<'_>) -> Result<Self, StrategyError> {
         Ok(Self {
-            max_tokens,
-            every: u64::from(settings.count("every", 64, 1..=1_000_000)?),
-            agree: settings.count("agree", 3, 1..=100)?,
-            answer_tokens: u64::from(settings.count("answer_tokens", 20, 1..=1_000)?),
-            words: settings.text("words", ASK)?,
+            max_tokens: from.max_tokens(),
+            every: u64::from(from.count("every")?),
+            agree: from.count("agree")?,
+            answer_tokens: u64::from(from.count("answer_tokens")?),
+            words: from.text("words")?,
             probed_at: 0,
         })
     }
@@ -56,7 +84,7 @@ impl Probe {
 
 impl Strategy for Probe {
     fn name(&self) -> &'static str {
-        "probe"
+        ENTRY.name()
     }
 
     fn needs(&self) -> Needs {
@@ -69,9 +97,8 @@ impl Strategy for Probe {
                 return give_up(state);
             }
             // Probes must be paid for as well: up to half of what there is.
-            let room = state.room(0);
-            let most = room.cap(self.max_tokens.saturating_mul(2)).div_ceil(2).clamp(1, self.max_tokens);
-            let span = Span::whole(most);
+            let twice = self.max_tokens.map(|most| most.saturating_mul(2));
+            let span = Span::whole(state.room(0).cap(twice, 1).map(|most| most.div_ceil(2).max(1)));
             let why = format!("one thought, probed every {} tokens", self.every);
             return Decision::new(Step::Sample { arm: 0, count: 1, span }, why).watching(self.every);
         };
@@ -93,9 +120,9 @@ impl Strategy for Probe {
             let stop = Step::Stop { sample: last.id, reason: StopReason::ProbesAgree };
             return Decision::all(vec![Step::Cancel { samples: vec![thought.id] }, stop], why);
         }
-        if !probing && tokens >= self.probed_at + self.every && state.room(0).affordable(self.answer_tokens) > 0 {
+        if !probing && tokens >= self.probed_at + self.every && state.room(0).affordable(Some(self.answer_tokens)) > 0 {
             self.probed_at = tokens;
-            let (link, span) = (Link::Words(self.words.clone()), Span::whole(self.answer_tokens));
+            let (link, span) = (Link::Words(self.words.clone()), Span::whole(Some(self.answer_tokens)));
             let why = format!("probe at {tokens} tokens; {} in a row agree", agreeing.len());
             let step = Step::Continue { sample: thought.id, link, count: 1, span };
             return Decision::new(step, why).watching(self.every);

@@ -1,9 +1,36 @@
 //! Reward-balanced search.
 
-use super::search::{Node, Plan, Rule, Search};
+use super::search::{self, Node, Plan, Rule, Search};
 use crate::StrategyError;
-use crate::settings::Reader;
-use outthink_core::{SampleId, Strategy};
+use crate::registry::{Build, Draws, StrategyEntry};
+use outthink_core::{DefaultValue, Entry, Kind, Paper, SampleId, Setting, Strategy};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Wu et al. 2024", "https://arxiv.org/abs/2408.00724")),
+        settings: &[
+            Setting::new(
+                "temperature",
+                Kind::number(0.001, 100.0),
+                DefaultValue::Number(0.2),
+                "how evenly paths grow: the larger, the more alike",
+            ),
+            search::STEP_TOKENS,
+            search::AT,
+            search::DEPTH,
+            search::ANSWER_TOKENS,
+            search::AGGREGATE,
+        ],
+        needs: "continuation; a verifier, else log-probabilities",
+        also: &["reward-balanced-search"],
+        ..Entry::new("rebase", "as beam, but each path grows in proportion to e^(value/temperature)")
+    },
+    stops: "all paths have ended",
+    draws: Draws::Several,
+    takes: &[],
+    build: |from| read(from),
+};
 
 /// REBASE (Wu et al. 2024): a node with value `R_j` grows into
 /// `W_j = ceil(B_left e^(R_j / T) / sum_k e^(R_k / T))` children, the best first, until `B_left`, the
@@ -15,7 +42,7 @@ struct Rebase {
 
 impl Rule for Rebase {
     fn name(&self) -> &'static str {
-        "rebase"
+        ENTRY.name()
     }
 
     fn widths(&self, nodes: &[Node], left: u32) -> Vec<(SampleId, u32)> {
@@ -36,13 +63,9 @@ impl Rule for Rebase {
 }
 
 /// The search with this rule.
-pub(crate) fn read(
-    samples: u32,
-    max_tokens: u64,
-    settings: &mut Reader<'_>,
-) -> Result<Box<dyn Strategy>, StrategyError> {
-    let temperature = settings.number("temperature", 0.2, 0.001..=100.0)?;
-    Ok(Box::new(Search::new(Plan::read(samples, max_tokens, settings)?, Box::new(Rebase { temperature }))))
+fn read(from: &mut Build<'_>) -> Result<Box<dyn Strategy>, StrategyError> {
+    let temperature = from.number("temperature")?;
+    Ok(Box::new(Search::new(Plan::read(from)?, Box::new(Rebase { temperature }))))
 }
 
 #[cfg(test)]

@@ -2,8 +2,42 @@
 
 use super::common::{Judge, all_failed, give_up, wait};
 use crate::StrategyError;
-use crate::settings::Reader;
-use outthink_core::{Decision, Link, Needs, Sample, SampleId, Span, State, Step, StopReason, Strategy};
+use crate::registry::{Build, Draws, StrategyEntry};
+use outthink_core::{
+    Decision, DefaultValue, Entry, Kind, Link, Needs, Paper, Sample, SampleId, Setting, Span, State, Step, StopReason,
+    Strategy,
+};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Madaan et al. 2023", "https://arxiv.org/abs/2303.17651")),
+        settings: &[
+            Setting::new(
+                "rounds",
+                Kind::count(1, 100),
+                DefaultValue::Derived("one less than the samples, from 1 to 4"),
+                "revisions at most",
+            ),
+            Setting::new(
+                "patience",
+                Kind::count(1, 100),
+                DefaultValue::Count(2),
+                "revisions in a row that may bring nothing better",
+            ),
+        ],
+        needs: "a verifier",
+        also: &["self-refine", "refine", "reflexion", "reflect"],
+        ..Entry::new(
+            "revise",
+            "an answer, then revisions in turns of their own; the verifier decides which one is kept",
+        )
+    },
+    stops: "the verifier is certain, or `patience` revisions in a row are no better",
+    draws: Draws::Any,
+    takes: &[],
+    build: |from| Revise::read(from).map(|s| Box::new(s) as Box<dyn Strategy>),
+};
 
 /// Revision (Madaan et al. 2023, Self-Refine; Qu et al. 2024): one answer, then up to `rounds` times a
 /// turn that asks what is wrong with the best one so far and for a better one. The verifier decides
@@ -12,7 +46,7 @@ use outthink_core::{Decision, Link, Needs, Sample, SampleId, Span, State, Step, 
 /// `patience` revisions in a row that brought nothing better.
 #[derive(Debug, Clone)]
 pub struct Revise {
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     rounds: u32,
     patience: u32,
     judge: Judge,
@@ -23,11 +57,11 @@ const ASK: &str = "Check your answer step by step. Say what is wrong with it, if
                    again from the beginning, in the same form, and end with the final answer.";
 
 impl Revise {
-    pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
+    fn read(from: &mut Build<'_>) -> Result<Self, StrategyError> {
         Ok(Self {
-            max_tokens,
-            rounds: settings.count("rounds", samples.saturating_sub(1).clamp(1, 4), 1..=100)?,
-            patience: settings.count("patience", 2, 1..=100)?,
+            max_tokens: from.max_tokens(),
+            rounds: from.count_or("rounds", from.samples().saturating_sub(1).clamp(1, 4))?,
+            patience: from.count("patience")?,
             judge: Judge::default(),
         })
     }
@@ -47,7 +81,7 @@ impl Revise {
 
 impl Strategy for Revise {
     fn name(&self) -> &'static str {
-        "revise"
+        ENTRY.name()
     }
 
     fn needs(&self) -> Needs {

@@ -2,10 +2,39 @@
 //! the strategy: [`beam`](super::beam), [`dvts`](super::dvts) or [`rebase`](super::rebase).
 
 use super::common::{Judge, all_failed, give_up, path_value, share, stop_with_leader, wait, weigh};
-use crate::settings::Reader;
+use crate::registry::Build;
 use crate::{Aggregate, StrategyError};
-use outthink_core::{Decision, Link, Needs, Sample, SampleId, Span, State, Step, StopReason, Strategy};
+use outthink_core::{
+    Decision, DefaultValue, Kind, Link, Needs, Sample, SampleId, Setting, Span, State, Step, StopReason, Strategy,
+};
 use std::collections::BTreeSet;
+
+/// Tokens of a step.
+pub(super) const STEP_TOKENS: Setting = Setting::new(
+    "step_tokens",
+    Kind::count(1, 1_000_000),
+    DefaultValue::Derived("256, or --max-tokens where that is less"),
+    "tokens of a step at most",
+);
+/// Where a step ends.
+pub(super) const AT: Setting = Setting::new("at", Kind::Text, DefaultValue::Text("\n\n"), "where a step ends");
+/// Steps of a path.
+pub(super) const DEPTH: Setting =
+    Setting::new("depth", Kind::count(1, 10_000), DefaultValue::Count(40), "steps of a path at most");
+/// Tokens of an answer.
+pub(super) const ANSWER_TOKENS: Setting = Setting::new(
+    "answer_tokens",
+    Kind::count(1, 100_000),
+    DefaultValue::Count(64),
+    "tokens kept back so that a path can always be brought to an answer",
+);
+/// How values become one.
+pub(super) const AGGREGATE: Setting = Setting::new(
+    "aggregate",
+    Kind::Word(&Aggregate::NAMES),
+    DefaultValue::Text("last"),
+    "how the values of a path's steps become one",
+);
 
 /// A node that can grow.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,7 +74,7 @@ pub(super) fn alike<'a>(nodes: impl Iterator<Item = &'a Node>, width: u32, left:
 pub(super) struct Plan {
     /// Paths that are followed at the same time.
     pub(super) paths: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     step_tokens: u64,
     /// Where a step ends.
     at: String,
@@ -59,16 +88,17 @@ pub(super) struct Plan {
 const CLOSE: &str = "\n\nTime is up. The final answer is";
 
 impl Plan {
-    pub(super) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
-        let step = u32::try_from(max_tokens).unwrap_or(u32::MAX).clamp(1, 256);
+    pub(super) fn read(from: &mut Build<'_>) -> Result<Self, StrategyError> {
+        let max_tokens = from.max_tokens();
+        let step = u32::try_from(max_tokens.unwrap_or(256)).unwrap_or(u32::MAX).clamp(1, 256);
         Ok(Self {
-            paths: samples,
+            paths: from.samples(),
             max_tokens,
-            step_tokens: u64::from(settings.count("step_tokens", step, 1..=1_000_000)?),
-            at: settings.text("at", "\n\n")?,
-            depth: settings.count("depth", 40, 1..=10_000)?,
-            answer_tokens: u64::from(settings.count("answer_tokens", 64, 1..=100_000)?),
-            aggregate: Aggregate::by_name(settings.word("aggregate", &Aggregate::NAMES)?),
+            step_tokens: u64::from(from.count_or("step_tokens", step)?),
+            at: from.text("at")?,
+            depth: from.count("depth")?,
+            answer_tokens: u64::from(from.count("answer_tokens")?),
+            aggregate: Aggregate::by_name(&from.text("aggregate")?),
         })
     }
 
@@ -92,20 +122,20 @@ impl Plan {
 
     /// A whole reply from a node.
     pub(super) fn rollout(&self, state: &State, sample: SampleId) -> Step {
-        let left = self.max_tokens.saturating_sub(state.path_tokens(sample)).max(self.answer_tokens);
+        let left = self.max_tokens.map(|most| most.saturating_sub(state.path_tokens(sample)).max(self.answer_tokens));
         Step::Continue { sample, link: Link::Words(String::new()), count: 1, span: Span::whole(left) }
     }
 
     /// The answer now.
     fn close(&self, sample: SampleId) -> Step {
         let link = Link::Words(CLOSE.to_owned());
-        Step::Continue { sample, link, count: 1, span: Span::whole(self.answer_tokens) }
+        Step::Continue { sample, link, count: 1, span: Span::whole(Some(self.answer_tokens)) }
     }
 
     /// How many steps can be bought such that what is left still pays for an answer; at most `count`.
     pub(super) fn affordable(&self, state: &State, count: u32) -> u32 {
         let room = state.room(0);
-        let fits = room.affordable(self.step_tokens).min(count);
+        let fits = room.affordable(Some(self.step_tokens)).min(count);
         match room.tokens {
             None => fits,
             Some(left) => {
@@ -123,7 +153,7 @@ impl Plan {
     /// Whether a path may not get longer.
     fn is_long(&self, state: &State, node: SampleId) -> bool {
         let tokens = state.path_tokens(node);
-        tokens >= self.max_tokens || state.path(node).len() as u32 >= self.depth
+        self.max_tokens.is_some_and(|most| tokens >= most) || state.path(node).len() as u32 >= self.depth
     }
 }
 
@@ -237,7 +267,7 @@ impl Strategy for Search {
             // What may not get longer, or cannot be paid for, is brought to an answer.
             let closed = if steps.is_empty() && !open.is_empty() { &nodes[..1] } else { &long[..] };
             self.closing |= !self.closing && steps.is_empty() && !open.is_empty();
-            let most = state.room(0).affordable(self.plan.answer_tokens).min(left) as usize;
+            let most = state.room(0).affordable(Some(self.plan.answer_tokens)).min(left) as usize;
             steps.extend(closed.iter().take(most).map(|n| self.plan.close(n.id)));
         }
         if steps.is_empty() {

@@ -1,7 +1,21 @@
 //! Majority vote over a fixed number of samples.
 
 use super::stop_with_leader;
-use outthink_core::{Decision, Span, State, Step, StopReason, Strategy};
+use crate::registry::{Draws, StrategyEntry};
+use outthink_core::{Decision, Entry, Paper, Span, State, Step, StopReason, Strategy};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Wang et al. 2023", "https://arxiv.org/abs/2203.11171")),
+        also: &["majority", "majority-vote", "maj@k", "vote", "sc"],
+        ..Entry::new("self-consistency", "N samples at once; the most frequent answer wins")
+    },
+    stops: "all are drawn",
+    draws: Draws::Several,
+    takes: &[],
+    build: |from| Ok(Box::new(SelfConsistency { samples: from.samples(), max_tokens: from.max_tokens() })),
+};
 
 /// Self-consistency (Wang et al. 2023): draws `samples` and takes the most frequent answer.
 #[derive(Debug, Clone)]
@@ -9,12 +23,12 @@ pub struct SelfConsistency {
     /// How many.
     pub samples: u32,
     /// Generated tokens of each at most.
-    pub max_tokens: u64,
+    pub max_tokens: Option<u64>,
 }
 
 impl Strategy for SelfConsistency {
     fn name(&self) -> &'static str {
-        "self-consistency"
+        ENTRY.name()
     }
 
     fn step(&mut self, state: &State) -> Decision {

@@ -2,8 +2,24 @@
 
 use super::common::{all_failed, draw, give_up, missing, wait};
 use crate::StrategyError;
-use crate::settings::Reader;
-use outthink_core::{Decision, Sample, SampleId, State, Step, StopReason, Strategy};
+use crate::registry::{Build, Draws, StrategyEntry};
+use outthink_core::{
+    Decision, DefaultValue, Entry, Kind, Paper, Sample, SampleId, Setting, State, Step, StopReason, Strategy,
+};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Hassid et al. 2025", "https://arxiv.org/abs/2505.17813")),
+        settings: &[Setting::new("first", Kind::at_least(1), DefaultValue::Count(3), "samples that vote")],
+        also: &["short-m@k", "short-3@k", "shortest"],
+        ..Entry::new("short-m", "N samples at once; the first to end vote, and ties go to the shorter")
+    },
+    stops: "enough have ended; the others are cancelled",
+    draws: Draws::Several,
+    takes: &[],
+    build: |from| ShortM::read(from).map(|s| Box::new(s) as Box<dyn Strategy>),
+};
 
 /// short-m@k (Hassid et al. 2025): starts k samples at once, keeps the `first` m that come to their
 /// end, cancels the others and votes; ties go to the shorter thought. Short thoughts of one model on
@@ -11,13 +27,14 @@ use outthink_core::{Decision, Sample, SampleId, State, Step, StopReason, Strateg
 #[derive(Debug, Clone)]
 pub struct ShortM {
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     first: u32,
 }
 
 impl ShortM {
-    pub(crate) fn read(samples: u32, max_tokens: u64, settings: &mut Reader<'_>) -> Result<Self, StrategyError> {
-        Ok(Self { samples, max_tokens, first: settings.count("first", 3, 1..=u32::MAX)?.min(samples) })
+    fn read(from: &mut Build<'_>) -> Result<Self, StrategyError> {
+        let (samples, max_tokens) = (from.samples(), from.max_tokens());
+        Ok(Self { samples, max_tokens, first: from.count("first")?.min(samples) })
     }
 
     /// The samples that vote: the first to end with an answer, or with any text where none has one.
@@ -31,7 +48,7 @@ impl ShortM {
 
 impl Strategy for ShortM {
     fn name(&self) -> &'static str {
-        "short-m"
+        ENTRY.name()
     }
 
     fn step(&mut self, state: &State) -> Decision {

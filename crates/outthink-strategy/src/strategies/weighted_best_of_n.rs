@@ -1,7 +1,22 @@
 //! The answer with the largest sum of a verifier's scores.
 
 use super::common::{Judge, heaviest, vote_by_weight};
-use outthink_core::{Decision, Needs, SampleId, State, Strategy};
+use crate::registry::{Draws, StrategyEntry};
+use outthink_core::{Decision, Entry, Needs, Paper, SampleId, State, Strategy};
+
+/// How it is described and made.
+pub(super) const ENTRY: StrategyEntry = StrategyEntry {
+    entry: Entry {
+        paper: Some(Paper::new("Li et al. 2023", "https://arxiv.org/abs/2206.02336")),
+        needs: "a verifier",
+        also: &["weighted-bon", "weighted-vote"],
+        ..Entry::new("weighted-best-of-n", "N samples, each scored; the scores of equal answers add up")
+    },
+    stops: "all are scored",
+    draws: Draws::Several,
+    takes: &[],
+    build: |from| Ok(Box::new(WeightedBestOfN::new(from.samples(), from.max_tokens()))),
+};
 
 /// Weighted best-of-N (Li et al. 2023, step-aware verifier; Snell et al. 2024): draws `samples`,
 /// has each scored, adds the scores of equal answers up and takes the best sample of the heaviest
@@ -9,20 +24,20 @@ use outthink_core::{Decision, Needs, SampleId, State, Strategy};
 #[derive(Debug, Clone)]
 pub struct WeightedBestOfN {
     samples: u32,
-    max_tokens: u64,
+    max_tokens: Option<u64>,
     judge: Judge,
 }
 
 impl WeightedBestOfN {
     /// Over `samples`.
-    pub fn new(samples: u32, max_tokens: u64) -> Self {
+    pub fn new(samples: u32, max_tokens: Option<u64>) -> Self {
         Self { samples, max_tokens, judge: Judge::default() }
     }
 }
 
 impl Strategy for WeightedBestOfN {
     fn name(&self) -> &'static str {
-        "weighted-best-of-n"
+        ENTRY.name()
     }
 
     fn needs(&self) -> Needs {

@@ -1,11 +1,11 @@
-//! The end of the books.
+//! From the accounting to the outcome.
 
 use super::{End, Table};
-use outthink_core::{ArmBill, Confidence, Outcome, SampleStatus};
+use outthink_core::{ArmBill, Confidence, Outcome, SampleStatus, StopReason};
 
 impl Table {
-    /// Closes the books.
-    pub fn outcome(mut self, strategy: &str, end: End, seconds: f64) -> Outcome {
+    /// Ends the accounting.
+    pub(crate) fn outcome(mut self, strategy: &str, end: End, seconds: f64) -> Outcome {
         let chosen = end.chosen.and_then(|id| self.state.sample(id)).cloned();
         let wanted: Vec<_> =
             end.chosen.map(|id| self.state.path(id).iter().map(|s| s.id).collect()).unwrap_or_default();
@@ -22,29 +22,48 @@ impl Table {
         let tally = self.state.tally();
         let voted = chosen.as_ref().and_then(|s| s.class).and_then(|class| tally.classes.iter().find(|c| c.0 == class));
         let finished = tally.votes() + tally.blank;
+        // Where fewer than two could be compared, a share or a posterior would say nothing.
+        let compared = tally.votes() > 1 && end.reason != StopReason::NotComparable;
+        let posterior = || self.trace.iter().rev().find_map(|event| event.decision.posterior);
         let confidence = Confidence {
-            vote_share: voted.filter(|_| finished > 1).map(|c| f64::from(c.1) / f64::from(finished)),
-            posterior_leader: self.trace.iter().rev().find_map(|event| event.decision.posterior),
+            vote_share: voted.filter(|_| compared).map(|c| f64::from(c.1) / f64::from(finished)),
+            posterior_leader: compared.then(posterior).flatten(),
         };
+        let reason = self.reason(end.reason);
         let arms = self.bills();
+        let failed: Vec<&str> = self.state.samples.iter().filter_map(|s| s.error.as_deref()).collect();
+        if let Some(first) = failed.first() {
+            let words = format!("{} of {} samples failed: {first}", failed.len(), self.state.samples.len());
+            self.remark(words);
+        }
+        let samples_failed =
+            self.state.samples.iter().filter(|s| s.status == SampleStatus::Failed).count() as u32;
         // What came after the last decision is told with it.
         if let (Some(last), false) = (self.trace.last_mut(), self.notes.is_empty()) {
             last.notes.append(&mut self.notes);
         }
         let sample = chosen.unwrap_or_default();
-        let model = self.arms.get(sample.arm as usize).map(|a| a.info.model.id.clone()).unwrap_or_default();
+        let arm = self.arms.get(sample.arm as usize);
+        let model = sample.model.clone().or_else(|| arm.map(|a| a.info.model.id.clone())).unwrap_or_default();
+        // The last number of an essay is not its answer.
+        let not_compared = matches!(end.reason, StopReason::NotComparable);
+        let answer = sample.answer.filter(|a| !not_compared || super::is_marked(a));
         Outcome {
             trace_id: self.trace_id,
             strategy: strategy.to_owned(),
             model,
             chosen: end.chosen,
-            answer: sample.answer,
+            answer,
             content: sample.content,
             reasoning: sample.reasoning,
             tool_calls: sample.tool_calls,
+            extra: sample.extra,
             finish: sample.finish,
-            stop: end.reason,
+            finish_word: sample.finish_word,
+            stop: reason,
             confidence,
+            samples_failed,
+            notes: self.remarks,
             samples_drawn: self.state.samples.len() as u32,
             usage: self.state.usage,
             cost: self.state.cost,
@@ -55,6 +74,22 @@ impl Table {
         }
     }
 
+    /// Why it ended, as far as the samples tell more than the strategy knew.
+    fn reason(&self, reason: StopReason) -> StopReason {
+        use StopReason::{BudgetSpent, CannotBeOvertaken, NotComparable, SamplesDrawn};
+        let ended = self.state.samples.iter().any(outthink_core::Sample::is_done);
+        let complete = self.state.samples.iter().any(outthink_core::Sample::is_complete);
+        if ended && !complete && matches!(reason, SamplesDrawn | BudgetSpent | NotComparable) {
+            return StopReason::NoneComplete;
+        }
+        let alone = self.state.voters().count() == 1 && self.arms.iter().all(|a| a.greedy);
+        if alone && matches!(reason, SamplesDrawn | BudgetSpent | CannotBeOvertaken) {
+            return StopReason::Greedy;
+        }
+        reason
+    }
+
+    /// One bill for each arm and, where fallbacks worked, for each model that worked on it.
     fn bills(&self) -> Vec<ArmBill> {
         let mut bills: Vec<ArmBill> = self
             .arms
@@ -62,13 +97,17 @@ impl Table {
             .map(|arm| ArmBill { name: arm.info.name.clone(), model: arm.info.model.id.clone(), ..ArmBill::default() })
             .collect();
         for sample in &self.state.samples {
-            let (Some(bill), Some(arm)) = (bills.get_mut(sample.arm as usize), self.arms.get(sample.arm as usize))
-            else {
-                continue;
-            };
+            let Some(arm) = self.arms.get(sample.arm as usize) else { continue };
+            let model = sample.model.as_ref().unwrap_or(&arm.info.model.id);
+            let place = bills.iter().position(|b| b.name == arm.info.name && b.model == *model);
+            let place = place.unwrap_or_else(|| {
+                bills.push(ArmBill { name: arm.info.name.clone(), model: model.clone(), ..ArmBill::default() });
+                bills.len() - 1
+            });
+            let bill = &mut bills[place];
             bill.samples += 1;
             bill.usage += sample.usage;
-            bill.cost += arm.info.model.price.cost(&sample.usage) + sample.verifier_cost;
+            bill.cost += sample.cost + sample.verifier_cost;
         }
         bills
     }

@@ -1,28 +1,30 @@
-//! The books of one request: what is running, what was spent, what is left. Pure: the driver and
-//! the replay keep the same books, so that a strategy sees the same state in both.
+//! The accounting of one request: what is running, what was spent and at whose price, what is left.
 
 mod close;
+mod comparable;
+mod copies;
+mod fields;
 
 use crate::DriveRequest;
 use crate::confidence;
 use outthink_core::{
     Answer, AnswerKind, Arm, ArmId, Bill, Capabilities, ClassId, Cost, Decision, Delta, Finish, FinishReason,
-    ModelInfo, Needs, Prompt, Room, Sample, SampleId, SampleStatus, Score, Span, State, StopReason, TraceEvent, Usage,
-    derive_seed,
+    ModelInfo, Needs, Price, Prompt, Room, Sample, SampleId, SampleStatus, Sampling, Score, Source, Span, State,
+    StopReason, Thinking, TokenConfidence, TraceEvent, Usage, derive_seed,
 };
 use outthink_verify::{Comparison, Grouper, ReplyShape, find_answer, find_text_answer};
 use std::collections::HashMap;
 
 /// What the decisions come to at the end.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct End {
+pub(crate) struct End {
     /// The sample whose text is the reply.
     pub chosen: Option<SampleId>,
     /// Why.
     pub reason: StopReason,
 }
 
-/// An arm as the books know it.
+/// A way to draw samples, as the session knows it.
 #[derive(Debug, Clone)]
 pub struct ArmInfo {
     /// Its name in traces.
@@ -31,13 +33,45 @@ pub struct ArmInfo {
     pub model: ModelInfo,
     /// What its engine can do.
     pub capabilities: Capabilities,
-    /// What it is asked: the request's prompt, perhaps with a system message of its own.
-    pub prompt: Prompt,
+    /// A system message in place of the request's.
+    pub system: Option<String>,
+    /// How tokens are drawn, in place of what the request says.
+    pub sampling: Option<Sampling>,
+    /// How long the reasoning should be, in place of what the request says.
+    pub thinking: Option<Thinking>,
+    /// The most that any model behind the engine charges: what is reserved before it is known who works.
+    pub price_bound: Price,
+    /// Samples that it can give at most, where that is known: a recording ends.
+    pub most_samples: Option<u32>,
 }
 
-/// What the books are opened with.
+impl ArmInfo {
+    /// An arm with the name of its model and nothing of its own.
+    pub fn new(model: ModelInfo, capabilities: Capabilities) -> Self {
+        Self {
+            name: model.id.clone(),
+            price_bound: model.price,
+            model,
+            capabilities,
+            system: None,
+            sampling: None,
+            thinking: None,
+            most_samples: None,
+        }
+    }
+
+    /// What it is asked, given what the request asks.
+    pub fn prompt(&self, prompt: &Prompt) -> Prompt {
+        match &self.system {
+            Some(system) => prompt.clone().with_system_instead(system),
+            None => prompt.clone(),
+        }
+    }
+}
+
+/// What the accounting begins with.
 #[derive(Debug, Clone)]
-pub struct Opening<'a> {
+pub(crate) struct Opening<'a> {
     /// The request.
     pub request: &'a DriveRequest,
     /// The arms; at least one.
@@ -52,9 +86,24 @@ pub struct Opening<'a> {
     pub needs: Needs,
 }
 
+/// The end of a recorded sample.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RecordedEnd {
+    /// Its final answer, if the recording holds one.
+    pub answer: Option<Answer>,
+    /// Its tokens.
+    pub usage: Usage,
+    /// Mean log-probability of its tokens, where known.
+    pub mean_logprob: Option<f64>,
+    /// How sure the model was of its tokens, where known.
+    pub confidence: Option<TokenConfidence>,
+    /// Why it ended; `None` where the recording does not say, which counts as complete.
+    pub finish: Option<FinishReason>,
+}
+
 /// A sample that is about to start.
 #[derive(Debug, Clone)]
-pub struct Start {
+pub(crate) struct Start {
     /// The arm.
     pub arm: ArmId,
     /// The sample that it goes on from.
@@ -65,39 +114,53 @@ pub struct Start {
     pub span: Span,
     /// Prompt tokens at most beyond those of the arm's prompt.
     pub extra_prompt: u64,
+    /// Whether an answer is asked for within the span, so that being cut at its end is no fault.
+    pub forced: bool,
 }
 
 /// What a judgement was to cost at most, and what it cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Judgement {
+pub(crate) struct Judgement {
     /// What was reserved.
     pub most: Bill,
     /// What was spent.
     pub bill: Bill,
 }
 
-/// What an arm's prompt costs.
+/// What is known of an arm.
 #[derive(Debug)]
-struct ArmBooks {
+struct ArmEntry {
     info: ArmInfo,
+    /// Whether all of its samples are the same: temperature 0, or a server that was seen to be greedy.
+    greedy: bool,
     /// Tokens of its prompt, once an engine told them.
     prompt_tokens: Option<u64>,
     /// No prompt has more tokens than bytes.
     prompt_bytes: u64,
 }
 
-impl ArmBooks {
+impl ArmEntry {
     fn prompt_bound(&self) -> u64 {
         self.prompt_tokens.unwrap_or(self.prompt_bytes)
     }
 }
 
-/// What the books know of a sample beside what strategies see.
+/// What is known of a sample that strategies do not see.
 #[derive(Debug, Default)]
 struct Held {
-    /// Reserved tokens; 0 once it ended.
+    /// Whether it runs, so that it counts at its full length.
+    running: bool,
+    /// Reserved tokens; 0 where nobody limits it.
     tokens: u64,
     extra_prompt: u64,
+    forced: bool,
+    /// Whether an engine works on it: its prompt is then read and paid for.
+    started: bool,
+    /// What the engine that works on it charges.
+    price: Option<Price>,
+    /// What attempts that failed had spent, and what that cost.
+    lost: Usage,
+    lost_cost: Cost,
     pause_at: Option<String>,
     /// Bytes of text that it inherited.
     inherited: usize,
@@ -106,12 +169,12 @@ struct Held {
     confidence: confidence::Running,
 }
 
-/// The books of one request.
-#[derive(Debug)]
-pub struct Table {
+/// The accounting of one request.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
     /// What strategies see.
     pub state: State,
-    arms: Vec<ArmBooks>,
+    arms: Vec<ArmEntry>,
     classes: Grouper,
     merged: HashMap<ClassId, ClassId>,
     shape: ReplyShape,
@@ -121,21 +184,30 @@ pub struct Table {
     judging: Bill,
     finished: u32,
     notes: Vec<String>,
+    /// What the receipt must say.
+    remarks: Vec<String>,
     seed: u64,
+    seeded: bool,
     trace: Vec<TraceEvent>,
     trace_id: String,
 }
 
 impl Table {
-    /// Opens the books.
-    pub fn new(opening: Opening<'_>) -> Self {
+    /// Begins the accounting of a request.
+    pub(crate) fn new(opening: Opening<'_>) -> Self {
         let request = opening.request;
-        let arms: Vec<ArmBooks> = opening
+        let arms: Vec<ArmEntry> = opening
             .arms
             .into_iter()
-            .map(|info| ArmBooks { prompt_bytes: prompt_bytes(&info.prompt), prompt_tokens: None, info })
+            .map(|info| {
+                let own = info.system.as_ref().map(|_| prompt_bytes(&info.prompt(&request.prompt)));
+                let sampling = info.sampling.as_ref().unwrap_or(&request.sampling);
+                let greedy = sampling.temperature == Some(0.0);
+                let prompt_bytes = own.unwrap_or_else(|| prompt_bytes(&request.prompt));
+                ArmEntry { greedy, prompt_bytes, prompt_tokens: None, info }
+            })
             .collect();
-        let seen = |arm: &ArmBooks| Arm {
+        let seen = |arm: &ArmEntry| Arm {
             name: arm.info.name.clone(),
             capabilities: arm.info.capabilities,
             room: Room::default(),
@@ -146,6 +218,9 @@ impl Table {
                 arms: arms.iter().map(seen).collect(),
                 verifiers: opening.verifiers,
                 has_comparer: opening.has_comparer,
+                asks_for_answer: comparable::asks_for_answer(&request.prompt),
+                offers_tools: request.prompt.has_tools(),
+                asks_for_number: comparable::asks_for_number(&request.prompt),
                 ..State::default()
             },
             arms,
@@ -157,7 +232,9 @@ impl Table {
             judging: Bill::default(),
             finished: 0,
             notes: Vec::new(),
+            remarks: Vec::new(),
             seed: request.seed,
+            seeded: request.seeded,
             trace: Vec::new(),
             trace_id: request.trace_id.clone(),
         };
@@ -166,21 +243,37 @@ impl Table {
     }
 
     /// Seed of the next sample.
-    pub fn next_seed(&self) -> u64 {
+    pub(crate) fn next_seed(&self) -> u64 {
         derive_seed(self.seed, self.state.samples.len() as u64)
     }
 
     /// The room for samples on an arm whose prompt has up to `extra_prompt` tokens more than the
     /// arm's own.
-    pub fn room(&self, arm: ArmId, extra_prompt: u64) -> Room {
+    pub(crate) fn room(&self, arm: ArmId, extra_prompt: u64) -> Room {
         let room = self.state.room(arm);
-        let Some(books) = self.arms.get(arm as usize) else { return room };
-        let usage = Usage { prompt: books.prompt_bound() + extra_prompt, ..Usage::default() };
-        room.with_prompt_cost(books.info.model.price.cost(&usage))
+        let Some(entry) = self.arms.get(arm as usize) else { return room };
+        let usage = Usage { prompt: entry.prompt_bound() + extra_prompt, ..Usage::default() };
+        room.with_prompt_cost(entry.info.price_bound.cost(&usage))
+    }
+
+    /// Samples that an arm can still give, beyond what the budget says.
+    pub(crate) fn left_on(&self, arm: ArmId) -> u32 {
+        let most = self.arms.get(arm as usize).and_then(|a| a.info.most_samples);
+        most.map_or(u32::MAX, |most| most.saturating_sub(self.drawn_on(arm)))
+    }
+
+    /// Samples of an arm's own prompt that did not fail.
+    fn roots_on(&self, arm: ArmId) -> u32 {
+        let roots = self.state.samples.iter().filter(|s| s.arm == arm && s.parent.is_none());
+        roots.filter(|s| s.status != SampleStatus::Failed).count() as u32
+    }
+
+    fn drawn_on(&self, arm: ArmId) -> u32 {
+        self.state.samples.iter().filter(|s| s.arm == arm).count() as u32
     }
 
     /// Enters a sample that starts now and reserves what it may spend.
-    pub fn start(&mut self, start: Start) -> SampleId {
+    pub(crate) fn start(&mut self, start: Start) -> SampleId {
         let id = self.state.samples.len() as SampleId;
         let seed = self.next_seed();
         self.state.samples.push(Sample {
@@ -192,8 +285,10 @@ impl Table {
             ..Sample::default()
         });
         self.held.push(Held {
-            tokens: start.span.max_tokens,
+            tokens: start.span.max_tokens.unwrap_or(0),
+            running: true,
             extra_prompt: start.extra_prompt,
+            forced: start.forced,
             pause_at: start.span.pause_at,
             confidence: confidence::Running::new(self.needs.confidence.unwrap_or(1)),
             ..Held::default()
@@ -203,7 +298,7 @@ impl Table {
     }
 
     /// Enters the text that a continued sample begins with.
-    pub fn inherit(&mut self, id: SampleId, reasoning: String, content: String) {
+    pub(crate) fn inherit(&mut self, id: SampleId, reasoning: String, content: String) {
         if let (Some(sample), Some(held)) = (self.state.samples.get_mut(id as usize), self.held.get_mut(id as usize)) {
             held.inherited = reasoning.len() + content.len();
             sample.reasoning = reasoning;
@@ -211,11 +306,53 @@ impl Table {
         }
     }
 
+    /// Enters that an engine works on a sample from now on, and what it charges.
+    pub(crate) fn started(&mut self, id: SampleId, source: &Source) {
+        let (Some(sample), Some(held)) = (self.state.samples.get_mut(id as usize), self.held.get_mut(id as usize))
+        else {
+            return;
+        };
+        sample.model = Some(source.model.clone());
+        sample.member.clone_from(&source.member);
+        held.started = true;
+        held.price = Some(source.price);
+    }
+
+    /// Enters what an attempt had spent that failed; another one may follow.
+    pub(crate) fn lost(&mut self, id: SampleId, usage: Usage) {
+        let Some(sample) = self.state.samples.get(id as usize) else { return };
+        let price = self.price_of(sample);
+        let (Some(sample), Some(held)) = (self.state.samples.get_mut(id as usize), self.held.get_mut(id as usize))
+        else {
+            return;
+        };
+        held.lost += usage;
+        held.lost_cost += price.cost(&usage);
+        held.started = false;
+        sample.usage = Usage { verifier: sample.usage.verifier, ..held.lost };
+        self.refresh();
+    }
+
+    /// Puts something into the receipt, once.
+    pub(crate) fn remark(&mut self, words: String) {
+        if !self.remarks.contains(&words) {
+            self.remarks.push(words);
+        }
+    }
+
+    /// What the engine charges that works on a sample.
+    fn price_of(&self, sample: &Sample) -> Price {
+        let known = self.held.get(sample.id as usize).and_then(|h| h.price);
+        let own = || self.arms.get(sample.arm as usize).map(|a| a.info.model.price);
+        known.or_else(own).unwrap_or_default()
+    }
+
     /// Enters how long the prompt was.
-    pub fn prompt(&mut self, id: SampleId, tokens: u64, cached: u64) {
-        if let Some(sample) = self.state.samples.get_mut(id as usize) {
-            sample.usage.prompt = tokens;
-            sample.usage.cached = cached;
+    pub(crate) fn prompt(&mut self, id: SampleId, tokens: u64, cached: u64) {
+        if let (Some(sample), Some(held)) = (self.state.samples.get_mut(id as usize), self.held.get_mut(id as usize)) {
+            held.started = true;
+            sample.usage.prompt = held.lost.prompt + tokens;
+            sample.usage.cached = held.lost.cached + cached;
             self.learn_prompt(id);
             self.refresh();
         }
@@ -228,12 +365,14 @@ impl Table {
             return;
         };
         if let Some(arm) = self.arms.get_mut(sample.arm as usize) {
-            arm.prompt_tokens = Some(arm.prompt_tokens.unwrap_or(0).max(sample.usage.prompt));
+            let lost = self.held.get(id as usize).map_or(0, |h| h.lost.prompt);
+            let tokens = sample.usage.prompt.saturating_sub(lost);
+            arm.prompt_tokens = Some(arm.prompt_tokens.unwrap_or(0).max(tokens)).filter(|&t| t > 0);
         }
     }
 
     /// Enters a piece of text.
-    pub fn delta(&mut self, id: SampleId, delta: &Delta) {
+    pub(crate) fn delta(&mut self, id: SampleId, delta: &Delta) {
         let (Some(sample), Some(held)) = (self.state.samples.get_mut(id as usize), self.held.get_mut(id as usize))
         else {
             return;
@@ -255,35 +394,46 @@ impl Table {
             held.confidence.push(delta);
             sample.confidence = held.confidence.read();
         }
-        if let Some(calls) = delta.extra.get("tool_calls") {
-            crate::tool_calls::merge(&mut sample.tool_calls, calls);
+        if !delta.extra.is_empty() {
+            fields::merge_delta(sample, &delta.extra);
         }
     }
 
-    /// Enters the end of a sample or of a step of one: its bill and, if it ended, its answer and class.
-    pub fn finish(&mut self, id: SampleId, finish: Finish) {
-        let Some(sample) = self.state.samples.get_mut(id as usize) else { return };
-        sample.usage = Usage { verifier: sample.usage.verifier, ..finish.usage };
+    /// Enters the end of a sample or of a step of one: its bill and, if it is complete, its answer and class.
+    pub(crate) fn finish(&mut self, id: SampleId, finish: Finish) {
+        let pauses = self.pauses(id, &finish);
+        let (Some(sample), Some(held)) = (self.state.samples.get_mut(id as usize), self.held.get(id as usize)) else {
+            return;
+        };
+        sample.usage = finish.usage + held.lost + Usage { verifier: sample.usage.verifier, ..Usage::default() };
         sample.finish = Some(finish.reason);
-        if self.pauses(id, finish) {
-            if let Some(sample) = self.state.samples.get_mut(id as usize) {
-                sample.status = SampleStatus::Paused;
-            }
+        sample.finish_word = finish.word;
+        if pauses {
+            sample.status = SampleStatus::Paused;
         } else {
-            let answer = self.state.sample(id).and_then(|s| self.find(s));
+            // Text that was cut may hold a number; it is no answer. An answer that was asked for within so many
+            // tokens is one, wherever the text ended.
+            let whole = finish.reason.is_complete() || held.forced;
+            let answer = self.state.sample(id).filter(|_| whole).and_then(|s| self.find(s));
+            let forced = answer.is_some() && finish.reason == FinishReason::Length;
             if let Some(sample) = self.state.samples.get_mut(id as usize) {
                 sample.malformed = answer.is_none() && (sample.tool_calls.is_some() || self.shape.is_json());
+                sample.forced = forced;
             }
             self.done(id, answer);
+            self.find_copies(id);
         }
         self.close(id);
     }
 
     /// Enters a recorded sample whose answer is known, in place of [`Table::finish`].
-    pub fn finish_recorded(&mut self, id: SampleId, answer: Option<Answer>, finish: Finish) {
+    pub(crate) fn finish_recorded(&mut self, id: SampleId, end: RecordedEnd) {
         if let Some(sample) = self.state.samples.get_mut(id as usize) {
-            sample.usage = finish.usage;
-            sample.finish = Some(finish.reason);
+            sample.usage = end.usage;
+            sample.finish = end.finish;
+            sample.mean_logprob = end.mean_logprob;
+            sample.confidence = end.confidence;
+            let answer = end.answer.filter(|_| end.finish.is_none_or(FinishReason::is_complete));
             self.done(id, answer);
             self.close(id);
         }
@@ -318,7 +468,7 @@ impl Table {
     /// Whether a step of a reply came to its end, and not the reply. Puts the text back at which it
     /// paused. Where the engine does not tell a stop text from the model's own end, the reply is
     /// over if nothing new came or an answer is marked as final.
-    fn pauses(&mut self, id: SampleId, finish: Finish) -> bool {
+    fn pauses(&mut self, id: SampleId, finish: &Finish) -> bool {
         let (Some(sample), Some(held)) = (self.state.samples.get_mut(id as usize), self.held.get(id as usize)) else {
             return false;
         };
@@ -340,12 +490,12 @@ impl Table {
     }
 
     /// Enters that a sample was stopped; what it generated stays on the bill.
-    pub fn cancel(&mut self, id: SampleId) {
+    pub(crate) fn cancel(&mut self, id: SampleId) {
         self.end_early(id, SampleStatus::Cancelled, None);
     }
 
     /// Enters that a sample failed.
-    pub fn fail(&mut self, id: SampleId, error: String) {
+    pub(crate) fn fail(&mut self, id: SampleId, error: String) {
         self.end_early(id, SampleStatus::Failed, Some(error));
     }
 
@@ -354,12 +504,15 @@ impl Table {
         if sample.status != SampleStatus::Running {
             return;
         }
-        if sample.usage.prompt == 0 && sample.usage.completion > 0 {
-            // The engine had no chance to say how long the prompt was.
+        let (started, lost) = self.held.get(id as usize).map_or((false, Usage::default()), |h| (h.started, h.lost));
+        // A prompt that an engine was reading is paid for, though it had no chance to say how long it is. Of an
+        // attempt that failed, the engine itself says what it had spent.
+        let read = sample.usage.completion > lost.completion || (started && error.is_none());
+        if sample.usage.prompt == lost.prompt && read {
             let arm = self.arms.get(sample.arm as usize);
             let own = arm.map_or(0, |a| a.prompt_tokens.unwrap_or(a.prompt_bytes / 4));
             let extra = self.held.get(id as usize).map_or(0, |h| h.extra_prompt / 4);
-            sample.usage.prompt = own + extra;
+            sample.usage.prompt = lost.prompt + own + extra;
             sample.usage.estimated = true;
         }
         sample.status = status;
@@ -369,7 +522,7 @@ impl Table {
 
     /// Reserves what a judgement may cost; whether the budget pays for it. If so, what comes of it
     /// must be entered by [`Table::judged`] or [`Table::compared`].
-    pub fn begin_judging(&mut self, most: Bill) -> bool {
+    pub(crate) fn begin_judging(&mut self, most: Bill) -> bool {
         // Every arm has the same room for what verifiers charge.
         if !self.state.room(0).pays_for(most) {
             return false;
@@ -393,7 +546,7 @@ impl Table {
 
     /// Enters what a verifier said and what it cost, and gives back what was reserved for it. A
     /// failure is noted and is no score.
-    pub fn judged(&mut self, id: SampleId, cost: Judgement, verdict: Result<Score, String>) {
+    pub(crate) fn judged(&mut self, id: SampleId, cost: Judgement, verdict: Result<Score, String>) {
         self.end_judging(id, cost);
         match verdict {
             Ok(score) => {
@@ -404,20 +557,26 @@ impl Table {
                     sample.score = Some(sum / sample.scores.len() as f64);
                 }
             }
-            Err(problem) => self.note(format!("sample {id} has no score: {problem}")),
+            Err(problem) => {
+                let words = format!("sample {id} has no score: {problem}");
+                self.remark(words.clone());
+                self.note(words);
+            }
         }
         self.refresh();
     }
 
     /// Enters whether two samples say the same and what it cost to find out, and gives back what was
     /// reserved for it.
-    pub fn compared(&mut self, pair: (SampleId, SampleId), cost: Judgement, answer: Result<bool, String>) {
+    pub(crate) fn compared(&mut self, pair: (SampleId, SampleId), cost: Judgement, answer: Result<bool, String>) {
         let (left, right) = pair;
         self.end_judging(left, cost);
         let same = answer.as_ref().ok().copied();
         self.state.compared.push((left, right, same));
         if let Err(problem) = answer {
-            self.note(format!("samples {left} and {right} could not be compared: {problem}"));
+            let words = format!("samples {left} and {right} could not be compared: {problem}");
+            self.remark(words.clone());
+            self.note(words);
         }
         let class = |id| self.state.sample(id).and_then(|s| s.class);
         if let (Some(true), Some(a), Some(b)) = (same, class(left), class(right)) {
@@ -434,58 +593,79 @@ impl Table {
     }
 
     /// Puts something into the trace of the next decision.
-    pub fn note(&mut self, note: String) {
+    pub(crate) fn note(&mut self, note: String) {
         self.notes.push(note);
     }
 
     fn close(&mut self, id: SampleId) {
         if let Some(held) = self.held.get_mut(id as usize) {
-            held.tokens = 0;
+            held.running = false;
         }
         self.learn_prompt(id);
         self.refresh();
     }
 
     /// What the strategy needs.
-    pub const fn needs(&self) -> Needs {
+    pub(crate) const fn needs(&self) -> Needs {
         self.needs
     }
 
     /// Brings the sums up to date.
-    pub fn refresh(&mut self) {
+    pub(crate) fn refresh(&mut self) {
         let mut usage = Usage::default();
         let (mut spent, mut tokens, mut cost) = (Cost::ZERO, self.judging.tokens, self.judging.cost);
-        for (sample, held) in self.state.samples.iter().zip(&self.held) {
+        for (sample, held) in self.state.samples.iter_mut().zip(&self.held) {
             let Some(arm) = self.arms.get(sample.arm as usize) else { continue };
-            let price = arm.info.model.price;
+            let price = held.price.unwrap_or(arm.info.model.price);
+            let attempt = Usage {
+                prompt: sample.usage.prompt.saturating_sub(held.lost.prompt),
+                cached: sample.usage.cached.saturating_sub(held.lost.cached),
+                completion: sample.usage.completion.saturating_sub(held.lost.completion),
+                ..Usage::default()
+            };
+            sample.cost = held.lost_cost + price.cost(&attempt);
             usage += sample.usage;
-            spent += price.cost(&sample.usage) + sample.verifier_cost;
-            // What ended counts as spent; what runs counts at its full length.
-            let mut full = sample.usage;
-            if held.tokens > 0 {
-                full.completion = full.completion.max(held.tokens);
-                full.prompt = full.prompt.max(arm.prompt_bound() + held.extra_prompt);
+            spent += sample.cost + sample.verifier_cost;
+            // What ended counts as spent; what runs counts at its full length, at the most that it may cost.
+            let (mut full, mut bound) = (sample.usage.generated(), sample.cost);
+            if held.running {
+                let reserved = Usage {
+                    completion: attempt.completion.max(held.tokens),
+                    prompt: attempt.prompt.max(arm.prompt_bound() + held.extra_prompt),
+                    ..attempt
+                };
+                full += reserved.completion - attempt.completion;
+                bound = held.lost_cost + held.price.unwrap_or(arm.info.price_bound).cost(&reserved);
             }
-            tokens += full.generated();
-            cost += price.cost(&full) + sample.verifier_cost;
+            tokens += full;
+            cost += bound + sample.verifier_cost;
         }
         let budget = &self.state.budget;
+        let drawn = self.state.samples.len() as u32;
         for (arm, seen) in self.arms.iter().zip(&mut self.state.arms) {
-            let price = arm.info.model.price;
+            let price = arm.info.price_bound;
             seen.room = Room {
                 tokens: budget.max_tokens.map(|most| most.saturating_sub(tokens)),
                 cost: budget.max_cost.map(|most| most.saturating_sub(cost)),
-                samples: budget.max_samples.map(|most| most.saturating_sub(self.state.samples.len() as u32)),
+                samples: budget.max_samples.map(|most| most.saturating_sub(drawn)),
                 prompt_cost: price.cost(&Usage { prompt: arm.prompt_bound(), ..Usage::default() }),
                 price,
             };
+        }
+        // A further sample of a greedy arm would be a copy of the one that there is.
+        for index in 0..self.arms.len() {
+            if self.arms[index].greedy {
+                let roots = self.roots_on(index as ArmId);
+                let room = &mut self.state.arms[index].room;
+                room.samples = Some(room.samples.unwrap_or(u32::MAX).min(1u32.saturating_sub(roots)));
+            }
         }
         self.state.cost = spent;
         self.state.usage = usage;
     }
 
     /// Enters a decision.
-    pub fn decided(&mut self, seconds: f64, decision: Decision) -> TraceEvent {
+    pub(crate) fn decided(&mut self, seconds: f64, decision: Decision) -> TraceEvent {
         let event = TraceEvent {
             seconds,
             finished: self.state.done().count() as u32,
@@ -498,7 +678,7 @@ impl Table {
     }
 
     /// The votes with the text of each class's answer, most first.
-    pub fn votes(&self) -> Vec<(String, u32)> {
+    pub(crate) fn votes(&self) -> Vec<(String, u32)> {
         let name = |class| self.state.samples.iter().find(|s| s.class == Some(class)).and_then(|s| s.answer.as_ref());
         self.state
             .tally()
@@ -514,7 +694,7 @@ fn is_marked(answer: &Answer) -> bool {
     !matches!(answer.kind, AnswerKind::LastNumber | AnswerKind::Text)
 }
 
-/// Bytes of a prompt in its wire form: it has no more tokens. The driver reserves no more for it.
+/// Bytes of a prompt in its wire form: it has no more tokens. No more is reserved for it.
 pub fn prompt_bytes(prompt: &Prompt) -> u64 {
     let text: usize = prompt.messages.iter().map(|m| m.to_string().len() + 16).sum();
     let tools: usize = prompt.extra.get("tools").map_or(0, |t| t.to_string().len());

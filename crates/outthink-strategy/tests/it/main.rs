@@ -1,14 +1,6 @@
-//! The driver and the strategies together, on an engine that plays scripts.
+//! Strategies over recorded samples, and sessions without an engine.
 
-#![expect(clippy::unwrap_used, reason = "a test may end where its set-up fails")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end where its set-up fails")]
 
 mod allocate;
-mod budgets;
-mod driver;
-mod one;
-mod parity;
-mod script;
-mod search;
-mod strategies;
-mod tree;
-mod world;
+mod session;

@@ -42,6 +42,11 @@ impl Request {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    /// Head and body as text.
+    pub fn whole(&self) -> String {
+        format!("{} {} HTTP/1.1\r\n{}\r\n\r\n{}", self.method, self.path, self.head, self.text())
+    }
+
     /// The first header of this name, whatever its case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.split("\r\n").filter_map(|line| line.split_once(':'));

@@ -174,12 +174,12 @@ impl Shared {
     }
 
     /// Keeps a request and counts it on its route; its number there.
-    fn keep(&self, request: &Request) -> u64 {
+    fn keep(&self, request: &Request, route: &str) -> u64 {
         if self.scenario.steady.is_none() {
             lock(&self.requests).push(request.clone());
         }
         let mut numbers = lock(&self.numbers);
-        let next = numbers.entry(request.path.clone()).or_default();
+        let next = numbers.entry(route.to_owned()).or_default();
         *next += 1;
         *next - 1
     }
@@ -216,9 +216,9 @@ async fn serve(stream: TcpStream, number: u64, shared: Arc<Shared>) {
 /// Answers one request; whether the connection can serve another.
 async fn answer(incoming: &mut Incoming, request: &Request, shared: &Shared) -> Result<bool> {
     let (scenario, is_post) = (&shared.scenario, request.method == "POST");
-    if scenario.has(&request.path) {
-        let number = shared.keep(request);
-        if let Some(reply) = scenario.reply(number, request) {
+    if let Some(route) = scenario.route(&request.path) {
+        let number = shared.keep(request, route);
+        if let Some(reply) = scenario.reply(route, number, request) {
             let rendered = reply.render(request, &scenario.model);
             let asked = if is_post { request.json() } else { serde_json::Value::Null };
             let mut open = shared.accounts.open(asked["user"].as_str(), rendered.prompt);
@@ -238,7 +238,7 @@ async fn answer(incoming: &mut Incoming, request: &Request, shared: &Shared) -> 
     }
     match path {
         _ if is_post => {
-            shared.keep(request);
+            shared.keep(request, path);
             let error = steady::error("nothing is here");
             incoming.json(404, &error, &[]).await
         }

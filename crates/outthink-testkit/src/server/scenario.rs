@@ -59,6 +59,8 @@ impl Default for Scenario {
 }
 
 impl Scenario {
+    /// In place of a path: every path that has no script of its own.
+    pub const ANY: &str = "*";
     /// The path of chat completions.
     pub const CHAT: &str = "/v1/chat/completions";
     /// The path of text completions.
@@ -83,6 +85,11 @@ impl Scenario {
     /// Answers chat completions by the request and its number, from 0.
     pub fn by(answer: impl Fn(u64, &Request) -> Reply + Send + Sync + 'static) -> Self {
         Self::default().on_by(Self::CHAT, answer)
+    }
+
+    /// Answers requests of any kind, for any path, with these one after another, the last one again and again.
+    pub fn anything(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::default().on(Self::ANY, replies)
     }
 
     /// A server that generates words by itself, keeps no requests, and is fast.
@@ -134,14 +141,14 @@ impl Scenario {
         self
     }
 
-    /// The scripted reply to a request, if its route has one.
-    pub(super) fn reply(&self, number: u64, request: &Request) -> Option<Reply> {
-        self.routes.get(&request.path)?.reply(number, request)
+    /// The scripted route of a path, by its name, if there is one.
+    pub(super) fn route<'a>(&self, path: &'a str) -> Option<&'a str> {
+        [path, Self::ANY].into_iter().find(|name| self.routes.contains_key(*name))
     }
 
-    /// Whether the route of a path has a script.
-    pub(super) fn has(&self, path: &str) -> bool {
-        self.routes.contains_key(path)
+    /// The reply of a route to its request of this number.
+    pub(super) fn reply(&self, route: &str, number: u64, request: &Request) -> Option<Reply> {
+        self.routes.get(route)?.reply(number, request)
     }
 
     pub(super) fn models(&self) -> Value {

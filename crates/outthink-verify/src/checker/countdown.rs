@@ -1,9 +1,77 @@
 //! The game of 24 and its like: make a number out of others.
 
-use super::CheckerError;
+use super::{Checker, CheckerError, Rule};
+use crate::spec::{Argument, Costs, NamedBy, VerifierEntry, VerifierSpec};
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::Zero;
+use outthink_core::Entry;
+use serde_json::{Value, json};
+
+/// How it is described and read.
+pub(crate) const ENTRY: VerifierEntry = VerifierEntry {
+    entry: Entry {
+        also: &["game-of-24", "game24"],
+        ..Entry::new(
+            "countdown",
+            "1 if the reply makes the target out of the numbers, each used once, in exact fractions",
+        )
+    },
+    argument: "TARGET=A,B,C",
+    example: "countdown:24=4,9,10,13",
+    key: "countdown",
+    costs: Costs::Nothing,
+    named_by: NamedBy::Anyone,
+    file: false,
+    schema: || {
+        json!({
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["target", "numbers"],
+            "properties": {
+                "target": {"type": "integer", "description": "the number to make"},
+                "numbers": {
+                    "type": "array",
+                    "items": {"type": "integer", "minimum": 0},
+                    "minItems": 2,
+                    "maxItems": MOST_NUMBERS,
+                    "description": "the numbers to make it of, each used once",
+                },
+            },
+        })
+    },
+    read: |argument| {
+        let game = match argument {
+            Argument::Json(value) => of_json(value),
+            Argument::Text(text) => of_text(text),
+            Argument::Bytes(_) => None,
+        };
+        let (numbers, target) = game.ok_or_else(|| {
+            CheckerError(format!(
+                "a countdown needs a target and numbers: give {} or {}",
+                ENTRY.example, r#"{"target": 24, "numbers": [4, 9, 10, 13]}"#
+            ))
+        })?;
+        Ok(VerifierSpec::Rule(Checker::new(ENTRY.entry.name, Countdown::new(&numbers, target)?)))
+    },
+};
+
+fn of_json(value: &Value) -> Option<(Vec<u64>, i64)> {
+    let numbers = value["numbers"].as_array()?.iter().map(Value::as_u64).collect::<Option<_>>()?;
+    Some((numbers, value["target"].as_i64()?))
+}
+
+fn of_text(text: &str) -> Option<(Vec<u64>, i64)> {
+    let (target, numbers) = text.split_once('=')?;
+    let numbers = numbers.split(',').map(|n| n.trim().parse().ok()).collect::<Option<_>>()?;
+    Some((numbers, target.trim().parse().ok()?))
+}
+
+impl Rule for Countdown {
+    fn accepts(&self, reply: &str) -> bool {
+        Self::accepts(self, reply)
+    }
+}
 
 /// Numbers in one game at most.
 const MOST_NUMBERS: usize = 12;

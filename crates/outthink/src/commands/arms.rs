@@ -5,7 +5,7 @@ use crate::error::CliError;
 use crate::models::Located;
 use clap::Args;
 use outthink_core::Price;
-use outthink_strategy::{Driver, DriverArm};
+use outthink_runner::{Runner, RunnerArm};
 
 /// Further arms.
 #[derive(Debug, Clone, Default, Args)]
@@ -97,20 +97,20 @@ fn priced(spec: &str) -> Result<(&str, Option<Price>), CliError> {
     Ok((place.trim(), Some(price)))
 }
 
-/// Adds the arms to a driver.
-pub(crate) async fn connect(mut driver: Driver, plans: Vec<ArmPlan>) -> Result<Driver, CliError> {
+/// Adds the arms to a runner.
+pub(crate) async fn connect(mut runner: Runner, plans: Vec<ArmPlan>) -> Result<Runner, CliError> {
     for plan in plans {
         let arm = match plan {
-            ArmPlan::Model(named) => DriverArm::new(named.connect().await?),
+            ArmPlan::Model(named) => RunnerArm::new(named.connect().await?),
             ArmPlan::System(system) => {
-                let first = DriverArm::new(driver.engine().clone());
+                let first = RunnerArm::new(runner.engine().clone());
                 let name = format!("{} under another system message", first.name);
-                DriverArm { name, system: Some(system), ..first }
+                RunnerArm { name, system: Some(system), ..first }
             }
         };
-        driver = driver.with_arm(arm);
+        runner = runner.with_arm(arm);
     }
-    Ok(driver)
+    Ok(runner)
 }
 
 #[cfg(test)]

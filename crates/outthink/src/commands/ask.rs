@@ -11,11 +11,11 @@ use anyhow::Context;
 use clap::Args;
 use outthink_core::{Outcome, Prompt};
 use outthink_engine::judge::ModelComparer;
-use outthink_strategy::{DriveRequest, Driver, StrategySpec, Update};
+use outthink_runner::{Event, Runner};
+use outthink_strategy::{DriveRequest, StrategySpec};
 use std::io::Read;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 #[derive(Debug, Args)]
 pub(crate) struct AskArgs {
@@ -46,8 +46,10 @@ pub(crate) struct AskArgs {
 #[command(next_help_heading = "Sampling")]
 pub(crate) struct DrawArgs {
     /// Seed of the samples: the same seed gives the same samples where the engine can.
-    #[arg(long, value_name = "N", default_value_t = defaults::SEED)]
-    pub(crate) seed: u64,
+    ///
+    /// A server is sent a seed only where one is given here.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
     /// Softmax temperature; 0 is greedy [default: 0.7 for a vote and 0 for one sample on the
     /// embedded engine, else the server's].
     #[arg(long, value_name = "T")]
@@ -59,6 +61,11 @@ pub(crate) struct DrawArgs {
 }
 
 impl DrawArgs {
+    /// The seed, or that of every command that is given none.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed.unwrap_or(defaults::SEED)
+    }
+
     /// The question under its system message.
     pub(crate) fn prompt(&self, question: &str) -> Prompt {
         let prompt = Prompt::user(question);
@@ -98,9 +105,12 @@ pub(crate) fn run(args: &AskArgs) -> Result<ExitCode, CliError> {
         prompt: args.draw.prompt(&question),
         budget: args.thinking.budget(price)?,
         sampling: defaults::sampling(args.engine.is_embedded()?, args.draw.temperature, spec.draws_several()),
-        seed: args.draw.seed,
+        seed: args.draw.seed(),
+        seeded: args.draw.seed.is_some(),
+        thinking: args.thinking.native(),
         logprobs: false,
         trace_id: "ask".into(),
+        ..DriveRequest::default()
     };
     let file = args.engine.locate()?;
     let verifiers = args.verifiers.locate(&args.engine)?;
@@ -108,13 +118,13 @@ pub(crate) fn run(args: &AskArgs) -> Result<ExitCode, CliError> {
     let runtime = runtime()?;
     let (outcome, interrupted) = runtime.block_on(async {
         let engine = args.engine.connect(file, price).await?;
-        let mut driver =
-            Driver::new(Arc::clone(&engine)).with_comparer(Arc::new(ModelComparer::new(Arc::clone(&engine))));
+        let mut runner =
+            Runner::new(Arc::clone(&engine)).with_comparer(Arc::new(ModelComparer::new(Arc::clone(&engine))));
         for plan in verifiers {
-            driver = driver.with_verifier(plan.make(&engine).await?);
+            runner = runner.with_verifier(plan.make(&engine).await?);
         }
-        let driver = arms::connect(driver, arms).await?;
-        Box::pin(drive(&driver, request, &spec)).await
+        let runner = arms::connect(runner, arms).await?;
+        Box::pin(drive(&runner, request, &spec)).await
     })?;
     // An engine's threads may still be at work on what was cancelled; the answer is here.
     runtime.shutdown_background();
@@ -144,38 +154,35 @@ fn question(given: &str) -> Result<String, CliError> {
     Ok(text.trim().to_owned())
 }
 
-/// Runs the driver to its end or to Ctrl-C; says which it was.
-async fn drive(driver: &Driver, request: DriveRequest, spec: &StrategySpec) -> Result<(Outcome, bool), CliError> {
+/// Carries the request out to its end or to Ctrl-C, showing the vote meanwhile; says which end it was. A second
+/// Ctrl-C ends the process.
+async fn drive(runner: &Runner, request: DriveRequest, spec: &StrategySpec) -> Result<(Outcome, bool), CliError> {
     let strategy = spec.build().map_err(|e| CliError::usage(e.to_string()))?;
-    let (sender, updates) = unbounded_channel();
-    let run = driver.run(request, strategy, sender);
-    let (result, interrupted) = tokio::join!(run, watch(updates, spec.max_samples));
+    let mut run = runner.start(request, strategy);
+    let live = render::Live::new(spec.max_samples);
+    let interrupt = tokio::signal::ctrl_c();
+    tokio::pin!(interrupt);
+    let (result, interrupted) = loop {
+        tokio::select! {
+            event = run.next() => match event {
+                Event::Update(update) => live.show(&update),
+                Event::End(end) => break (*end, false),
+            },
+            Ok(()) = &mut interrupt => {
+                tokio::spawn(async {
+                    if tokio::signal::ctrl_c().await.is_ok() {
+                        std::process::exit(i32::from(INTERRUPTED));
+                    }
+                });
+                match run.leave() {
+                    Some(end) => break (end, true),
+                    None => return Err(CliError::usage("the run had ended")),
+                }
+            }
+        }
+    };
     match result {
         Ok(outcome) => Ok((outcome, interrupted)),
         Err(failure) => Err(failure.error.into()),
     }
-}
-
-/// Shows the vote until the driver ends, or Ctrl-C, at which the receiver is dropped and with it
-/// the driver's work. A second Ctrl-C ends the process.
-async fn watch(mut updates: UnboundedReceiver<Update>, max_samples: u32) -> bool {
-    let live = render::Live::new(max_samples);
-    let interrupt = tokio::signal::ctrl_c();
-    tokio::pin!(interrupt);
-    loop {
-        tokio::select! {
-            update = updates.recv() => match update {
-                Some(update) => live.show(&update),
-                None => return false,
-            },
-            Ok(()) = &mut interrupt => break,
-        }
-    }
-    drop(updates);
-    tokio::spawn(async {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-    });
-    true
 }

@@ -13,9 +13,10 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
-use outthink_core::{Effort, Outcome, derive_seed};
+use outthink_core::{Effort, Outcome, Thinking, derive_seed};
 use outthink_eval::{Interval, Question, QuestionSet, wilson};
-use outthink_strategy::{DriveRequest, Driver, StrategySpec};
+use outthink_runner::Runner;
+use outthink_strategy::{DriveRequest, StrategySpec};
 use outthink_verify::is_correct;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -23,7 +24,6 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tokio::sync::mpsc::unbounded_channel;
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
@@ -144,11 +144,11 @@ fn accuracy(args: &AccuracyArgs) -> Result<ExitCode, CliError> {
     let file = args.engine.locate()?;
     let runtime = runtime()?;
     runtime.block_on(async {
-        let driver = Driver::new(args.engine.connect(file, None).await?);
+        let runner = Runner::new(args.engine.connect(file, None).await?);
         for &effort in &args.efforts {
             let mut spec = StrategySpec::for_effort(effort);
-            spec.max_tokens_per_sample = args.max_tokens.unwrap_or(spec.max_tokens_per_sample);
-            let run = Run { args, set: &set, driver: &driver, effort, spec, embedded };
+            spec.max_tokens_per_sample = args.max_tokens.or(spec.max_tokens_per_sample);
+            let run = Run { args, set: &set, runner: &runner, effort, spec, embedded };
             let summary = run.all(&chosen, out.as_mut()).await?;
             print_summary(&summary, args.json)?;
         }
@@ -162,7 +162,7 @@ fn accuracy(args: &AccuracyArgs) -> Result<ExitCode, CliError> {
 struct Run<'a> {
     args: &'a AccuracyArgs,
     set: &'a QuestionSet,
-    driver: &'a Driver,
+    runner: &'a Runner,
     effort: Effort,
     spec: StrategySpec,
     embedded: bool,
@@ -196,12 +196,14 @@ impl Run<'_> {
         let request = DriveRequest {
             prompt: self.args.draw.prompt(&question.text),
             sampling: defaults::sampling(self.embedded, self.args.draw.temperature, self.effort != Effort::None),
-            seed: derive_seed(self.args.draw.seed, index as u64),
+            seed: derive_seed(self.args.draw.seed(), index as u64),
+            seeded: self.args.draw.seed.is_some(),
+            thinking: Thinking { effort: Some(self.effort).filter(|e| *e != Effort::Auto), budget: None },
             trace_id: format!("bench-{}-{index}", self.effort),
             ..DriveRequest::default()
         };
         let prompt = serde_json::to_string(&request.prompt.messages).context("cannot write JSON")?;
-        let (outcome, error) = answer(self.driver, request, &self.spec).await?;
+        let (outcome, error) = answer(self.runner, request, &self.spec).await?;
         Ok(self.row(index, question, &outcome, error, &prompt))
     }
 
@@ -221,8 +223,8 @@ impl Run<'_> {
             vote_share: outcome.confidence.vote_share,
             posterior_leader: outcome.confidence.posterior_leader,
             error,
-            model: self.driver.engine().model().id.clone(),
-            seed: derive_seed(self.args.draw.seed, index as u64),
+            model: self.runner.engine().model().id.clone(),
+            seed: derive_seed(self.args.draw.seed(), index as u64),
             prompt_sha256: models::hex(&Sha256::digest(prompt)),
             version: env!("CARGO_PKG_VERSION"),
         }
@@ -243,8 +245,8 @@ impl Run<'_> {
             mean_samples: mean(|r| f64::from(r.samples)),
             mean_tokens: mean(|r| r.tokens as f64),
             mean_seconds: mean(|r| r.seconds),
-            model: self.driver.engine().model().id.clone(),
-            seed: self.args.draw.seed,
+            model: self.runner.engine().model().id.clone(),
+            seed: self.args.draw.seed(),
             version: env!("CARGO_PKG_VERSION"),
         }
     }
@@ -252,15 +254,12 @@ impl Run<'_> {
 
 /// What came of a question, and the error that ended it, if one did.
 pub(super) async fn answer(
-    driver: &Driver,
+    runner: &Runner,
     request: DriveRequest,
     spec: &StrategySpec,
 ) -> Result<(Outcome, Option<String>), CliError> {
     let strategy = spec.build().map_err(|e| CliError::usage(e.to_string()))?;
-    let (sender, mut updates) = unbounded_channel();
-    // The receiver must live, or the driver takes the caller for gone.
-    let drain = async { while updates.recv().await.is_some() {} };
-    let (result, ()) = tokio::join!(Box::pin(driver.run(request, strategy, sender)), drain);
+    let result = Box::pin(runner.run(request, strategy, |_| ())).await;
     Ok(match result {
         Ok(outcome) => (outcome, None),
         Err(failure) => (*failure.outcome, Some(failure.error.to_string())),

@@ -10,7 +10,8 @@ use clap::Args;
 use futures_util::{StreamExt, stream};
 use outthink_core::{Effort, Outcome, Prompt, derive_seed};
 use outthink_eval::{Interval, wilson};
-use outthink_strategy::{DriveRequest, Driver, StrategySpec};
+use outthink_runner::Runner;
+use outthink_strategy::{DriveRequest, StrategySpec};
 use outthink_train::tasks::{Problem, Split, problems, task};
 use outthink_verify::is_correct;
 use serde::Serialize;
@@ -76,10 +77,10 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, CliError> {
     let drawn = problems(&*task, &LEVELS, Split::HeldOut, (args.problems as usize, args.seed));
     let runtime = runtime()?;
     let reached = runtime.block_on(async {
-        let driver = Driver::new(engine.connect(file, None).await?);
+        let runner = Runner::new(engine.connect(file, None).await?);
         let mut reached = Vec::new();
         for &effort in &args.efforts {
-            reached.push(measure(&driver, effort, &drawn, args.seed).await?);
+            reached.push(measure(&runner, effort, &drawn, args.seed).await?);
         }
         Ok::<_, CliError>(reached)
     })?;
@@ -95,10 +96,10 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, CliError> {
 }
 
 /// One effort over all problems.
-async fn measure(driver: &Driver, effort: Effort, drawn: &[Problem], seed: u64) -> Result<Reached, CliError> {
+async fn measure(runner: &Runner, effort: Effort, drawn: &[Problem], seed: u64) -> Result<Reached, CliError> {
     let began = Instant::now();
     let spec = StrategySpec::for_effort(effort);
-    let ask = |(index, problem)| one(driver, &spec, (problem, derive_seed(seed, index as u64)));
+    let ask = |(index, problem)| one(runner, &spec, (problem, derive_seed(seed, index as u64)));
     let mut outcomes = stream::iter((0_usize..).zip(drawn).map(ask)).buffer_unordered(PARALLEL);
     let (mut right, mut samples, mut tokens) = (0_u32, 0, 0);
     while let Some(outcome) = outcomes.next().await {
@@ -123,7 +124,7 @@ async fn measure(driver: &Driver, effort: Effort, drawn: &[Problem], seed: u64) 
 
 /// One problem: what came of it, and whether that is right.
 async fn one(
-    driver: &Driver,
+    runner: &Runner,
     spec: &StrategySpec,
     (problem, seed): (&Problem, u64),
 ) -> Result<(Outcome, bool), CliError> {
@@ -134,7 +135,7 @@ async fn one(
         trace_id: format!("demo-{seed}"),
         ..DriveRequest::default()
     };
-    let (outcome, error) = answer(driver, request, spec).await?;
+    let (outcome, error) = answer(runner, request, spec).await?;
     if let Some(error) = error {
         return Err(CliError::failure(error));
     }

@@ -135,7 +135,7 @@ fn settings(args: &SweepArgs) -> Result<Vec<Setting>, CliError> {
     let setting = |effort: Option<Effort>, temperature| Setting {
         effort: effort.map(|e| e.name().to_owned()),
         temperature,
-        max_tokens: args.max_tokens.unwrap_or_else(|| effort.unwrap_or_default().plan().max_tokens_per_sample),
+        max_tokens: args.max_tokens.unwrap_or(0),
     };
     Ok(efforts.iter().flat_map(|&e| temperatures.iter().map(move |&t| setting(e, t))).collect())
 }
@@ -178,7 +178,7 @@ fn plan(
         engine: if embedded { "llama".into() } else { host(args.engine.upstream.first().map_or("", String::as_str)) },
         sampling: json!({"system": system, "top_p": sampling.top_p, "question": args.question, "gold": args.gold})
             .to_string(),
-        seed: args.draw.seed,
+        seed: args.draw.seed(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         prompt_hash: PROMPT_HASH.to_owned(),
         source: "sweep".to_owned(),
@@ -190,7 +190,8 @@ fn plan(
         tasks,
         samples: args.samples,
         sampling,
-        send_effort: !embedded,
+        send_effort: true,
+        seeded: args.draw.seed.is_some(),
         parallel: args.parallel.max(1),
         max_cost,
     })

@@ -4,7 +4,7 @@ use super::replay::read_table;
 use crate::defaults;
 use crate::error::CliError;
 use clap::Args;
-use outthink_core::{Budget, Cost, Effort, Price};
+use outthink_core::{Budget, Cost, Effort, Price, Thinking};
 use outthink_strategy::StrategySpec;
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Thinking")]
 pub(crate) struct ThinkingArgs {
-    /// Named amount: none, minimal, low, medium, high, xhigh or max [default: low].
+    /// Named amount: auto, none, minimal, low, medium, high, xhigh or max [default: low].
     #[arg(long, value_name = "NAME")]
     pub(crate) effort: Option<Effort>,
     /// How samples are bought: single, self-consistency, adaptive, allocate, best-of-n,
@@ -90,7 +90,7 @@ impl ThinkingArgs {
             spec.max_samples = samples;
         }
         if let Some(tokens) = self.max_tokens {
-            spec.max_tokens_per_sample = tokens;
+            spec.max_tokens_per_sample = Some(tokens);
         }
         if let Some(target) = self.target_confidence {
             spec.target_confidence = target;
@@ -110,6 +110,11 @@ impl ThinkingArgs {
         self.contradiction(&spec)?;
         spec.build().map_err(|e| CliError::usage(e.to_string()).hint("see `outthink ask --help`"))?;
         Ok(spec)
+    }
+
+    /// How long the model should reason, for engines that have a setting for it: what `--effort` says.
+    pub(crate) fn native(&self) -> Thinking {
+        Thinking { effort: self.effort.filter(|e| *e != Effort::Auto), budget: None }
     }
 
     /// The hard limits, checked.
@@ -137,7 +142,7 @@ impl ThinkingArgs {
     }
 
     fn contradiction(&self, spec: &StrategySpec) -> Result<(), CliError> {
-        if spec.max_tokens_per_sample == 0 {
+        if spec.max_tokens_per_sample == Some(0) {
             return Err(CliError::usage("a sample of 0 tokens says nothing").hint("give --max-tokens at least 1"));
         }
         let single = spec.name == "single";

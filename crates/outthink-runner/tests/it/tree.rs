@@ -5,12 +5,12 @@ use outthink_core::{
     Bill, Budget, Cost, Decision, EngineError, Judging, Link, Needs, Origin, Outcome, Prompt, Sample, SampleStatus,
     Span, State, Step, StopReason, Strategy, Verdict, Verifier,
 };
-use outthink_strategy::{DriveError, DriveRequest, Driver, DriverArm};
+use outthink_runner::{Runner, RunnerArm};
+use outthink_strategy::{DriveError, DriveRequest};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc::unbounded_channel;
 
 /// A strategy written as a function of the state and the number of the decision.
 struct Play<F> {
@@ -38,10 +38,9 @@ fn play<F: FnMut(&State, u32) -> Decision + Send + 'static>(decide: F) -> Box<dy
     Box::new(Play { needs: Needs { steps: true, continuation: true, ..Needs::default() }, count: 0, decide })
 }
 
-async fn drive(driver: &Driver, strategy: Box<dyn Strategy>, budget: Budget) -> Result<Outcome, DriveError> {
-    let (updates, _listener) = unbounded_channel();
+async fn drive(driver: &Runner, strategy: Box<dyn Strategy>, budget: Budget) -> Result<Outcome, DriveError> {
     let request = DriveRequest { prompt: Prompt::user("how many?"), budget, ..DriveRequest::default() };
-    driver.run(request, strategy, updates).await
+    driver.run(request, strategy, |_| ()).await
 }
 
 fn step_of(from: Option<u32>, count: u32) -> Step {
@@ -68,7 +67,7 @@ async fn a_path_of_steps_pays_for_each_token_once() {
         let mut world = World::new(1.0);
         world.tells_stops = tells_stops;
         let drawn = world.drawn.clone();
-        let outcome = drive(&Driver::new(Arc::new(world)), walk(), Budget::default()).await.unwrap();
+        let outcome = drive(&Runner::new(Arc::new(world)), walk(), Budget::default()).await.unwrap();
         assert_eq!(outcome.answer.unwrap().text, "42");
         assert_eq!(outcome.samples.len(), STEPS + 1);
         assert_eq!(outcome.usage.completion, STEPS as u64 * STEP_TOKENS + 4);
@@ -91,7 +90,7 @@ async fn branches_are_samples_of_their_own() {
         _ if state.running() > 0 => Decision::new(Step::Wait, ""),
         _ => Decision::new(Step::Stop { sample: 2, reason: StopReason::SearchDone }, ""),
     });
-    let outcome = drive(&Driver::new(Arc::new(World::new(0.5))), strategy, Budget::default()).await.unwrap();
+    let outcome = drive(&Runner::new(Arc::new(World::new(0.5))), strategy, Budget::default()).await.unwrap();
     assert_eq!(outcome.samples.len(), 4);
     assert!(outcome.samples[1..].iter().all(|s| s.parent == Some(0) && s.status == SampleStatus::Paused));
     assert_eq!(outcome.usage.discarded, 2 * STEP_TOKENS);
@@ -101,10 +100,10 @@ async fn branches_are_samples_of_their_own() {
 async fn a_running_thought_can_be_probed_and_the_probe_does_not_end_it() {
     let strategy = play(|state, n| {
         let decision = match (n, state.samples.len()) {
-            (0, _) => Decision::new(Step::Sample { arm: 0, count: 1, span: Span::whole(100) }, ""),
+            (0, _) => Decision::new(Step::Sample { arm: 0, count: 1, span: Span::whole(Some(100)) }, ""),
             (_, 1) if state.samples[0].usage.completion >= 8 => {
                 let link = Link::Words("The answer is".into());
-                Decision::new(Step::Continue { sample: 0, link, count: 1, span: Span::whole(4) }, "")
+                Decision::new(Step::Continue { sample: 0, link, count: 1, span: Span::whole(Some(4)) }, "")
             }
             (_, 2) if state.samples[1].is_done() && state.samples[0].is_done() => {
                 Decision::new(Step::Stop { sample: 0, reason: StopReason::Single }, "")
@@ -113,7 +112,7 @@ async fn a_running_thought_can_be_probed_and_the_probe_does_not_end_it() {
         };
         decision.watching(8)
     });
-    let outcome = drive(&Driver::new(Arc::new(World::new(1.0))), strategy, Budget::default()).await.unwrap();
+    let outcome = drive(&Runner::new(Arc::new(World::new(1.0))), strategy, Budget::default()).await.unwrap();
     let [thought, probe] = &outcome.samples[..] else { panic!("{:?}", outcome.samples) };
     assert_eq!(probe.parent, Some(0));
     assert!(probe.content.starts_with("step 0 is good\n\n") && !thought.superseded);
@@ -124,14 +123,14 @@ async fn a_running_thought_can_be_probed_and_the_probe_does_not_end_it() {
 #[tokio::test]
 async fn a_turn_is_answered_anew_and_takes_the_place_of_what_it_answers() {
     let strategy = play(|state, n| match n {
-        0 => Decision::new(Step::Sample { arm: 0, count: 1, span: Span::whole(100) }, ""),
+        0 => Decision::new(Step::Sample { arm: 0, count: 1, span: Span::whole(Some(100)) }, ""),
         1 => {
             let link = Link::Turn("Look again.".into());
-            Decision::new(Step::Continue { sample: 0, link, count: 1, span: Span::whole(100) }, "")
+            Decision::new(Step::Continue { sample: 0, link, count: 1, span: Span::whole(Some(100)) }, "")
         }
         _ => Decision::new(Step::Stop { sample: state.samples.len() as u32 - 1, reason: StopReason::Settled }, ""),
     });
-    let outcome = drive(&Driver::new(Arc::new(World::new(1.0))), strategy, Budget::default()).await.unwrap();
+    let outcome = drive(&Runner::new(Arc::new(World::new(1.0))), strategy, Budget::default()).await.unwrap();
     assert!(outcome.samples[0].superseded);
     assert_eq!(outcome.samples[1].turn.as_deref(), Some("Look again."));
     assert_eq!(outcome.content.matches("step 0").count(), 1, "{}", outcome.content);
@@ -141,11 +140,11 @@ async fn a_turn_is_answered_anew_and_takes_the_place_of_what_it_answers() {
 async fn every_arm_has_its_own_bill() {
     let dear =
         World { model: outthink_core::ModelInfo { id: "dear".into(), ..World::new(1.0).model }, ..World::new(1.0) };
-    let driver = Driver::new(Arc::new(World::new(1.0)));
-    let driver = driver.with_arm(DriverArm { system: Some("Be brief.".into()), ..DriverArm::new(Arc::new(dear)) });
+    let driver = Runner::new(Arc::new(World::new(1.0)));
+    let driver = driver.with_arm(RunnerArm { system: Some("Be brief.".into()), ..RunnerArm::new(Arc::new(dear)) });
     let strategy = play(|state, n| match n {
-        0 => Decision::new(Step::Sample { arm: 0, count: 1, span: Span::whole(100) }, ""),
-        1 => Decision::new(Step::Sample { arm: 1, count: 2, span: Span::whole(100) }, "not sure"),
+        0 => Decision::new(Step::Sample { arm: 0, count: 1, span: Span::whole(Some(100)) }, ""),
+        1 => Decision::new(Step::Sample { arm: 1, count: 2, span: Span::whole(Some(100)) }, "not sure"),
         _ if state.running() > 0 => Decision::new(Step::Wait, ""),
         _ => Decision::new(Step::Stop { sample: 1, reason: StopReason::Single }, ""),
     });
@@ -161,7 +160,7 @@ async fn what_is_missing_is_told_before_anything_is_spent() {
     let mut world = World::new(1.0);
     world.capabilities = outthink_core::Capabilities::default();
     let drawn = world.drawn.clone();
-    let error = drive(&Driver::new(Arc::new(world)), walk(), Budget::default()).await.unwrap_err();
+    let error = drive(&Runner::new(Arc::new(world)), walk(), Budget::default()).await.unwrap_err();
     assert_eq!(error.error.origin, Origin::Caller);
     assert!(error.to_string().contains("continue a text"), "{error}");
     assert_eq!(drawn.load(Ordering::SeqCst), 0);
@@ -206,9 +205,9 @@ async fn an_unruly_verifier_is_tried_twice_and_left_out() {
     for (how, tokens) in [("fails", 0), ("hangs", 0), ("nonsense", 14), ("silent", 14)] {
         let attempts = Arc::new(AtomicU32::new(0));
         let verifier = Arc::new(Unruly { attempts: attempts.clone(), how });
-        let driver = Driver::new(Arc::new(World::new(1.0))).with_verifier(verifier);
+        let driver = Runner::new(Arc::new(World::new(1.0))).with_verifier(verifier);
         let strategy = play(|state, n| match n {
-            0 => Decision::new(Step::Sample { arm: 0, count: 1, span: Span::whole(100) }, ""),
+            0 => Decision::new(Step::Sample { arm: 0, count: 1, span: Span::whole(Some(100)) }, ""),
             1 => Decision::new(Step::Score { sample: 0, verifier: 0 }, ""),
             _ if !state.is_idle() => Decision::new(Step::Wait, ""),
             _ => Decision::new(Step::Stop { sample: 0, reason: StopReason::Single }, ""),
@@ -247,7 +246,7 @@ proptest! {
             }
         });
         let budget = Budget { max_tokens: tokens, max_cost: nano.map(Cost::from_nano), ..Budget::default() };
-        let driver = Driver::new(Arc::new(World::new(0.5))).with_verifier(Arc::new(StepJudge::new()));
+        let driver = Runner::new(Arc::new(World::new(0.5))).with_verifier(Arc::new(StepJudge::new()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let outcome = match runtime.block_on(drive(&driver, strategy, budget)) {
             Ok(outcome) => outcome,

@@ -2,29 +2,29 @@
 
 use crate::script::{PROMPT_TOKENS, Script};
 use outthink_core::{Budget, Engine, Outcome, Prompt, StopReason};
-use outthink_strategy::{DriveError, DriveRequest, Driver, StrategySpec, Update};
+use outthink_runner::{Event, Runner};
+use outthink_strategy::{DriveError, DriveRequest, StrategySpec, Update};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::mpsc::unbounded_channel;
 
 pub(crate) fn spec(name: &str, samples: u32) -> StrategySpec {
     StrategySpec {
         name: name.into(),
         max_samples: samples,
-        max_tokens_per_sample: 100,
+        max_tokens_per_sample: Some(100),
         target_confidence: 0.95,
         thinking_cap: None,
         thinking_floor: None,
         settings: outthink_strategy::Settings::default(),
+        tools_once: false,
         table: None,
     }
 }
 
 pub(crate) async fn run(engine: Arc<dyn Engine>, spec: &StrategySpec, budget: Budget) -> Result<Outcome, DriveError> {
-    let (updates, _listener) = unbounded_channel();
     let request = DriveRequest { prompt: Prompt::user("how many?"), budget, ..DriveRequest::default() };
-    Driver::new(engine).run(request, spec.build().unwrap(), updates).await
+    Runner::new(engine).run(request, spec.build().unwrap(), |_| ()).await
 }
 
 #[tokio::test]
@@ -57,22 +57,15 @@ async fn a_caller_who_leaves_stops_all_work_and_the_bill_remains() {
     let mut script = Script::new(&["one two three four five six seven eight nine ten"]);
     script.pace = Duration::from_millis(10);
     let books = script.books.clone();
-    let (updates, mut listener) = unbounded_channel();
     let request = DriveRequest { prompt: Prompt::user("count"), ..DriveRequest::default() };
     let strategy = spec("self-consistency", 8).build().unwrap();
-    let driver = Driver::new(Arc::new(script));
-    let leave = async move {
-        while let Some(update) = listener.recv().await {
-            if matches!(update, Update::Delta { .. }) {
-                break;
-            }
-        }
-    };
-    let (outcome, ()) = tokio::join!(driver.run(request, strategy, updates), leave);
-    let outcome = outcome.unwrap();
+    let mut run = Runner::new(Arc::new(script)).start(request, strategy);
+    while !matches!(run.next().await, Event::Update(Update::Delta { .. })) {}
+    let outcome = run.leave().unwrap().unwrap();
     assert_eq!(outcome.stop, StopReason::Cancelled);
     assert_eq!(books.alive.load(Ordering::SeqCst), 0);
     assert_eq!(outcome.usage.completion, books.tokens.load(Ordering::SeqCst));
+    assert!(run.leave().is_none(), "the bill is given once");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn no_hard_limit_is_ever_exceeded(
-        name in prop::sample::select(outthink_strategy::STRATEGY_NAMES.to_vec()),
+        name in prop::sample::select(outthink_strategy::registry::names().collect::<Vec<_>>()),
         lengths in prop::collection::vec(1usize..120, 1..20),
         answers in prop::collection::vec(0u8..4, 1..20),
         samples in 1u32..40,

@@ -1,42 +1,36 @@
 //! From steps to requests of an engine.
 
-use super::run::{Run, Tag};
-use crate::Start;
-use crate::table::prompt_bytes;
-use futures_util::future::{AbortHandle, Abortable};
-use futures_util::stream::StreamExt;
-use outthink_core::{
-    ArmId, EngineError, Link, Origin, Prompt, Sample, SampleId, SampleRequest, SampleStatus, Span, derive_seed,
-};
+use super::{Action, Session};
+use crate::table::{Start, prompt_bytes};
+use outthink_core::{ArmId, Link, Prompt, Sample, SampleId, SampleRequest, SampleStatus, Span, derive_seed};
 use serde_json::json;
 
 /// Candidates of each token over which confidence is taken: as many as the API gives.
 const CONFIDENCE_OVER: u32 = 20;
 
-impl Run<'_> {
+impl Session<'_> {
     /// Starts samples of the prompt; whether all of them.
     pub(super) fn sample(&mut self, arm: ArmId, count: u32, span: &Span) -> bool {
         let Some(prompt) = self.prompt_of(arm) else { return false };
         let room = self.table.room(arm, 0);
-        let fits = count.min(room.affordable(span.max_tokens));
-        let span = Span { max_tokens: room.cap(span.max_tokens), ..span.clone() };
+        let fits = count.min(room.affordable(span.max_tokens)).min(self.table.left_on(arm));
+        let span = Span { max_tokens: room.cap(span.max_tokens, fits), ..span.clone() };
         let request = self.request_for(arm, prompt, fits, &span);
-        let start = Start { arm, parent: None, turn: None, span, extra_prompt: 0 };
+        let start = Start { arm, parent: None, turn: None, span, extra_prompt: 0, forced: false };
         let ids = (0..fits).map(|_| self.table.start(start.clone())).collect();
         self.launch(arm, request, ids);
         fits == count
     }
 
-    fn prompt_of(&self, arm: ArmId) -> Option<Prompt> {
-        let prompt = &self.request.prompt;
-        let system = self.driver.arms.get(arm as usize)?.system.as_deref();
-        Some(system.map_or_else(|| prompt.clone(), |system| prompt.clone().with_system_instead(system)))
+    pub(super) fn prompt_of(&self, arm: ArmId) -> Option<Prompt> {
+        self.setup.arms.get(arm as usize).map(|info| info.prompt(&self.request.prompt))
     }
 
-    fn request_for(&self, arm: ArmId, prompt: Prompt, count: u32, span: &Span) -> SampleRequest {
+    pub(super) fn request_for(&self, arm: ArmId, prompt: Prompt, count: u32, span: &Span) -> SampleRequest {
         let next = self.table.state.samples.len() as u64;
         let seeds = (next..next + u64::from(count)).map(|index| derive_seed(self.request.seed, index)).collect();
-        let own = self.driver.arms.get(arm as usize).and_then(|a| a.sampling.clone());
+        let info = self.setup.arms.get(arm as usize);
+        let own = info.and_then(|a| a.sampling.clone());
         let mut sampling = own.unwrap_or_else(|| self.request.sampling.clone());
         if let Some(text) = span.pause_at.as_ref().filter(|t| !t.is_empty()) {
             sampling.stop.push(text.clone());
@@ -46,7 +40,9 @@ impl Run<'_> {
             prompt,
             prefix: None,
             seeds,
+            seeded: self.request.seeded,
             max_tokens: span.max_tokens,
+            thinking: info.and_then(|a| a.thinking).unwrap_or(self.request.thinking),
             sampling,
             logprobs: self.request.logprobs || needs.logprobs || needs.values || needs.confidence.is_some(),
             may_continue: needs.continuation,
@@ -54,24 +50,9 @@ impl Run<'_> {
         }
     }
 
-    fn launch(&mut self, arm: ArmId, request: SampleRequest, ids: Vec<SampleId>) {
-        if ids.is_empty() {
-            return;
-        }
-        let Some(arm) = self.driver.arms.get(arm as usize) else { return };
-        let mut streams = arm.engine.start(request).into_iter();
-        for id in ids {
-            self.aborts.resize_with(id as usize + 1, || None);
-            let Some(stream) = streams.next() else {
-                let error =
-                    EngineError::new(Origin::Internal, "the engine gave fewer streams than samples were asked for");
-                self.failed(id, error);
-                continue;
-            };
-            let (handle, registration) = AbortHandle::new_pair();
-            self.aborts[id as usize] = Some(handle);
-            let tag: Tag = Box::new(move |event| (id, event));
-            self.streams.push(Abortable::new(stream, registration).map(tag));
+    pub(super) fn launch(&mut self, arm: ArmId, request: SampleRequest, samples: Vec<SampleId>) {
+        if !samples.is_empty() {
+            self.queue.push_back(Action::Start { arm, samples, request: Box::new(request) });
         }
     }
 
@@ -93,14 +74,15 @@ impl Run<'_> {
         let extra_prompt = prompt_bytes(&next.prompt).saturating_sub(own_bytes) + prefix_bytes;
         let room = self.table.room(arm, extra_prompt);
         let fits = count.min(room.affordable(span.max_tokens));
-        let span = Span { max_tokens: room.cap(span.max_tokens), ..span.clone() };
+        let span = Span { max_tokens: room.cap(span.max_tokens, fits), ..span.clone() };
         let mut request = self.request_for(arm, next.prompt, fits, &span);
         request.prefix = next.prefix;
         let turn = match link {
             Link::Turn(words) => Some(words.clone()),
             Link::Words(_) => None,
         };
-        let start = Start { arm, parent: Some(from), turn, span, extra_prompt };
+        let forced = matches!(link, Link::Words(words) if !words.is_empty());
+        let start = Start { arm, parent: Some(from), turn, span, extra_prompt, forced };
         let mut ids = Vec::new();
         for _ in 0..fits {
             let id = self.table.start(start.clone());

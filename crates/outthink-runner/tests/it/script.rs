@@ -61,7 +61,7 @@ impl Engine for Script {
 }
 
 impl Script {
-    fn one(&self, max_tokens: u64) -> SampleStream {
+    fn one(&self, max_tokens: Option<u64>) -> SampleStream {
         let index = self.books.started.fetch_add(1, Ordering::SeqCst);
         self.books.alive.fetch_add(1, Ordering::SeqCst);
         let alive = Alive(self.books.clone());
@@ -74,8 +74,9 @@ impl Script {
             }));
         }
         let words: Vec<String> = text.split_inclusive(' ').map(str::to_owned).collect();
-        let cut = words.len() as u64 > max_tokens;
-        let completion = (words.len() as u64).min(max_tokens);
+        let limit = max_tokens.unwrap_or(u64::MAX);
+        let cut = words.len() as u64 > limit;
+        let completion = (words.len() as u64).min(limit);
         let pace = self.pace;
         let prompt = SampleEvent::Prompt { tokens: PROMPT_TOKENS, cached: 0 };
         let words = words.into_iter().take(completion as usize);
@@ -84,7 +85,7 @@ impl Script {
         let usage = Usage { prompt: PROMPT_TOKENS, completion, ..Usage::default() };
         let events: Vec<SampleEvent> = std::iter::once(prompt)
             .chain(deltas)
-            .chain([SampleEvent::Finish(Finish { reason, usage, met_stop: None })])
+            .chain([SampleEvent::Finish(Finish::new(reason, usage))])
             .collect();
         Box::pin(futures_util::stream::iter(events).then(move |event| {
             let books = alive.0.clone();

@@ -30,7 +30,7 @@ impl World {
     pub(crate) fn new(right: f64) -> Self {
         let model =
             ModelInfo { id: "world".into(), context: None, price: Price::per_million_usd(1.0, 0.1, 2.0).unwrap() };
-        let capabilities = Capabilities { continuation: true, logprobs: true, shared_prefill: true };
+        let capabilities = Capabilities { continuation: true, logprobs: true, shared_prefill: true, ..Capabilities::default() };
         Self { model, right, capabilities, tells_stops: true, drawn: Arc::default() }
     }
 
@@ -80,8 +80,9 @@ impl World {
         }
         let mut words: Vec<String> = text.split_inclusive(' ').map(str::to_owned).collect();
         let mut reason = FinishReason::Stop;
-        if words.len() as u64 > request.max_tokens {
-            words.truncate(request.max_tokens as usize);
+        let limit = request.max_tokens.unwrap_or(u64::MAX);
+        if words.len() as u64 > limit {
+            words.truncate(limit as usize);
             (reason, met_stop) = (FinishReason::Length, false);
         }
         let inherited = prefix.split_whitespace().count() as u64;
@@ -106,7 +107,7 @@ impl World {
         let first = SampleEvent::Prompt { tokens: usage.prompt, cached: usage.cached };
         let events: Vec<SampleEvent> = std::iter::once(first)
             .chain(deltas)
-            .chain([SampleEvent::Finish(Finish { reason, usage, met_stop })])
+            .chain([SampleEvent::Finish(Finish { met_stop, ..Finish::new(reason, usage) })])
             .collect();
         // A step a token, so that all samples run side by side.
         Box::pin(futures_util::stream::iter(events).then(|event| async move {

@@ -1,0 +1,115 @@
+//! What all requests of one engine share.
+
+use super::http::{Client, Place, Reply};
+use super::learned::Learned;
+use super::{Secret, Timeouts, error};
+use crate::retry;
+use hyper::header::RETRY_AFTER;
+use outthink_core::EngineError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// Bytes of an error's body at most.
+const ERROR_LIMIT: usize = 64 << 10;
+/// Connections that fail in a row before a server counts as gone.
+const GONE: u32 = 2;
+
+/// The way to one server.
+pub(super) struct Wire {
+    pub(super) client: Client,
+    pub(super) endpoint: String,
+    /// Where chat completions are.
+    pub(super) chat: Place,
+    pub(super) key: Option<Secret>,
+    pub(super) timeouts: Timeouts,
+    pub(super) max_retries: u32,
+    /// A longer wait that a server asks for is the caller's to decide on.
+    pub(super) max_retry_wait: Duration,
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) learned: Learned,
+    pub(super) presence: Presence,
+}
+
+impl Wire {
+    /// Whether to come back as late as a server asked.
+    pub(super) fn waits(&self, after: Option<Duration>) -> bool {
+        after.is_none_or(|after| after <= self.max_retry_wait)
+    }
+}
+
+/// Whether a server was there of late.
+#[derive(Debug, Default)]
+pub(super) struct Presence {
+    failures: AtomicU32,
+    seen: AtomicBool,
+}
+
+impl Presence {
+    /// A connection stood, or the server answered.
+    pub(super) fn met(&self) {
+        self.failures.store(0, Relaxed);
+        self.seen.store(true, Relaxed);
+    }
+
+    /// There was no connection.
+    pub(super) fn missed(&self) {
+        self.failures.fetch_add(1, Relaxed);
+    }
+
+    /// Whether a request has a chance; `None` where nothing was tried yet.
+    pub(super) fn is_there(&self) -> Option<bool> {
+        match (self.failures.load(Relaxed) >= GONE, self.seen.load(Relaxed)) {
+            (true, _) => Some(false),
+            (false, true) => Some(true),
+            (false, false) => None,
+        }
+    }
+}
+
+/// The error that a reply with a failing status stands for, and the reply's body.
+pub(super) async fn refusal(mut response: Reply, wire: &Wire) -> (EngineError, String) {
+    let status = response.status().as_u16();
+    let retry_after = response.header(RETRY_AFTER).and_then(retry::retry_after);
+    let body = timeout(wire.timeouts.idle, response.text(ERROR_LIMIT)).await;
+    let body = body.ok().and_then(Result::ok).unwrap_or_default();
+    let error = error::of_status(status, &body, wire.key.as_ref());
+    let retry_after = retry_after.or(error.retry_after);
+    let elsewhere = error.elsewhere || may_succeed_elsewhere(status);
+    (EngineError { retry_after, elsewhere, ..error }, body)
+}
+
+/// Whether another server of the same model may take a request that got this status: its key, its credit,
+/// its limits and its health are its own; what is wrong with the request is wrong everywhere.
+const fn may_succeed_elsewhere(status: u16) -> bool {
+    matches!(status, 401..=404 | 408 | 413 | 425 | 429 | 498 | 500..=599)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_gone_after_two_failures_and_back_after_one_success() {
+        let presence = Presence::default();
+        assert_eq!(presence.is_there(), None);
+        presence.missed();
+        assert_eq!(presence.is_there(), None);
+        presence.missed();
+        assert_eq!(presence.is_there(), Some(false));
+        presence.met();
+        assert_eq!(presence.is_there(), Some(true));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_request_is_wrong_everywhere() {
+        for status in [401, 402, 403, 404, 408, 413, 425, 429, 498, 500, 503, 524, 529] {
+            assert!(may_succeed_elsewhere(status), "{status}");
+        }
+        for status in [400, 405, 409, 415, 422] {
+            assert!(!may_succeed_elsewhere(status), "{status}");
+        }
+    }
+}

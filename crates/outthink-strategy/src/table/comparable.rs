@@ -1,0 +1,145 @@
+//! Whether a request asks for something that can be compared, by its own words.
+//!
+//! Both rules say yes only where the words are plain. Where they say nothing, the first reply decides: one
+//! that marks a final answer can be compared, one that does not is an essay.
+
+use outthink_core::Prompt;
+use serde_json::Value;
+
+/// Words that ask for a final answer in a form that can be found.
+const FINAL: &[&str] = &[
+    "\\boxed",
+    "the answer is",
+    "final answer",
+    "####",
+    "answer with one number",
+    "answer with a single",
+    "answer with only",
+    "only the letter",
+    "letter of the correct",
+    "multiple choice",
+    "which of the following",
+    "yes or no",
+    "true or false",
+    "最终答案",
+    "最後の答え",
+    "endgültige antwort",
+    "réponse finale",
+    "respuesta final",
+    "resposta final",
+    "окончательный ответ",
+    "정답은",
+];
+
+/// Words that ask for a quantity.
+const QUANTITY: &[&str] = &[
+    "how many", "how much", "how long", "how old", "how far", "how tall", "how fast", "what is the value",
+    "what is the sum", "what is the product", "what is the probability", "what is the area", "what is the total",
+    "what number", "which number", "calculate", "compute", "evaluate", "solve", "find the", "remainder", "percent of",
+    "多少", "几个", "几只", "计算", "求解", "いくつ", "何個", "何人", "いくら", "計算", "몇", "얼마", "계산",
+    "wie viel", "wieviel", "berechne", "combien", "calcule", "cuánt", "cuant", "calcula", "quanto", "quant",
+    "сколько", "вычисл", "найди", "كم ", "احسب", "कितन", "गणना",
+];
+
+/// Whether the request asks for an answer in a form that can be found. Without any message, as in a recording,
+/// the answers are known.
+pub(super) fn asks_for_answer(prompt: &Prompt) -> bool {
+    if prompt.messages.is_empty() {
+        return true;
+    }
+    let format = prompt.extra.get("response_format").and_then(|f| f["type"].as_str());
+    if format.is_some_and(|f| f.starts_with("json")) {
+        return true;
+    }
+    // A system message asks the same of every question, those without an answer included.
+    let text = last_turn(prompt);
+    FINAL.iter().any(|w| text.contains(w)) || has_choices(&text)
+}
+
+/// Whether the request asks for a quantity: words that do, or a calculation such as `17 * 23`.
+pub(super) fn asks_for_number(prompt: &Prompt) -> bool {
+    let text = last_turn(prompt);
+    QUANTITY.iter().any(|w| text.contains(w)) || has_calculation(&text)
+}
+
+/// The last turn of the user, in lower case.
+fn last_turn(prompt: &Prompt) -> String {
+    // What a tool returned is no question.
+    let asks = prompt.messages.last().is_some_and(|m| m["role"] == Value::from("user"));
+    prompt.last_user_text().filter(|_| asks).unwrap_or_default().to_lowercase()
+}
+
+/// Whether at least three lines begin as choices do: `A)`, `(B)`, `c.`
+fn has_choices(text: &str) -> bool {
+    let mut expected = b'a';
+    for line in text.lines() {
+        let line = line.trim_start().trim_start_matches('(').as_bytes();
+        if line.first() == Some(&expected) && matches!(line.get(1), Some(b')' | b'.' | b':')) {
+            expected += 1;
+        }
+    }
+    expected >= b'd'
+}
+
+/// Whether two numbers stand around a sign of calculation.
+fn has_calculation(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let sign = |at: usize| match bytes[at] {
+        b'+' | b'*' | b'^' | b'=' => true,
+        // A hyphen and a slash stand in dates and ranges, too: with spaces around they calculate.
+        b'-' | b'/' => at > 0 && bytes[at - 1] == b' ' && bytes.get(at + 1) == Some(&b' '),
+        _ => false,
+    };
+    let digit = |mut around: std::str::Chars<'_>, back: bool| {
+        let next = |c: char| c.is_ascii_digit() || matches!(c, 'x' | ')' | '(');
+        let found = if back { around.rfind(|c| !c.is_whitespace()) } else { around.find(|c| !c.is_whitespace()) };
+        found.is_some_and(next)
+    };
+    (0..bytes.len()).any(|at| sign(at) && digit(text[..at].chars(), true) && digit(text[at + 1..].chars(), false))
+        || text.contains('×')
+        || text.contains('÷')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_words_and_forms_ask_for_an_answer() {
+        for asks in [
+            "What is 2+2? End with: The answer is <number>.",
+            "Put your final answer in \\boxed{}.",
+            "Which city is the capital?\nA) Rome\nB) Paris\nC) Oslo\nD) Bern",
+            "给出最终答案。",
+        ] {
+            assert!(asks_for_answer(&Prompt::user(asks)), "{asks}");
+        }
+        let mut json = Prompt::user("hi");
+        json.extra.insert("response_format".into(), serde_json::json!({"type": "json_object"}));
+        assert!(asks_for_answer(&json));
+        assert!(asks_for_answer(&Prompt::default()));
+    }
+
+    #[test]
+    fn quantities_and_calculations_ask_for_a_number() {
+        for asks in ["How many apples are left?", "17 * 23", "what is 12 - 5", "3x = 12", "小明有多少个苹果？"] {
+            assert!(asks_for_number(&Prompt::user(asks)), "{asks}");
+        }
+    }
+
+    #[test]
+    fn a_chat_asks_for_neither() {
+        for chat in [
+            "Write a birthday greeting for my friend, who turns 30 on 2026-11-27.",
+            "Tell me a story of 3 cats and 2 dogs in 200 words, please?",
+            "Schreib ein Gedicht über den Herbst.",
+            "Explique-moi la photosynthèse en 5 phrases.",
+            "写一封道歉信。",
+            "Translate to Spanish: good morning - and good night",
+            "a. milk\nb. eggs\nwrite my shopping list nicely",
+        ] {
+            let prompt = Prompt::user(chat);
+            assert!(!asks_for_answer(&prompt) && !asks_for_number(&prompt), "{chat}");
+        }
+    }
+}
