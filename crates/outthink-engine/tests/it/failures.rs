@@ -133,7 +133,7 @@ async fn every_phase_has_its_own_timeout() {
     stalled.push(Do::Hang);
     let mut dripping = vec![stream_head()];
     for _ in 0..50 {
-        dripping.extend([Do::Wait(short / 3), text(format!("data: {CONTENT}\n\n"))]);
+        dripping.extend([Do::Pause(short / 3), text(format!("data: {CONTENT}\n\n"))]);
     }
     for (script, words, content) in [
         (vec![Do::Hang], "no first token", false),

@@ -3,20 +3,20 @@
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::time::Instant;
+use std::time::Instant;
 
 /// What was done for one user, or for all together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Account {
-    /// Requests for completions.
+    /// Requests that a route of the scenario answered.
     pub calls: u64,
     /// Those that are being answered.
     pub open: u64,
     /// Those whose client left before the end.
     pub left: u64,
-    /// Those that went wrong on purpose.
+    /// Those that went wrong by [`super::Chaos`].
     pub faults: u64,
-    /// Prompt tokens of the calls that were answered with text.
+    /// Prompt tokens of the calls of which a token was sent.
     pub prompt: u64,
     /// Generated tokens that were sent.
     pub completion: u64,
@@ -24,20 +24,23 @@ pub struct Account {
     pub last_began: Option<Instant>,
     /// When the last call ended.
     pub last_ended: Option<Instant>,
+    /// When the last client left.
+    pub last_left: Option<Instant>,
 }
 
-/// The books. Counting by user costs a lock, and only requests with a `user` pay it.
+/// The server's own accounts, to be compared with a bill. Counting by user costs a lock, and only requests
+/// with a `user` pay it.
 #[derive(Debug, Default)]
-pub struct Books {
+pub struct Accounts {
     total: Mutex<Account>,
     users: Mutex<HashMap<String, Account>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Books {
+impl Accounts {
     /// All calls together.
     pub fn total(&self) -> Account {
         *lock(&self.total)
@@ -67,6 +70,15 @@ impl Books {
         .to_string()
     }
 
+    /// The totals under the names of vLLM's own counters.
+    pub(super) fn metrics(&self) -> String {
+        let total = self.total();
+        format!(
+            "vllm:num_requests_running {}\nvllm:prompt_tokens_total {}\nvllm:generation_tokens_total {}\n",
+            total.open, total.prompt, total.completion
+        )
+    }
+
     fn change(&self, user: Option<&str>, with: impl Fn(&mut Account)) {
         with(&mut lock(&self.total));
         if let Some(user) = user {
@@ -86,14 +98,14 @@ impl Books {
             a.open += 1;
             a.last_began = Some(now);
         });
-        Open { books: self, user: user.map(str::to_owned), prompt, completion: 0, left: true, fault: false }
+        Open { accounts: self, user: user.map(str::to_owned), prompt, completion: 0, left: true, fault: false }
     }
 }
 
-/// A call while it is answered; it is entered when it is dropped. Unless [`Open::done`] was said,
-/// its client left.
+/// A call while it is answered; it is entered when it is dropped. Unless [`Open::done`] was called, its
+/// client left.
 pub(super) struct Open<'a> {
-    books: &'a Books,
+    accounts: &'a Accounts,
     user: Option<String>,
     prompt: u64,
     completion: u64,
@@ -122,13 +134,16 @@ impl Drop for Open<'_> {
     fn drop(&mut self) {
         let now = Instant::now();
         let prompt = if self.completion > 0 { self.prompt } else { 0 };
-        self.books.change(self.user.as_deref(), |a| {
+        self.accounts.change(self.user.as_deref(), |a| {
             a.open = a.open.saturating_sub(1);
             a.left += u64::from(self.left);
             a.faults += u64::from(self.fault);
             a.prompt += prompt;
             a.completion += self.completion;
             a.last_ended = Some(now);
+            if self.left {
+                a.last_left = Some(now);
+            }
         });
     }
 }

@@ -1,18 +1,55 @@
-//! The replies: what is said, and how it goes wrong.
+//! A server that answers at once, or misbehaves by seed: what a gateway is measured against.
 
-use super::FakeOptions;
-use super::books::Open;
-use super::chaos::Fault;
+use super::accounts::Open;
+use super::chaos::{Chaos, Fault};
 use super::http::{Incoming, Request, head};
+use super::{Scenario, Shared};
 use outthink_core::derive_seed;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Result;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Prompt tokens for each message.
 const PROMPT_TOKENS: u64 = 10;
+
+/// How a server behaves that generates words by itself: as many as are asked for, one token a word, the
+/// answer at their end.
+#[derive(Debug, Clone)]
+pub struct Steady {
+    /// The name of its model.
+    pub model: String,
+    /// Generated tokens of a reply, where the request allows as many. At least 5.
+    pub tokens: u64,
+    /// Time between two tokens; with none, a reply is sent in one piece.
+    pub pause: Duration,
+    /// Share of the seeds in `[0, 1]` whose answer is the common one.
+    pub agreement: f64,
+    /// What goes wrong, if anything does.
+    pub chaos: Option<Chaos>,
+}
+
+impl Default for Steady {
+    fn default() -> Self {
+        Self { model: "fake".into(), tokens: 16, pause: Duration::ZERO, agreement: 0.7, chaos: None }
+    }
+}
+
+impl Steady {
+    /// Answers a request for a completion; whether the connection can serve another one.
+    pub(super) async fn answer(&self, to: &mut Incoming, request: &Request, shared: &Shared) -> Result<bool> {
+        let number = shared.calls.fetch_add(1, Ordering::Relaxed);
+        let fault = self.chaos.as_ref().and_then(|chaos| chaos.draw(number, self.tokens));
+        let Some(call) = Call::read(request, self, number) else {
+            return to.json(400, &error("the body is not a request"), &[]).await;
+        };
+        let open = shared.accounts.open(call.user.as_deref(), call.prompt_tokens);
+        call.answer(to, self, fault.as_ref(), open).await
+    }
+}
 
 /// What of a request is read.
 #[derive(Debug, Deserialize)]
@@ -41,9 +78,9 @@ pub(super) struct Call {
 
 impl Call {
     /// Reads a request; `None` if it is none.
-    pub(super) fn read(request: &Request, options: &FakeOptions, number: u64) -> Option<Self> {
+    pub(super) fn read(request: &Request, options: &Steady, number: u64) -> Option<Self> {
         let body: Body = serde_json::from_slice(&request.body).ok()?;
-        let chat = request.path == "/v1/chat/completions";
+        let chat = request.path == Scenario::CHAT;
         let most = body.max_completion_tokens.or(body.max_tokens).unwrap_or(u64::MAX);
         let draw = derive_seed(body.seed.unwrap_or(number), 0xFA4E);
         let unit = (draw >> 11) as f64 / (1u64 << 53) as f64;
@@ -73,7 +110,7 @@ impl Call {
     pub(super) async fn answer(
         &self,
         to: &mut Incoming,
-        options: &FakeOptions,
+        options: &Steady,
         fault: Option<&Fault>,
         mut open: Open<'_>,
     ) -> Result<bool> {
@@ -84,7 +121,7 @@ impl Call {
         let reusable = match fault {
             Some(Fault::Refuse) => Ok(false),
             Some(Fault::TooManyRequests) => to.json(429, &error("too many requests"), &[after]).await,
-            Some(Fault::InternalError) => to.json(500, &error("an error was told to happen"), &[]).await,
+            Some(Fault::InternalError) => to.json(500, &error("an error, as ordered"), &[]).await,
             Some(Fault::Unavailable) => to.json(503, &error("overloaded"), &[after]).await,
             Some(Fault::Html) => to.whole(200, "text/html", b"<html>welcome</html>", &[]).await,
             _ if self.stream => self.streamed(to, options, fault, &mut open).await,
@@ -99,7 +136,7 @@ impl Call {
     async fn streamed(
         &self,
         to: &mut Incoming,
-        options: &FakeOptions,
+        options: &Steady,
         fault: Option<&Fault>,
         open: &mut Open<'_>,
     ) -> Result<bool> {
@@ -118,8 +155,8 @@ impl Call {
             match fault {
                 Some(Fault::Reset(k)) if at(k) => {
                     flush(to, &mut out, &mut events, open, &mut unsent).await?;
-                    // What was sent is read before the reset arrives, so that both books agree.
-                    to.wait(std::time::Duration::from_millis(5)).await?;
+                    // What was sent is read before the reset arrives, so that both accounts agree.
+                    to.wait(Duration::from_millis(5)).await?;
                     to.reset();
                     return Ok(false);
                 }
@@ -190,7 +227,7 @@ impl Call {
         json!({"content": format!("{space}{word}")})
     }
 
-    fn event(&self, events: &mut String, options: &FakeOptions, delta: &Value, reason: Option<&str>) {
+    fn event(&self, events: &mut String, options: &Steady, delta: &Value, reason: Option<&str>) {
         let reason = reason.map_or("null".to_owned(), |r| format!("\"{r}\""));
         let (object, model) = (self.object(), &options.model);
         let choice = if self.chat {
@@ -224,7 +261,7 @@ impl Call {
     async fn whole(
         &self,
         to: &mut Incoming,
-        options: &FakeOptions,
+        options: &Steady,
         fault: Option<&Fault>,
         open: &mut Open<'_>,
     ) -> Result<bool> {
@@ -322,18 +359,8 @@ pub(super) fn error(message: &str) -> String {
     json!({"error": {"message": message, "type": "fake_error", "param": null, "code": null}}).to_string()
 }
 
-pub(super) fn models(options: &FakeOptions) -> String {
-    json!({"object": "list", "data": [{"id": options.model, "object": "model", "created": 1, "owned_by": "fake"}]})
-        .to_string()
-}
-
-pub(super) fn embeddings(options: &FakeOptions) -> String {
+pub(super) fn embeddings(options: &Steady) -> String {
     json!({"object": "list", "model": options.model, "data": [{"object": "embedding", "index": 0,
         "embedding": [0.25, 0.5, -0.125]}], "usage": {"prompt_tokens": 3, "total_tokens": 3}})
     .to_string()
-}
-
-/// What routers ask for: a healthy worker with one model.
-pub(super) fn about(options: &FakeOptions) -> String {
-    json!({"status": "ok", "model_path": options.model, "served_model_name": options.model}).to_string()
 }

@@ -40,9 +40,9 @@ pub enum Fault {
     DoubleDone,
     /// `[DONE]` does not come.
     NoDone,
-    /// No finish reason is told.
+    /// No finish reason is sent.
     NoReason,
-    /// No usage is told.
+    /// No usage is sent.
     NoUsage,
     /// A usage of no tokens.
     UsageZero,

@@ -1,5 +1,6 @@
 //! The little of HTTP/1.1 that the server needs, with the socket in its own hands.
 
+use serde_json::Value;
 use std::io::{Error, ErrorKind, Result};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,19 +11,55 @@ use tokio::time::{Instant, sleep_until};
 const HEAD_LIMIT: usize = 64 << 10;
 /// Bytes of a body at most.
 const BODY_LIMIT: usize = 64 << 20;
+/// The first byte of a client that speaks TLS.
+const TLS_HANDSHAKE: u8 = 0x16;
 
-/// A request.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) body: Vec<u8>,
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Its method.
+    pub method: String,
+    /// Its path, without a query.
+    pub path: String,
+    /// The lines of its head after the first one.
+    pub head: String,
+    /// Its body.
+    pub body: Vec<u8>,
+    /// The number of its connection, from 0 in the order in which they were opened.
+    pub connection: u64,
+    /// How many requests came before it on its connection.
+    pub before: u64,
+}
+
+impl Request {
+    /// The body as JSON; null where it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// Head and body as text.
+    pub fn whole(&self) -> String {
+        format!("{} {} HTTP/1.1\r\n{}\r\n\r\n{}", self.method, self.path, self.head, self.text())
+    }
+
+    /// The first header of this name, whatever its case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.split("\r\n").filter_map(|line| line.split_once(':'));
+        lines.into_iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
 }
 
 /// A connection and what was read of it ahead of time.
 pub(super) struct Incoming {
     stream: TcpStream,
     buffer: Vec<u8>,
+    connection: u64,
+    requests: u64,
 }
 
 fn bad(what: &str) -> Error {
@@ -30,8 +67,8 @@ fn bad(what: &str) -> Error {
 }
 
 impl Incoming {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, buffer: Vec::with_capacity(4096) }
+    pub(super) fn new(stream: TcpStream, connection: u64) -> Self {
+        Self { stream, buffer: Vec::with_capacity(4096), connection, requests: 0 }
     }
 
     /// The next request; `None` when the client has closed.
@@ -49,12 +86,19 @@ impl Incoming {
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
                 return Ok(None);
             }
+            if self.buffer[0] == TLS_HANDSHAKE {
+                self.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n").await?;
+                return Ok(None);
+            }
         };
         let head = std::str::from_utf8(&self.buffer[..head_end]).map_err(|_| bad("a head that is no text"))?;
-        let mut lines = head.split("\r\n");
-        let mut words = lines.next().unwrap_or_default().split(' ');
-        let (method, path) = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
-        let length = lines.filter_map(|l| l.split_once(':')).find(|(n, _)| n.eq_ignore_ascii_case("content-length"));
+        let (first, lines) = head.split_once("\r\n").unwrap_or((head, ""));
+        let mut words = first.split(' ');
+        let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let path = target.split('?').next().unwrap_or_default();
+        let (method, path, lines) = (method.to_owned(), path.to_owned(), lines.to_owned());
+        let length = lines.split("\r\n").filter_map(|l| l.split_once(':'));
+        let length = length.into_iter().find(|(n, _)| n.eq_ignore_ascii_case("content-length"));
         let length: usize = match length {
             Some((_, value)) => value.trim().parse().map_err(|_| bad("a length that is no number"))?,
             None => 0,
@@ -70,7 +114,9 @@ impl Incoming {
         }
         let body = self.buffer[head_end + end.len()..whole].to_vec();
         self.buffer.drain(..whole);
-        Ok(Some(Request { method, path, body }))
+        let before = self.requests;
+        self.requests += 1;
+        Ok(Some(Request { method, path, head: lines, body, connection: self.connection, before }))
     }
 
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -136,7 +182,8 @@ pub(super) fn head(status: u16, kind: &str) -> Vec<u8> {
         404 => "Not Found",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
-        _ => "Service Unavailable",
+        503 => "Service Unavailable",
+        _ => "As Scripted",
     };
     format!("HTTP/1.1 {status} {words}\r\ncontent-type: {kind}\r\n").into_bytes()
 }
