@@ -47,6 +47,8 @@ pub(crate) struct Setup {
     /// Sequences of ended samples that are kept.
     kept: u32,
     cells: usize,
+    /// Cells that a sample reserves at once.
+    stretch: usize,
     /// Prompt tokens computed so far.
     pub(crate) prefilled: Arc<AtomicU64>,
     /// Tokens of one sample at most, its prompt included.
@@ -57,15 +59,17 @@ impl Setup {
     pub(crate) fn new(model: &LlamaModel, options: &LlamaOptions, threads: usize) -> Self {
         let sequences = options.max_sequences.clamp(1, LLAMA_SEQUENCES - PROMPT_SLOTS - KEPT);
         let batch = options.batch.max(sequences).max(32);
-        let cells = options.context.max(64) as usize;
+        // llama.cpp aborts where a context has fewer cells than sequences.
+        let cells = options.context.max(LLAMA_SEQUENCES) as usize;
         let own = if options.unified { cells } else { cells / sequences as usize };
-        let limit = own.min((model.n_ctx_train() as usize).max(64));
+        let limit = own.min(options.context.max(64) as usize).min((model.n_ctx_train() as usize).max(64));
         let ubatch = options.ubatch.clamp(1, batch);
         // A state that is not one cell a token cannot be cut, and streams of their own share no cells.
         let forks = options.fork && options.unified && !model.is_recurrent() && !model.is_hybrid();
         let kept = if forks { KEPT } else { 0 };
         let prefilled = Arc::default();
-        Self { threads, sequences, batch, ubatch, unified: options.unified, kept, cells, prefilled, limit }
+        let stretch = options.stretch.max(1) as usize;
+        Self { threads, sequences, batch, ubatch, unified: options.unified, kept, cells, stretch, prefilled, limit }
     }
 
     pub(crate) fn params(&self) -> LlamaContextParams {
@@ -253,13 +257,17 @@ impl Scheduler<'_> {
         if !self.setup.unified {
             return;
         }
+        let stretch = self.setup.stretch;
         loop {
             let mut claims = Vec::new();
             let mut whose = Vec::new();
             for (index, group) in self.groups.iter().enumerate() {
                 for sequence in group.live.iter().chain(&group.forking) {
-                    let need =
-                        if sequence.needs_cells() { next_stretch(sequence.reserved, sequence.most_cells()) } else { 0 };
+                    let need = if sequence.needs_cells() {
+                        next_stretch(stretch, sequence.reserved, sequence.most_cells())
+                    } else {
+                        0
+                    };
                     claims.push(Claim { age: sequence.age, held: sequence.reserved, need });
                     whose.push((index, sequence.age));
                 }
@@ -272,7 +280,7 @@ impl Scheduler<'_> {
             if self.make_room(usize::MAX, Need { cells: need, sequence: false, slot: false }) {
                 for sequence in self.groups.iter_mut().flat_map(|g| &mut g.live) {
                     if sequence.needs_cells() {
-                        let more = next_stretch(sequence.reserved, sequence.most_cells());
+                        let more = next_stretch(stretch, sequence.reserved, sequence.most_cells());
                         sequence.reserved += more;
                         self.used += more;
                     }
@@ -353,7 +361,7 @@ impl Scheduler<'_> {
             while let Some(first) = self.groups[index].waiting.front() {
                 let group = &self.groups[index];
                 let prompt = if group.slot.is_none() { group.tokens.len() } else { 0 };
-                let own = next_stretch(0, first.most_cells());
+                let own = next_stretch(self.setup.stretch, 0, first.most_cells());
                 let need = prompt + own;
                 let wanted = Need { cells: need, sequence: true, slot: prompt > 0 };
                 if self.running >= self.setup.sequences || !self.make_room(index, wanted) {

@@ -213,7 +213,7 @@ fn what_cannot_be_done_is_the_callers_error() {
 /// The small model that is built into the binary: it opens its thought itself.
 fn desk(context: u32, max_sequences: u32) -> LlamaEngine {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../outthink/models/desk.gguf");
-    let options = LlamaOptions { threads: Some(1), context, max_sequences, ..LlamaOptions::default() };
+    let options = LlamaOptions { threads: Some(1), context, max_sequences, stretch: 16, ..LlamaOptions::default() };
     LlamaEngine::load(&file, options).expect("the built-in model loads")
 }
 
@@ -239,12 +239,12 @@ fn without_a_limit_a_sample_ends_with_the_context() {
 
 #[test]
 fn samples_that_outgrow_the_cells_pause_and_none_is_cut() {
-    // Each of the three fills the model's own context; all cells together hold little more than one.
-    let roomy = desk(16_384, 4);
-    let alone = all(&roomy, unlimited(&roomy, 3));
+    // Each of the eight fills the model's own context; all cells together hold hardly more than two.
+    let roomy = desk(16_384, 8);
+    let alone = all(&roomy, unlimited(&roomy, 8));
     let context = roomy.model().context.expect("a known context");
-    let tight = desk(context as u32 + 300, 4);
-    let together = all(&tight, unlimited(&tight, 3));
+    let tight = desk(context as u32, 8);
+    let together = all(&tight, unlimited(&tight, 8));
     for (alone, together) in alone.iter().zip(&together) {
         assert_eq!(together.finish.reason, FinishReason::Length);
         assert_eq!(together.finish.usage.completion, alone.finish.usage.completion);

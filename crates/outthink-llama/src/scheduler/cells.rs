@@ -5,12 +5,9 @@
 //! out, the youngest samples pause: they give their cells back, keep their text, and are read again later.
 //! The oldest sample never pauses, so that something always comes to its end.
 
-/// Cells that a sample reserves at once.
-pub(crate) const STRETCH: usize = 256;
-
-/// Cells to reserve next for a sample that holds `held` of the `limit` that it may use.
-pub(crate) fn next_stretch(held: usize, limit: usize) -> usize {
-    limit.saturating_sub(held).min(STRETCH)
+/// Cells to reserve next, `stretch` at once, for a sample that holds `held` of the `limit` that it may use.
+pub(crate) fn next_stretch(stretch: usize, held: usize, limit: usize) -> usize {
+    limit.saturating_sub(held).min(stretch)
 }
 
 /// What a sample that runs holds, and what it needs before the next step.
@@ -47,10 +44,10 @@ mod tests {
 
     #[test]
     fn a_stretch_ends_at_the_limit() {
-        assert_eq!(next_stretch(0, 10), 10);
-        assert_eq!(next_stretch(0, 10_000), STRETCH);
-        assert_eq!(next_stretch(9_900, 10_000), 100);
-        assert_eq!(next_stretch(10_000, 10_000), 0);
+        assert_eq!(next_stretch(256, 0, 10), 10);
+        assert_eq!(next_stretch(256, 0, 10_000), 256);
+        assert_eq!(next_stretch(256, 9_900, 10_000), 100);
+        assert_eq!(next_stretch(256, 10_000, 10_000), 0);
     }
 
     #[test]
@@ -99,7 +96,7 @@ mod tests {
                 waiting.sort_unstable();
                 while let Some(&(age, length, written)) = waiting.first() {
                     let used: usize = live.iter().map(|l| l.3).sum();
-                    let first = written + next_stretch(written, cells);
+                    let first = written + next_stretch(256, written, cells);
                     if used + first > cells {
                         break;
                     }
@@ -112,7 +109,7 @@ mod tests {
                     .map(|&(age, _, written, held)| Claim {
                         age,
                         held,
-                        need: if written < held { 0 } else { next_stretch(held, cells) },
+                        need: if written < held { 0 } else { next_stretch(256, held, cells) },
                     })
                     .collect();
                 let spare = cells - live.iter().map(|l| l.3).sum::<usize>();
