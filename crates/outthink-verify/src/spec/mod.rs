@@ -20,6 +20,7 @@ use std::str::FromStr;
 pub const REGISTRY: &[&VerifierEntry] = &[
     &outside::ITSELF,
     &checker::numeric::ENTRY,
+    &checker::close_to::ENTRY,
     &checker::pattern::ENTRY,
     &checker::json_schema::ENTRY,
     &checker::countdown::ENTRY,
