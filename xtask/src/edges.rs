@@ -1,6 +1,7 @@
 //! Which crate may use which: edges between our own, and walls around heavy dependencies.
 //!
-//! Only what ships is held to it. A test may wire what it needs, so `dev-dependencies` are free.
+//! Only what ships is held to it. A test may wire what it needs, so `dev-dependencies` are free. Test doubles
+//! are the other way round: no crate may ship with them.
 
 use crate::Finding;
 use anyhow::{Context, Result};
@@ -41,8 +42,12 @@ const EDGES: &[(&str, &[&str])] = &[
             "outthink-verify",
         ],
     ),
+    ("outthink-testkit", &["outthink-core"]),
     ("xtask", &["outthink-core", "outthink-law", "outthink-strategy", "outthink-verify"]),
 ];
+
+/// The test doubles: for `dev-dependencies` alone, and never published.
+const TESTKIT: &str = "outthink-testkit";
 
 /// A dependency that stays in few places.
 struct Wall {
@@ -100,6 +105,7 @@ const WALLS: &[Wall] = &[
             "outthink-eval",
             "outthink-ledger",
             "outthink-serve",
+            "outthink-testkit",
             "outthink",
         ],
         reason: "the core, the checkers, the strategies and the laws are pure and need no async runtime",
@@ -147,7 +153,15 @@ fn check_one(place: &str, manifest: &Table, workspace: &Table) -> Vec<Finding> {
         ));
         return findings;
     };
+    if name == TESTKIT && at(manifest, &["package", "publish"]).and_then(Value::as_bool) != Some(false) {
+        findings.push(Finding::new(place, "test doubles are not published: set `publish = false`"));
+    }
     for package in shipped(manifest, workspace) {
+        if package == TESTKIT {
+            let words = format!("`{name}` ships with test doubles: `{TESTKIT}` belongs under `dev-dependencies`");
+            findings.push(Finding::new(place, words));
+            continue;
+        }
         let ours = EDGES.iter().any(|e| e.0 == package);
         if ours && !allowed.contains(&package.as_str()) {
             findings.push(Finding::new(
@@ -240,6 +254,19 @@ mod tests {
     fn a_test_may_use_anything() {
         let rest = "[dev-dependencies]\ntokio = \"1\"\noutthink-strategy.workspace = true";
         assert!(messages("outthink-law", rest).is_empty());
+    }
+
+    #[test]
+    fn test_doubles_are_for_tests_alone_and_unpublished() {
+        for section in ["dependencies", "build-dependencies", "target.'cfg(unix)'.dependencies"] {
+            let found = messages("outthink-engine", &format!("[{section}]\noutthink-testkit.workspace = true"));
+            assert_eq!(found.len(), 1, "{section}: {found:?}");
+            assert!(found[0].contains("dev-dependencies"), "{found:?}");
+        }
+        assert!(messages("outthink-engine", "[dev-dependencies]\noutthink-testkit.workspace = true").is_empty());
+        let found = messages("outthink-testkit", "[dependencies]\noutthink-core.workspace = true\ntokio = \"1\"");
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("publish"), "{found:?}");
     }
 
     #[test]

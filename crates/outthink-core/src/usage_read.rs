@@ -244,7 +244,7 @@ impl Usage {
             return events.iter().filter_map(Self::read).reduce(UsageRead::later);
         }
         let known = |read: &UsageRead| read.is_known();
-        let mut found = PLACES.iter().filter_map(|place| UsageRead::of(body.pointer(place)?)).filter(known);
+        let mut found = PLACES.iter().filter_map(|place| UsageRead::of(at(body, place)?)).filter(known);
         let first = found.next();
         let first = first.or_else(|| of_choices(body));
         let mut read = found.fold(first?, UsageRead::or);
@@ -257,7 +257,7 @@ impl Usage {
 fn of_choices(body: &Value) -> Option<UsageRead> {
     let of_choice = |choice: &Value| {
         let places = ["/usage", "/delta/usage", "/message/usage"];
-        places.iter().find_map(|place| UsageRead::of(choice.pointer(place)?).filter(UsageRead::is_known))
+        places.iter().find_map(|place| UsageRead::of(at(choice, place)?).filter(UsageRead::is_known))
     };
     body["choices"].as_array()?.iter().filter_map(of_choice).reduce(|a, b| {
         let sum = |a: Option<u64>, b: Option<u64>| a.zip(b).map_or(a.or(b), |(a, b)| Some(a + b));
@@ -292,9 +292,12 @@ impl UsageRead {
     /// `completion_apart` are what they leave out by the server's habit.
     fn settle(self, prompt_apart: u64, completion_apart: u64) -> Self {
         let (cached, reasoning) = (self.cached.unwrap_or(0), self.reasoning.unwrap_or(0));
+        // A prompt of no tokens next to a completion and a total is one that was not counted.
+        let uncounted = self.prompt == Some(0) && prompt_apart == 0 && self.completion.max(Some(0)) < self.total;
+        let own_prompt = self.prompt.filter(|_| !(uncounted && self.completion.is_some()));
         let habit = (prompt_apart, completion_apart);
         let mut read = self;
-        match (self.prompt, self.completion, self.total) {
+        match (own_prompt, self.completion, self.total) {
             (Some(prompt), Some(completion), Some(total)) => {
                 let fits = |&(p, c): &(u64, u64)| prompt + p + completion + c == total;
                 let known = [habit, (0, 0), (0, reasoning), (cached, 0), (cached, reasoning)];
@@ -387,7 +390,16 @@ impl UsageRead {
 
 /// The first count at one of these places.
 fn first_of(object: &Value, pointers: &[&str]) -> Option<u64> {
-    pointers.iter().find_map(|pointer| count(object.pointer(pointer)?))
+    pointers.iter().find_map(|pointer| count(at(object, pointer)?))
+}
+
+/// What is at a place, without the copies that [`Value::pointer`] makes of its parts.
+fn at<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
+    pointer.split('/').skip(1).try_fold(value, |value, part| match value {
+        Value::Object(map) => map.get(part),
+        Value::Array(values) => values.get(part.parse::<usize>().ok()?),
+        _ => None,
+    })
 }
 
 /// A count: a whole number, a float, or either as text. Negative and absurd ones are unknown.

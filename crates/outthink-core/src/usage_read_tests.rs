@@ -105,6 +105,7 @@ fn the_total_settles_what_the_parts_leave_out() {
         (usage(json!(7), json!(5), json!(312), n.clone()), some(7, 305, Some(300))),
         (usage(json!(7), n.clone(), json!(312), n.clone()), some(7, 305, None)),
         (usage(n.clone(), json!(5), json!(12), n.clone()), some(7, 5, None)),
+        (usage(json!(0), json!(5), json!(12), n.clone()), some(7, 5, None)),
         // A total that is less than its parts is no total.
         (usage(json!(7), json!(5), json!(5), n.clone()), some(7, 5, None)),
         (usage(json!(7), json!(5), json!(0), n.clone()), some(7, 5, None)),

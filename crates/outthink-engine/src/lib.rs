@@ -1,8 +1,7 @@
-//! Engines over HTTP, engines made of recordings, and a scriptable mock.
+//! Engines over HTTP and engines made of recordings.
 //!
 //! - [`openai`]: any OpenAI-compatible server, with retries, timeouts by phase and cancellation.
 //! - [`pool`]: several engines of one model as one, with weights, health and fallbacks.
-//! - [`mock`]: an engine with known success rates, failures on order and counters, for tests.
 //! - [`replay`]: recorded samples, drawn without replacement.
 //! - [`judge`]: a language model as verifier; reward models are in [`openai`].
 //! - `sandbox`: unit tests for code in replies, in a sandbox or not at all.
@@ -15,28 +14,22 @@
 //! ```
 //! use futures_util::StreamExt as _;
 //! use outthink_core::{Engine as _, Prompt, SampleEvent, SampleRequest};
-//! use outthink_engine::mock::{MockEngine, Outcome, Script};
+//! use outthink_engine::openai::{OpenAiEngine, OpenAiOptions};
+//! use outthink_testkit::server::{Reply, Server};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
-//! let engine = MockEngine::new(Script::new(vec![Outcome::new("The answer is 4.", 1.0)]));
-//! let request = SampleRequest {
-//!     prompt: Prompt::user("2+2?"),
-//!     seeds: vec![1, 2],
-//!     max_tokens: Some(100),
-//!     ..SampleRequest::default()
-//! };
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::start(Reply::text("The answer is 4."));
+//! let engine = OpenAiEngine::connect(OpenAiOptions::new(server.url())).await?;
+//! let request = SampleRequest { prompt: Prompt::user("2+2?"), seeds: vec![1, 2], ..SampleRequest::default() };
 //! for stream in engine.start(request) {
 //!     let events: Vec<_> = stream.collect().await;
 //!     assert!(matches!(events.last(), Some(Ok(SampleEvent::Finish(_)))));
 //! }
-//! # }
+//! # Ok(()) }
 //! ```
 
-#[cfg(feature = "fake")]
-pub mod fake;
 pub mod judge;
-pub mod mock;
 pub mod openai;
 pub mod pool;
 pub mod replay;

@@ -1,6 +1,5 @@
 //! Recorded samples, drawn without replacement.
 
-use crate::mock::hash;
 use futures_util::stream;
 use outthink_core::{
     Capabilities, Delta, Engine, EngineError, Finish, FinishReason, ModelInfo, Origin, SampleEvent, SampleRequest,
@@ -149,6 +148,11 @@ fn events(sample: &RecordedSample, chars: u64) -> Vec<Result<SampleEvent, Engine
         Ok(SampleEvent::Delta(delta)),
         Ok(SampleEvent::Finish(Finish::new(reason, usage))),
     ]
+}
+
+/// FNV-1a, so that a problem is drawn from in the same order on every platform.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xCBF2_9CE4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3))
 }
 
 #[cfg(test)]

@@ -2,10 +2,20 @@
 //!
 //! Follows the event stream grammar of the HTML standard: lines end in CR, LF or CRLF, comments
 //! begin with a colon, the `data` lines of one event are joined by line breaks. Fields other than
-//! `data` are passed over. Bytes that are not UTF-8 become replacement characters; nothing panics.
+//! `data` and `event` are passed over. Bytes that are not UTF-8 become replacement characters; nothing panics.
 
 /// The end of chat completion streams: an event with this for its data.
 pub const DONE: &str = "[DONE]";
+
+/// Whether the data of an event say that the stream is over, however they are spelled.
+pub fn is_done(data: &str) -> bool {
+    // Nearly all data begin with a brace.
+    if data.starts_with('{') || data.len() > 32 {
+        return false;
+    }
+    let word = data.trim_matches(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | '"' | '\''));
+    word.eq_ignore_ascii_case("done")
+}
 
 /// A line or an event that is longer than the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +41,8 @@ pub struct TooLong {
 pub struct Decoder {
     line: Vec<u8>,
     data: Vec<u8>,
+    /// The name of the event that is being read.
+    name: Vec<u8>,
     has_data: bool,
     after_cr: bool,
     first_line: bool,
@@ -40,7 +52,15 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder for events of at most `limit` bytes.
     pub const fn new(limit: usize) -> Self {
-        Self { line: Vec::new(), data: Vec::new(), has_data: false, after_cr: false, first_line: true, limit }
+        Self {
+            line: Vec::new(),
+            data: Vec::new(),
+            name: Vec::new(),
+            has_data: false,
+            after_cr: false,
+            first_line: true,
+            limit,
+        }
     }
 
     /// Takes more bytes and gives the data of the events that they complete.
@@ -58,6 +78,14 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::push`]; events before what is too long were handed over.
     pub fn feed(&mut self, bytes: &[u8], mut event: impl FnMut(&str)) -> Result<(), TooLong> {
+        self.feed_named(bytes, |_, data| event(data))
+    }
+
+    /// As [`Decoder::feed`], with the name of each event before its data; the name is empty where it has none.
+    ///
+    /// # Errors
+    /// As [`Decoder::feed`].
+    pub fn feed_named(&mut self, bytes: &[u8], mut event: impl FnMut(&str, &str)) -> Result<(), TooLong> {
         let mut rest = bytes;
         while !rest.is_empty() {
             if std::mem::take(&mut self.after_cr) && rest[0] == b'\n' {
@@ -90,8 +118,16 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::push`].
     pub fn finish(&mut self) -> Result<Option<String>, TooLong> {
+        Ok(self.finish_named()?.map(|(_, data)| data))
+    }
+
+    /// As [`Decoder::finish`], with the event's name.
+    ///
+    /// # Errors
+    /// As [`Decoder::push`].
+    pub fn finish_named(&mut self) -> Result<Option<(String, String)>, TooLong> {
         let mut last = None;
-        let mut event = |data: &str| last = Some(data.to_owned());
+        let mut event = |name: &str, data: &str| last = Some((name.to_owned(), data.to_owned()));
         if !self.line.is_empty() {
             self.end_kept_line(&mut event)?;
         }
@@ -108,7 +144,7 @@ impl Decoder {
     }
 
     /// Ends the line that was kept from piece to piece.
-    fn end_kept_line(&mut self, event: &mut impl FnMut(&str)) -> Result<(), TooLong> {
+    fn end_kept_line(&mut self, event: &mut impl FnMut(&str, &str)) -> Result<(), TooLong> {
         let mut line = std::mem::take(&mut self.line);
         let ended = self.end_line(&line, event);
         line.clear();
@@ -116,7 +152,7 @@ impl Decoder {
         ended
     }
 
-    fn end_line(&mut self, line: &[u8], event: &mut impl FnMut(&str)) -> Result<(), TooLong> {
+    fn end_line(&mut self, line: &[u8], event: &mut impl FnMut(&str, &str)) -> Result<(), TooLong> {
         let marked = std::mem::take(&mut self.first_line);
         let line = line.strip_prefix(b"\xEF\xBB\xBF").filter(|_| marked).unwrap_or(line);
         if line.is_empty() {
@@ -134,18 +170,24 @@ impl Decoder {
                 self.data.push(b'\n');
             }
             self.data.extend_from_slice(value);
+        } else if &line[..colon] == b"event" {
+            let value = line.get(colon + 1..).unwrap_or_default();
+            self.name.clear();
+            self.name.extend_from_slice(value.trim_ascii());
         }
         Ok(())
     }
 
-    fn end_event(&mut self, event: &mut impl FnMut(&str)) {
+    fn end_event(&mut self, event: &mut impl FnMut(&str, &str)) {
         if std::mem::take(&mut self.has_data) {
+            let name = std::str::from_utf8(&self.name).unwrap_or_default();
             match std::str::from_utf8(&self.data) {
-                Ok(data) => event(data),
-                Err(_) => event(&String::from_utf8_lossy(&self.data)),
+                Ok(data) => event(name, data),
+                Err(_) => event(name, &String::from_utf8_lossy(&self.data)),
             }
         }
         self.data.clear();
+        self.name.clear();
     }
 
     const fn too_long(&self) -> TooLong {
@@ -184,6 +226,22 @@ mod tests {
         assert_eq!(all("\u{feff}data: x".as_bytes(), 2), ["x"]);
         assert_eq!(all(b"data: x\n", 3), ["x"]);
         assert!(all(b": only a comment", 3).is_empty());
+    }
+
+    #[test]
+    fn events_have_names_of_their_own_and_the_end_many_spellings() {
+        let mut decoder = Decoder::new(64);
+        let mut events = Vec::new();
+        let text = "event: ping\ndata: {}\n\nevent:error\ndata: x\n\ndata: y\n\nevent: empty\n\ndata: z\n\nevent: last\ndata: w";
+        decoder.feed_named(text.as_bytes(), |name, data| events.push(format!("{name}={data}"))).unwrap();
+        assert_eq!(events, ["ping={}", "error=x", "=y", "=z"]);
+        assert_eq!(decoder.finish_named(), Ok(Some(("last".into(), "w".into()))));
+        for done in ["[DONE]", " [DONE] ", "[done]", "DONE", "\"[DONE]\"", "[ DONE ]"] {
+            assert!(is_done(done), "{done}");
+        }
+        for not in ["", "{}", "{\"done\":1}", "[]", "donee", "[1]"] {
+            assert!(!is_done(not), "{not}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use crate::book::{DAY, MINUTE};
 use crate::schema::Kind;
-use crate::{Book, Claim, Day, Grant, Limits, Minute, Refusal, Spent};
+use crate::{Book, Claim, Day, Grant, Growth, Limits, Minute, Refusal, Spent};
 use outthink_core::Cost;
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -20,6 +20,24 @@ pub(crate) struct Settlement {
     pub(crate) spent: Spent,
 }
 
+/// A request that runs and needs more.
+#[derive(Debug, Clone)]
+pub(crate) struct Growing {
+    pub(crate) key: String,
+    pub(crate) trace: String,
+    pub(crate) by: Growth,
+}
+
+/// What is to be carried out together.
+#[derive(Debug, Default)]
+pub(crate) struct Orders {
+    pub(crate) growths: Vec<Growing>,
+    pub(crate) claims: Vec<Claim>,
+}
+
+/// The answers to growths and claims, in their order.
+pub(crate) type Answers = (Vec<Result<Grant, Refusal>>, Vec<Result<Grant, Refusal>>);
+
 /// The gateway that claims, and the time.
 #[derive(Debug, Clone)]
 pub(crate) struct Moment {
@@ -29,32 +47,43 @@ pub(crate) struct Moment {
     pub(crate) lease: u64,
 }
 
-/// Carries out a batch; the answers are those to the claims, in their order.
+/// Carries out a batch.
 pub(crate) async fn carry_out(
     tx: &mut Tx<'_>,
     moment: &Moment,
     settlements: &[Settlement],
-    claims: &[Claim],
-) -> Result<Vec<Result<Grant, Refusal>>, sqlx::Error> {
-    let ids: BTreeSet<&str> =
-        settlements.iter().map(|s| s.key.as_str()).chain(claims.iter().map(|c| c.key.as_str())).collect();
+    orders: &Orders,
+) -> Result<Answers, sqlx::Error> {
+    let Orders { growths, claims } = orders;
+    let ids: BTreeSet<&str> = (settlements.iter().map(|s| s.key.as_str()))
+        .chain(growths.iter().map(|g| g.key.as_str()))
+        .chain(claims.iter().map(|c| c.key.as_str()))
+        .collect();
     let claiming: HashSet<&str> = claims.iter().map(|c| c.key.as_str()).collect();
     let mut books = BTreeMap::new();
     for id in ids {
         let limits = lock(tx, moment.kind, id).await?;
         if claiming.contains(id) {
             lapse(tx, id, moment.now).await?;
-            if let Some(limits) = limits {
-                books.insert(id.to_owned(), limits);
-            }
+        }
+        if let Some(limits) = limits {
+            books.insert(id.to_owned(), limits);
         }
     }
     for settlement in settlements {
         settle(tx, settlement).await?;
     }
+    // What runs comes before what begins.
+    let mut grown = Vec::with_capacity(growths.len());
+    for growing in growths {
+        grown.push(match books.get(&growing.key) {
+            None => Err(Refusal::Revoked),
+            Some(limits) => grow(tx, growing, limits).await?,
+        });
+    }
     // The books are read after the settlements, so that what came back can be granted.
     let mut open = BTreeMap::new();
-    for (id, limits) in books {
+    for (id, limits) in books.into_iter().filter(|(id, _)| claiming.contains(id.as_str())) {
         let book = read(tx, &id, limits, moment.now).await?;
         open.insert(id, book);
     }
@@ -76,7 +105,7 @@ pub(crate) async fn carry_out(
             write(tx, id, book, moment.now, requests).await?;
         }
     }
-    Ok(answers)
+    Ok((grown, answers))
 }
 
 /// Locks a key's row; its limits if it is live.
@@ -141,6 +170,43 @@ async fn settle(tx: &mut Tx<'_>, settlement: &Settlement) -> Result<(), sqlx::Er
         }
         None => correct(tx, settlement).await,
     }
+}
+
+/// Gives more to a claim that is held, from the day and the minute in which it began. One that has lapsed
+/// gets nothing.
+async fn grow(tx: &mut Tx<'_>, growing: &Growing, limits: &Limits) -> Result<Result<Grant, Refusal>, sqlx::Error> {
+    let row = sqlx::query("SELECT began FROM ledger_claims WHERE trace = $1")
+        .bind(growing.trace.clone())
+        .fetch_optional(&mut **tx)
+        .await?;
+    let Some(row) = row else { return Ok(Err(Refusal::Lapsed)) };
+    let began: i64 = row.try_get(0)?;
+    let mut book = read(tx, &growing.key, limits.clone(), uint(began)).await?;
+    let grant = match book.grow(&growing.by, uint(began)) {
+        Ok(grant) => grant,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let cost = int(grant.cost.unwrap_or(growing.by.most).nano());
+    let tokens = int(grant.tokens.unwrap_or(growing.by.most_tokens));
+    sqlx::query("UPDATE ledger_claims SET cost = cost + $1, tokens = tokens + $2 WHERE trace = $3")
+        .bind(cost)
+        .bind(tokens)
+        .bind(growing.trace.clone())
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query("UPDATE ledger_days SET reserved = reserved + $1 WHERE key_id = $2 AND day = $3")
+        .bind(cost)
+        .bind(growing.key.clone())
+        .bind(began / int(DAY))
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query("UPDATE ledger_minutes SET reserved = reserved + $1 WHERE key_id = $2 AND minute = $3")
+        .bind(tokens)
+        .bind(growing.key.clone())
+        .bind(began / int(MINUTE))
+        .execute(&mut **tx)
+        .await?;
+    Ok(Ok(grant))
 }
 
 /// Puts what was spent in the place of what was held.

@@ -34,6 +34,19 @@ impl Claim {
     }
 }
 
+/// How much more a request that runs needs. It gets what is left, as long as that is not less than the least.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Growth {
+    /// With less than this it cannot go on.
+    pub least: Cost,
+    /// Dollars.
+    pub most: Cost,
+    /// With fewer generated tokens than this it cannot go on.
+    pub least_tokens: u64,
+    /// Generated tokens.
+    pub most_tokens: u64,
+}
+
 /// What a request may spend; `None` where the key has no such limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Grant {
@@ -41,6 +54,11 @@ pub struct Grant {
     pub cost: Option<Cost>,
     /// Generated tokens at most.
     pub tokens: Option<u64>,
+    /// What the day's budget held for it at that moment: unspent, and not reserved by other requests. The
+    /// request can grow no further than this.
+    pub free: Option<Cost>,
+    /// The same in tokens, of the minute's limit.
+    pub free_tokens: Option<u64>,
 }
 
 /// What a request did spend.
@@ -60,6 +78,9 @@ pub enum Refusal {
     /// The key was revoked, or is not known.
     #[error("the key is not valid: ask for a new one")]
     Revoked,
+    /// The claim that was to grow has lapsed.
+    #[error("the request's claim has lapsed, so it can spend no more: ask again")]
+    Lapsed,
     /// Too many requests in this minute.
     #[error("the key may begin {limit} requests a minute and has done so: wait {retry_after} s")]
     Requests {
@@ -96,7 +117,7 @@ impl Refusal {
     /// Seconds after which a retry may help; `None` if never.
     pub const fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::Revoked => None,
+            Self::Revoked | Self::Lapsed => None,
             Self::Requests { retry_after, .. } | Self::Tokens { retry_after, .. } | Self::Spent { retry_after, .. } => {
                 Some(*retry_after)
             }
@@ -151,21 +172,38 @@ impl Book {
         {
             return Err(Refusal::Requests { limit, retry_after: to_minute });
         }
-        let mut tokens = claim.most_tokens;
+        let want = Growth {
+            least: claim.least,
+            most: claim.most,
+            least_tokens: claim.least_tokens,
+            most_tokens: claim.most_tokens,
+        };
+        let grant = self.grow(&want, now)?;
+        self.minute.requests += 1;
+        Ok(grant)
+    }
+
+    /// Grants more to a request that runs and enters it, or says why not.
+    ///
+    /// # Errors
+    /// If the key's limits leave less than the least that the request can go on with.
+    pub fn grow(&mut self, want: &Growth, now: u64) -> Result<Grant, Refusal> {
+        let (mut tokens, mut free_tokens) = (want.most_tokens, None);
         if let Some(limit) = self.limits.tokens_per_minute {
             let free = limit.saturating_sub(self.minute.tokens.saturating_add(self.minute.reserved));
             tokens = tokens.min(free);
-            if tokens < claim.least_tokens.min(claim.most_tokens) || free == 0 {
-                return Err(Refusal::Tokens { limit, retry_after: to_minute });
+            if tokens < want.least_tokens.min(want.most_tokens) || (free == 0 && want.most_tokens > 0) {
+                return Err(Refusal::Tokens { limit, retry_after: MINUTE - now % MINUTE });
             }
+            free_tokens = Some(free);
         }
-        let mut cost = claim.most;
+        let (mut cost, mut free_cost) = (want.most, None);
         if let Some(limit) = self.limits.cost_per_day {
             let unspent = limit.saturating_sub(self.day.spent);
             let free = unspent.saturating_sub(self.day.reserved);
-            let least = claim.least.min(claim.most);
+            let least = want.least.min(want.most);
             cost = cost.min(free);
-            if cost < least || free == Cost::ZERO {
+            if cost < least || (free == Cost::ZERO && want.most > Cost::ZERO) {
                 let for_good = unspent < least || unspent == Cost::ZERO;
                 return Err(if for_good {
                     Refusal::Spent { limit, retry_after: DAY - now % DAY }
@@ -173,13 +211,15 @@ impl Book {
                     Refusal::Reserved { limit }
                 });
             }
+            free_cost = Some(free);
         }
-        self.minute.requests += 1;
         self.minute.reserved = self.minute.reserved.saturating_add(tokens);
         self.day.reserved += cost;
         Ok(Grant {
             cost: self.limits.cost_per_day.map(|_| cost),
             tokens: self.limits.tokens_per_minute.map(|_| tokens),
+            free: free_cost,
+            free_tokens,
         })
     }
 
@@ -223,7 +263,7 @@ mod tests {
         fn no_order_of_events_spends_more_than_the_budget(
             limit in 1u64..10_000,
             tokens in 16u64..10_000,
-            events in prop::collection::vec((0u8..4, 0u64..2_000, 0u64..2_000, 0.0f64..=1.0), 1..200),
+            events in prop::collection::vec((0u8..5, 0u64..2_000, 0u64..2_000, 0.0f64..=1.0), 1..200),
         ) {
             let limits = Limits {
                 cost_per_day: Some(Cost::from_nano(limit)),
@@ -246,6 +286,14 @@ mod tests {
                         // What is spent is never more than what was granted: the driver sees to that.
                         let part = |x: u64| (x as f64 * share) as u64;
                         book.settle(held, Spent { cost: Cost::from_nano(part(held.0.nano())), prompt: 0, generated: part(held.1) });
+                    },
+                    3 => if let Some(held) = live.last_mut() {
+                        let want = Growth { least: Cost::from_nano(least), most: Cost::from_nano(most), least_tokens: 1, most_tokens: most };
+                        if let Ok(more) = book.grow(&want, 0) {
+                            prop_assert!(more.cost.unwrap() <= want.most && more.cost.unwrap() <= more.free.unwrap());
+                            held.0 += more.cost.unwrap();
+                            held.1 += more.tokens.unwrap();
+                        }
                     },
                     _ => if let Some(held) = live.pop() {
                         book.lapse(held);

@@ -1,10 +1,10 @@
 //! The handle by which a gateway claims and settles, and by which keys are made and revoked.
 
-use crate::batch::{Settlement, int};
+use crate::batch::{Growing, Settlement, int};
 use crate::schema::{self, Kind};
 use crate::secret::{self, KeySecret};
 use crate::writer::{Order, Writer, charge_lapsed, now};
-use crate::{Charge, Claim, ClaimError, Grant, Key, KeyStatus, LedgerError, NewKey, Record, Spent, status};
+use crate::{Charge, Claim, ClaimError, Grant, Growth, Key, KeyStatus, LedgerError, NewKey, Record, Spent, status};
 use sqlx::{AnyPool, Row};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -223,6 +223,26 @@ impl Hold {
     /// What may be spent.
     pub const fn grant(&self) -> Grant {
         self.grant
+    }
+
+    /// Asks for more while the request runs; what is granted may be spent on top of what was granted before.
+    /// The future stands by itself, so that the request can go on while it waits. A request whose key was
+    /// revoked, or whose claim has lapsed, gets nothing more.
+    ///
+    /// # Errors
+    /// The future's: if the key's limits do not allow it, or the ledger does not answer.
+    pub fn grow(&self, by: Growth) -> impl Future<Output = Result<Grant, ClaimError>> + Send + use<> {
+        let (answer, granted) = oneshot::channel();
+        let sent = self.settlement.as_ref().is_some_and(|s| {
+            let more = Growing { key: s.key.clone(), trace: s.trace.clone(), by };
+            self.orders.send(Order::Grow(more, answer)).is_ok()
+        });
+        async move {
+            if !sent {
+                return Err(ClaimError::Unavailable);
+            }
+            granted.await.map_err(|_| ClaimError::Unavailable)?
+        }
     }
 
     /// Notes what was spent so far, for the case that it is dropped.

@@ -1,7 +1,8 @@
 //! Who may spend how much, and what was spent: the keys, budgets and charges of the gateway.
 //!
-//! A request *claims* what it may cost at most before it spends anything, and *settles* what it did
-//! cost at its end. A claim is a lease: the gateway that holds it renews it while the request runs. If
+//! A request *claims* what its next stretch may cost before it spends anything, *grows* its claim while it
+//! runs, and *settles* what it did cost at its end. So a budget is never exceeded, and a request that may
+//! become long holds no more of it than it needs. A claim is a lease: the gateway that holds it renews it while the request runs. If
 //! the gateway dies, the lease ends and the claim is charged in full, because nobody knows what was
 //! spent of it; so neither a race nor a crash spends more than a key's budget. A late settlement puts
 //! the true amount in the place of such a charge.
@@ -44,7 +45,7 @@ mod secret;
 mod status;
 mod writer;
 
-pub use book::{Book, Claim, Day, Grant, Minute, Refusal, Spent};
+pub use book::{Book, Claim, Day, Grant, Growth, Minute, Refusal, Spent};
 pub use error::{ClaimError, LedgerError};
 pub use key::{Key, Limits, NewKey};
 pub use ledger::{Hold, Ledger};

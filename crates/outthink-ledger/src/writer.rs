@@ -1,7 +1,7 @@
 //! The one task that writes: it takes what has come in since its last transaction and carries it out in
 //! one, so that a busy gateway pays for a few transactions and not for two a request.
 
-use crate::batch::{self, Moment, Settlement, int};
+use crate::batch::{self, Answers, Growing, Moment, Orders, Settlement, int};
 use crate::book::{DAY, MINUTE};
 use crate::schema::Kind;
 use crate::{Claim, ClaimError, Grant, LedgerError, Record, Spent};
@@ -19,9 +19,13 @@ const AGAIN: Duration = Duration::from_millis(200);
 /// How long a close waits for a database that does not answer.
 const CLOSING: Duration = Duration::from_secs(20);
 
+/// Who waits for a grant.
+pub(crate) type Waiting = oneshot::Sender<Result<Grant, ClaimError>>;
+
 /// What the task is told.
 pub(crate) enum Order {
-    Claim(Claim, oneshot::Sender<Result<Grant, ClaimError>>),
+    Claim(Claim, Waiting),
+    Grow(Growing, Waiting),
     Settle(Settlement),
     Remember(Box<Record>),
     Close(oneshot::Sender<()>),
@@ -63,12 +67,17 @@ impl Writer {
                 // What could not be written is tried again.
                 () = sleep(AGAIN), if !unsettled.is_empty() => {}
             }
-            let (mut claims, mut waiting) = (Vec::new(), Vec::new());
+            let mut batch = Orders::default();
+            let (mut growing, mut claiming) = (Vec::new(), Vec::new());
             for order in orders {
                 match order {
                     Order::Claim(claim, answer) => {
-                        claims.push(claim);
-                        waiting.push(answer);
+                        batch.claims.push(claim);
+                        claiming.push(answer);
+                    }
+                    Order::Grow(more, answer) => {
+                        batch.growths.push(more);
+                        growing.push(answer);
                     }
                     Order::Settle(settlement) => unsettled.push(settlement),
                     Order::Remember(record) => {
@@ -79,8 +88,8 @@ impl Writer {
                     Order::Close(done) => closing = Some((done, Instant::now() + CLOSING)),
                 }
             }
-            if !claims.is_empty() || !unsettled.is_empty() {
-                self.transact(&mut unsettled, claims, waiting).await;
+            if !batch.claims.is_empty() || !batch.growths.is_empty() || !unsettled.is_empty() {
+                self.transact(&mut unsettled, batch, (growing, claiming)).await;
             }
             let late = closing.as_ref().is_some_and(|c| Instant::now() > c.1);
             if (unsettled.is_empty() || late)
@@ -101,13 +110,17 @@ impl Writer {
     async fn transact(
         &self,
         unsettled: &mut Vec<Settlement>,
-        claims: Vec<Claim>,
-        waiting: Vec<oneshot::Sender<Result<Grant, ClaimError>>>,
+        batch: Orders,
+        (growing, claiming): (Vec<Waiting>, Vec<Waiting>),
     ) {
-        match self.try_transact(unsettled, &claims).await {
-            Ok(answers) => {
+        match self.try_transact(unsettled, &batch).await {
+            Ok((grown, claimed)) => {
                 unsettled.clear();
-                for ((answer, waiting), claim) in answers.into_iter().zip(waiting).zip(claims) {
+                for (answer, waiting) in grown.into_iter().zip(growing) {
+                    // What nobody waits for any more goes back when its request is settled.
+                    let _ = waiting.send(answer.map_err(ClaimError::from));
+                }
+                for ((answer, waiting), claim) in claimed.into_iter().zip(claiming).zip(batch.claims) {
                     let granted = answer.is_ok();
                     if waiting.send(answer.map_err(ClaimError::from)).is_err() && granted {
                         // Who asked has left: nothing will be spent.
@@ -118,24 +131,20 @@ impl Writer {
             Err(error) => {
                 tracing::warn!(%error, "the ledger could not write and tries again");
                 // The transaction may have been made all the same: then its claims are void.
-                unsettled.extend(claims.iter().map(void));
-                for waiting in waiting {
+                unsettled.extend(batch.claims.iter().map(void));
+                for waiting in growing.into_iter().chain(claiming) {
                     let _ = waiting.send(Err(ClaimError::Unavailable));
                 }
             }
         }
     }
 
-    async fn try_transact(
-        &self,
-        settlements: &[Settlement],
-        claims: &[Claim],
-    ) -> Result<Vec<Result<Grant, crate::Refusal>>, LedgerError> {
+    async fn try_transact(&self, settlements: &[Settlement], batch: &Orders) -> Result<Answers, LedgerError> {
         let failed = || LedgerError::database("write");
         let moment = Moment { kind: self.kind, holder: self.holder.clone(), now: now(), lease: self.lease };
         let mut connection = self.pool.acquire().await.map_err(failed())?;
         let mut tx = connection.begin_with(self.kind.begin()).await.map_err(failed())?;
-        let answers = batch::carry_out(&mut tx, &moment, settlements, claims).await.map_err(failed())?;
+        let answers = batch::carry_out(&mut tx, &moment, settlements, batch).await.map_err(failed())?;
         tx.commit().await.map_err(failed())?;
         Ok(answers)
     }

@@ -82,7 +82,7 @@ pub fn bench(path: &Path, threads: usize, parallels: &[u32]) -> Result<BenchRepo
         for _ in 0..RUNS {
             let request = SampleRequest {
                 seeds: (0..u64::from(parallel)).collect(),
-                max_tokens: tokens_each(parallel),
+                max_tokens: Some(tokens_each(parallel)),
                 ..request.clone()
             };
             let (speed, steps) = through_engine(&engine, request)?;

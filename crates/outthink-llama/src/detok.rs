@@ -1,4 +1,7 @@
-//! From token bytes to text: whole characters, stop texts, and the thought apart from the reply.
+//! From token bytes to text: whole characters, stop texts, and reasoning and tool calls apart from the reply.
+
+use crate::toolcall::{self, Calls};
+use serde_json::Value;
 
 const OPEN: &str = "<think>";
 const CLOSE: &str = "</think>";
@@ -14,6 +17,8 @@ enum Place {
     Gap,
     /// In the reply.
     Reply,
+    /// In a tool call.
+    Call,
 }
 
 /// Text that is ready to be sent.
@@ -21,6 +26,8 @@ enum Place {
 pub(crate) struct Piece {
     pub(crate) content: String,
     pub(crate) reasoning: String,
+    /// Tool calls that are whole, as the API's deltas have them.
+    pub(crate) calls: Vec<Value>,
 }
 
 /// Turns the bytes of one sample's tokens into text.
@@ -32,6 +39,10 @@ pub(crate) struct Detokenizer {
     stops: Vec<String>,
     place: Place,
     stopped: bool,
+    /// Where the reply may call tools.
+    tools: Option<Calls>,
+    /// The thought, where it may hold a call.
+    thought: String,
 }
 
 impl Detokenizer {
@@ -43,7 +54,33 @@ impl Detokenizer {
             _ => Place::Reply,
         };
         let stops = stops.iter().filter(|s| !s.is_empty()).cloned().collect();
-        Self { bytes: Vec::new(), held: String::new(), split: String::new(), stops, place, stopped: false }
+        Self {
+            bytes: Vec::new(),
+            held: String::new(),
+            split: String::new(),
+            stops,
+            place,
+            stopped: false,
+            tools: None,
+            thought: String::new(),
+        }
+    }
+
+    /// The reply may call tools.
+    pub(crate) fn with_tools(mut self, calls: Calls) -> Self {
+        self.tools = Some(calls);
+        self
+    }
+
+    /// Tool calls so far.
+    pub(crate) fn calls(&self) -> usize {
+        self.tools.as_ref().map_or(0, Calls::count)
+    }
+
+    /// Whether a tool call is being written, in the reply or in the thought.
+    pub(crate) fn in_call(&self) -> bool {
+        self.place == Place::Call
+            || self.thought.rfind(toolcall::OPEN).is_some_and(|open| !self.thought[open..].contains(toolcall::CLOSE))
     }
 
     /// Whether a stop text was met.
@@ -130,11 +167,16 @@ impl Detokenizer {
                     if let Some(end) = self.split.find(CLOSE) {
                         piece.reasoning.push_str(&self.split[..end]);
                         self.split.drain(..end + CLOSE.len());
+                        self.thought.clear();
                         self.place = Place::Gap;
                     } else {
                         let keep = if last { 0 } else { partial_end(&self.split, CLOSE) };
                         let ready = self.split.len() - keep;
-                        piece.reasoning.extend(self.split.drain(..ready));
+                        let text: String = self.split.drain(..ready).collect();
+                        if self.tools.is_some() {
+                            self.thought.push_str(&text);
+                        }
+                        piece.reasoning.push_str(&text);
                         return piece;
                     }
                 }
@@ -146,9 +188,39 @@ impl Detokenizer {
                     self.place = Place::Reply;
                 }
                 Place::Reply => {
-                    piece.content.push_str(&self.split);
-                    self.split.clear();
-                    return piece;
+                    let call = self.tools.as_ref().and_then(|_| self.split.find(toolcall::OPEN));
+                    let keep = match (call, &self.tools) {
+                        (None, Some(_)) if !last => partial_end(&self.split, toolcall::OPEN),
+                        _ => 0,
+                    };
+                    let ready = call.unwrap_or(self.split.len() - keep);
+                    let text: String = self.split.drain(..ready).collect();
+                    // Blank lines around calls are no reply.
+                    if self.calls() == 0 || !text.trim().is_empty() {
+                        piece.content.push_str(if call.is_some() { text.trim_end() } else { &text });
+                    }
+                    if call.is_none() {
+                        return piece;
+                    }
+                    self.split.drain(..toolcall::OPEN.len());
+                    self.place = Place::Call;
+                }
+                Place::Call => {
+                    let end = self.split.find(toolcall::CLOSE);
+                    if end.is_none() && !last {
+                        return piece;
+                    }
+                    let body: String = self.split.drain(..end.unwrap_or(self.split.len())).collect();
+                    self.split.drain(..end.map_or(0, |_| toolcall::CLOSE.len()));
+                    self.place = Place::Reply;
+                    match self.tools.as_mut().and_then(|calls| calls.read(&body)) {
+                        Some(call) => piece.calls.push(call),
+                        // What is no call is passed on as it was written.
+                        None => {
+                            piece.content.extend([toolcall::OPEN, &body]);
+                            piece.content.push_str(end.map_or("", |_| toolcall::CLOSE));
+                        }
+                    }
                 }
             }
         }
@@ -198,6 +270,40 @@ mod tests {
     fn a_held_beginning_of_a_stop_text_is_sent_at_the_end() {
         let (piece, stopped) = run(&["END"], "", &[b"a E", b"N"]);
         assert_eq!((piece.content.as_str(), stopped), ("a EN", false));
+    }
+
+    #[test]
+    fn tool_calls_leave_in_the_apis_form() {
+        let mut detok = Detokenizer::new(&[], "").with_tools(Calls::new(7));
+        let text = "<think>x</think>Let me see.\n<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": 1}}\n</tool_call>\n\
+                    <tool_call>{\"name\":\"now\",\"arguments\":{}}</tool_call><tool_call>no call</tool_call>";
+        let (mut content, mut calls) = (String::new(), Vec::new());
+        for byte in text.as_bytes().chunks(3) {
+            let piece = detok.push(byte);
+            content += &piece.content;
+            calls.extend(piece.calls);
+        }
+        let piece = detok.finish();
+        content += &piece.content;
+        calls.extend(piece.calls);
+        assert_eq!(content, "Let me see.\n<tool_call>no call</tool_call>");
+        assert_eq!(calls.len(), 2);
+        assert_eq!(calls[0]["index"], 0);
+        assert_eq!(calls[0]["type"], "function");
+        assert_eq!(calls[0]["function"]["name"], "add");
+        assert_eq!(calls[0]["function"]["arguments"], r#"{"a":1}"#);
+        assert_eq!((&calls[1]["index"], &calls[1]["function"]["arguments"]), (&1.into(), &"{}".into()));
+        assert_ne!(calls[0]["id"], calls[1]["id"]);
+        assert_eq!(detok.calls(), 2);
+    }
+
+    #[test]
+    fn a_call_within_a_thought_is_noticed() {
+        let mut detok = Detokenizer::new(&[], "<think>").with_tools(Calls::new(7));
+        detok.push(b"first <tool_call>{");
+        assert!(detok.in_thought() && detok.in_call());
+        detok.push(b"}</tool_call> done");
+        assert!(detok.in_thought() && !detok.in_call());
     }
 
     #[test]

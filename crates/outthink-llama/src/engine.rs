@@ -1,18 +1,24 @@
 //! The engine as others see it: loading, and requests in.
 
+use crate::adjust::{Adjust, Penalties};
+use crate::chat::Chat;
 use crate::detok::Detokenizer;
+use crate::fields;
+use crate::guard;
 use crate::options::{LlamaOptions, free_threads};
 use crate::sampler::Sampler;
 use crate::scheduler::{self, Setup};
-use crate::sequence::{Job, Member, Update};
-use crate::template;
-use futures_channel::mpsc as updates;
+use crate::sequence::{Job, Member, ThoughtLimit, Update};
+use crate::toolcall::Calls;
+use futures_channel::mpsc::{self as updates, UnboundedSender};
 use futures_core::Stream;
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
-use outthink_core::{Capabilities, Engine, EngineError, ModelInfo, Origin, SampleEvent, SampleRequest, SampleStream};
+use outthink_core::{
+    Capabilities, Engine, EngineError, ModelInfo, Origin, SampleEvent, SampleRequest, SampleStream, Source, derive_seed,
+};
 use std::io::Read;
 use std::path::Path;
 use std::pin::Pin;
@@ -25,6 +31,8 @@ use std::thread::JoinHandle;
 #[derive(Debug)]
 pub struct LlamaEngine {
     info: ModelInfo,
+    source: Arc<Source>,
+    chat: Chat,
     model: Arc<LlamaModel>,
     /// Tokens of one sample at most, its prompt included.
     limit: usize,
@@ -122,7 +130,9 @@ impl LlamaEngine {
         let stopped = || Err(EngineError::new(Origin::Internal, "the model's thread ended while it started"));
         started.recv().unwrap_or_else(|_| stopped())?;
         let info = ModelInfo { id, context: Some(limit as u64), price: options.price };
-        Ok(Self { info, model, limit, jobs: Some(jobs), prefilled, thread: Some(thread) })
+        let source = Arc::new(Source { model: info.id.clone(), member: None, price: info.price });
+        let chat = Chat::new(&model);
+        Ok(Self { info, source, chat, model, limit, jobs: Some(jobs), prefilled, thread: Some(thread) })
     }
 
     /// Prompt tokens that were computed so far, and not taken from the cache.
@@ -130,59 +140,92 @@ impl LlamaEngine {
         self.prefilled.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn llama(&self) -> &LlamaModel {
+    /// The model itself, to look into its vocabulary and its data.
+    pub fn llama(&self) -> &LlamaModel {
         &self.model
     }
 
-    /// The tokens that the model reads for a request.
-    pub(crate) fn prompt_tokens(&self, request: &SampleRequest) -> Result<Arc<[LlamaToken]>, EngineError> {
-        Ok(self.prepare(request)?.tokens)
+    /// The tokens that the model reads for a request: its chat template's, with the texts of the messages as
+    /// plain text.
+    ///
+    /// # Errors
+    ///
+    /// What [`Engine::start`] would refuse.
+    pub fn prompt_tokens(&self, request: &SampleRequest) -> Result<Arc<[LlamaToken]>, EngineError> {
+        Ok(self.prepare(request)?.job.tokens)
     }
 
     /// Turns a request into a job, without its members.
-    fn prepare(&self, request: &SampleRequest) -> Result<Job, EngineError> {
-        let mut text = template::render(&self.model, &request.prompt)?;
-        let grammar = template::grammar(&request.prompt)?;
-        // A template may open the thought itself; only the last line tells.
-        let mut opening = if text.trim_end().ends_with("<think>") { "<think>".to_owned() } else { String::new() };
-        if let Some(prefix) = &request.prefix {
-            // A template that opens the thought itself must not get it opened twice.
-            let own = match prefix.strip_prefix("<think>").filter(|_| !opening.is_empty()) {
-                Some(thought) if text.ends_with('\n') => thought.strip_prefix('\n').unwrap_or(thought),
-                Some(thought) => thought,
-                None => prefix,
-            };
-            text.push_str(own);
-            opening.push_str(own);
-        }
+    fn prepare(&self, request: &SampleRequest) -> Result<Prepared, EngineError> {
         let vocab = self.model.vocab();
-        let tokens =
-            vocab.tokenize(text.as_bytes(), vocab.should_add_bos() && !starts_with_bos(&self.model, &text), true);
+        let mut notes = fields::check(&request.prompt)?;
+        let penalties = fields::penalties(&request.prompt, self.model.n_vocab() as usize)?;
+        let grammar = fields::grammar(&request.prompt)?;
+        let rendered = self.chat.render(Some(&self.model), request)?;
+        if rendered.tools && grammar.is_some() {
+            return Err(EngineError::new(Origin::Caller, "tools and a response format cannot be had together")
+                .with_hint("leave out one of them"));
+        }
+        let tokens = guard::tokenize(&self.model, &rendered.parts);
         if tokens.is_empty() || tokens.len() >= self.limit {
-            return Err(EngineError::new(
-                Origin::Caller,
-                format!("the prompt has {} tokens and the context {}", tokens.len(), self.limit),
-            )
-            .with_hint("shorten the prompt, or load the model with a larger context"));
+            let message = format!("the prompt has {} tokens and the context {}", tokens.len(), self.limit);
+            return Err(EngineError::new(Origin::Caller, message)
+                .with_code("context_length_exceeded")
+                .with_hint("shorten the prompt, or load the model with a larger context"));
+        }
+        notes.extend(rendered.notes);
+        let thought = request
+            .thinking
+            .budget
+            .filter(|_| self.chat.marks_thought())
+            .map(|tokens| ThoughtLimit { tokens, close: vocab.tokenize(CLOSE_THOUGHT.as_bytes(), false, true).into() });
+        if request.thinking.budget.is_some() && thought.is_none() {
+            notes.push("this model does not mark its reasoning: its tokens were not limited".to_owned());
         }
         let room = (self.limit - tokens.len()) as u64;
-        Ok(Job {
-            tokens: tokens.into(),
-            max_tokens: request.max_tokens.clamp(1, room) as usize,
+        let tokens: Arc<[LlamaToken]> = tokens.into();
+        let job = Job {
+            tokens,
+            max_tokens: request.max_tokens.map_or(room, |most| most.clamp(1, room)) as usize,
             grammar,
             logprobs: request.logprobs,
             keep: request.may_continue,
             confidence_over: request.confidence_over as usize,
             members: Vec::new(),
-            opening,
-        })
+            opening: rendered.opening,
+            source: Arc::clone(&self.source),
+            notes,
+            thought,
+            tools: rendered.tools,
+        };
+        Ok(Prepared { job, penalties: Arc::new(penalties) })
     }
 }
 
-/// Whether the template wrote the text's first special token itself.
-fn starts_with_bos(model: &LlamaModel, text: &str) -> bool {
-    let bos = model.vocab().token_to_piece(model.vocab().bos(), true, None);
-    !bos.is_empty() && text.as_bytes().starts_with(&bos)
+/// What closes a thought that has had its tokens.
+const CLOSE_THOUGHT: &str = "\n</think>\n\n";
+
+/// A job without its members, and what they all need.
+struct Prepared {
+    job: Job,
+    penalties: Arc<Penalties>,
+}
+
+impl Prepared {
+    fn member(&self, request: &SampleRequest, seed: u64, updates: UnboundedSender<Update>) -> Member {
+        let mut text = Detokenizer::new(&request.sampling.stop, &self.job.opening);
+        if self.job.tools {
+            // Turns of one conversation differ in length, so that their calls have ids of their own.
+            text = text.with_tools(Calls::new(derive_seed(seed, self.job.tokens.len() as u64)));
+        }
+        Member {
+            updates,
+            cancelled: Arc::new(AtomicBool::new(false)),
+            sampler: Sampler::new(&request.sampling, seed),
+            text,
+            adjust: Adjust::new(&self.penalties, &self.job.tokens),
+        }
+    }
 }
 
 impl Engine for LlamaEngine {
@@ -191,7 +234,13 @@ impl Engine for LlamaEngine {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { continuation: true, logprobs: true, shared_prefill: true }
+        Capabilities {
+            continuation: true,
+            logprobs: true,
+            shared_prefill: true,
+            effort: self.chat.has_switch(),
+            thinking_budget: self.chat.marks_thought(),
+        }
     }
 
     fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
@@ -200,19 +249,21 @@ impl Engine for LlamaEngine {
         let mut members = Vec::with_capacity(request.seeds.len());
         for &seed in &request.seeds {
             let (sender, receiver) = updates::unbounded();
-            let cancelled = Arc::new(AtomicBool::new(false));
-            streams.push(Box::pin(Receiver { updates: receiver, cancelled: Cancel(Arc::clone(&cancelled)) }));
-            match &prepared {
-                Ok(job) => members.push(Member {
-                    updates: sender,
-                    cancelled,
-                    sampler: Sampler::new(&request.sampling, seed),
-                    text: Detokenizer::new(&request.sampling.stop, &job.opening),
-                }),
-                Err(error) => drop(sender.unbounded_send(Err(error.clone()))),
-            }
+            let cancelled = match &prepared {
+                Ok(prepared) => {
+                    let member = prepared.member(&request, seed, sender);
+                    let cancelled = Arc::clone(&member.cancelled);
+                    members.push(member);
+                    cancelled
+                }
+                Err(error) => {
+                    drop(sender.unbounded_send(Err(error.clone())));
+                    Arc::default()
+                }
+            };
+            streams.push(Box::pin(Receiver { updates: receiver, cancelled: Cancel(cancelled) }));
         }
-        if let Ok(job) = prepared
+        if let Ok(Prepared { job, .. }) = prepared
             && let Some(jobs) = &self.jobs
             && let Err(mpsc::SendError(job)) = jobs.send(Job { members, ..job })
         {

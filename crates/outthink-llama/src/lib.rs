@@ -15,7 +15,7 @@
 //! let streams = engine.start(SampleRequest {
 //!     prompt: Prompt::user("What is 6 times 7?"),
 //!     seeds: (0..16).collect(),
-//!     max_tokens: 256,
+//!     max_tokens: Some(256),
 //!     ..SampleRequest::default()
 //! });
 //! assert_eq!(streams.len(), 16);
@@ -41,14 +41,18 @@
     reason = "llama.cpp counts tokens, positions and sequences in i32; all are far below its limit"
 )]
 
+mod adjust;
 mod bench;
+mod chat;
 mod detok;
 mod engine;
+mod fields;
+mod guard;
 mod options;
 mod sampler;
 mod scheduler;
 mod sequence;
-mod template;
+mod toolcall;
 
 pub use bench::{BenchReport, BenchRow, bench};
 pub use engine::LlamaEngine;

@@ -26,6 +26,9 @@ pub struct LlamaOptions {
     pub batch: u32,
     /// Tokens computed at once at most.
     pub ubatch: u32,
+    /// Cells that a sample reserves at once, beside those of its prompt. Small ones let more samples start;
+    /// large ones make it rarer that one pauses, and its text is read again, because the cells ran out.
+    pub stretch: u32,
     /// Whether all sequences share one pool of cells. Off, each has `context / max_sequences`
     /// cells of its own: faster above some 16 short samples, and useless for long ones.
     pub unified: bool,
@@ -46,6 +49,7 @@ impl Default for LlamaOptions {
             max_sequences: 64,
             batch: 512,
             ubatch: 512,
+            stretch: 256,
             unified: true,
             fork: true,
             model_id: String::new(),

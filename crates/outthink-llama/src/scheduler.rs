@@ -1,11 +1,13 @@
 //! The thread that owns the context: continuous batching over shared prompts.
 //!
-//! Cells of the KV cache are reserved before a sample starts (its `max_tokens`, and its prompt once
-//! for all that share it), so a sample that started is never thrown out for want of room.
+//! Cells of the KV cache are reserved in stretches ([`cells`]): a prompt's once for all samples that share
+//! it, and a sample's own as it grows. Where they run out, the youngest samples pause and are read again
+//! later; none is cut.
 //!
 //! A prompt that begins as something that is in the cache already forks it: llama.cpp lets several
 //! sequences share cells, so the fork costs neither time nor memory, and only the rest is read.
 
+mod cells;
 mod kept;
 
 use crate::options::LlamaOptions;
@@ -22,6 +24,7 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 
+use cells::{Claim, next_stretch, to_pause};
 use kept::Kept;
 
 /// Sequences kept for prompts, beside those of the samples.
@@ -44,6 +47,8 @@ pub(crate) struct Setup {
     /// Sequences of ended samples that are kept.
     kept: u32,
     cells: usize,
+    /// Cells that a sample reserves at once.
+    stretch: usize,
     /// Prompt tokens computed so far.
     pub(crate) prefilled: Arc<AtomicU64>,
     /// Tokens of one sample at most, its prompt included.
@@ -54,15 +59,17 @@ impl Setup {
     pub(crate) fn new(model: &LlamaModel, options: &LlamaOptions, threads: usize) -> Self {
         let sequences = options.max_sequences.clamp(1, LLAMA_SEQUENCES - PROMPT_SLOTS - KEPT);
         let batch = options.batch.max(sequences).max(32);
-        let cells = options.context.max(64) as usize;
+        // llama.cpp aborts where a context has fewer cells than sequences.
+        let cells = options.context.max(LLAMA_SEQUENCES) as usize;
         let own = if options.unified { cells } else { cells / sequences as usize };
-        let limit = own.min((model.n_ctx_train() as usize).max(64));
+        let limit = own.min(options.context.max(64) as usize).min((model.n_ctx_train() as usize).max(64));
         let ubatch = options.ubatch.clamp(1, batch);
         // A state that is not one cell a token cannot be cut, and streams of their own share no cells.
         let forks = options.fork && options.unified && !model.is_recurrent() && !model.is_hybrid();
         let kept = if forks { KEPT } else { 0 };
         let prefilled = Arc::default();
-        Self { threads, sequences, batch, ubatch, unified: options.unified, kept, cells, prefilled, limit }
+        let stretch = options.stretch.max(1) as usize;
+        Self { threads, sequences, batch, ubatch, unified: options.unified, kept, cells, stretch, prefilled, limit }
     }
 
     pub(crate) fn params(&self) -> LlamaContextParams {
@@ -104,6 +111,21 @@ struct Group {
 }
 
 impl Group {
+    fn new(tokens: Arc<[LlamaToken]>) -> Self {
+        Self {
+            tokens,
+            waiting: VecDeque::new(),
+            forking: Vec::new(),
+            live: Vec::new(),
+            slot: None,
+            read: 0,
+            logits: Vec::new(),
+            forked: 0,
+            paid: false,
+            used_at: 0,
+        }
+    }
+
     fn started(&self) -> bool {
         !self.forking.is_empty() || !self.live.is_empty()
     }
@@ -114,6 +136,16 @@ impl Group {
         self.logits = Vec::new();
         self.paid = false;
     }
+}
+
+/// What a sample needs to go on.
+#[derive(Clone, Copy)]
+struct Need {
+    cells: usize,
+    /// Whether it needs a sequence, too.
+    sequence: bool,
+    /// Whether its prompt needs one.
+    slot: bool,
 }
 
 /// Where a row of logits goes.
@@ -138,6 +170,8 @@ struct Scheduler<'a> {
     used: usize,
     /// Counts admissions, to know what was used last.
     now: u64,
+    /// Samples that came so far.
+    came: u64,
 }
 
 /// Runs until the senders of jobs are gone.
@@ -170,12 +204,14 @@ pub(crate) fn run(
         running: 0,
         used: 0,
         now: 0,
+        came: 0,
     };
     drop(ready.send(Ok(())));
     while scheduler.receive(inbox) {
         scheduler.drop_cancelled();
         scheduler.admit();
         scheduler.fork();
+        scheduler.grow();
         scheduler.step();
     }
     for group in scheduler.groups {
@@ -205,30 +241,97 @@ impl Scheduler<'_> {
 
     fn add(&mut self, job: Job) {
         let tokens = Arc::clone(&job.tokens);
-        let known = self.groups.iter().position(|g| g.tokens == tokens);
-        let index = known.unwrap_or_else(|| {
-            self.groups.push(Group {
-                tokens,
-                waiting: VecDeque::new(),
-                forking: Vec::new(),
-                live: Vec::new(),
-                slot: None,
-                read: 0,
-                logits: Vec::new(),
-                forked: 0,
-                paid: false,
-                used_at: 0,
-            });
+        let index = self.groups.iter().position(|g| g.tokens == tokens).unwrap_or_else(|| {
+            self.groups.push(Group::new(tokens));
             self.groups.len() - 1
         });
-        self.groups[index].waiting.extend(Sequence::of(job));
+        for mut sequence in Sequence::of(job) {
+            self.came += 1;
+            sequence.age = self.came;
+            self.groups[index].waiting.push_back(sequence);
+        }
+    }
+
+    /// Gives further cells to samples whose stretch is used up; where there are too few, the youngest pause.
+    fn grow(&mut self) {
+        if !self.setup.unified {
+            return;
+        }
+        let stretch = self.setup.stretch;
+        loop {
+            let mut claims = Vec::new();
+            let mut whose = Vec::new();
+            for (index, group) in self.groups.iter().enumerate() {
+                for sequence in group.live.iter().chain(&group.forking) {
+                    let need = if sequence.needs_cells() {
+                        next_stretch(stretch, sequence.reserved, sequence.most_cells())
+                    } else {
+                        0
+                    };
+                    claims.push(Claim { age: sequence.age, held: sequence.reserved, need });
+                    whose.push((index, sequence.age));
+                }
+            }
+            let need: usize = claims.iter().map(|c| c.need).sum();
+            if need == 0 {
+                return;
+            }
+            // Nothing that runs is forgotten by this, whichever group asks.
+            if self.make_room(usize::MAX, Need { cells: need, sequence: false, slot: false }) {
+                for sequence in self.groups.iter_mut().flat_map(|g| &mut g.live) {
+                    if sequence.needs_cells() {
+                        let more = next_stretch(stretch, sequence.reserved, sequence.most_cells());
+                        sequence.reserved += more;
+                        self.used += more;
+                    }
+                }
+                return;
+            }
+            let paused = to_pause(&claims, self.setup.cells.saturating_sub(self.used));
+            if paused.is_empty() {
+                // Alone, and still without cells: its limit is that of the context, so this cannot be.
+                self.fail_all("no cells are left");
+                return;
+            }
+            for index in paused {
+                let (group, age) = whose[index];
+                self.pause(group, age);
+            }
+        }
+    }
+
+    /// Takes the cells of a sample, which is read again later, before all that come after it.
+    fn pause(&mut self, index: usize, age: u64) {
+        let group = &mut self.groups[index];
+        if let Some(at) = group.forking.iter().position(|s| s.age == age) {
+            let sequence = group.forking.remove(at);
+            self.release(&sequence);
+            self.wait_again(sequence, Arc::clone(&self.groups[index].tokens));
+        } else if let Some(at) = group.live.iter().position(|s| s.age == age) {
+            let mut sequence = group.live.remove(at);
+            let tokens: Arc<[LlamaToken]> = group.tokens.iter().chain(sequence.fresh()).copied().collect();
+            self.release(&sequence);
+            sequence.pause();
+            self.wait_again(sequence, tokens);
+        }
+    }
+
+    fn wait_again(&mut self, mut sequence: Sequence, tokens: Arc<[LlamaToken]>) {
+        sequence.id = -1;
+        sequence.reserved = 0;
+        let known = self.groups.iter().position(|g| g.tokens == tokens);
+        let index = known.unwrap_or_else(|| {
+            self.groups.push(Group::new(tokens));
+            self.groups.len() - 1
+        });
+        self.groups[index].waiting.push_front(sequence);
     }
 
     fn release(&mut self, sequence: &Sequence) {
         self.clear(sequence.id);
         self.free.push(sequence.id);
         self.running -= 1;
-        self.used -= sequence.max_tokens;
+        self.used -= sequence.reserved;
     }
 
     fn clear(&mut self, id: i32) {
@@ -252,12 +355,16 @@ impl Scheduler<'_> {
 
     /// Gives sequences and cells to waiting samples, the oldest first.
     fn admit(&mut self) {
-        for index in 0..self.groups.len() {
+        let mut order: Vec<usize> = (0..self.groups.len()).collect();
+        order.sort_by_key(|&i| self.groups[i].waiting.front().map_or(u64::MAX, |s| s.age));
+        for index in order {
             while let Some(first) = self.groups[index].waiting.front() {
                 let group = &self.groups[index];
                 let prompt = if group.slot.is_none() { group.tokens.len() } else { 0 };
-                let need = prompt + first.max_tokens;
-                if self.running >= self.setup.sequences || !self.make_room(index, need, prompt > 0) {
+                let own = next_stretch(self.setup.stretch, 0, first.most_cells());
+                let need = prompt + own;
+                let wanted = Need { cells: need, sequence: true, slot: prompt > 0 };
+                if self.running >= self.setup.sequences || !self.make_room(index, wanted) {
                     break;
                 }
                 self.used += need;
@@ -271,6 +378,8 @@ impl Scheduler<'_> {
                 group.used_at = self.now;
                 if let (Some(mut sequence), Some(id)) = (group.waiting.pop_front(), self.free.pop()) {
                     sequence.id = id;
+                    sequence.reserved = own;
+                    sequence.start();
                     group.forking.push(sequence);
                 }
             }
@@ -280,20 +389,21 @@ impl Scheduler<'_> {
         }
     }
 
-    /// Whether `need` cells, a sequence (and a slot) are there, if need be after forgetting what no
-    /// sample uses now, the longest unused first.
-    fn make_room(&mut self, wanted_by: usize, need: usize, slot: bool) -> bool {
+    /// Whether what is needed is there, if need be after forgetting what no sample uses now, the longest
+    /// unused first.
+    fn make_room(&mut self, wanted_by: usize, need: Need) -> bool {
         loop {
             // With a cache for each sequence the limit of one sample is all that counts.
-            let cells = !self.setup.unified || self.used + need <= self.setup.cells;
-            if cells && !self.free.is_empty() && (!slot || !self.slots.is_empty()) {
+            let cells = !self.setup.unified || self.used + need.cells <= self.setup.cells;
+            let sequence = !need.sequence || !self.free.is_empty();
+            if cells && sequence && (!need.slot || !self.slots.is_empty()) {
                 return true;
             }
             let idle = |(i, g): (usize, &Group)| i != wanted_by && g.slot.is_some() && !g.started();
             let idle = (0..self.groups.len()).filter(|&i| idle((i, &self.groups[i])));
             let group = idle.min_by_key(|&i| self.groups[i].used_at);
             // A slot is had from a group alone.
-            let oldest = self.kept.front().filter(|_| !cells || self.free.is_empty()).map(|k| k.used_at);
+            let oldest = self.kept.front().filter(|_| !cells || !sequence).map(|k| k.used_at);
             match (group, oldest) {
                 (Some(index), at) if at.is_none_or(|at| self.groups[index].used_at <= at) => self.forget(index),
                 (_, Some(_)) => self.forget_oldest_kept(),

@@ -7,10 +7,14 @@
 //! It never logs prompts or completions, never runs work for a client that has left, and knows
 //! keys by their hashes. It decides nothing about sampling: that is done by the strategies.
 //!
+//! `transport` takes connections and reads HTTP; `api` turns the bytes of each protocol into one neutral request
+//! and updates into bytes; `run` admits, queues, hosts and settles every request; `observe` counts; `admin` shows.
+//!
 //! | field | meaning here |
 //! |---|---|
 //! | `max_tokens`, `max_completion_tokens` | generated tokens of *one* sample; `outthink.budget_tokens` limits all of them together |
-//! | `usage.completion_tokens` | all tokens that were generated: cancelled, discarded and verifier tokens too |
+//! | `reasoning_effort` | how long a sample reasons, in the engine's own terms, and how many are drawn |
+//! | `usage.completion_tokens` | all tokens that the models generated, cancelled and discarded ones too; what verifiers read stands in the receipt |
 //! | `usage…reasoning_tokens` | those of them that are not the visible reply |
 //! | `n` | final answers: 1 |
 //! | `logprobs` | those of the chosen sample, where the engine gives them |
@@ -31,121 +35,21 @@
 //! let app: axum::Router = router(options);
 //! ```
 
-mod access;
 mod admin;
-mod chat;
+mod api;
 pub mod config;
-mod control;
 mod error;
-mod fair;
-mod fields;
-mod gateway;
-mod limits;
-mod log;
 mod observe;
-mod passing;
-mod receipt;
-mod reply;
-mod request;
-mod resources;
-mod responses;
-mod rewards;
-mod routes;
-mod running;
-mod server;
-mod service;
-mod settings;
-mod shared;
-mod stream;
-mod tls;
-mod traces;
-mod wire;
+mod run;
+mod transport;
 
-pub use control::{Control, Health, Policy};
-pub use limits::Limits;
+pub use config::ITSELF;
 pub use observe::{SpanReceiver, SpanSender, UpstreamHealth, spans};
-pub use reply::ThoughtFields;
-pub use resources::{ITSELF, MakeComparer, MakeJudge, MakeTests, Resources};
-pub use service::Service;
-pub use tls::{TlsAcceptor, acceptor};
+pub use run::{Control, Health, Limits, MakeComparer, MakeJudge, MakeTests, Policy, Resources, ServeOptions};
+pub use transport::{Service, TlsAcceptor, acceptor};
 
-use outthink_core::{Effort, Engine};
-use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 use tokio::net::TcpListener;
-
-/// What a gateway serves.
-#[derive(Clone)]
-pub struct ServeOptions {
-    /// The engines; the first is the default. A request's `model` picks one by its model's id.
-    pub engines: Vec<Arc<dyn Engine>>,
-    /// The effort of requests that name none.
-    pub default_effort: Effort,
-    /// Bytes of a request body at most.
-    pub max_body_bytes: usize,
-    /// Under which names a thought is told.
-    pub thought: ThoughtFields,
-    /// All other bounds.
-    pub limits: Limits,
-    /// What outlives reloads: ledger, metrics, what runs.
-    pub control: Arc<Control>,
-    /// The configuration, and what comes with it.
-    pub policy: Policy,
-}
-
-impl ServeOptions {
-    /// Bytes of a request body at most, where nothing else is said.
-    pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
-
-    /// These engines with the usual settings.
-    pub fn new(engines: Vec<Arc<dyn Engine>>) -> Self {
-        Self {
-            engines,
-            default_effort: Effort::default(),
-            max_body_bytes: Self::MAX_BODY_BYTES,
-            thought: ThoughtFields::default(),
-            limits: Limits::default(),
-            control: Arc::default(),
-            policy: Policy::default(),
-        }
-    }
-
-    /// These engines by a configuration.
-    pub fn configured(engines: Vec<Arc<dyn Engine>>, control: Arc<Control>, policy: Policy) -> Self {
-        let config = &policy.config;
-        Self {
-            engines,
-            default_effort: config.defaults.effort,
-            max_body_bytes: config.server.limits.body_bytes,
-            thought: match config.defaults.reasoning_field {
-                config::ReasoningField::Both => ThoughtFields::Both,
-                config::ReasoningField::ReasoningContent => ThoughtFields::ReasoningContent,
-                config::ReasoningField::Reasoning => ThoughtFields::Reasoning,
-            },
-            limits: Limits::configured(&config.server),
-            control,
-            policy,
-        }
-    }
-
-    /// Sets the effort of requests that name none.
-    #[must_use]
-    pub fn with_default_effort(mut self, effort: Effort) -> Self {
-        self.default_effort = effort;
-        self
-    }
-}
-
-impl fmt::Debug for ServeOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServeOptions")
-            .field("engines", &self.engines.iter().map(|e| &e.model().id).collect::<Vec<_>>())
-            .field("default_effort", &self.default_effort)
-            .field("max_body_bytes", &self.max_body_bytes)
-            .finish_non_exhaustive()
-    }
-}
 
 /// The gateway's routes, to be served alone or mounted in another application.
 pub fn router(options: ServeOptions) -> axum::Router {
@@ -163,12 +67,7 @@ pub fn router(options: ServeOptions) -> axum::Router {
 /// assert!(outthink_serve::check_request(body, false).is_err_and(|words| words.starts_with("n is 3")));
 /// ```
 pub fn check_request(body: &[u8], responses: bool) -> Result<(), String> {
-    let checked = if responses {
-        responses::check(body)
-    } else {
-        request::ChatRequest::parse(body, Effort::default().into()).map(drop)
-    };
-    checked.map_err(|error| error.message)
+    api::check(body, responses).map_err(|error| error.message)
 }
 
 /// Serves until `shutdown` completes, then finishes the requests that run and takes no new ones.

@@ -25,10 +25,10 @@ use std::time::Duration;
 /// ```
 /// use outthink_core::Verifier as _;
 /// use outthink_engine::judge::LlmJudge;
-/// use outthink_engine::mock::{MockEngine, Outcome, Script};
+/// use outthink_testkit::engine::{Rates, Scripted};
 /// use std::sync::Arc;
 ///
-/// let engine = MockEngine::new(Script::new(vec![Outcome::new(r#"{"verdict":"A"}"#, 1.0)]));
+/// let engine = Scripted::by_rates(Rates::always(r#"{"verdict":"A"}"#));
 /// let judge = LlmJudge::new("judge", Arc::new(engine));
 /// assert_eq!(judge.name(), "judge");
 /// ```
@@ -112,12 +112,12 @@ impl Verifier for LlmJudge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mock::{MockEngine, Outcome, Script};
     use outthink_core::Price;
+    use outthink_testkit::engine::{Rates, Scripted};
 
     fn judge(says: &str) -> LlmJudge {
         let price = Price::per_million_usd(1.0, 1.0, 2.0).unwrap();
-        let engine = MockEngine::new(Script::new(vec![Outcome::new(says, 1.0)])).with_price(price);
+        let engine = Scripted::by_rates(Rates::always(says)).with_price(price);
         LlmJudge::new("judge", Arc::new(engine))
     }
 

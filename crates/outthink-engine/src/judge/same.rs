@@ -70,12 +70,12 @@ impl Comparer for ModelComparer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mock::{MockEngine, Outcome, Script};
+    use outthink_testkit::engine::{Rates, Scripted};
 
     #[tokio::test]
     async fn yes_no_and_nonsense() {
         for (says, same) in [(r#"{"same":"yes"}"#, Some(true)), (r#"{"same":"no"}"#, Some(false)), ("yes", None)] {
-            let engine = Arc::new(MockEngine::new(Script::new(vec![Outcome::new(says, 1.0)])));
+            let engine = Arc::new(Scripted::by_rates(Rates::always(says)));
             let comparer = ModelComparer::new(engine.clone());
             let (a, b) = (Sample { content: "Paris".into(), ..Sample::default() }, Sample::default());
             let (answer, bill) = comparer.same(&Prompt::user("?"), &a, &b).await.unwrap();

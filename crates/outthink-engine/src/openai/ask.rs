@@ -2,6 +2,7 @@
 
 use super::assemble::Assembler;
 use super::learned::{Complaint, Refused};
+use super::think::Before;
 use hyper::body::Bytes;
 use outthink_core::Source;
 use serde_json::{Map, Value};
@@ -21,12 +22,14 @@ pub(super) struct Order {
     pub(super) prompt_chars: u64,
     /// Generated tokens of a sample at most.
     pub(super) max_tokens: Option<u64>,
+    /// Where the reply begins.
+    pub(super) before: Before,
 }
 
 impl Order {
     /// What reads its reply.
     pub(super) fn assembler(&self) -> Assembler {
-        Assembler::new(self.n, self.prompt_chars, self.max_tokens.unwrap_or(u64::MAX))
+        Assembler::new(self.n, self.prompt_chars, self.before)
     }
 }
 

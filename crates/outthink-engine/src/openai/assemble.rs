@@ -1,47 +1,55 @@
-//! From the events of a stream to the events of its samples, and the counting of tokens.
+//! From the events of a stream to the events of its samples.
 
+use super::choice::{Choice, End};
+use super::fields::Said;
+use super::logprobs::{confidences, logprobs, met_stop};
 use super::piece::{Piece, Pieces};
-use super::{Secret, error};
-use outthink_core::{Delta, EngineError, Finish, FinishReason, LOGPROBS, Origin, SampleEvent, Usage};
+use super::repair;
+use super::think::Before;
+use super::usage::{Reported, Seen, estimate};
+use super::{Secret, error, finish};
+use crate::sse;
+use outthink_core::{Delta, EngineError, Finish, FinishReason, LOGPROBS, SampleEvent, Usage};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 
 /// Events in the order in which they came, each with the index of its choice.
 pub(super) type Queue = VecDeque<(usize, Result<SampleEvent, EngineError>)>;
 
-/// Counts above this are not believed.
-const MOST_TOKENS: u64 = u32::MAX as u64;
+/// What an event has in place of data while nothing happens.
+const IDLE: [&str; 8] = ["", "ping", "pong", "keepalive", "keep-alive", "heartbeat", "processing", "null"];
 
-#[derive(Debug, Clone, Default)]
-struct Choice {
-    finish: Option<FinishReason>,
-    tokens: u64,
-    reasoning: u64,
-    with_logprobs: u64,
-    met_stop: Option<bool>,
-}
+/// Fields of an event that hold no counts of tokens.
+const USUAL: [&str; 8] =
+    ["id", "object", "created", "model", "system_fingerprint", "service_tier", "provider", "obfuscation"];
 
 /// What was read of one reply so far.
 #[derive(Debug)]
 pub(super) struct Assembler {
     choices: Vec<Choice>,
+    /// The only choice's index, where the server does not count from 0.
+    only: Option<u64>,
     pieces: Pieces,
-    usage: Option<Value>,
+    reported: Reported,
     prompt_chars: u64,
-    max_tokens: u64,
     passed_on: bool,
+    done: bool,
+    /// Why an event could not be read, should nothing else come.
+    odd: Option<EngineError>,
 }
 
 impl Assembler {
-    /// For `n` choices of at most `max_tokens` tokens each.
-    pub(super) fn new(n: usize, prompt_chars: u64, max_tokens: u64) -> Self {
+    /// For `n` choices that begin after `before`.
+    pub(super) fn new(n: usize, prompt_chars: u64, before: Before) -> Self {
         Self {
-            choices: vec![Choice::default(); n],
+            choices: (0..n).map(|_| Choice::new(before)).collect(),
+            only: None,
             pieces: Pieces::default(),
-            usage: None,
+            reported: Reported::default(),
             prompt_chars,
-            max_tokens,
             passed_on: false,
+            done: false,
+            odd: None,
         }
     }
 
@@ -50,40 +58,124 @@ impl Assembler {
         self.passed_on
     }
 
-    /// Whether every choice has told why it ended.
+    /// Whether every choice said by itself why it ended: nothing but the usage may still come.
     pub(super) fn all_finished(&self) -> bool {
-        self.choices.iter().all(|c| c.finish.is_some())
+        self.choices.iter().all(|c| c.end == End::Alone)
     }
 
-    /// Reads the data of one event.
-    pub(super) fn push(&mut self, data: &str, key: Option<&Secret>, out: &mut Queue) -> Result<(), EngineError> {
-        if let Some(piece) = self.pieces.read(data) {
+    /// Whether the server said that the stream is over.
+    pub(super) const fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Reads one event: its data, and its name where it has one. Nothing is read after the end.
+    ///
+    /// # Errors
+    /// If the event says that the server failed.
+    pub(super) fn push(
+        &mut self,
+        name: &str,
+        data: &str,
+        key: Option<&Secret>,
+        out: &mut Queue,
+    ) -> Result<(), EngineError> {
+        if let Some(piece) = self.pieces.read(data).filter(|_| !self.done && name != "error") {
             self.piece(piece, out);
             return Ok(());
         }
-        let Ok(Value::Object(mut event)) = serde_json::from_str(data) else {
-            return Err(EngineError::new(
-                Origin::Engine,
-                format!(
-                    "the engine sent an event that is no JSON object: {}",
-                    error::clean(&data.chars().take(80).collect::<String>(), key)
-                ),
-            ));
+        let data = data.trim();
+        if self.done {
+            return Ok(());
+        }
+        if name == "error" {
+            return Err(error::in_event(data, self.passed_on, key));
+        }
+        if IDLE.iter().any(|idle| data.eq_ignore_ascii_case(idle)) {
+            return Ok(());
+        }
+        if sse::is_done(data) {
+            self.done = true;
+            return Ok(());
+        }
+        if let Some((event, repaired)) = repair::parse(data) {
+            return self.event(event, repaired, key, out);
+        }
+        // Events without an empty line between them, or with their field's name twice.
+        let lines: Vec<&str> = data.lines().map(|line| line.trim_start_matches("data:").trim()).collect();
+        let is_event = |line: &&str| sse::is_done(line) || repair::parse(line).is_some_and(|(v, _)| v.is_object());
+        if lines != [data] && lines.iter().all(is_event) {
+            return lines.into_iter().try_for_each(|line| self.push(name, line, key, out));
+        }
+        if self.odd.is_none() {
+            self.odd = Some(error::not_json(data, key));
+            let words = "an event of the engine was no JSON and was passed over: the reply may lack a piece";
+            out.push_back((0, Ok(SampleEvent::Note(words.to_owned()))));
+        }
+        Ok(())
+    }
+
+    /// Reads a reply that is no stream: one JSON body, or the text of a stream after all.
+    ///
+    /// # Errors
+    /// As [`Assembler::push`].
+    pub(super) fn push_whole(&mut self, text: &str, key: Option<&Secret>, out: &mut Queue) -> Result<(), EngineError> {
+        let begins = text.trim_start_matches('\u{feff}').trim_start();
+        if ["data:", "event:", ":", "id:"].iter().any(|field| begins.starts_with(field)) {
+            let mut decoder = sse::Decoder::new(text.len() + 1);
+            let mut pushed = Ok(());
+            let fed = decoder.feed_named(text.as_bytes(), |name, data| {
+                if pushed.is_ok() {
+                    pushed = self.push(name, data, key, out);
+                }
+            });
+            let rest = fed.and_then(|()| decoder.finish()).ok().flatten();
+            pushed?;
+            return rest.map_or(Ok(()), |data| self.push("", &data, key, out));
+        }
+        self.push("", begins, key, out)?;
+        // A whole reply is over, whether it says so or not.
+        self.done = true;
+        self.odd = Some(error::not_a_stream("JSON that holds no choices"));
+        Ok(())
+    }
+
+    fn event(
+        &mut self,
+        event: Value,
+        repaired: bool,
+        key: Option<&Secret>,
+        out: &mut Queue,
+    ) -> Result<(), EngineError> {
+        let mut event = match event {
+            Value::Object(event) => event,
+            Value::Array(events) => {
+                return events.into_iter().try_for_each(|event| self.event(event, repaired, key, out));
+            }
+            // A number or a text between the events says nothing.
+            _ => return Ok(()),
         };
-        if event.get("error").is_some_and(|e| !e.is_null()) {
+        if error::is_error(&event) {
             return Err(error::in_stream(&event.into(), self.passed_on, key));
         }
-        if let Some(usage) = event.remove("usage").filter(Value::is_object) {
-            self.usage = Some(usage);
-        }
-        let Some(Value::Array(choices)) = event.remove("choices") else {
-            return Ok(());
+        let choices = match event.shift_remove("choices") {
+            Some(Value::Array(choices)) => choices,
+            Some(choice @ Value::Object(_)) => vec![choice],
+            _ => Vec::new(),
         };
-        for choice in choices {
-            let Value::Object(choice) = choice else {
-                continue;
-            };
-            self.choice(choice, out)?;
+        for (place, choice) in choices.into_iter().enumerate() {
+            let Value::Object(choice) = choice else { continue };
+            if choice.get("error").is_some_and(error::is_blame) {
+                return Err(error::in_stream(&choice.into(), self.passed_on, key));
+            }
+            self.choice(choice, place, repaired, out);
+        }
+        let says_nothing = |(name, value): (&String, &Value)| value.is_null() || USUAL.contains(&name.as_str());
+        if event.iter().all(says_nothing) {
+            return Ok(());
+        }
+        if let Some(read) = Usage::read(&Value::Object(event)) {
+            let pieces = self.choices.iter().map(|c| c.seen.pieces).sum();
+            self.reported.add(read, pieces);
         }
         Ok(())
     }
@@ -91,14 +183,27 @@ impl Assembler {
     /// Takes in a piece of text.
     fn piece(&mut self, piece: Piece<'_>, out: &mut Queue) {
         let Piece { index, content, reasoning } = piece;
+        let Some(index) = self.index(index as u64) else { return };
         let Some(choice) = self.choices.get_mut(index) else { return };
         if content.is_empty() && reasoning.is_empty() {
             return;
         }
-        choice.tokens += 1;
-        choice.reasoning += u64::from(content.is_empty());
+        choice.streamed = true;
+        choice.named |= !reasoning.is_empty();
+        if !choice.is_plain() && (!content.is_empty() || choice.reasoning.is_waiting()) {
+            let mut said = Said { content: content.into_owned(), reasoning: reasoning.into_owned(), ..Said::default() };
+            choice.count(&mut said, 0);
+            choice.split(&mut said);
+            self.pass(index, said, out);
+            return;
+        }
+        let (of_content, of_reasoning) = (estimate(&content), estimate(&reasoning));
+        choice.came(of_content + of_reasoning, content.len() + reasoning.len());
+        choice.seen.reasoning += of_reasoning;
+        let tokens = std::mem::take(&mut choice.owed);
+        choice.spoke = true;
         self.passed_on = true;
-        // What came in one piece of the body is told in one: under load each step of the way is
+        // What came in one piece of the body is passed on in one: under load each step of the way is
         // then taken once for many tokens.
         if let Some((before, Ok(SampleEvent::Delta(delta)))) = out.back_mut()
             && *before == index
@@ -109,237 +214,139 @@ impl Assembler {
         {
             delta.content.push_str(&content);
             delta.reasoning.push_str(&reasoning);
-            delta.tokens += 1;
+            delta.tokens += tokens;
             return;
         }
         let (content, reasoning) = (content.into_owned(), reasoning.into_owned());
-        let delta = Delta { content, reasoning, tokens: 1, ..Delta::default() };
+        let delta = Delta { content, reasoning, tokens, ..Delta::default() };
         out.push_back((index, Ok(SampleEvent::Delta(delta))));
     }
 
-    fn choice(&mut self, mut event: Map<String, Value>, out: &mut Queue) -> Result<(), EngineError> {
-        let index = event.get("index").and_then(Value::as_u64).unwrap_or(0) as usize;
-        let Some(choice) = self.choices.get_mut(index) else {
-            return Ok(());
-        };
-        let raw_logprobs = event.remove("logprobs");
-        let confidences = confidences(raw_logprobs.as_ref());
-        let logprobs = logprobs(raw_logprobs.as_ref());
-        // A server that does not stream sends the whole message at once.
-        let fields = event.remove("delta").or_else(|| event.remove("message"));
-        if let Some(Value::Object(fields)) = fields {
-            let mut delta = delta(fields);
-            let is_empty = delta.content.is_empty() && delta.reasoning.is_empty() && delta.extra.is_empty();
-            delta.tokens = match logprobs.len() as u64 {
-                0 => u64::from(!is_empty),
-                known => known,
-            };
-            if !is_empty || delta.tokens > 0 {
-                choice.tokens += delta.tokens;
-                choice.with_logprobs += logprobs.len() as u64;
-                if delta.content.is_empty() && !delta.reasoning.is_empty() {
-                    choice.reasoning += delta.tokens;
-                }
-                if !logprobs.is_empty() {
-                    let tokens = raw_logprobs.and_then(|mut l| l.get_mut("content").map(Value::take));
-                    delta.extra.extend(tokens.map(|tokens| (LOGPROBS.to_owned(), tokens)));
-                }
-                delta.logprobs = logprobs;
-                delta.confidences = confidences;
-                self.passed_on = true;
-                out.push_back((index, Ok(SampleEvent::Delta(delta))));
-            }
+    /// Our index of a choice.
+    fn index(&mut self, index: u64) -> Option<usize> {
+        if self.choices.len() == 1 {
+            return (*self.only.get_or_insert(index) == index).then_some(0);
         }
-        if let Some(reason) = event.get("finish_reason").and_then(Value::as_str) {
-            choice.finish = Some(finish_reason(reason)?);
+        usize::try_from(index).ok().filter(|index| *index < self.choices.len())
+    }
+
+    fn choice(&mut self, mut event: Map<String, Value>, place: usize, repaired: bool, out: &mut Queue) {
+        let index = match event.get("index") {
+            Some(Value::String(index)) => index.trim().parse().ok(),
+            Some(index) => index.as_u64().or_else(|| index.as_f64().filter(|i| *i >= 0.0).map(|i| i as u64)),
+            None => None,
+        };
+        let Some(index) = self.index(index.unwrap_or(place as u64)) else { return };
+        let Some(choice) = self.choices.get_mut(index) else { return };
+        let raw_logprobs = event.shift_remove("logprobs");
+        let (confidences, logprobs) = (confidences(raw_logprobs.as_ref()), logprobs(raw_logprobs.as_ref()));
+        let mut said = choice.read(&mut event);
+        choice.count(&mut said, logprobs.len() as u64);
+        if repaired || choice.arguments.is_waiting() || !choice.is_plain() {
+            choice.split(&mut said);
+        }
+        let calls = choice.call(std::mem::take(&mut said.calls), repaired);
+        if !calls.is_empty() {
+            said.extra.insert("tool_calls".to_owned(), calls.into());
+        }
+        let has_text = said != Said::default() || !logprobs.is_empty();
+        if let Some(word) = finish::word(event.get("finish_reason")) {
+            choice.word = Some(word.to_owned());
+            choice.end = if has_text { End::WithText } else { End::Alone };
             choice.met_stop = met_stop(&event);
         }
+        if event.get("usage").is_some_and(Value::is_object)
+            && let Some(read) = Usage::read(&Value::Object(event))
+        {
+            choice.seen.own = Some(choice.seen.own.map_or(read, |own| own.later(read)));
+            if self.choices.len() == 1 {
+                let pieces = self.choices.iter().map(|c| c.seen.pieces).sum();
+                self.reported.add(read, pieces);
+            }
+        }
+        if !has_text {
+            return;
+        }
+        if logprobs.is_empty() {
+            self.pass(index, said, out);
+            return;
+        }
+        let tokens = raw_logprobs.and_then(|mut l| l.get_mut("content").map(Value::take));
+        said.extra.extend(tokens.map(|tokens| (LOGPROBS.to_owned(), tokens)));
+        let Some(choice) = self.choices.get_mut(index) else { return };
+        let tokens = std::mem::take(&mut choice.owed);
+        (choice.spoke, self.passed_on) = (true, true);
+        let Said { content, reasoning, extra, .. } = said;
+        let delta = Delta { content, reasoning, tokens, logprobs, confidences, extra };
+        out.push_back((index, Ok(SampleEvent::Delta(delta))));
+    }
+
+    /// Passes on what a choice said, if it is anything.
+    fn pass(&mut self, index: usize, said: Said, out: &mut Queue) {
+        let Said { content, reasoning, extra, .. } = said;
+        let Some(choice) = self.choices.get_mut(index) else { return };
+        if content.is_empty() && reasoning.is_empty() && extra.is_empty() {
+            return;
+        }
+        (choice.spoke, self.passed_on) = (true, true);
+        let tokens = std::mem::take(&mut choice.owed);
+        out.push_back((index, Ok(SampleEvent::Delta(Delta { content, reasoning, tokens, extra, ..Delta::default() }))));
+    }
+
+    /// Passes on what was held back.
+    fn flush(&mut self, out: &mut Queue) {
+        for index in 0..self.choices.len() {
+            let Some(choice) = self.choices.get_mut(index) else { continue };
+            let said = choice.rest(self.done);
+            self.pass(index, said, out);
+        }
+    }
+
+    /// Ends the reply: a [`Finish`] for each choice that said why it ended, or of which the server said that it
+    /// is over; an error for others.
+    ///
+    /// # Errors
+    /// If nothing came, so that the request can be made again. Nothing is queued then.
+    pub(super) fn finish(&mut self, out: &mut Queue) -> Result<(), EngineError> {
+        self.flush(out);
+        let broken = |c: &Choice| matches!(c.reason(), None | Some(FinishReason::Interrupted));
+        if !self.passed_on && self.choices.iter().any(broken) {
+            let interrupted = self.choices.iter().filter(|c| broken(c)).find_map(|c| c.word.as_deref());
+            let unread = || self.odd.take().unwrap_or_else(|| error::broke_off(false));
+            return Err(interrupted.map_or_else(unread, error::interrupted));
+        }
+        let passed_on = self.passed_on;
+        self.end(&error::broke_off(passed_on), true, out);
         Ok(())
     }
 
-    /// Ends the reply: a [`Finish`] for each choice that told why it ended, an error for others.
-    pub(super) fn finish(&self, out: &mut Queue) {
-        self.fail(&error::broke_off(self.passed_on), out);
+    /// Ends the reply by an error for each choice that had not ended.
+    pub(super) fn fail(&mut self, error: &EngineError, out: &mut Queue) {
+        self.flush(out);
+        self.end(error, false, out);
     }
 
-    /// Ends the reply by an error for each choice that had not told why it ended.
-    pub(super) fn fail(&self, error: &EngineError, out: &mut Queue) {
+    fn end(&self, error: &EngineError, closed: bool, out: &mut Queue) {
         for (index, (choice, usage)) in self.choices.iter().zip(self.usages()).enumerate() {
-            let event = match choice.finish {
-                Some(reason) => {
-                    Ok(SampleEvent::Finish(Finish { reason, word: None, usage, met_stop: choice.met_stop }))
-                }
-                None => Err(error.clone()),
+            let word = choice.word.as_deref().and_then(finish::foreign);
+            let finish = |reason| Ok(SampleEvent::Finish(Finish { reason, word, usage, met_stop: choice.met_stop }));
+            let event = match choice.reason() {
+                Some(FinishReason::Interrupted) if !choice.spoke => Err(error.clone()),
+                Some(reason) if closed || choice.has_ended() => finish(reason),
+                None if closed && self.done && choice.spoke => finish(FinishReason::Unknown),
+                _ => Err(error.clone()),
             };
             out.push_back((index, event));
         }
     }
 
-    fn usages(&self) -> Vec<Usage> {
-        let told = |pointer: &str| {
-            let count = self.usage.as_ref()?.pointer(pointer)?.as_u64()?;
-            (count <= MOST_TOKENS).then_some(count)
-        };
-        let counted: u64 = self.choices.iter().map(|c| c.tokens).sum();
-        let certain: u64 = self.choices.iter().map(|c| c.with_logprobs).sum();
-        // A count that is smaller than what was seen is wrong: no piece of text has less than one
-        // token, and llama.cpp counts one choice of n. One above the limit is wrong, too.
-        let most = self.max_tokens.saturating_mul(self.choices.len() as u64).max(counted);
-        let completion = told("/completion_tokens").filter(|told| (counted.max(certain)..=most).contains(told));
-        let prompt = told("/prompt_tokens").filter(|&t| t > 0);
-        let prompt_tokens = prompt.unwrap_or_else(|| self.prompt_chars.div_ceil(4));
-        let cached = told("/prompt_tokens_details/cached_tokens").unwrap_or(0);
-        let reasoning = told("/completion_tokens_details/reasoning_tokens");
-        let one = self.choices.len() == 1;
-        let usage = |(index, choice): (usize, &Choice)| {
-            let tokens = match completion {
-                Some(told) if one => told,
-                Some(told) if told > counted && counted > 0 => {
-                    let share = u128::from(told) * u128::from(choice.tokens) / u128::from(counted);
-                    u64::try_from(share).unwrap_or(told)
-                }
-                _ => choice.tokens,
-            };
-            let exact = prompt.is_some() && completion.is_some_and(|c| one || c == counted);
-            Usage {
-                prompt: prompt_tokens,
-                // The choices after the first share its work on the prompt.
-                cached: if index == 0 { cached.min(prompt_tokens) } else { prompt_tokens },
-                completion: tokens,
-                reasoning: reasoning.filter(|_| one).unwrap_or(choice.reasoning).min(tokens),
-                estimated: !exact,
-                ..Usage::default()
-            }
-        };
-        self.choices.iter().enumerate().map(usage).collect()
-    }
-}
-
-fn logprobs(field: Option<&Value>) -> Vec<f32> {
-    let tokens = field.and_then(|l| l["content"].as_array()).map(Vec::as_slice);
-    let tokens = tokens.unwrap_or_default().iter();
-    tokens.filter_map(|t| t["logprob"].as_f64()).map(|p| p as f32).collect()
-}
-
-/// Minus the mean log-probability of each token's most probable candidates; nothing where the
-/// server gives no more than one of them.
-fn confidences(field: Option<&Value>) -> Vec<f32> {
-    let tokens = field.and_then(|l| l["content"].as_array()).map(Vec::as_slice).unwrap_or_default();
-    let one = |token: &Value| {
-        let candidates: Vec<f64> =
-            token["top_logprobs"].as_array()?.iter().filter_map(|c| c["logprob"].as_f64()).collect();
-        (candidates.len() > 1).then(|| (-candidates.iter().sum::<f64>() / candidates.len() as f64) as f32)
-    };
-    // All or none, so that they can be compared.
-    tokens.iter().map(one).collect::<Option<Vec<f32>>>().unwrap_or_default()
-}
-
-/// Whether a stop text ended the sample: vLLM tells it as `stop_reason`, `SGLang` as `matched_stop`;
-/// a text is a stop text, a number is a token of the model's own. vLLM's null is the model's end.
-fn met_stop(event: &Map<String, Value>) -> Option<bool> {
-    let told = event.get("matched_stop").or_else(|| event.get("stop_reason"))?;
-    Some(told.is_string())
-}
-
-fn delta(mut fields: Map<String, Value>) -> Delta {
-    fields.remove("role");
-    let mut text = |name: &str| match fields.get(name) {
-        Some(Value::String(_)) => match fields.shift_remove(name) {
-            Some(Value::String(text)) => text,
-            _ => String::new(),
-        },
-        _ => String::new(),
-    };
-    let content = text("content");
-    let (reasoning, twin) = (text("reasoning_content"), text("reasoning"));
-    fields.retain(|_, v| !(v.is_null() || v.as_array().is_some_and(Vec::is_empty)));
-    Delta { content, reasoning: if reasoning.is_empty() { twin } else { reasoning }, extra: fields, ..Delta::default() }
-}
-
-fn finish_reason(reason: &str) -> Result<FinishReason, EngineError> {
-    match reason {
-        "length" | "max_tokens" => Ok(FinishReason::Length),
-        "tool_calls" | "function_call" => Ok(FinishReason::ToolCalls),
-        "content_filter" => Ok(FinishReason::ContentFilter),
-        "abort" | "error" => Err(EngineError::new(
-            Origin::Engine,
-            format!("the engine ended the sample with the finish reason {reason}"),
-        )),
-        _ => Ok(FinishReason::Stop),
+    /// What each choice has used so far.
+    pub(super) fn usages(&self) -> Vec<Usage> {
+        let seen: Vec<Seen> = self.choices.iter().map(|choice| choice.seen).collect();
+        self.reported.settle(&seen, self.prompt_chars)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_choice_that_ended_keeps_its_end_when_another_fails() {
-        let mut assembler = Assembler::new(2, 8, 100);
-        let mut out = Queue::new();
-        let event = r#"{"choices":[{"index":1,"delta":{"content":"b"},"finish_reason":"stop"}]}"#;
-        assembler.push(event, None, &mut out).unwrap();
-        assembler.finish(&mut out);
-        assert!(matches!(out[1], (0, Err(_))));
-        assert!(matches!(out[2], (1, Ok(SampleEvent::Finish(_)))));
-    }
-
-    #[test]
-    fn stop_texts_and_confidences_are_told_apart_where_the_server_tells() {
-        let read = |event: &str| {
-            let mut assembler = Assembler::new(1, 8, 100);
-            let mut out = Queue::new();
-            assembler.push(event, None, &mut out).unwrap();
-            assembler.finish(&mut out);
-            let (mut confidences, mut met_stop) = (Vec::new(), None);
-            for (_, event) in out {
-                match event.unwrap() {
-                    SampleEvent::Delta(delta) => confidences = delta.confidences,
-                    SampleEvent::Finish(finish) => met_stop = finish.met_stop,
-                    _ => {}
-                }
-            }
-            (confidences, met_stop)
-        };
-        let event = r#"{"choices":[{"delta":{"content":"a"},"logprobs":{"content":[{"logprob":-0.5,"top_logprobs":
-            [{"logprob":-0.5},{"logprob":-1.5}]}]},"finish_reason":"stop","stop_reason":"\\n\\n"}]}"#;
-        assert_eq!(read(event), (vec![1.0], Some(true)));
-        let event = r#"{"choices":[{"delta":{"content":"a"},"finish_reason":"stop","matched_stop":151645}]}"#;
-        assert_eq!(read(event), (vec![], Some(false)));
-        let event = r#"{"choices":[{"delta":{"content":"a"},"finish_reason":"stop","stop_reason":null}]}"#;
-        assert_eq!(read(event).1, Some(false));
-        assert_eq!(read(r#"{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}"#).1, None);
-    }
-
-    #[test]
-    fn both_names_of_the_thought_are_read_once() {
-        let fields = r#"{"reasoning":"hm","reasoning_content":"hm","content":null,"refusal":"no","tool_calls":[]}"#;
-        let delta = delta(serde_json::from_str(fields).unwrap());
-        assert_eq!((delta.reasoning.as_str(), delta.content.as_str()), ("hm", ""));
-        assert_eq!(delta.extra.keys().collect::<Vec<_>>(), ["refusal"]);
-    }
-
-    proptest! {
-        #[test]
-        fn no_event_makes_it_panic_and_counts_stay_sane(
-            events in prop::collection::vec(
-                r#"\{("choices":\[(\{("index":[012],)?"delta":(null|7|\{"content":("x"|null|\[\])\})(,"finish_reason":"[a-z]{4}")?\}|3)?\],?)?("usage":(null|1|\{"completion_tokens":(-1|1\.5|[0-9]{1,20})\}))?\}|.{0,20}"#,
-                0..8,
-            ),
-        ) {
-            let mut assembler = Assembler::new(2, 8, 100);
-            let mut out = Queue::new();
-            for event in &events {
-                let _ = assembler.push(event, None, &mut out);
-            }
-            assembler.finish(&mut out);
-            for (index, event) in out {
-                prop_assert!(index < 2);
-                if let Ok(SampleEvent::Finish(finish)) = event {
-                    prop_assert!(finish.usage.completion <= MOST_TOKENS);
-                }
-            }
-        }
-    }
-}
+#[path = "assemble_tests.rs"]
+mod tests;

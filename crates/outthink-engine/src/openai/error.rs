@@ -1,71 +1,149 @@
 //! Failures of the server and of the way to it, in words.
 
-use super::Secret;
+use super::blame::{self, Blame};
 use super::http::Broken;
+use super::{Secret, repair, secrets};
 use crate::retry;
 use outthink_core::{EngineError, Origin};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::time::Duration;
 
 const ADDRESS_HINT: &str = "is this the address of an OpenAI-compatible server? it often ends in /v1";
+const KEY_HINT: &str = "check the key of this engine";
 /// Characters of a server's message that are passed on.
 const MESSAGE_LIMIT: usize = 500;
+/// Characters of a server's code, type or field.
+const NAME_LIMIT: usize = 120;
 
-/// Bounds a server's message and takes the key out, should the server have repeated it.
+/// Bounds a server's message and takes keys out, should the server have repeated any.
 pub(super) fn clean(text: &str, key: Option<&Secret>) -> String {
-    let text = text.trim();
-    let text = match key.map(Secret::expose) {
-        Some(key) if !key.is_empty() => text.replace(key, "***"),
-        _ => text.to_owned(),
-    };
-    match text.char_indices().nth(MESSAGE_LIMIT) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
+    bounded(&secrets::hide(text.trim(), key), MESSAGE_LIMIT)
 }
 
-/// The message of an error object in any of its usual shapes.
-fn message_of(body: &Value) -> Option<&str> {
-    [&body["error"]["message"], &body["error"], &body["message"], &body["detail"]].into_iter().find_map(Value::as_str)
+fn bounded(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// A reply with a status that is not a success.
 pub(super) fn of_status(status: u16, body: &str, key: Option<&Secret>) -> EngineError {
-    let json: Option<Value> = serde_json::from_str(body).ok();
-    let message = json.as_ref().and_then(message_of).map_or_else(
-        || {
-            if json.is_none() { String::new() } else { clean(body, key) }
-        },
-        |m| clean(m, key),
-    );
+    let json = repair::parse(body).map(|(value, _)| value).filter(|value| value.is_object() || value.is_array());
+    let blame = json.as_ref().map(Blame::read).unwrap_or_default();
+    let is_page = is_page(body);
+    let plain = if json.is_none() && !is_page { body } else { "" };
+    let message = clean(blame.message.as_deref().unwrap_or(plain), key);
     let message = if message.is_empty() {
         format!("the engine answered with status {status}")
     } else {
         format!("the engine answered with status {status}: {message}")
     };
-    let origin = if matches!(status, 400 | 404 | 413 | 422) { Origin::Caller } else { Origin::Engine };
-    let error = EngineError::new(origin, message).with_status(status);
-    let error = match status {
-        401 | 403 => error.with_hint("check the key of this engine"),
-        _ if json.is_none() && !retry::is_transient(status) => error.with_hint(ADDRESS_HINT),
+    let error = with(blame, status, message, key);
+    match status {
+        401 | 403 => error.with_hint(KEY_HINT),
+        _ if json.is_none() && (is_page || body.trim().is_empty()) && !retry::is_transient(status) => {
+            error.with_hint(ADDRESS_HINT)
+        }
         _ => error,
+    }
+}
+
+/// Whether a text is a page for people.
+fn is_page(text: &str) -> bool {
+    let begins: String = text.trim_start().chars().take(15).collect::<String>().to_ascii_lowercase();
+    begins.starts_with("<!doctype")
+        || begins.starts_with("<html")
+        || begins.starts_with("<?xml")
+        || begins.starts_with("<head")
+}
+
+/// An error of this status, with all that the server said of it.
+fn with(blame: Blame, status: u16, message: String, key: Option<&Secret>) -> EngineError {
+    let name = |text: Option<String>| text.map(|t| bounded(&secrets::hide(&t, key), NAME_LIMIT));
+    let Blame { code, kind, param, retry_after, .. } = blame;
+    let is = |names: &[&str]| [&code, &kind].into_iter().flatten().any(|word| names.contains(&word.as_str()));
+    let too_long = is(&blame::TOO_LONG) || (status == 400 && blame::is_too_long(&message));
+    // A quota is not there again in seconds.
+    let spent = is(&blame::SPENT);
+    let caller = too_long || matches!(status, 400 | 404 | 413 | 422);
+    let error = EngineError {
+        retryable: retry::is_transient(status) && !spent && !too_long,
+        elsewhere: too_long || retry::is_elsewhere(status),
+        code: name(code),
+        kind: name(kind),
+        param: name(param),
+        retry_after,
+        ..EngineError::new(if caller { Origin::Caller } else { Origin::Engine }, message)
     };
-    if retry::is_transient(status) { error.retryable() } else { error }
+    error.with_status(status)
+}
+
+/// Whether the object of an event is an error and nothing else.
+pub(super) fn is_error(event: &Map<String, Value>) -> bool {
+    let named = event.get("error").is_some_and(is_blame);
+    let errors = event.get("errors").and_then(Value::as_array).is_some_and(|errors| !errors.is_empty());
+    let refused = event.get("base_resp").and_then(|b| b["status_code"].as_i64()).is_some_and(|code| code != 0);
+    if named || errors || refused {
+        return true;
+    }
+    if event.contains_key("choices") {
+        return false;
+    }
+    let text = |name: &str| event.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let is_named = |name: &str| text(name).is_some_and(|word| word.to_ascii_lowercase().contains("error"));
+    let says = text("message").or(text("msg")).is_some() || event.get("detail").is_some_and(is_blame);
+    let code = ["code", "status", "status_code", "statusCode"].iter().filter_map(|name| event.get(*name));
+    let failed = code.filter_map(blame::status).any(|code| code >= 400);
+    is_named("object") || (says && (is_named("type") || failed)) || (event.len() == 1 && event.contains_key("detail"))
+}
+
+/// Whether the value of an `error` field blames anything: null, an empty text and a code of 0 do not.
+pub(super) fn is_blame(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) => false,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(values) => values.iter().any(is_blame),
+        Value::Object(map) => map.values().any(is_blame),
+    }
+}
+
+/// An event that is named an error, whatever its data are.
+pub(super) fn in_event(data: &str, passed_on: bool, key: Option<&Secret>) -> EngineError {
+    match repair::parse(data) {
+        Some((value @ (Value::Object(_) | Value::Array(_)), _)) => in_stream(&value, passed_on, key),
+        Some((Value::String(text), _)) => of_blame(Blame { message: Some(text), ..Blame::default() }, passed_on, key),
+        Some(_) => of_blame(Blame::default(), passed_on, key),
+        None => of_blame(Blame { message: Some(data.to_owned()), ..Blame::default() }, passed_on, key),
+    }
 }
 
 /// An error object inside a stream.
 pub(super) fn in_stream(event: &Value, passed_on: bool, key: Option<&Secret>) -> EngineError {
-    let message = message_of(event).map(|m| clean(m, key));
-    let message = message.unwrap_or_else(|| clean(&event["error"].to_string(), key));
-    let error = EngineError::new(Origin::Engine, format!("the engine failed inside the stream: {message}"));
-    let code = &event["error"]["code"];
-    let code = code.as_u64().and_then(|c| u16::try_from(c).ok());
-    match code {
-        Some(code @ (400 | 404 | 422)) => EngineError { origin: Origin::Caller, ..error.with_status(code) },
-        Some(code) if retry::is_transient(code) && !passed_on => error.with_status(code).retryable(),
-        Some(code) => error.with_status(code),
-        None => error,
+    let mut blame = Blame::read(event);
+    if blame.message.is_none() {
+        let error = &event["error"];
+        blame.message = Some(if error.is_null() { event.to_string() } else { error.to_string() });
     }
+    of_blame(blame, passed_on, key)
+}
+
+fn of_blame(blame: Blame, passed_on: bool, key: Option<&Secret>) -> EngineError {
+    let message = blame.message.as_deref().map(|m| clean(m, key)).filter(|m| !m.is_empty());
+    let message = message.map_or_else(String::new, |message| format!(": {message}"));
+    let message = format!("the engine failed inside the stream{message}");
+    let error = match blame.status() {
+        Some(status) => with(blame, status, message, key),
+        // Of unknown cause: it may be the server's own.
+        None => EngineError { status: None, retryable: false, elsewhere: true, ..with(blame, 500, message, key) },
+    };
+    after_words(error, passed_on)
+}
+
+/// An error after which nothing can be tried again if content was passed on.
+fn after_words(error: EngineError, passed_on: bool) -> EngineError {
+    if passed_on { EngineError { retryable: false, elsewhere: false, ..error } } else { error }
 }
 
 /// A request that got no reply, or a reply that broke off.
@@ -79,55 +157,38 @@ pub(super) fn of_transport(broken: Broken, passed_on: bool) -> EngineError {
         EngineError::new(Origin::Engine, format!("the connection to the engine broke: {cause}"))
     };
     let failure = if connect { failure.with_hint("is it running, and is its address right?") } else { failure };
-    if passed_on { failure } else { failure.retryable() }
+    after_words(failure.retryable(), passed_on)
 }
 
 /// A phase that took too long.
 pub(super) fn timeout(phase: &str, limit: Duration, passed_on: bool) -> EngineError {
     let message = format!("{phase} within {} s", limit.as_secs_f64());
-    let error = EngineError::new(Origin::Engine, message);
-    if passed_on { error } else { error.retryable() }
+    after_words(EngineError::new(Origin::Engine, message).retryable(), passed_on)
 }
 
 /// A reply that is no event stream.
 pub(super) fn not_a_stream(what: &str) -> EngineError {
-    EngineError::new(Origin::Engine, format!("the engine answered with {what}")).with_hint(ADDRESS_HINT)
+    EngineError::new(Origin::Engine, format!("the engine answered with {what}")).with_hint(ADDRESS_HINT).elsewhere()
+}
+
+/// Events of which none could be read.
+pub(super) fn not_json(data: &str, key: Option<&Secret>) -> EngineError {
+    let begins = clean(&data.chars().take(80).collect::<String>(), key);
+    EngineError::new(Origin::Engine, format!("the engine sent an event that is no JSON object: {begins}")).elsewhere()
 }
 
 /// A stream that ended without saying why.
 pub(super) fn broke_off(passed_on: bool) -> EngineError {
     let error = EngineError::new(Origin::Engine, "the engine ended the stream without a finish reason");
-    if passed_on { error } else { error.retryable() }
+    after_words(error.retryable(), passed_on)
+}
+
+/// A sample that the server gave up before it had said anything.
+pub(super) fn interrupted(word: &str) -> EngineError {
+    let word = bounded(word, NAME_LIMIT);
+    EngineError::new(Origin::Engine, format!("the engine ended the sample with the finish reason {word}")).retryable()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statuses_tell_whose_fault_it_is() {
-        let body = r#"{"error":{"message":"no such field"}}"#;
-        for (status, origin, retryable) in [
-            (400, Origin::Caller, false),
-            (404, Origin::Caller, false),
-            (422, Origin::Caller, false),
-            (401, Origin::Engine, false),
-            (429, Origin::Engine, true),
-            (501, Origin::Engine, false),
-            (503, Origin::Engine, true),
-        ] {
-            let error = of_status(status, body, None);
-            assert_eq!((error.origin, error.retryable), (origin, retryable), "{status}");
-            assert!(error.message.ends_with("no such field"), "{error}");
-        }
-        assert!(of_status(401, body, None).to_string().contains("key"));
-        assert!(of_status(404, "<html>", None).to_string().contains("/v1"));
-    }
-
-    #[test]
-    fn messages_are_bounded_and_hold_no_key() {
-        let key = Secret::new("sk-é1");
-        let text = clean(&format!("bad key sk-é1 {}", "é".repeat(9_000)), Some(&key));
-        assert!(text.starts_with("bad key *** ") && text.chars().count() == MESSAGE_LIMIT + 1);
-    }
-}
+#[path = "error_tests.rs"]
+mod tests;

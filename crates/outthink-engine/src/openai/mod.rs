@@ -2,23 +2,33 @@
 
 mod ask;
 mod assemble;
+mod blame;
 mod builtin;
+mod calls;
+mod choice;
 mod connect;
 mod dialect;
 mod error;
+mod fields;
+mod finish;
 mod grant;
 mod http;
 mod learned;
 mod length;
+mod logprobs;
 mod options;
 mod piece;
 mod plain;
 mod proxy;
 mod relay;
+mod repair;
 mod request;
 mod reward;
+mod secrets;
 mod share;
+mod think;
 mod upstream;
+mod usage;
 mod wire;
 
 pub use dialect::{Continuation, Dialect, DialectConfig, LengthTable, SeedField};
@@ -33,6 +43,7 @@ use outthink_core::{
 };
 use request::Addressee;
 use std::sync::Arc;
+use think::Before;
 use upstream::Run;
 use wire::Wire;
 
@@ -73,6 +84,7 @@ impl OpenAiEngine {
             n,
             prompt_chars: size::prompt_chars(request),
             max_tokens: request.max_tokens,
+            before: Before::of(request.prefix.as_deref()),
         };
         Ok(Run::new(Arc::clone(&self.wire), order))
     }

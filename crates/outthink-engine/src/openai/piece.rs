@@ -44,6 +44,9 @@ impl Pieces {
         let (content, reasoning) = (text(content), text(reasoning_content).or(text(reasoning)));
         let index = choice.index as usize;
         self.last = None;
+        if content.is_none() && reasoning.is_none() {
+            return None;
+        }
         if let (Some(Cow::Borrowed(only)), None) | (None, Some(Cow::Borrowed(only))) = (&content, &reasoning) {
             // What is borrowed lies within the data.
             let at = only.as_ptr().addr() - data.as_ptr().addr();
@@ -61,7 +64,8 @@ impl Pieces {
     fn like_the_last<'a>(&self, data: &'a str) -> Option<Piece<'a>> {
         let Last { index, is_thought } = self.last?;
         let text = data.strip_prefix(self.before.as_str())?.strip_suffix(self.after.as_str())?;
-        if text.bytes().any(|b| b < 0x20 || b == b'"' || b == b'\\') {
+        // An event without text may have something else in place of it.
+        if text.is_empty() || text.bytes().any(|b| b < 0x20 || b == b'"' || b == b'\\') {
             return None;
         }
         let (text, none) = (Cow::Borrowed(text), Cow::Borrowed(""));
@@ -78,6 +82,10 @@ struct Event<'a> {
     _no_usage: (),
     #[serde(default, rename = "error")]
     _no_error: (),
+    #[serde(default, rename = "x_groq")]
+    _no_x_groq: (),
+    #[serde(default, rename = "usageMetadata")]
+    _no_metadata: (),
 }
 
 #[derive(Deserialize)]
@@ -90,6 +98,10 @@ struct Choice<'a> {
     _no_logprobs: (),
     #[serde(default, rename = "finish_reason")]
     _no_reason: (),
+    #[serde(default, rename = "usage")]
+    _no_usage: (),
+    #[serde(default, rename = "error")]
+    _no_error: (),
 }
 
 #[derive(Deserialize)]
@@ -129,6 +141,11 @@ mod tests {
             r#"{"choices":[{"delta":{"content":"hi","tool_calls":[]}}]}"#,
             r#"{"choices":[{"delta":{"content":"hi","odd":1}}]}"#,
             r#"{"choices":[{"delta":{"content":"hi"}}],"usage":{"prompt_tokens":1}}"#,
+            r#"{"choices":[{"delta":{"content":"hi"}}],"x_groq":{"usage":{"prompt_tokens":1}}}"#,
+            r#"{"choices":[{"delta":{"content":"hi"},"usage":{"prompt_tokens":1}}]}"#,
+            r#"{"choices":[{"delta":{"content":"hi"},"finish_reason":""}]}"#,
+            r#"{"choices":[{"delta":{},"text":"hi"}]}"#,
+            r#"{"choices":[{"delta":{"content":""}}]}"#,
             r#"{"choices":[]}"#,
             "{",
         ] {

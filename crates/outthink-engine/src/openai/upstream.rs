@@ -2,15 +2,14 @@
 
 use super::ask::Order;
 use super::assemble::{Assembler, Queue};
-use super::error;
 use super::grant::Grant;
 use super::http::{Accept, Connection, Reply};
 use super::learned::{Complaint, Refused};
 use super::wire::{Wire, mark_elsewhere, refusal};
+use super::{error, repair};
 use crate::{retry, sse};
 use hyper::header::CONTENT_TYPE;
 use outthink_core::{EngineError, Finish, FinishReason, Origin, SampleEvent, Usage};
-use serde::de::IgnoredAny;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -311,26 +310,21 @@ impl Run {
                 Ok(Err(e)) => return Err(error::of_transport(e, false).into()),
                 Ok(Ok(text)) => text,
             };
-            self.push(&text)?;
-            if !self.assembler.passed_on() && !self.assembler.all_finished() {
-                return Err(error::not_a_stream("JSON that holds no choices").into());
-            }
-            self.finish();
-            return Ok(());
+            self.assembler.push_whole(&text, self.wire.key.as_ref(), &mut self.queue)?;
+            return self.close();
         }
         let bytes = match timeout_at(limit, open.response.chunk()).await {
             Ok(Ok(Some(bytes))) => bytes,
             Ok(Ok(None)) => {
-                let rest = open.decoder.finish();
+                let rest = open.decoder.finish_named();
                 let rest = rest.map_err(|e| error::not_a_stream(&e.to_string()))?;
-                let seen = open.seen || rest.is_some();
-                // Half an event is what a connection that broke leaves.
-                let is_whole = |d: &String| d != sse::DONE && serde_json::from_str::<IgnoredAny>(d).is_ok();
-                if let Some(data) = rest.filter(is_whole) {
-                    self.push(&data)?;
-                }
-                if !seen {
+                if !open.seen && rest.is_none() {
                     return Err(error::not_a_stream("nothing").into());
+                }
+                // Half an event is what a connection that broke leaves.
+                if let Some((name, data)) = rest.filter(|(name, data)| name == "error" || repair::parse(data).is_some())
+                {
+                    self.assembler.push(&name, &data, self.wire.key.as_ref(), &mut self.queue)?;
                 }
                 return self.close();
             }
@@ -340,17 +334,16 @@ impl Run {
             Ok(Err(e)) => return Err(error::of_transport(e, self.assembler.passed_on()).into()),
         };
         let (assembler, queue, key) = (&mut self.assembler, &mut self.queue, self.wire.key.as_ref());
-        let (mut any, mut done, mut pushed) = (false, false, Ok(()));
-        let fed = open.decoder.feed(&bytes, |data| {
+        let (mut any, mut pushed) = (false, Ok(()));
+        let fed = open.decoder.feed_named(&bytes, |name, data| {
             any = true;
-            done = done || data.trim() == sse::DONE;
-            if !done && pushed.is_ok() {
-                pushed = assembler.push(data, key, queue);
+            if pushed.is_ok() {
+                pushed = assembler.push(name, data, key, queue);
             }
         });
         open.seen |= any;
         pushed?;
-        if done {
+        if self.assembler.is_done() {
             self.tail().await;
             return self.close();
         }
@@ -365,10 +358,6 @@ impl Run {
         Ok(())
     }
 
-    fn push(&mut self, data: &str) -> Result<(), EngineError> {
-        self.assembler.push(data, self.wire.key.as_ref(), &mut self.queue)
-    }
-
     /// Reads the end of the body, so that the connection can serve again.
     async fn tail(&mut self) {
         if let Phase::Open(open) = &mut self.phase {
@@ -376,17 +365,10 @@ impl Run {
         }
     }
 
-    /// The reply is over: retries where it broke off before any content.
+    /// The reply is over: retries where nothing came of it.
     fn close(&mut self) -> Result<(), Failure> {
-        if !self.assembler.passed_on() && !self.assembler.all_finished() {
-            return Err(error::broke_off(false).into());
-        }
-        self.finish();
-        Ok(())
-    }
-
-    fn finish(&mut self) {
-        self.assembler.finish(&mut self.queue);
+        self.assembler.finish(&mut self.queue)?;
         self.end();
+        Ok(())
     }
 }

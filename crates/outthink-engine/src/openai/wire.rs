@@ -4,11 +4,11 @@ use super::http::{Client, Place, Reply};
 use super::learned::Learned;
 use super::{Secret, Timeouts, error};
 use crate::retry;
-use hyper::header::RETRY_AFTER;
+use hyper::header::HeaderName;
 use outthink_core::{EngineError, Origin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -72,7 +72,8 @@ impl Reachability {
 /// The error that a reply with a failing status stands for, and the reply's body.
 pub(super) async fn refusal(mut response: Reply, wire: &Wire) -> (EngineError, String) {
     let status = response.status().as_u16();
-    let retry_after = response.header(RETRY_AFTER).and_then(retry::retry_after);
+    let header = |name: &'static str| response.header(HeaderName::from_static(name));
+    let retry_after = retry::asked(header, SystemTime::now());
     let body = timeout(wire.timeouts.idle, response.text(ERROR_LIMIT)).await;
     let body = body.ok().and_then(Result::ok).unwrap_or_default();
     let error = error::of_status(status, &body, wire.key.as_ref());

@@ -6,6 +6,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use outthink_core::{Effort, Engine as _, FinishReason, Price, SampleEvent, Thinking};
 use outthink_engine::openai::{Dialect, OpenAiEngine, OpenAiOptions};
+use outthink_testkit::server::{Reply, Scenario};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -120,7 +121,7 @@ async fn a_prompt_that_was_read_is_paid_for_each_attempt() {
 async fn a_role_and_keep_alives_are_not_the_first_token() {
     let mut script = vec![stream_head(), text(format!("data: {ROLE}\n\n"))];
     for _ in 0..40 {
-        script.extend([Do::Wait(Duration::from_millis(50)), text(": ping\n\n"), text(format!("data: {ROLE}\n\n"))]);
+        script.extend([Do::Pause(Duration::from_millis(50)), text(": ping\n\n"), text(format!("data: {ROLE}\n\n"))]);
     }
     let server = Server::start(vec![script]).await;
     let begin = Instant::now();
@@ -140,7 +141,7 @@ async fn a_server_that_ignores_the_limit_is_cut_off() {
     let mut script = vec![stream_head()];
     for chunk in words.chunks(20) {
         script.push(text(format!("data: {}\n\n", chunk.join("\n\ndata: "))));
-        script.push(Do::Wait(Duration::from_millis(2)));
+        script.push(Do::Pause(Duration::from_millis(2)));
     }
     script.push(Do::Hang);
     let server = Server::start(vec![script.clone()]).await;
@@ -180,8 +181,9 @@ async fn a_longer_wait_than_allowed_is_passed_on() {
 
 #[tokio::test]
 async fn a_kept_connection_that_the_server_closed_is_replaced_without_an_attempt() {
-    let server = KeepAlive::start().await;
-    let mut options = OpenAiOptions::new(format!("http://{}", server.address));
+    let scenario = Scenario::chat([Reply::events([CONTENT, END, "[DONE]"])]).closes_kept_connections();
+    let server = outthink_testkit::server::Server::start(scenario);
+    let mut options = OpenAiOptions::new(server.url());
     (options.model, options.max_retries) = (Some("m".into()), 0);
     let engine = OpenAiEngine::new(options).unwrap();
     for round in 0..3 {
@@ -189,42 +191,7 @@ async fn a_kept_connection_that_the_server_closed_is_replaced_without_an_attempt
         assert_eq!(all.content, "4", "round {round}: {all:?}");
     }
     // Every connection but the first was made because a kept one was closed on a request.
-    assert_eq!(server.connections.load(std::sync::atomic::Ordering::Relaxed), 3);
-}
-
-/// Answers the first request of each connection, keeps it open, and hangs up on the second one.
-struct KeepAlive {
-    address: std::net::SocketAddr,
-    connections: std::sync::Arc<std::sync::atomic::AtomicUsize>,
-}
-
-impl KeepAlive {
-    async fn start() -> Self {
-        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let connections = std::sync::Arc::<std::sync::atomic::AtomicUsize>::default();
-        let counter = std::sync::Arc::clone(&connections);
-        tokio::spawn(async move {
-            loop {
-                let (mut socket, _) = listener.accept().await.unwrap();
-                counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                tokio::spawn(async move {
-                    let mut buffer = [0; 8192];
-                    let _ = socket.read(&mut buffer).await;
-                    let events = format!("data: {CONTENT}\n\ndata: {END}\n\ndata: [DONE]\n\n");
-                    let head = format!(
-                        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n",
-                        events.len()
-                    );
-                    socket.write_all((head + &events).as_bytes()).await.unwrap();
-                    // Hangs up once the next request is here.
-                    let _ = socket.read(&mut buffer).await;
-                });
-            }
-        });
-        Self { address, connections }
-    }
+    assert_eq!(server.connections(), 3);
 }
 
 #[tokio::test]

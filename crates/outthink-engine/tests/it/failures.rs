@@ -2,7 +2,7 @@
 
 use crate::server::{Do, Server, events, reply, stream_head, text};
 use crate::{KEY, Whole, engine, one, options, request, sample, whole};
-use outthink_core::{Engine as _, EngineError, Origin};
+use outthink_core::{Engine as _, EngineError, FinishReason, Origin};
 use outthink_engine::openai::{OpenAiEngine, OpenAiOptions};
 use std::time::{Duration, Instant};
 
@@ -34,8 +34,10 @@ async fn what_is_no_stream_is_said_so() {
 
 #[tokio::test]
 async fn broken_json_and_half_an_event() {
+    // One event costs nobody the sample, where others can be read.
     let all = sample(events(&[CONTENT, r#"{"choices":[{"#, END])).await;
-    assert_eq!(all.content, "4");
+    assert_eq!((all.content.as_str(), all.error.as_ref()), ("4", None));
+    let all = sample(events(&[r#"{"choices":[{"#, "[DONE]"])).await;
     assert!(error(&all).message.contains("no JSON object") && !error(&all).retryable);
 
     let mut script = events(&[CONTENT]);
@@ -46,13 +48,32 @@ async fn broken_json_and_half_an_event() {
 }
 
 #[tokio::test]
-async fn an_end_without_a_finish_reason_is_an_error() {
-    for script in [events(&[CONTENT]), events(&[CONTENT, "[DONE]"])] {
-        let server = Server::start(vec![script]).await;
-        let all = whole(one(&engine(&server))).await;
-        assert!(error(&all).message.contains("finish reason") && !error(&all).retryable);
-        assert_eq!(server.requests().len(), 1, "no retry after content");
-    }
+async fn an_end_without_a_finish_reason_is_an_error_unless_the_server_says_that_it_is_over() {
+    let server = Server::start(vec![events(&[CONTENT])]).await;
+    let all = whole(one(&engine(&server))).await;
+    assert!(error(&all).message.contains("finish reason") && !error(&all).retryable);
+    assert_eq!(server.requests().len(), 1, "no retry after content");
+    let all = sample(events(&[CONTENT, "[DONE]"])).await;
+    assert_eq!((all.content.as_str(), all.finish.unwrap().reason), ("4", FinishReason::Unknown));
+}
+
+#[tokio::test]
+async fn an_event_named_error_is_one() {
+    let mut script = events(&[CONTENT]);
+    script.push(text("event: error\ndata: {\"message\":\"boom\",\"type\":\"server_error\"}\n\n"));
+    let all = sample(script).await;
+    assert_eq!((all.content.as_str(), error(&all).status), ("4", Some(500)));
+    assert!(error(&all).message.contains("boom"));
+}
+
+#[tokio::test]
+async fn a_wait_longer_than_a_client_is_held_is_not_begun() {
+    let busy = text("HTTP/1.1 429 Busy\r\nretry-after: 8\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let server = Server::start(vec![vec![busy], events(&[CONTENT, END, "[DONE]"])]).await;
+    let begin = Instant::now();
+    let all = whole(one(&engine(&server))).await;
+    assert_eq!((error(&all).status, error(&all).retry_after), (Some(429), Some(Duration::from_secs(8))));
+    assert!(begin.elapsed() < Duration::from_secs(2) && server.requests().len() == 1);
 }
 
 #[tokio::test]
@@ -112,7 +133,7 @@ async fn every_phase_has_its_own_timeout() {
     stalled.push(Do::Hang);
     let mut dripping = vec![stream_head()];
     for _ in 0..50 {
-        dripping.extend([Do::Wait(short / 3), text(format!("data: {CONTENT}\n\n"))]);
+        dripping.extend([Do::Pause(short / 3), text(format!("data: {CONTENT}\n\n"))]);
     }
     for (script, words, content) in [
         (vec![Do::Hang], "no first token", false),

@@ -1,12 +1,12 @@
-//! Sweeps on the mock engine.
+//! Sweeps on the scripted engine.
 
 use crate::places::{Place, on_both};
 use crate::store::spec;
 use outthink_core::{Cost, Engine, EngineError, Origin, Price, Prompt, Sampling};
-use outthink_engine::mock::{Fault, MockEngine, Outcome, Script};
 use outthink_eval::{
     Problem, Progress, RunSpec, Setting, Store, StoreError, SweepEnd, SweepError, SweepPlan, Task, prompt_sha256, sweep,
 };
+use outthink_testkit::engine::{Rates, SampleFault, Saying, Scripted};
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,11 +35,15 @@ fn plan(name: String, questions: u32, samples: u32) -> SweepPlan {
     }
 }
 
-fn engine() -> MockEngine {
-    MockEngine::new(Script::new(vec![Outcome::new("The answer is 4.", 1.0), Outcome::new("The answer is 5.", 1.0)]))
+fn rates() -> Rates {
+    Rates::new([Saying::new("The answer is 4.", 1.0), Saying::new("The answer is 5.", 1.0)])
 }
 
-async fn draw(store: &Store, engine: MockEngine, plan: &SweepPlan) -> (Result<SweepEnd, SweepError>, Progress) {
+fn engine() -> Scripted {
+    Scripted::by_rates(rates())
+}
+
+async fn draw(store: &Store, engine: Scripted, plan: &SweepPlan) -> (Result<SweepEnd, SweepError>, Progress) {
     let engine: Arc<dyn Engine> = Arc::new(engine);
     let mut last = None;
     let end = sweep(store, &engine, plan, |p| last = Some(p.clone()), pending()).await;
@@ -86,7 +90,7 @@ fn a_stopped_sweep_goes_on_where_it_was() {
     on_both(|place| async move {
         let store = place.open().await;
         let plan = plan(place.run("stop"), 6, 4);
-        let slow: Arc<dyn Engine> = Arc::new(engine().with_tokens_per_second(40.0));
+        let slow: Arc<dyn Engine> = Arc::new(engine().with_pace(Duration::from_millis(25)));
         let stop = tokio::time::sleep(Duration::from_millis(350));
         let mut last = None;
         let end = sweep(&store, &slow, &plan, |p| last = Some(p.clone()), stop).await.unwrap();
@@ -99,8 +103,8 @@ fn a_stopped_sweep_goes_on_where_it_was() {
     });
 }
 
-fn priced() -> MockEngine {
-    engine().with_price(Price { input: 0, cached: 0, output: 1_000_000 })
+fn priced(rates: Rates) -> Scripted {
+    Scripted::by_rates(rates).with_price(Price { input: 0, cached: 0, output: 1_000_000 })
 }
 
 #[test]
@@ -109,12 +113,12 @@ fn the_cap_holds_over_all_processes_and_is_known_to_be_the_reason() {
         let store = place.open().await;
         // 64 tokens are held for each sample, 4 of them at a time, and 4 spent: 1 nano-dollar a token.
         let capped = SweepPlan { max_cost: Some(Cost::from_nano(300)), ..plan(place.run("cap"), 50, 4) };
-        let (end, progress) = draw(&store, priced(), &capped).await;
+        let (end, progress) = draw(&store, priced(rates()), &capped).await;
         assert_eq!(end.unwrap(), SweepEnd::CapReached);
         let spent = store.spent(&capped.spec.name).await.unwrap();
         assert_eq!(spent, progress.spent);
         assert!((237..=300).contains(&spent.nano()), "{spent:?}");
-        let (end, progress) = draw(&store, priced(), &capped).await;
+        let (end, progress) = draw(&store, priced(rates()), &capped).await;
         assert_eq!((end.unwrap(), progress.added), (SweepEnd::CapReached, 0));
     });
 }
@@ -124,15 +128,15 @@ fn failed_samples_are_tried_again_and_are_on_the_bill() {
     on_both(|place| async move {
         let store = place.open().await;
         let plan = SweepPlan { parallel: 1, ..plan(place.run("fail"), 2, 2) };
-        let broken = Fault::Fail { after: 2, error: EngineError::new(Origin::Engine, "gone").retryable() };
+        let broken = SampleFault::Fail { after: 2, error: EngineError::new(Origin::Engine, "gone").retryable() };
         // The last sample, and both times that it is tried again.
-        let engine = (3..6).fold(priced(), |engine, nth| engine.with_fault(nth, broken.clone()));
+        let engine = priced((3..6).fold(rates(), |rates, nth| rates.with_fault(nth, broken.clone())));
         let (end, progress) = draw(&store, engine, &plan).await;
         assert_eq!(end.unwrap(), SweepEnd::Incomplete);
         assert_eq!((progress.done, progress.failed), (3, 1));
         // Three tries of two tokens each.
         assert_eq!(store.run(&plan.spec.name).await.unwrap().lost.nano(), 6);
-        let (end, progress) = draw(&store, priced(), &plan).await;
+        let (end, progress) = draw(&store, priced(rates()), &plan).await;
         assert_eq!((end.unwrap(), progress.done), (SweepEnd::Complete, 4));
     });
 }
@@ -141,8 +145,10 @@ fn failed_samples_are_tried_again_and_are_on_the_bill() {
 fn a_broken_engine_ends_the_sweep_at_once() {
     on_both(|place| async move {
         let store = place.open().await;
-        let refused = Fault::Fail { after: 0, error: EngineError::new(Origin::Caller, "no such model") };
-        let (end, _) = draw(&store, engine().with_fault_everywhere(refused), &plan(place.run("broken"), 9, 9)).await;
+        let refused = SampleFault::Fail { after: 0, error: EngineError::new(Origin::Caller, "no such model") };
+        let (end, _) =
+            draw(&store, Scripted::by_rates(rates().with_fault_everywhere(refused)), &plan(place.run("broken"), 9, 9))
+                .await;
         assert!(matches!(end, Err(SweepError::Engine(_))), "{end:?}");
     });
 }

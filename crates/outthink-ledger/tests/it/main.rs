@@ -10,7 +10,7 @@
 mod postgres;
 
 use outthink_core::Cost;
-use outthink_ledger::{Claim, ClaimError, Ledger, Limits, NewKey, Record, Refusal, Spent};
+use outthink_ledger::{Claim, ClaimError, Growth, Ledger, Limits, NewKey, Record, Refusal, Spent};
 use postgres::Postgres;
 
 const LEASE: u64 = 60;
@@ -112,6 +112,57 @@ async fn a_race(url: &str) {
     two.close().await;
 }
 
+fn more(nano: u64) -> Growth {
+    let cost = Cost::from_nano(nano);
+    Growth { least: cost, most: cost, least_tokens: 0, most_tokens: 0 }
+}
+
+/// Requests that grow in small steps race for a budget: all of it can be spent, and no more.
+async fn a_race_of_growth(url: &str) {
+    let (one, two) = (Ledger::open(url, LEASE).await.unwrap(), Ledger::open(url, LEASE).await.unwrap());
+    let id = key(&one, "growing", budget(1_000)).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for i in 0..20 {
+        let ledger = if i % 2 == 0 { &one } else { &two };
+        let hold = ledger.claim(claim(&id, &format!("g-{i}"), 10)).await.unwrap();
+        tasks.spawn(async move {
+            let mut held = 10;
+            while held < 400 && hold.grow(more(10)).await.is_ok() {
+                held += 10;
+            }
+            (hold, held)
+        });
+    }
+    let holds = tasks.join_all().await;
+    assert_eq!(holds.iter().map(|(_, held)| held).sum::<u64>(), 1_000);
+    assert_eq!(standing(&one, &id).await, (0, 1_000));
+    for (hold, held) in holds {
+        hold.settle(spent(held / 2));
+    }
+    settled(&one, &id, 20).await;
+    assert_eq!(standing(&two, &id).await, (500, 0));
+    one.close().await;
+    two.close().await;
+}
+
+/// What a claim has grown to is charged when its gateway dies, and it cannot grow after that.
+async fn a_death_of_what_has_grown(url: &str) {
+    let ledger = Ledger::open(url, LEASE).await.unwrap();
+    let id = key(&ledger, "grown", budget(1_000)).await;
+    let hold = ledger.claim(claim(&id, "grown-1", 100)).await.unwrap();
+    assert_eq!(hold.grow(more(250)).await.unwrap().free, Some(Cost::from_nano(900)));
+    let refused = hold.grow(more(900)).await.unwrap_err();
+    assert!(matches!(refused, ClaimError::Refused(Refusal::Reserved { .. })), "{refused}");
+    let pool = sqlx::AnyPool::connect(url).await.unwrap();
+    sqlx::query("UPDATE ledger_claims SET expires = 1 WHERE trace = 'grown-1'").execute(&pool).await.unwrap();
+    assert_eq!(ledger.charge_lapsed().await.unwrap(), 1);
+    assert_eq!(standing(&ledger, &id).await, (350, 0));
+    let refused = hold.grow(more(1)).await.unwrap_err();
+    assert!(matches!(refused, ClaimError::Refused(Refusal::Lapsed)), "{refused}");
+    pool.close().await;
+    ledger.close().await;
+}
+
 /// A gateway dies with claims; another one charges them when their leases have ended, once.
 async fn a_death(url: &str) {
     let ledger = Ledger::open(url, LEASE).await.unwrap();
@@ -202,6 +253,8 @@ async fn a_memory(url: &str) {
 async fn all(url: &str) {
     a_life(url).await;
     a_race(url).await;
+    a_race_of_growth(url).await;
+    a_death_of_what_has_grown(url).await;
     a_death(url).await;
     a_late_settlement(url).await;
     a_memory(url).await;

@@ -34,7 +34,7 @@ impl Scheduler<'_> {
         let prompt = &self.groups[group].tokens;
         let tokens: Vec<LlamaToken> = prompt.iter().chain(sequence.decoded()).copied().collect();
         self.running -= 1;
-        self.used = self.used - sequence.max_tokens + tokens.len();
+        self.used = self.used - sequence.reserved + tokens.len();
         self.kept.push_back(Kept { id: sequence.id, tokens, used_at: self.now });
     }
 

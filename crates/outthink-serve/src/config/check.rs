@@ -1,9 +1,8 @@
 //! What types cannot say: ranges, references between tables, contradictions.
 
-use super::{Config, KeyMode, Problem};
-use crate::resources::ITSELF;
+use super::{Config, ITSELF, KeyMode, Problem};
 use outthink_core::Price;
-use outthink_strategy::{STRATEGY_NAMES, StrategySpec};
+use outthink_strategy::{StrategySpec, registry};
 use std::collections::HashSet;
 
 /// All that is wrong, in the order of the file's sections.
@@ -38,6 +37,7 @@ fn server(config: &Config, found: &mut Vec<Problem>) {
     }
     for (key, seconds) in [
         ("head_seconds", limits.head_seconds),
+        ("idle_seconds", limits.idle_seconds),
         ("body_seconds", limits.body_seconds),
         ("write_seconds", limits.write_seconds),
     ] {
@@ -47,6 +47,13 @@ fn server(config: &Config, found: &mut Vec<Problem>) {
     }
     if let Some(words) = duration(config.server.drain_seconds) {
         found.push(Problem::new("server.drain_seconds", words));
+    }
+    for origin in &config.server.cors_origins {
+        let host = origin.split_once("://").map(|(_, host)| host);
+        if origin != "*" && host.is_none_or(|host| host.is_empty() || host.contains(['/', '*', ' '])) {
+            let words = format!("`{origin}` is not an origin: give one such as https://app.example, or *");
+            found.push(Problem::new("server.cors_origins", words));
+        }
     }
     if (1..1024).contains(&limits.head_bytes) {
         found.push(Problem::new(
@@ -71,9 +78,8 @@ fn efforts(config: &Config, found: &mut Vec<Problem>) {
         let path = format!("efforts.{effort}");
         let mut spec = StrategySpec::for_effort(*effort);
         if let Some(name) = &settings.strategy {
-            if !STRATEGY_NAMES.contains(&name.as_str()) {
-                let words = format!("unknown strategy `{name}`: use {}", STRATEGY_NAMES.join(", "));
-                found.push(Problem::new(format!("{path}.strategy"), words));
+            if let Err(error) = registry::find(name) {
+                found.push(Problem::new(format!("{path}.strategy"), error.to_string()));
                 continue;
             }
             spec.name.clone_from(name);
@@ -91,7 +97,7 @@ fn efforts(config: &Config, found: &mut Vec<Problem>) {
             }
         }
         spec.max_samples = settings.samples.unwrap_or(spec.max_samples);
-        spec.max_tokens_per_sample = settings.max_tokens.unwrap_or(spec.max_tokens_per_sample);
+        spec.max_tokens_per_sample = settings.max_tokens.or(spec.max_tokens_per_sample);
         spec.target_confidence = settings.target_confidence.unwrap_or(spec.target_confidence);
         if spec.name == "single" && settings.samples.is_some_and(|n| n > 1) {
             let words = "the strategy `single` draws one sample: leave samples out, or name another strategy";

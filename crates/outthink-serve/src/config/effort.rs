@@ -6,11 +6,11 @@ use serde::Deserialize;
 use std::path::PathBuf;
 
 /// What a request gets that does not say otherwise.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Defaults {
-    /// The effort: none, minimal, low, medium, high, xhigh or max.
-    #[schemars(with = "String", extend("enum" = ["none", "minimal", "low", "medium", "high", "xhigh", "max"]))]
+    /// The effort of requests that name none: auto, none, minimal, low, medium, high, xhigh or max.
+    #[schemars(with = "String", extend("enum" = ["auto", "none", "minimal", "low", "medium", "high", "xhigh", "max"]))]
     pub effort: Effort,
     /// The model; without it the first of `models`.
     pub model: Option<String>,
@@ -20,6 +20,18 @@ pub struct Defaults {
     pub table: Option<PathBuf>,
     /// Run Python unit tests that requests bring along as verifiers, in a sandbox.
     pub python_tests: bool,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            effort: Effort::Auto,
+            model: None,
+            reasoning_field: ReasoningField::default(),
+            table: None,
+            python_tests: false,
+        }
+    }
 }
 
 /// The field of a reply that carries the thought; clients know one or the other.
@@ -35,13 +47,24 @@ pub enum ReasoningField {
     Reasoning,
 }
 
+impl ReasoningField {
+    /// The names of the fields.
+    pub(crate) const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Both => &["reasoning_content", "reasoning"],
+            Self::ReasoningContent => &["reasoning_content"],
+            Self::Reasoning => &["reasoning"],
+        }
+    }
+}
+
 /// What one effort buys; a key that is left out keeps the built-in plan.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EffortSettings {
     /// Samples at most.
     pub samples: Option<u32>,
-    /// Generated tokens of one sample at most.
+    /// Generated tokens of one sample at most; no limit is sent where left out.
     pub max_tokens: Option<u64>,
     /// Stop when the leader stays ahead with this probability, above 0.5 and below 1.
     pub target_confidence: Option<f64>,

@@ -32,9 +32,10 @@ pub use error::{ConfigError, Problem};
 pub use keys::{KeyMode, Keys, Privacy, Store};
 pub use observe::{LogForm, LogLevel, Observability, Otlp};
 pub use schema::{example, json_schema};
+pub(crate) use server::MAX_BODY_BYTES;
 pub use server::{Limits, Server, Tls};
 pub use upstream::{Balance, DialectName, Model, Upstream};
-pub use verifier::{Verifier, VerifierKind};
+pub use verifier::{ITSELF, Verifier, VerifierKind};
 
 use outthink_core::Effort;
 use schemars::JsonSchema;

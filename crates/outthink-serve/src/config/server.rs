@@ -5,6 +5,9 @@ use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
+/// Bytes of a request body at most, where nothing else is said.
+pub(crate) const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+
 /// Where the gateway listens, and how much of what it takes.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -13,6 +16,9 @@ pub struct Server {
     pub host: IpAddr,
     /// The port to listen on; 0 takes a free one.
     pub port: u16,
+    /// Origins of pages whose scripts may ask, such as `https://app.example`; `*` for all. They need a key like
+    /// anybody else. None where left out.
+    pub cors_origins: Vec<String>,
     /// Serve HTTPS with this certificate.
     pub tls: Option<Tls>,
     /// Seconds that running requests have to end after SIGTERM.
@@ -49,8 +55,11 @@ pub struct Limits {
     pub in_flight: usize,
     /// Samples that wait for an upstream at most; requests beyond are refused with 429.
     pub waiting: usize,
-    /// Seconds that a client may take to send a head, and that an unused connection is kept.
+    /// Seconds that a client may take to send a head.
     pub head_seconds: f64,
+    /// Seconds that an unused connection is kept: longer than load balancers keep theirs, so that none sends
+    /// into a connection that closes.
+    pub idle_seconds: f64,
     /// Seconds that a client may pause while it sends a body.
     pub body_seconds: f64,
     /// Seconds that a client may take nothing of a reply that is ready.
@@ -62,6 +71,7 @@ impl Default for Server {
         Self {
             host: Ipv4Addr::LOCALHOST.into(),
             port: 8080,
+            cors_origins: Vec::new(),
             tls: None,
             drain_seconds: 600.0,
             limits: Limits::default(),
@@ -72,7 +82,7 @@ impl Default for Server {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            body_bytes: crate::ServeOptions::MAX_BODY_BYTES,
+            body_bytes: MAX_BODY_BYTES,
             head_bytes: 64 * 1024,
             messages: 4_096,
             images: 64,
@@ -80,6 +90,7 @@ impl Default for Limits {
             in_flight: 8_192,
             waiting: 65_536,
             head_seconds: 30.0,
+            idle_seconds: 75.0,
             body_seconds: 30.0,
             write_seconds: 60.0,
         }

@@ -4,6 +4,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::PathBuf;
 
+/// The name of the verifier that is the model of the request.
+pub const ITSELF: &str = "self";
+
 /// A server that judges samples.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -66,7 +66,7 @@ pub(crate) struct About {
 pub(crate) struct End {
     status: u16,
     stop: Option<StopReason>,
-    stop_words: Option<&'static str>,
+    stop_message: Option<&'static str>,
     chosen: Option<SampleId>,
     seconds: f64,
     cost: Cost,
@@ -184,7 +184,7 @@ impl Tree {
         self.end = Some(End {
             status: 0,
             stop: Some(outcome.stop),
-            stop_words: Some(outcome.stop.words()),
+            stop_message: Some(outcome.stop.words()),
             chosen: outcome.chosen,
             seconds: outcome.seconds,
             cost: outcome.cost,
@@ -198,7 +198,7 @@ impl Tree {
         let end = self.end.get_or_insert(End {
             status,
             stop: None,
-            stop_words: None,
+            stop_message: None,
             chosen: None,
             seconds,
             cost: Cost::ZERO,

@@ -113,7 +113,7 @@ fn play(acts: Vec<Act>, alive: Alive) -> SampleStream {
                     continue;
                 }
                 Act::End(reason) => {
-                    yield Ok(SampleEvent::Finish(Finish { reason, usage, met_stop: None }));
+                    yield Ok(SampleEvent::Finish(Finish::new(reason, usage)));
                     continue;
                 }
                 Act::Fail(error) => {

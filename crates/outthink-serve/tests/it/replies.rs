@@ -74,7 +74,7 @@ async fn settings_reach_the_engine() {
     assert_eq!(seen.sampling.temperature, Some(0.5));
     assert_eq!(seen.sampling.top_k, Some(40));
     assert_eq!(seen.sampling.stop, ["END"]);
-    assert_eq!((seen.max_tokens, seen.logprobs), (77, true));
+    assert_eq!((seen.max_tokens, seen.logprobs, seen.seeded), (Some(77), true, true));
     let seeds = seen.seeds;
     chat(address, &body).await;
     assert_eq!(engine.last_request().seeds, seeds);

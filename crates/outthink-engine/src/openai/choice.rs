@@ -1,0 +1,200 @@
+//! One choice of a reply while it comes: what was seen of it, and what is held back.
+
+use super::calls::Calls;
+use super::fields::{self, Said};
+use super::finish;
+use super::repair::{self, Halves};
+use super::think::{Before, Think};
+use super::usage::{Seen, estimate};
+use outthink_core::FinishReason;
+use serde_json::{Map, Value};
+
+/// How a reason for the end came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum End {
+    #[default]
+    None,
+    /// Along with text. Some servers send a reason with every piece.
+    WithText,
+    /// By itself: nothing more is to come.
+    Alone,
+}
+
+/// One choice while it comes.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of one stream")]
+#[derive(Debug)]
+pub(super) struct Choice {
+    /// The server's last word for its end.
+    pub(super) word: Option<String>,
+    pub(super) end: End,
+    /// Whether text came after a reason.
+    pub(super) went_on: bool,
+    pub(super) met_stop: Option<bool>,
+    pub(super) seen: Seen,
+    /// Tokens that came and were not passed on yet.
+    pub(super) owed: u64,
+    /// Whether anything of it was passed on.
+    pub(super) spoke: bool,
+    pub(super) think: Think,
+    pub(super) content: Halves,
+    pub(super) reasoning: Halves,
+    pub(super) arguments: Halves,
+    pub(super) calls: Calls,
+    /// Whether reasoning came under a name of its own.
+    pub(super) named: bool,
+    /// Whether text came as deltas, so that a message repeats it.
+    pub(super) streamed: bool,
+}
+
+impl Choice {
+    pub(super) fn new(before: Before) -> Self {
+        Self {
+            word: None,
+            end: End::None,
+            went_on: false,
+            met_stop: None,
+            seen: Seen::default(),
+            owed: 0,
+            spoke: false,
+            think: Think::new(before),
+            content: Halves::default(),
+            reasoning: Halves::default(),
+            arguments: Halves::default(),
+            calls: Calls::default(),
+            named: false,
+            streamed: false,
+        }
+    }
+
+    /// Whether its pieces need no more than to be passed on.
+    pub(super) const fn is_plain(&self) -> bool {
+        self.think.is_over() && !self.content.is_waiting() && !self.reasoning.is_waiting()
+    }
+
+    /// Whether what came says that it is over, should nothing more come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.end == End::Alone || (self.end == End::WithText && !self.went_on)
+    }
+
+    pub(super) fn reason(&self) -> Option<FinishReason> {
+        let reason = finish::meaning(self.word.as_deref()?);
+        // Servers say that the model stopped where it stopped to call tools.
+        Some(if reason == FinishReason::Stop && !self.calls.is_empty() { FinishReason::ToolCalls } else { reason })
+    }
+}
+
+impl Choice {
+    /// What the fields of an event say.
+    pub(super) fn read(&mut self, event: &mut Map<String, Value>) -> Said {
+        let mut object =
+            |name: &str| event.shift_remove(name).and_then(|v| if let Value::Object(v) = v { Some(v) } else { None });
+        let (delta, message) = (object("delta").filter(|d| !d.is_empty()), object("message"));
+        let said = match (delta, message) {
+            (Some(delta), _) => fields::read(delta, &mut self.named),
+            // What came in pieces comes once more as a whole.
+            (None, Some(message)) if self.streamed => {
+                let mut said = fields::read(message, &mut self.named);
+                (said.content, said.reasoning) = (String::new(), String::new());
+                if !self.calls.is_empty() {
+                    said.calls.clear();
+                }
+                return said;
+            }
+            (None, Some(message)) => return fields::read(message, &mut self.named),
+            (None, None) => match event.shift_remove("text") {
+                Some(Value::String(content)) => Said { content, ..Said::default() },
+                _ => return Said::default(),
+            },
+        };
+        self.streamed |= !(said.content.is_empty() && said.reasoning.is_empty() && said.calls.is_empty());
+        said
+    }
+
+    /// Counts tokens and bytes of a piece.
+    pub(super) fn came(&mut self, tokens: u64, bytes: usize) {
+        if self.end != End::None {
+            (self.end, self.went_on) = (End::WithText, true);
+        }
+        self.seen.tokens += tokens;
+        self.seen.pieces += 1;
+        self.seen.bytes += bytes as u64;
+        self.owed += tokens;
+    }
+
+    /// Counts what was said; `certain` of its tokens have log-probabilities.
+    pub(super) fn count(&mut self, said: &mut Said, certain: u64) {
+        let refusal = said.extra.get("refusal").and_then(Value::as_str).unwrap_or_default();
+        let called: String = said
+            .calls
+            .iter()
+            .map(|c| &c["function"])
+            .map(|f| match &f["arguments"] {
+                Value::String(text) => text.clone(),
+                Value::Null => String::new(),
+                value => value.to_string(),
+            })
+            .collect();
+        let of_content = estimate(&said.content) + estimate(refusal) + estimate(&called);
+        let of_reasoning = estimate(&said.reasoning);
+        let bytes = said.content.len() + said.reasoning.len() + refusal.len() + called.len();
+        let is_empty = said.extra.is_empty() && said.calls.is_empty();
+        let tokens = match (certain, of_content + of_reasoning) {
+            (0, 0) if is_empty => return,
+            (0, about) => about.max(1),
+            (certain, _) => certain,
+        };
+        self.came(tokens, bytes);
+        self.seen.certain += certain;
+        self.seen.reasoning += if of_content == 0 && of_reasoning > 0 { tokens } else { of_reasoning.min(tokens) };
+    }
+
+    /// Joins halves of characters, and separates reasoning in the content from the answer.
+    pub(super) fn split(&mut self, said: &mut Said) {
+        let content = self.content.join(&said.content);
+        let mut reasoning = self.reasoning.join(&said.reasoning);
+        said.extra.values_mut().for_each(repair::unmark);
+        let (mut answer, named) = (String::new(), reasoning.len());
+        if !content.is_empty() {
+            self.think.push(&content, &mut answer, &mut reasoning);
+        }
+        let found = estimate(&reasoning[named..]);
+        self.seen.reasoning = (self.seen.reasoning + found).min(self.seen.tokens);
+        (said.content, said.reasoning) = (answer, reasoning);
+    }
+
+    /// What is known now of the calls that entries are pieces of.
+    pub(super) fn call(&mut self, entries: Vec<Value>, repaired: bool) -> Vec<Value> {
+        if entries.is_empty() {
+            return entries;
+        }
+        let mut calls = self.calls.push(entries);
+        if repaired || self.arguments.is_waiting() {
+            for call in &mut calls {
+                if let Some(Value::String(text)) = call.pointer_mut("/function/arguments") {
+                    *text = self.arguments.join(text);
+                }
+                repair::unmark(call);
+            }
+        }
+        calls
+    }
+
+    /// What was held back of it.
+    pub(super) fn rest(&mut self, done: bool) -> Said {
+        let (mut content, mut reasoning) = (String::new(), self.reasoning.end().to_owned());
+        let half = self.content.end();
+        if !half.is_empty() {
+            self.think.push(half, &mut content, &mut reasoning);
+        }
+        self.think.end(&mut content, &mut reasoning);
+        let complete = self.reason().map_or(done, FinishReason::is_complete);
+        let calls = self.calls.end(complete);
+        let mut said = Said { content, reasoning, ..Said::default() };
+        if !calls.is_empty() {
+            let mut calls = Value::Array(calls);
+            repair::unmark(&mut calls);
+            said.extra.insert("tool_calls".to_owned(), calls);
+        }
+        said
+    }
+}

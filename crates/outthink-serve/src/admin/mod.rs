@@ -1,0 +1,234 @@
+//! The page at `/` and what it reads: requests, spend, keys; and `/metrics`.
+
+use crate::config::Store;
+use crate::error::ApiError;
+use crate::run::{Caller, Gateway};
+use axum::body::{Body, Bytes};
+use axum::extract::Path;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get};
+use axum::{Extension, Json, Router};
+use outthink_core::{Cost, Effort};
+use outthink_ledger::{Ledger, LedgerError, Limits, NewKey};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::timeout;
+
+/// Nothing but the gateway's own files, and no markup that runs.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+/// The page's files.
+const FILES: [(&str, &str, &str); 5] = [
+    ("/", "text/html; charset=utf-8", include_str!("page/page.html")),
+    ("/outthink/page.css", "text/css; charset=utf-8", include_str!("page/page.css")),
+    ("/outthink/draw.js", "text/javascript; charset=utf-8", include_str!("page/draw.js")),
+    ("/outthink/ask.js", "text/javascript; charset=utf-8", include_str!("page/ask.js")),
+    ("/outthink/page.js", "text/javascript; charset=utf-8", include_str!("page/page.js")),
+];
+
+type Asker = Extension<Caller>;
+type Now = Extension<Arc<Gateway>>;
+
+/// The routes that need a key.
+pub(crate) fn routes() -> Router {
+    Router::new()
+        .route("/v1/outthink/records/{id}", get(record))
+        .route("/outthink/state", get(state))
+        .route("/outthink/spend", get(spend))
+        .route("/outthink/live", get(live))
+        .route("/outthink/keys", get(keys).post(make_key))
+        .route("/outthink/keys/{name}", delete(revoke))
+        .route("/metrics", get(metrics))
+}
+
+/// The files of the page. They hold nothing that is secret, so that they need no key.
+pub(crate) fn page() -> Router {
+    FILES.iter().fold(Router::new(), |router, (path, ..)| router.route(path, get(file)))
+}
+
+async fn file(Extension(gateway): Now, uri: Uri) -> Result<Response, ApiError> {
+    let found = FILES.iter().find(|f| f.0 == uri.path()).filter(|_| gateway.config().observability.page);
+    let Some((_, kind, text)) = found else {
+        let words = "the page is switched off: set observability.page to true";
+        return Err(ApiError::not_found("unknown_url", words));
+    };
+    let headers = [
+        (CONTENT_TYPE, *kind),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    Ok((headers, *text).into_response())
+}
+
+/// `/metrics`, in the text format of Prometheus.
+async fn metrics(Extension(gateway): Now, Extension(caller): Asker) -> Result<Response, ApiError> {
+    if !gateway.config().observability.metrics {
+        let words = "metrics are switched off: set observability.metrics to true";
+        return Err(ApiError::not_found("unknown_url", words));
+    }
+    caller.must_be_admin()?;
+    let keys = match &gateway.control().ledger {
+        Some(ledger) => ledger.keys().await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let upstreams = gateway.options.policy.health.as_ref().map(|health| health()).unwrap_or_default();
+    gateway.control().metrics.waiting(i64::try_from(gateway.waiting()).unwrap_or(i64::MAX));
+    let text = gateway.control().metrics.text(&keys, &upstreams);
+    Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
+}
+
+/// All that the page shows at first.
+async fn state(Extension(gateway): Now, Extension(caller): Asker) -> Result<Json<Value>, ApiError> {
+    caller.must_be_admin()?;
+    let config = gateway.config();
+    Ok(Json(json!({
+        "requests": gateway.control().live.all(),
+        "spend": gateway.control().live.spend(),
+        "models": gateway.options.engines.iter().map(|e| e.model().id.as_str()).collect::<Value>(),
+        "efforts": Effort::ALL.map(Effort::name),
+        "report": gateway.options.policy.report.as_deref(),
+        "answers_shown": config.privacy.store == Store::Full,
+    })))
+}
+
+/// What was spent since the start.
+async fn spend(Extension(gateway): Now, Extension(caller): Asker) -> Result<Response, ApiError> {
+    caller.must_be_admin()?;
+    Ok(Json(gateway.control().live.spend()).into_response())
+}
+
+/// What happens to the requests, as server-sent events.
+async fn live(Extension(gateway): Now, Extension(caller): Asker) -> Result<Response, ApiError> {
+    caller.must_be_admin()?;
+    let mut events = gateway.control().live.watch();
+    let mut ending = gateway.ending.clone();
+    let stream = async_stream::stream! {
+        yield Ok::<_, Infallible>(": live\n\n".to_owned());
+        loop {
+            let next = tokio::select! {
+                next = timeout(Duration::from_secs(15), events.recv()) => next,
+                // The feed never ends by itself, and must not hold up the end of the gateway.
+                _ = ending.wait_for(|ending| *ending) => return,
+            };
+            match next {
+                Ok(Ok(event)) => yield Ok(format!("data: {event}\n\n")),
+                Ok(Err(RecvError::Lagged(_))) => yield Ok("data: {\"type\":\"behind\"}\n\n".to_owned()),
+                Ok(Err(RecvError::Closed)) => return,
+                Err(_) => yield Ok(": keep-alive\n\n".to_owned()),
+            }
+        }
+    };
+    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")];
+    Ok((headers, Body::from_stream(stream)).into_response())
+}
+
+/// The keys with what they spent today.
+async fn keys(Extension(gateway): Now, Extension(caller): Asker) -> Result<Json<Value>, ApiError> {
+    caller.must_be_admin()?;
+    let Some(ledger) = &gateway.control().ledger else { return Ok(Json(json!({ "keys": null }))) };
+    let keys = ledger.keys().await.map_err(of_ledger)?;
+    Ok(Json(json!({ "keys": keys })))
+}
+
+/// A key to be made, as the page sends it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    name: String,
+    #[serde(default)]
+    admin: bool,
+    #[serde(default)]
+    usd_per_day: Option<f64>,
+    #[serde(default)]
+    requests_per_minute: Option<u64>,
+    #[serde(default)]
+    tokens_per_minute: Option<u64>,
+    #[serde(default)]
+    largest_effort: Option<Effort>,
+    #[serde(default)]
+    models: Vec<String>,
+}
+
+/// Makes a key; its secret is in this reply alone.
+async fn make_key(Extension(gateway): Now, Extension(caller): Asker, body: Bytes) -> Result<Response, ApiError> {
+    caller.must_be_admin()?;
+    let ledger = ledger(&gateway)?;
+    let wanted: Wanted =
+        serde_json::from_slice(&body).map_err(|e| ApiError::invalid_body(format!("the body describes no key: {e}")))?;
+    let cost_per_day = match wanted.usd_per_day {
+        None => None,
+        Some(usd) => Some(Cost::from_usd(usd).filter(|c| *c > Cost::ZERO).ok_or_else(|| {
+            ApiError::invalid("usd_per_day", "so many dollars a day buy nothing: give a positive amount")
+        })?),
+    };
+    let limits = Limits {
+        models: wanted.models,
+        requests_per_minute: wanted.requests_per_minute,
+        tokens_per_minute: wanted.tokens_per_minute,
+        cost_per_day,
+        largest_effort: wanted.largest_effort,
+    };
+    let (key, secret) =
+        ledger.create_key(&NewKey { name: wanted.name, admin: wanted.admin, limits }).await.map_err(of_ledger)?;
+    tracing::info!(key = %key.id, name = %key.name, "a key was made");
+    let told = json!({ "id": key.id, "name": key.name, "key": secret.expose() });
+    Ok(([(CACHE_CONTROL, "no-store")], Json(told)).into_response())
+}
+
+/// Revokes a key.
+async fn revoke(
+    Extension(gateway): Now,
+    Extension(caller): Asker,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    caller.must_be_admin()?;
+    ledger(&gateway)?.revoke(&name).await.map_err(of_ledger)?;
+    tracing::info!(%name, "a key was revoked");
+    Ok(Json(json!({ "revoked": name })))
+}
+
+/// What is kept of a request's texts.
+async fn record(
+    Extension(gateway): Now,
+    Extension(caller): Asker,
+    Path(trace): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    caller.must_be_admin()?;
+    let found = match &gateway.control().ledger {
+        Some(ledger) => ledger.recall(&trace).await.map_err(of_ledger)?,
+        None => None,
+    };
+    found.map(|record| Json(json!(record))).ok_or_else(|| {
+        let words = "no texts of that request are kept: see privacy.store and privacy.retention_hours";
+        ApiError::not_found("record_not_found", words)
+    })
+}
+
+fn ledger(gateway: &Gateway) -> Result<&Ledger, ApiError> {
+    gateway.control().ledger.as_ref().ok_or_else(|| {
+        let words = "this gateway keeps no keys: name a ledger in keys.ledger";
+        ApiError::not_found("no_ledger", words)
+    })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+fn of_ledger(error: LedgerError) -> ApiError {
+    if error.is_asked() {
+        return ApiError::invalid_body(error.to_string());
+    }
+    tracing::error!(%error, "the ledger fails");
+    let words = "the ledger does not answer: try again";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "api_error", words).with_code("ledger_unavailable")
+}

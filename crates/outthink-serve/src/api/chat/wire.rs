@@ -1,0 +1,144 @@
+//! A run as a chat completion, whole or in chunks.
+
+use super::message::{self, Envelope};
+use crate::api::tell::{Receipt, StandardUsage, Wire, data};
+use crate::error::ApiError;
+use outthink_core::{Outcome, SampleId};
+use outthink_strategy::Update;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// A run as a chat completion.
+pub(super) struct Chat {
+    pub(super) envelope: Envelope,
+    pub(super) include_usage: bool,
+    /// Whether there is one sample whose deltas are the reply; else all text before the end is thought.
+    pub(super) pass_through: bool,
+    /// The sample whose text was sent last.
+    shown: Option<SampleId>,
+    /// What all chunks begin with, once a stream has begun.
+    head: String,
+    /// Log-probabilities by sample, where the client asked for them.
+    logprobs: Option<Vec<(SampleId, Vec<Value>)>>,
+}
+
+impl Chat {
+    pub(super) fn new(envelope: Envelope, include_usage: bool, pass_through: bool, logprobs: bool) -> Self {
+        let logprobs = logprobs.then(Vec::new);
+        Self { envelope, include_usage, pass_through, shown: None, head: String::new(), logprobs }
+    }
+
+    /// Keeps the log-probabilities of a piece, and gives them as the API has them.
+    fn keep_logprobs(&mut self, update: &Update) -> Option<Value> {
+        let (kept, Update::Delta { sample, delta, .. }) = (self.logprobs.as_mut()?, update) else { return None };
+        let Some(Value::Array(tokens)) = delta.extra.get(outthink_core::LOGPROBS) else { return None };
+        let told = json!({ "content": tokens, "refusal": null });
+        match kept.iter_mut().find(|(id, _)| id == sample) {
+            Some((_, all)) => all.extend_from_slice(tokens),
+            None => kept.push((*sample, tokens.clone())),
+        }
+        Some(told)
+    }
+
+    /// The log-probabilities of the chosen reply.
+    fn chosen_logprobs(&self, outcome: &Outcome) -> Value {
+        let Some(kept) = &self.logprobs else { return Value::Null };
+        match kept.iter().find(|(id, _)| Some(*id) == outcome.chosen) {
+            Some((_, tokens)) => json!({ "content": tokens, "refusal": null }),
+            None => Value::Null,
+        }
+    }
+
+    /// A chunk with one delta.
+    fn chunk(&self, out: &mut String, delta: &Value, logprobs: &Value, finish: Option<&str>) {
+        self.open_chunk(out);
+        let _ = write!(out, "{delta}");
+        Self::close_chunk(out, logprobs, finish);
+    }
+
+    /// All that comes before the delta.
+    fn open_chunk(&self, out: &mut String) {
+        out.push_str(&self.head);
+        out.push_str("[{\"index\":0,\"delta\":");
+    }
+
+    /// All that comes after it.
+    fn close_chunk(out: &mut String, logprobs: &Value, finish: Option<&str>) {
+        let finish = finish.map_or(Value::Null, Value::from);
+        let _ = writeln!(out, ",\"logprobs\":{logprobs},\"finish_reason\":{finish}}}]}}\n");
+    }
+}
+
+impl Wire for Chat {
+    fn hear(&mut self, update: &Update) {
+        self.keep_logprobs(update);
+    }
+
+    fn whole(&mut self, outcome: &Outcome) -> String {
+        self.envelope.completion(outcome, &self.chosen_logprobs(outcome))
+    }
+
+    fn begin(&mut self, out: &mut String) {
+        let bare = self.envelope.bare().to_string();
+        // All but the closing brace.
+        self.head = format!("data: {},\"choices\":", &bare[..bare.len() - 1]);
+        self.chunk(out, &json!({ "role": "assistant", "content": "" }), &Value::Null, None);
+    }
+
+    fn update(&mut self, update: Update, out: &mut String) {
+        let logprobs = self.keep_logprobs(&update).unwrap_or(Value::Null);
+        let Update::Delta { sample, leading: true, delta } = update else { return };
+        if self.pass_through {
+            self.shown = Some(sample);
+            let before = out.len();
+            self.open_chunk(out);
+            if message::pass_on(out, &delta, self.envelope.thought) {
+                Self::close_chunk(out, &logprobs, None);
+            } else {
+                out.truncate(before);
+                // A token of half a letter has a probability and no text yet.
+                if !logprobs.is_null() {
+                    self.chunk(out, &json!({}), &logprobs, None);
+                }
+            }
+            return;
+        }
+        let text = delta.reasoning + &delta.content;
+        if text.is_empty() {
+            return;
+        }
+        // Another sample took the lead: its text is set apart.
+        let apart = self.shown.replace(sample).is_some_and(|before| before != sample);
+        let text = if apart { format!("\n\n{text}") } else { text };
+        let mut delta = serde_json::Map::new();
+        message::insert_reasoning(self.envelope.thought, &mut delta, &text);
+        self.chunk(out, &Value::Object(delta), &Value::Null, None);
+    }
+
+    /// The chosen reply where it was not streamed as it came, the reason, the usage and the receipt.
+    fn end(&mut self, outcome: &Outcome, out: &mut String) {
+        if !(self.pass_through && self.shown.is_some()) {
+            let mut logprobs = self.chosen_logprobs(outcome);
+            for delta in message::chosen(outcome) {
+                self.chunk(out, &delta, &logprobs.take(), None);
+            }
+        }
+        let mut last = self.envelope.bare();
+        last["choices"] =
+            json!([{"index": 0, "delta": {}, "logprobs": null, "finish_reason": message::finish_reason(outcome)}]);
+        if self.include_usage {
+            data(out, &last);
+            last = self.envelope.bare();
+            last["choices"] = json!([]);
+            last["usage"] = json!(StandardUsage::of(outcome));
+        }
+        last["outthink"] = json!(Receipt::of(outcome, self.envelope.effort));
+        data(out, &last);
+        out.push_str("data: [DONE]\n\n");
+    }
+
+    fn failed(&mut self, error: &ApiError, out: &mut String) {
+        data(out, &error.body());
+        out.push_str("data: [DONE]\n\n");
+    }
+}

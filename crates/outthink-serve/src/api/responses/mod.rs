@@ -1,0 +1,108 @@
+//! `/v1/responses`: the same runs in the words of the Responses API.
+
+mod events;
+mod input;
+mod reply;
+mod request;
+mod store;
+
+pub(crate) use store::Responses;
+use store::{Keep, Seen};
+
+use super::read::Efforts;
+use super::tell;
+use crate::error::ApiError;
+use crate::observe::{RequestLog, TraceId};
+use crate::run::{Asking, Caller, Gateway, unix_seconds};
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use events::Told;
+use outthink_core::Effort;
+use reply::Shape;
+use request::ResponsesRequest;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The routes; `store` is what is remembered, over reloads, too.
+pub(super) fn routes(store: Arc<Responses>) -> Router {
+    Router::new()
+        .route("/v1/responses", post(create))
+        .route("/v1/responses/{id}", get(retrieve).delete(forget))
+        .with_state(store)
+}
+
+async fn create(
+    State(store): State<Arc<Responses>>,
+    Extension(gateway): Extension<Arc<Gateway>>,
+    Extension(trace): Extension<TraceId>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Response {
+    let log = RequestLog::new(trace.clone(), "responses");
+    let asking = Asking { trace: &trace, caller: &caller, log };
+    answer(&gateway, &store, asking, &body).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn answer(
+    gateway: &Gateway,
+    store: &Arc<Responses>,
+    mut asking: Asking<'_>,
+    body: &[u8],
+) -> Result<Response, ApiError> {
+    let read = || {
+        let seen = Seen { store, caller: asking.caller };
+        let request = ResponsesRequest::parse(body, Efforts::of(gateway, asking.caller), seen)?;
+        let engine = gateway.engine(request.run.model.as_deref())?;
+        Ok((request, engine))
+    };
+    let (request, engine) = read().inspect_err(|error: &ApiError| asking.log.told(error.status.as_u16()))?;
+    let ResponsesRequest { run, echo, conversation, store: keep } = request;
+    let shape = Shape {
+        id: format!("resp_{}", asking.trace.0),
+        created: unix_seconds(),
+        model: engine.model().id.clone(),
+        effort: run.effort.name(),
+        summary: echo.summary.is_some(),
+        echo,
+    };
+    let keep = keep.then(|| Keep { store: Arc::clone(store), owner: asking.caller.owner(), conversation });
+    let wire = Told::new(shape, run.passes_through(), keep);
+    let begun = gateway.begin(engine, asking, run).await?;
+    Ok(tell::respond(begun, Box::new(wire)).await)
+}
+
+/// Whether a body would be taken.
+pub(super) fn check(body: &[u8]) -> Result<(), ApiError> {
+    let (store, caller) = (Responses::default(), Caller::default());
+    ResponsesRequest::parse(body, Effort::default().into(), Seen { store: &store, caller: &caller }).map(drop)
+}
+
+async fn retrieve(
+    State(store): State<Arc<Responses>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    Seen { store: &store, caller: &caller }.get(&id).map(Json).ok_or_else(|| unknown(&id))
+}
+
+async fn forget(
+    State(store): State<Arc<Responses>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let seen = Seen { store: &store, caller: &caller };
+    if seen.forget(&id) {
+        return Ok(Json(json!({ "id": id, "object": "response", "deleted": true })));
+    }
+    Err(unknown(&id))
+}
+
+fn unknown(id: &str) -> ApiError {
+    let id: String = id.chars().take(64).collect();
+    let words =
+        format!("no response `{id}` is remembered: responses are kept in memory for a while, unless store is false");
+    ApiError::not_found("response_not_found", words)
+}

@@ -1,0 +1,176 @@
+//! The response object and its output items.
+
+use super::request::Echo;
+use crate::api::tell::{Receipt, StandardUsage};
+use crate::error::ApiError;
+use outthink_core::{FinishReason, Outcome};
+use serde_json::{Map, Value, json};
+
+/// What all objects of one response have in common.
+pub(super) struct Shape {
+    pub(super) id: String,
+    pub(super) created: u64,
+    pub(super) model: String,
+    pub(super) effort: &'static str,
+    /// Whether a summary of the thought is told.
+    pub(super) summary: bool,
+    pub(super) echo: Echo,
+}
+
+impl Shape {
+    /// A response before its end.
+    pub(super) fn in_progress(&self) -> Value {
+        self.response("in_progress", &[])
+    }
+
+    /// A response at its end.
+    pub(super) fn finished(&self, outcome: &Outcome, output: &[Value]) -> Value {
+        let cut = match outcome.finish {
+            Some(FinishReason::Length | FinishReason::Interrupted) | None => Some("max_output_tokens"),
+            Some(FinishReason::ContentFilter) => Some("content_filter"),
+            Some(FinishReason::Unknown) => Some(outcome.finish_word.as_deref().unwrap_or("unknown")),
+            Some(FinishReason::Stop | FinishReason::ToolCalls) => None,
+        };
+        let mut response = self.response(if cut.is_some() { "incomplete" } else { "completed" }, output);
+        if let Some(reason) = cut {
+            response["incomplete_details"] = json!({ "reason": reason });
+        }
+        response["usage"] = usage(outcome);
+        response["outthink"] = json!(Receipt::of(outcome, self.effort));
+        response
+    }
+
+    /// A response that failed on the way.
+    pub(super) fn failed(&self, error: &ApiError) -> Value {
+        let mut response = self.response("failed", &[]);
+        // The API's own codes, and those of the engine that say what the client can do about it.
+        let code = match error.code.as_deref() {
+            Some(code) if error.status.is_client_error() => code,
+            _ => "server_error",
+        };
+        response["error"] = json!({ "code": code, "message": error.message });
+        if let Some(bill) = &error.bill {
+            response["outthink"] = Value::clone(bill);
+        }
+        response
+    }
+
+    fn response(&self, status: &str, output: &[Value]) -> Value {
+        let given = |name: &str, default: Value| self.echo.fields.get(name).cloned().unwrap_or(default);
+        json!({
+            "id": self.id,
+            "object": "response",
+            "created_at": self.created,
+            "status": status,
+            "background": false,
+            "error": null,
+            "incomplete_details": null,
+            "instructions": given("instructions", Value::Null),
+            "max_output_tokens": given("max_output_tokens", Value::Null),
+            "model": self.model,
+            "output": output,
+            "parallel_tool_calls": given("parallel_tool_calls", true.into()),
+            "previous_response_id": given("previous_response_id", Value::Null),
+            "reasoning": { "effort": self.effort, "summary": self.echo.summary },
+            "service_tier": "default",
+            "temperature": given("temperature", Value::Null),
+            "text": given("text", json!({ "format": { "type": "text" } })),
+            "tool_choice": given("tool_choice", "auto".into()),
+            "tools": given("tools", json!([])),
+            "top_p": given("top_p", Value::Null),
+            "truncation": "disabled",
+            "usage": null,
+            "user": given("user", Value::Null),
+            "metadata": given("metadata", json!({})),
+        })
+    }
+
+    /// The name of an output item.
+    pub(super) fn item_id(&self, kind: &str) -> String {
+        format!("{kind}_{}", self.id.trim_start_matches("resp_"))
+    }
+
+    /// A thought; `text` is empty while it is being told.
+    pub(super) fn reasoning(&self, text: &str) -> Value {
+        let summary = if text.is_empty() { json!([]) } else { json!([{ "type": "summary_text", "text": text }]) };
+        json!({ "id": self.item_id("rs"), "type": "reasoning", "summary": summary })
+    }
+
+    /// The reply's text.
+    pub(super) fn message(&self, text: Option<&str>) -> Value {
+        let content = text.map_or_else(|| json!([]), |text| json!([part(text)]));
+        json!({
+            "id": self.item_id("msg"),
+            "type": "message",
+            "status": if text.is_some() { "completed" } else { "in_progress" },
+            "role": "assistant",
+            "content": content,
+        })
+    }
+
+    /// The whole message of a reply: its text with the annotations of the engine, and its refusal.
+    pub(super) fn message_of(&self, outcome: &Outcome) -> Value {
+        let mut message = self.message(Some(&outcome.content));
+        if let Some(annotations) = outcome.extra.get("annotations").filter(|a| a.is_array()) {
+            message["content"][0]["annotations"] = annotations.clone();
+        }
+        if let Some(refusal) = outcome.extra.get("refusal").and_then(Value::as_str) {
+            let part = json!({ "type": "refusal", "refusal": refusal });
+            match message["content"].as_array_mut() {
+                Some(parts) if outcome.content.is_empty() => *parts = vec![part],
+                Some(parts) => parts.push(part),
+                None => {}
+            }
+        }
+        message
+    }
+
+    /// The calls of a reply as output items.
+    pub(super) fn calls(&self, outcome: &Outcome) -> Vec<Value> {
+        let calls = outcome.tool_calls.as_ref().and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let item = |(index, call): (usize, &Value)| {
+            json!({
+                "id": format!("{}_{index}", self.item_id("fc")),
+                "type": "function_call",
+                "call_id": call["id"],
+                "name": call["function"]["name"],
+                "arguments": call["function"]["arguments"],
+                "status": "completed",
+            })
+        };
+        calls.iter().enumerate().map(item).collect()
+    }
+}
+
+/// A part of a message.
+pub(super) fn part(text: &str) -> Value {
+    json!({ "type": "output_text", "text": text, "annotations": [], "logprobs": [] })
+}
+
+/// The reply as a message of the conversation.
+pub(super) fn as_message(outcome: &Outcome) -> Value {
+    let mut message = Map::new();
+    message.insert("role".into(), "assistant".into());
+    message.insert("content".into(), outcome.content.as_str().into());
+    if let Some(calls) = &outcome.tool_calls {
+        message.insert("tool_calls".into(), calls.clone());
+    }
+    Value::Object(message)
+}
+
+fn usage(outcome: &Outcome) -> Value {
+    let chat = StandardUsage::of(outcome);
+    json!({
+        "input_tokens": chat.prompt_tokens,
+        // No engine here tells what it writes to its cache, and none charges for it.
+        "input_tokens_details": {
+            "cached_tokens": chat.prompt_tokens_details.cached_tokens,
+            "cache_write_tokens": 0,
+        },
+        "output_tokens": chat.completion_tokens,
+        "output_tokens_details": {
+            "reasoning_tokens": chat.completion_tokens_details.reasoning_tokens,
+        },
+        "total_tokens": chat.total_tokens,
+    })
+}

@@ -1,0 +1,285 @@
+//! The request of `POST /v1/responses`, checked by its own names.
+
+use super::input;
+use super::store::Seen;
+use crate::api::read::{Efforts, Fields, Said, Settings, body_object, describe, lengths, settings};
+use crate::error::ApiError;
+use crate::run::RunRequest;
+use outthink_core::{Effort, Prompt, Sampling};
+use serde_json::{Map, Value, json};
+
+/// A request that was understood.
+pub(super) struct ResponsesRequest {
+    pub(super) run: RunRequest,
+    pub(super) echo: Echo,
+    /// The messages so far, the instructions left out.
+    pub(super) conversation: Vec<Value>,
+    pub(super) store: bool,
+}
+
+/// What of a request is repeated in its response.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Echo {
+    pub(super) fields: Map<String, Value>,
+    /// The kind of summary of the reasoning that was asked for, if any.
+    pub(super) summary: Option<String>,
+}
+
+/// Fields that a response repeats as they came.
+const ECHOED: [&str; 12] = [
+    "model",
+    "stream",
+    "temperature",
+    "top_p",
+    "user",
+    "parallel_tool_calls",
+    "seed",
+    "service_tier",
+    "safety_identifier",
+    "prompt_cache_key",
+    "metadata",
+    "max_output_tokens",
+];
+
+/// Names of the chat completions API, and what they are called here.
+const OF_CHAT: [(&str, &str); 12] = [
+    ("messages", "give the conversation in `input`"),
+    ("stop", "the Responses API has no stop texts: leave it out"),
+    ("max_tokens", "use max_output_tokens"),
+    ("max_completion_tokens", "use max_output_tokens"),
+    ("reasoning_effort", "use reasoning.effort"),
+    ("response_format", "use text.format"),
+    ("format", "use text.format"),
+    ("verbosity", "use text.verbosity"),
+    ("functions", "use tools"),
+    ("function_call", "use tool_choice"),
+    ("logprobs", "leave it out"),
+    ("n", "one response is given for each request: leave it out"),
+];
+
+impl ResponsesRequest {
+    /// Reads and checks a body.
+    pub(super) fn parse(body: &[u8], efforts: Efforts<'_>, responses: Seen<'_>) -> Result<Self, ApiError> {
+        let mut fields = Fields::new(body_object(body, "`input`")?, "");
+        refuse(&mut fields)?;
+        let store = fields.flag("store")?.unwrap_or(true);
+        let mut echo = Echo::default();
+        for name in ECHOED {
+            if let Some(value) = fields.look(name) {
+                echo.fields.insert(name.into(), value.clone());
+            }
+        }
+        let (model, stream) = (fields.string("model")?, fields.flag("stream")?.unwrap_or(false));
+        let sampling = Sampling {
+            temperature: fields.number("temperature", 0.0, 2.0)?,
+            top_p: fields.number("top_p", 0.0, 1.0)?,
+            top_k: fields.limit("top_k")?,
+            min_p: fields.number("min_p", 0.0, 1.0)?,
+            stop: Vec::new(),
+        };
+        let seed = fields.seed("seed")?;
+        let conversation = conversation(&mut fields, responses, &mut echo)?;
+        let mut messages = conversation.clone();
+        if let Some(text) = fields.string("instructions")? {
+            echo.fields.insert("instructions".into(), text.as_str().into());
+            messages.insert(0, json!({ "role": "system", "content": text }));
+        }
+        if messages.is_empty() {
+            return Err(ApiError::invalid("input", "input is missing: give a string or an array of items"));
+        }
+        lengths::refuse_hidden(&fields)?;
+        let length = fields.count("max_output_tokens", 1)?;
+        let length = lengths::length(&fields, "max_output_tokens", length)?;
+        let effort = reasoning(&mut fields, &mut echo)?;
+        let mut engine = Map::new();
+        tools(&mut fields, &mut engine, &mut echo)?;
+        text(&mut fields, &mut engine, &mut echo)?;
+        let said = Said { effort, effort_field: "reasoning.effort", length };
+        let settings = Settings::read(&mut fields, efforts, said)?;
+        // What is not known here may be known to the engine.
+        for (key, value) in fields.rest() {
+            engine.entry(key).or_insert(value);
+        }
+        let prompt = Prompt { messages, extra: engine };
+        let run = settings.request(RunRequest { model, prompt, stream, sampling, seed, ..RunRequest::default() });
+        Ok(Self { run, echo, conversation, store })
+    }
+}
+
+/// What this API does not have, and features that need a server with a memory of its own.
+fn refuse(fields: &mut Fields) -> Result<(), ApiError> {
+    for (name, hint) in OF_CHAT {
+        if fields.look(name).is_some() {
+            return Err(ApiError::invalid(name, format!("{name} is not a field of the Responses API: {hint}")));
+        }
+    }
+    if fields.flag("background")? == Some(true) {
+        let words = "background is true, but requests are answered while the client waits: leave it out";
+        return Err(ApiError::invalid("background", words));
+    }
+    for (name, hint) in [("conversation", "use previous_response_id"), ("prompt", "send the text itself in `input`")] {
+        if fields.take(name).is_some() {
+            return Err(ApiError::invalid(name, format!("{name} is not supported: {hint}")));
+        }
+    }
+    for unused in ["include", "truncation", "max_tool_calls", "top_logprobs", "stream_options"] {
+        fields.take(unused);
+    }
+    Ok(())
+}
+
+fn conversation(fields: &mut Fields, responses: Seen<'_>, echo: &mut Echo) -> Result<Vec<Value>, ApiError> {
+    let mut messages = Vec::new();
+    if let Some(id) = fields.string("previous_response_id")? {
+        let Some(before) = responses.conversation(&id) else {
+            let id: String = id.chars().take(64).collect();
+            let words = format!(
+                "previous_response_id `{id}` is not remembered: responses are kept in memory for a while; send the \
+                 whole conversation in `input`"
+            );
+            let error = ApiError::invalid("previous_response_id", words);
+            return Err(error.with_code("previous_response_not_found"));
+        };
+        messages.extend(before.iter().cloned());
+        echo.fields.insert("previous_response_id".into(), id.into());
+    }
+    messages.extend(input::messages(fields.take("input"))?);
+    Ok(messages)
+}
+
+fn reasoning(fields: &mut Fields, echo: &mut Echo) -> Result<Option<Effort>, ApiError> {
+    let Some(object) = fields.object("reasoning")? else { return Ok(None) };
+    let mut own = Fields::new(object, "reasoning.");
+    let effort = settings::effort(&mut own, "effort")?;
+    let summary = match own.string("summary")? {
+        None => own.string("generate_summary")?,
+        given => given,
+    };
+    if let Some(kind) = &summary
+        && !["auto", "concise", "detailed"].contains(&kind.as_str())
+    {
+        let words = "reasoning.summary is not known: use auto, concise or detailed";
+        return Err(ApiError::invalid("reasoning.summary", words));
+    }
+    echo.summary = summary;
+    Ok(effort)
+}
+
+fn tools(fields: &mut Fields, engine: &mut Map<String, Value>, echo: &mut Echo) -> Result<(), ApiError> {
+    if let Some(tools) = fields.take("tools") {
+        let Value::Array(list) = &tools else {
+            return Err(ApiError::invalid("tools", format!("tools is {}: give an array", describe(&tools))));
+        };
+        let mut nested = Vec::new();
+        for (index, tool) in list.iter().enumerate() {
+            let Some(mut function) = tool.as_object().filter(|t| t.get("type") == Some(&json!("function"))).cloned()
+            else {
+                let param = format!("tools[{index}].type");
+                let words = format!("{param} is not supported: only tools of type function are called here");
+                return Err(ApiError::invalid(&param, words));
+            };
+            function.remove("type");
+            nested.push(json!({ "type": "function", "function": function }));
+        }
+        engine.insert("tools".into(), nested.into());
+        echo.fields.insert("tools".into(), tools);
+    }
+    if let Some(choice) = fields.take("tool_choice") {
+        let nested = match choice["name"].as_str() {
+            Some(name) => json!({ "type": "function", "function": { "name": name } }),
+            None => choice.clone(),
+        };
+        engine.insert("tool_choice".into(), nested);
+        echo.fields.insert("tool_choice".into(), choice);
+    }
+    Ok(())
+}
+
+fn text(fields: &mut Fields, engine: &mut Map<String, Value>, echo: &mut Echo) -> Result<(), ApiError> {
+    let Some(text) = fields.object("text")? else { return Ok(()) };
+    echo.fields.insert("text".into(), Value::Object(text.clone()));
+    let mut own = Fields::new(text, "text.");
+    if let Some(format) = own.object("format")? {
+        let mut format = Fields::new(format, "text.format.");
+        let nested = match format.string("type")?.as_deref() {
+            Some("text") | None => None,
+            Some("json_object") => Some(json!({ "type": "json_object" })),
+            Some("json_schema") => {
+                if format.look("schema").is_none_or(|schema| !schema.is_object()) {
+                    let words = "text.format.schema is missing: give a JSON schema";
+                    return Err(ApiError::invalid("text.format.schema", words));
+                }
+                Some(json!({ "type": "json_schema", "json_schema": format.rest() }))
+            }
+            Some(_) => {
+                let words = "text.format.type is not known: use text, json_object or json_schema";
+                return Err(ApiError::invalid("text.format.type", words));
+            }
+        };
+        engine.extend(nested.map(|nested| ("response_format".to_owned(), nested)));
+    }
+    if let Some(verbosity) = own.string("verbosity")? {
+        engine.insert("verbosity".into(), verbosity.into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::responses::Responses;
+    use crate::run::Caller;
+
+    fn parse(body: &Value) -> Result<ResponsesRequest, ApiError> {
+        let (store, caller) = (Responses::default(), Caller::default());
+        let seen = Seen { store: &store, caller: &caller };
+        ResponsesRequest::parse(body.to_string().as_bytes(), Effort::Low.into(), seen)
+    }
+
+    #[test]
+    fn fields_find_the_engines_names() {
+        let request = parse(&json!({
+            "input": "2+2?", "instructions": "be brief", "max_output_tokens": 9,
+            "reasoning": {"effort": "high", "summary": "auto"}, "odd": 1,
+            "tools": [{"type": "function", "name": "add", "parameters": {}}],
+            "tool_choice": {"type": "function", "name": "add"},
+            "text": {"format": {"type": "json_schema", "name": "n", "schema": {}}},
+        }))
+        .unwrap();
+        let chat = &request.run;
+        assert_eq!(chat.prompt.messages.len(), 2);
+        assert_eq!((chat.effort, chat.strategy.max_tokens_per_sample), (Effort::High, Some(9)));
+        assert_eq!(chat.prompt.extra["tools"][0]["function"]["name"], "add");
+        assert_eq!(chat.prompt.extra["tool_choice"]["function"]["name"], "add");
+        assert_eq!(chat.prompt.extra["response_format"]["json_schema"]["name"], "n");
+        assert_eq!(chat.prompt.extra["odd"], 1);
+        assert_eq!(request.conversation.len(), 1);
+        assert_eq!(request.echo.summary.as_deref(), Some("auto"));
+    }
+
+    #[test]
+    fn errors_name_the_fields_that_were_sent() {
+        for (body, param) in [
+            (json!({}), "input"),
+            (json!({"input": 7}), "input"),
+            (json!({"input": "x", "max_output_tokens": 0}), "max_output_tokens"),
+            (json!({"input": "x", "reasoning": {"effort": "huge"}}), "reasoning.effort"),
+            (json!({"input": "x", "reasoning": {"summary": "long"}}), "reasoning.summary"),
+            (json!({"input": "x", "tools": [{"type": "web_search"}]}), "tools[0].type"),
+            (json!({"input": "x", "previous_response_id": "resp_1"}), "previous_response_id"),
+            (json!({"input": "x", "background": true}), "background"),
+            (json!({"input": [{"role": "", "content": "x"}]}), "input[0].role"),
+            (json!({"input": "x", "messages": []}), "messages"),
+            (json!({"input": "x", "stop": "END"}), "stop"),
+            (json!({"input": "x", "format": "zip"}), "format"),
+            (json!({"input": "x", "text": {"format": {"type": "zip"}}}), "text.format.type"),
+            (json!({"input": "x", "text": {"format": "zip"}}), "text.format"),
+            (json!({"input": "x", "text": {"format": {"type": "json_schema"}}}), "text.format.schema"),
+            (json!({"input": "x", "max_output_tokens": "9"}), "max_output_tokens"),
+            (json!({"input": "x", "max_output_tokens": 9, "n_predict": 10}), "n_predict"),
+        ] {
+            let error = parse(&body).err().unwrap();
+            assert_eq!(error.param.as_deref(), Some(param), "{body}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What all APIs send alike: the run whole or as events, the bill.
+
+mod receipt;
+mod stream;
+
+pub(crate) use receipt::{Receipt, StandardUsage};
+
+use crate::error::ApiError;
+use crate::run::{Begun, Running};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use outthink_core::Outcome;
+use outthink_strategy::DriveError;
+use outthink_strategy::Update;
+use serde_json::Value;
+use std::fmt::Write as _;
+use stream::Streaming;
+
+/// One way to send a run. Streams call [`Wire::begin`], [`Wire::update`] and then [`Wire::end`] or
+/// [`Wire::failed`]; whole replies call [`Wire::hear`] and then [`Wire::whole`].
+pub(crate) trait Wire: Send {
+    /// Hears an update of a reply that is sent at its end.
+    fn hear(&mut self, update: &Update);
+
+    /// The whole reply.
+    fn whole(&mut self, outcome: &Outcome) -> String;
+
+    /// Events before the first words.
+    fn begin(&mut self, out: &mut String);
+
+    /// The events of an update, if it has any.
+    fn update(&mut self, update: Update, out: &mut String);
+
+    /// The last events of a reply.
+    fn end(&mut self, outcome: &Outcome, out: &mut String);
+
+    /// The last events of a reply that failed on the way.
+    fn failed(&mut self, error: &ApiError, out: &mut String);
+}
+
+/// Runs what was begun and sends it, as a stream or whole.
+pub(crate) async fn respond(begun: Begun, wire: Box<dyn Wire>) -> Response {
+    let Begun { running, effort, stream } = begun;
+    if stream {
+        return Box::pin(Streaming { running, wire, effort }.respond()).await;
+    }
+    whole(running, wire, effort).await
+}
+
+/// The reply in one piece.
+async fn whole(mut running: Running, mut wire: Box<dyn Wire>, effort: &'static str) -> Response {
+    let end = running.end(|update| wire.hear(update)).await;
+    match *end {
+        Ok(outcome) => {
+            running.answered(200);
+            ([(CONTENT_TYPE, "application/json")], wire.whole(&outcome)).into_response()
+        }
+        Err(failed) => {
+            let error = of_run(&failed, effort);
+            running.answered(error.status.as_u16());
+            error.into_response()
+        }
+    }
+}
+
+/// The error of a request that ended without an answer; the bill goes with it.
+fn of_run(failed: &DriveError, effort: &str) -> ApiError {
+    let bill = serde_json::json!(Receipt::of(&failed.outcome, effort));
+    ApiError::of_engine(&failed.error).with_bill(bill)
+}
+
+/// Writes an event that has only data.
+pub(crate) fn data(out: &mut String, value: &Value) {
+    let _ = write!(out, "data: {value}\n\n");
+}
+
+/// Writes an event with a name.
+pub(crate) fn event(out: &mut String, name: &str, value: &Value) {
+    let _ = write!(out, "event: {name}\ndata: {value}\n\n");
+}

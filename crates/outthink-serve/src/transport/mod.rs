@@ -1,0 +1,77 @@
+//! Connections and HTTP: a gateway whose settings can change while it serves.
+
+mod body;
+mod cors;
+mod routes;
+mod server;
+mod socket;
+mod tls;
+
+pub use tls::{TlsAcceptor, acceptor};
+
+use crate::api::Responses;
+use crate::run::{Gateway, ServeOptions};
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// A gateway whose settings can change while it serves. Clones are handles on the same one.
+#[derive(Clone)]
+pub struct Service {
+    current: Arc<RwLock<Arc<Gateway>>>,
+    /// What outlives reloads of what was answered.
+    responses: Arc<Responses>,
+    ending: Arc<watch::Sender<bool>>,
+}
+
+impl Service {
+    /// A gateway with these settings.
+    pub fn new(options: ServeOptions) -> Self {
+        let (ending, ended) = watch::channel(false);
+        let gateway = Arc::new(Gateway::new(options, ended, None));
+        Self { current: Arc::new(RwLock::new(gateway)), responses: Arc::default(), ending: Arc::new(ending) }
+    }
+
+    /// Puts other settings in force. Requests that run come to their end by those that they began with;
+    /// the limits on connections stay as they are.
+    pub fn reload(&self, options: ServeOptions) {
+        let before = self.current();
+        let gateway = Arc::new(Gateway::new(options, self.ending.subscribe(), Some(&before)));
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = gateway;
+    }
+
+    /// The gateway by the settings in force.
+    fn current(&self) -> Arc<Gateway> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Its routes.
+    pub fn router(&self) -> axum::Router {
+        routes::router(self.clone(), Arc::clone(&self.responses))
+    }
+
+    /// Serves until `shutdown` completes, then finishes the requests that run and takes no new ones.
+    ///
+    /// # Errors
+    /// If requests are still running [`Limits::drain`](crate::Limits::drain) after `shutdown`.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let limits = self.current().options.limits;
+        let ending = Arc::clone(&self.ending);
+        let shutdown = async move {
+            shutdown.await;
+            ending.send_replace(true);
+        };
+        server::serve(listener, self.router(), limits, tls, shutdown).await
+    }
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("options", &self.current().options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,114 @@
+//! All routes, and what every request passes on its way to one.
+
+use super::Service;
+use super::{body, cors};
+use crate::admin;
+use crate::api::{self, Responses};
+use crate::error::ApiError;
+use crate::observe::TraceId;
+use crate::run::{Caller, Gateway};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Json, Router};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Where things are, for those who look in the wrong place.
+const PLACES: &str = "/v1/chat/completions, /v1/responses, /v1/models, /openapi.json and /health";
+
+pub(super) fn router(service: Service, responses: Arc<Responses>) -> Router {
+    api::routes(responses)
+        .merge(admin::routes())
+        .layer(middleware::from_fn(body::read))
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn(identify))
+        // What follows needs no key: it holds nothing that is secret.
+        .merge(admin::page())
+        .route("/openapi.json", get(openapi))
+        .route("/health", get(alive))
+        .route("/health/live", get(alive))
+        .route("/health/ready", get(ready))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn(cors::allow))
+        .layer(middleware::from_fn_with_state(service, begin))
+}
+
+/// Gives each request the settings in force and a name, which is in its headers, too.
+async fn begin(State(service): State<Service>, mut request: Request, next: Next) -> Response {
+    let (gateway, trace) = (service.current(), TraceId::fresh());
+    let name = HeaderValue::from_str(&trace.0);
+    let most = gateway.options.limits.head_bytes;
+    request.extensions_mut().insert(gateway);
+    request.extensions_mut().insert(trace);
+    let mut response =
+        if head_bytes(&request) > most { head_too_large(most).into_response() } else { next.run(request).await };
+    if let Ok(name) = name {
+        response.headers_mut().insert(HeaderName::from_static("x-request-id"), name.clone());
+        response.headers_mut().insert(HeaderName::from_static("x-outthink-trace-id"), name);
+    }
+    response
+}
+
+/// Bytes of a request's head, as HTTP/1.1 writes it.
+fn head_bytes(request: &Request) -> usize {
+    let line = request.method().as_str().len() + request.uri().path_and_query().map_or(1, |p| p.as_str().len()) + 12;
+    line + request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>()
+}
+
+fn head_too_large(most: usize) -> ApiError {
+    let words = format!("the head of the request is larger than {most} bytes: send fewer or shorter headers");
+    let error = ApiError::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "invalid_request_error", words);
+    error.with_code("request_head_too_large")
+}
+
+/// Finds out who asks, or refuses.
+async fn identify(Extension(gateway): Extension<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
+    match Caller::identify(gateway.control(), gateway.config(), request.headers()).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(error) => {
+            let reason = match error.code.as_deref() {
+                Some("foreign_origin") => "foreign_origin",
+                Some("ledger_unavailable") => "ledger_unavailable",
+                _ => "invalid_api_key",
+            };
+            gateway.control().metrics.refused(reason);
+            tracing::info!(status = error.status.as_u16(), path = request.uri().path(), "refused");
+            error.into_response()
+        }
+    }
+}
+
+/// The document of this interface.
+async fn openapi() -> Response {
+    ([(CONTENT_TYPE, "application/json")], include_str!("../openapi.json")).into_response()
+}
+
+async fn alive() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// Whether a request can be expected to be answered: some engine is there and fit.
+async fn ready(Extension(gateway): Extension<Arc<Gateway>>) -> Response {
+    if gateway.is_ready() {
+        return Json(json!({ "status": "ok" })).into_response();
+    }
+    let status = if gateway.options.engines.is_empty() { "no engine" } else { "no engine is ready" };
+    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": status }))).into_response()
+}
+
+async fn unknown_path(uri: Uri) -> ApiError {
+    ApiError::not_found("unknown_url", format!("nothing is at {}: see {PLACES}", uri.path()))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+    let words = format!("{method} is not possible at {}: see the Allow header", uri.path());
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request_error", words).with_code("method_not_allowed")
+}
