@@ -240,7 +240,7 @@ fn served(scenario: Steady) -> (Server, Arc<dyn Engine>) {
     let server = Server::start(Scenario::steady(scenario));
     let price = Price::per_million_usd(1.0, 1.0, 2.0).unwrap();
     let options =
-        OpenAiOptions { model: Some("fake".into()), max_retries: 0, price, ..OpenAiOptions::new(&server.url()) };
+        OpenAiOptions { model: Some("fake".into()), max_retries: 0, price, ..OpenAiOptions::new(server.url()) };
     (server, Arc::new(OpenAiEngine::new(options).unwrap()))
 }
 

@@ -232,13 +232,13 @@ async fn a_gateway_whose_engines_are_down_is_not_ready() {
 #[tokio::test]
 async fn work_that_the_client_does_not_see_does_not_keep_its_connection_quiet() {
     // Sample 0 is shown and says nothing for 17 s; sample 1 speaks every second and is not shown.
-    let events = |i: usize| match i {
-        0 => vec![delta("Hm. ", json!({})), (17_000, delta("4", json!({})).1), finish(FinishReason::Stop, None)],
-        _ => {
-            let mut events: Vec<(u64, Event)> = (0..17).map(|_| (1_000, delta("x ", json!({})).1)).collect();
-            events.push(finish(FinishReason::Stop, None));
-            events
+    let events = |i: usize| {
+        if i == 0 {
+            return vec![delta("Hm. ", json!({})), (17_000, delta("4", json!({})).1), finish(FinishReason::Stop, None)];
         }
+        let mut events: Vec<(u64, Event)> = (0..17).map(|_| (1_000, delta("x ", json!({})).1)).collect();
+        events.push(finish(FinishReason::Stop, None));
+        events
     };
     let address = before(Raw::new(events)).await;
     let body = ask(json!({"stream": true, "outthink": {"strategy": "self-consistency", "samples": 2}}));

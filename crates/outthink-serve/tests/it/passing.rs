@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// A gateway before a fake server that has `model`.
 async fn passing() -> (Server, SocketAddr) {
     let fake = Server::start(Scenario::steady(Steady::default()));
-    let options = OpenAiOptions { model: Some("fake".into()), max_retries: 0, ..OpenAiOptions::new(&fake.url()) };
+    let options = OpenAiOptions { model: Some("fake".into()), max_retries: 0, ..OpenAiOptions::new(fake.url()) };
     let options =
         ServeOptions::new(vec![Arc::new(OpenAiEngine::new(options).unwrap())]).with_default_effort(Effort::None);
     let address = serve(options).await;
