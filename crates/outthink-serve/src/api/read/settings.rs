@@ -176,7 +176,7 @@ impl Settings {
     /// The request with these settings.
     pub(crate) fn request(self, rest: RunRequest) -> RunRequest {
         let Self { effort, strategy, thinking, budget, verifiers, arms } = self;
-        RunRequest { effort, strategy, thinking, budget, verifiers, arms, ..rest }
+        RunRequest { effort, strategy, budget, verifiers, arms, thinking, ..rest }
     }
 }
 
