@@ -3,10 +3,10 @@
 use crate::common::serve;
 use crate::http::{Reply, call};
 use outthink_core::{Effort, Engine};
-use outthink_engine::fake::{FakeOptions, FakeUpstream};
 use outthink_engine::openai::{OpenAiEngine, OpenAiOptions};
 use outthink_engine::pool::{Member, PoolEngine, PoolOptions};
 use outthink_serve::{Limits, ServeOptions};
+use outthink_testkit::server::{Scenario, Server, Steady};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,16 +24,16 @@ async fn complete(address: SocketAddr) -> Reply {
 
 #[tokio::test]
 async fn relays_wait_in_the_queue_of_their_model() {
-    let fake = FakeOptions { pause: Duration::from_millis(20), ..FakeOptions::default() };
-    let fake = FakeUpstream::start("127.0.0.1:0", fake).await.unwrap();
+    let fake = Steady { pause: Duration::from_millis(20), ..Steady::default() };
+    let fake = Server::start(Scenario::steady(fake));
     let limits = Limits { in_flight: 1, waiting: 2, ..Limits::default() };
     let options = ServeOptions::new(vec![engine(&fake.url())]).with_default_effort(Effort::None);
     let address = serve(ServeOptions { limits, ..options }).await;
     let look = async {
         let mut most = 0;
         loop {
-            most = most.max(fake.books().total().open);
-            if fake.books().total().calls == 3 && fake.books().total().open == 0 {
+            most = most.max(fake.accounts().total().open);
+            if fake.accounts().total().calls == 3 && fake.accounts().total().open == 0 {
                 return most;
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -52,7 +52,7 @@ async fn relays_wait_in_the_queue_of_their_model() {
 
 #[tokio::test]
 async fn another_member_of_a_pool_takes_a_relay_that_fails_before_its_reply() {
-    let fake = FakeUpstream::start("127.0.0.1:0", FakeOptions::default()).await.unwrap();
+    let fake = Server::start(Scenario::steady(Steady::default()));
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let members = [format!("http://{gone}/v1"), fake.url()].map(|url| Member::new(url.clone(), engine(&url)));
     let pool = Arc::new(PoolEngine::new(members.to_vec(), PoolOptions::default()).unwrap());
