@@ -187,8 +187,9 @@ async fn votes_and_responses_are_made_of_the_same_calls() {
     let object = || deltas(&[piece(&json!(0), Some("c1"), Some("write"), &json!({"f": "a"}))]);
     let parts = || {
         deltas(&[
-            piece(&json!(1), Some("x"), Some("wri"), &json!("{\"f\":")),
-            piece(&json!(1), None, Some("te"), &json!("\"a\"}")),
+            piece(&json!(1), Some("x"), Some("wri"), &json!("")),
+            piece(&json!(1), None, Some("te"), &json!("{\"f\":")),
+            piece(&json!(1), None, None, &json!("\"a\"}")),
         ])
     };
     let other = deltas(&[piece(&json!(0), Some("c1"), Some("read"), &json!(B))]);

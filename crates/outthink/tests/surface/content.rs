@@ -111,7 +111,11 @@ async fn reasoning_is_found_in_any_form_and_text_about_it_is_text() {
     ] {
         let answer = answer(name, reply).await;
         let text_of = |field: &str| answer.message[field].as_str().unwrap_or_default().trim().to_owned();
-        assert_eq!((text_of("reasoning_content").as_str(), text_of("content").as_str()), (reasoning, content), "{name}");
+        assert_eq!(
+            (text_of("reasoning_content").as_str(), text_of("content").as_str()),
+            (reasoning, content),
+            "{name}"
+        );
     }
     for said in [
         "The answer is 391. (Models end a thought with `</think>` and 5 dots.)",

@@ -3,7 +3,7 @@
 use super::{Front, OPERATORS_KEY, say};
 use outthink_testkit::server::{Reply, Scenario, Step};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// What a client gets: the status where the reply is whole, and the error either way.
 async fn failed(name: &str, reply: Reply) -> [(u16, Value); 2] {
@@ -158,6 +158,22 @@ async fn what_takes_too_long_is_a_504() {
         let reply = front.chat(json!({})).await;
         assert_eq!(reply.status, 504, "{name}: {}", reply.body);
     }
+}
+
+/// The date of HTTP so long from now. Days are counted as by Hinnant's `civil_from_days`.
+fn date_in(time: Duration) -> String {
+    let seconds = (SystemTime::now() + time).duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][(days % 7) as usize];
+    let shifted = days + 719_468;
+    let (era, day) = (shifted / 146_097, shifted % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let date = day - (153 * month + 2) / 5 + 1;
+    let name = ["Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Jan", "Feb"][month as usize];
+    let year = year + era * 400 + u64::from(month > 9);
+    format!("{weekday}, {date:02} {name} {year} {:02}:{:02}:{:02} GMT", rest / 3_600, rest / 60 % 60, rest % 60)
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn words_of_servers_map_to_their_meaning() {
         ("insufficient_system_resource", "length", true),
         ("network_error", "length", true),
         ("abort", "length", true),
-        ("MALFORMED_FUNCTION_CALL", "MALFORMED_FUNCTION_CALL", true),
+        ("MALFORMED_FUNCTION_CALL", "length", true),
         ("because", "because", true),
     ] {
         let answer = answer(word, ended(word)).await;

@@ -15,7 +15,8 @@ mod pools;
 use outthink_core::{Cost, Effort, Engine, Price};
 use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, Secret, Timeouts};
 use outthink_ledger::{Ledger, NewKey};
-use outthink_serve::{Control, ServeOptions};
+use outthink_serve::config::{Config, KeyMode};
+use outthink_serve::{Control, Policy, ServeOptions};
 use outthink_testkit::client::{self, Answer, Response};
 use outthink_testkit::server::{Reply, Scenario, Server, Step};
 use serde_json::{Map, Value, json};
@@ -194,7 +195,19 @@ struct Bank {
 }
 
 impl Bank {
+    /// One that lets strangers in, too.
     async fn new(scenario: impl Into<Scenario>, nano_a_day: u64) -> Self {
+        Self::with(scenario, nano_a_day, Config::default()).await
+    }
+
+    /// One that demands a key.
+    async fn demanding(scenario: impl Into<Scenario>, nano_a_day: u64) -> Self {
+        let mut config = Config::default();
+        config.keys.mode = KeyMode::Required;
+        Self::with(scenario, nano_a_day, config).await
+    }
+
+    async fn with(scenario: impl Into<Scenario>, nano_a_day: u64, config: Config) -> Self {
         let server = Server::start(scenario);
         let ledger = Ledger::open("sqlite::memory:", 60).await.unwrap();
         let limits = outthink_ledger::Limits {
@@ -203,7 +216,8 @@ impl Bank {
         };
         let (_, secret) = ledger.create_key(&NewKey { name: "k".into(), admin: false, limits }).await.unwrap();
         let control = Arc::new(Control::new().with_ledger(ledger.clone()));
-        let options = ServeOptions { control, ..ServeOptions::new(vec![engine(&server)]) };
+        let policy = Policy { config: Arc::new(config), ..Policy::default() };
+        let options = ServeOptions { control, policy, ..ServeOptions::new(vec![engine(&server)]) };
         let address = serve(options.with_default_effort(Effort::None)).await;
         Self { server, address, ledger, secret: secret.expose().to_owned() }
     }
