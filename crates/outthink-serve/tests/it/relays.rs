@@ -71,8 +71,8 @@ async fn another_member_of_a_pool_takes_a_relay_that_fails_before_its_reply() {
 }
 
 /// A gateway before a fake server that has `model`.
-async fn passing() -> (FakeUpstream, SocketAddr) {
-    let fake = FakeUpstream::start("127.0.0.1:0", FakeOptions::default()).await.unwrap();
+async fn passing() -> (Server, SocketAddr) {
+    let fake = Server::start(Scenario::steady(Steady::default()));
     let options = ServeOptions::new(vec![engine(&fake.url())]).with_default_effort(Effort::None);
     let address = serve(options).await;
     (fake, address)
@@ -112,5 +112,5 @@ async fn fields_of_the_wrong_type_are_named_and_nothing_is_passed_on() {
     }
     let reply = call(address, "POST", "/v1/embeddings", r#"{"input": "x", "model": 3}"#).await;
     assert_eq!((reply.status, reply.json()["error"]["param"].as_str()), (400, Some("model")));
-    assert_eq!(fake.books().total().calls, 0);
+    assert_eq!(fake.accounts().total().calls, 0);
 }

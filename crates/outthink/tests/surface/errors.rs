@@ -179,7 +179,7 @@ fn date_in(time: Duration) -> String {
 #[tokio::test]
 async fn a_wait_that_a_server_asks_for_is_passed_on_and_not_waited_out() {
     for (name, header, least, most) in
-        [("seconds", "30".to_owned(), 29, 31), ("a date", "Fri, 31 Dec 2100 23:59:59 GMT".to_owned(), 3_600, u64::MAX)]
+        [("seconds", "30".to_owned(), 29, 31), ("a date", date_in(Duration::from_hours(1)), 3_590, 3_601)]
     {
         let busy =
             Reply::error(429, "too fast", "rate_limit_error", "rate_limit_exceeded").header("retry-after", &header);
