@@ -1,5 +1,6 @@
 //! Exact checkers: rules that decide whether a reply is right.
 
+pub(crate) mod close_to;
 pub(crate) mod countdown;
 pub(crate) mod json_schema;
 pub(crate) mod numeric;

@@ -34,7 +34,7 @@ pub use observe::{LogForm, LogLevel, Observability, Otlp};
 pub use schema::{example, json_schema};
 pub(crate) use server::MAX_BODY_BYTES;
 pub use server::{Limits, Server, Tls};
-pub use upstream::{Balance, DialectName, Model, Upstream};
+pub use upstream::{Balance, Model, Upstream};
 pub use verifier::{ITSELF, Verifier, VerifierKind};
 
 use outthink_core::Effort;

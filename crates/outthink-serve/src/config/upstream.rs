@@ -41,29 +41,10 @@ pub struct Upstream {
     /// Seconds that one sample may take in all.
     #[serde(default = "one_hour")]
     pub total_seconds: f64,
-    /// How it differs from the OpenAI API; guessed from its list of models where left out.
+    /// How it differs from the OpenAI API, by the name of a dialect such as `vllm`; guessed from its address
+    /// and its list of models where left out. Whoever connects to it knows the names.
     #[serde(default)]
-    pub dialect: Option<DialectName>,
-}
-
-/// Servers whose differences are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum DialectName {
-    /// The OpenAI API itself.
-    #[serde(rename = "openai")]
-    Openai,
-    /// vLLM.
-    #[serde(rename = "vllm")]
-    Vllm,
-    /// `SGLang`.
-    #[serde(rename = "sglang")]
-    Sglang,
-    /// The server of llama.cpp.
-    #[serde(rename = "llama.cpp")]
-    LlamaCpp,
-    /// The least that all servers understand.
-    #[serde(rename = "generic")]
-    Generic,
+    pub dialect: Option<String>,
 }
 
 /// A model that clients may name.

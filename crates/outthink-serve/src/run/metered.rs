@@ -38,7 +38,11 @@ impl Metered {
         Box::pin(async_stream::stream! {
             let first = limit.unwrap_or(Room::STRETCH).min(Room::STRETCH);
             if !meter.extend(prompt, first).await {
-                meter.give_up().await;
+                // A shorter reply, where the rest of the budget pays for one.
+                let left = meter.allowance.left().min(first);
+                if left < Room::SHORTEST || !meter.extend(prompt, left).await {
+                    meter.give_up().await;
+                }
             }
             let Some(mut stream) = engine.start(request).into_iter().next() else { return };
             let allowance = Arc::clone(&meter.allowance);

@@ -6,6 +6,7 @@
 
 use crate::run::Limits;
 use axum::body::{Body, Bytes};
+use futures_util::task::AtomicWaker;
 use hyper::body::{Frame, SizeHint};
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
@@ -58,6 +59,8 @@ pub(super) struct Exchange {
     whole: AtomicBool,
     /// Requests so far.
     count: AtomicU64,
+    /// Who waits for the next head: only when the exchange has ended its time begins.
+    waits: AtomicWaker,
 }
 
 impl Exchange {
@@ -87,6 +90,7 @@ pub(super) struct Ended(Arc<Exchange>);
 impl Drop for Ended {
     fn drop(&mut self) {
         self.0.busy.store(false, Ordering::Relaxed);
+        self.0.waits.wake();
     }
 }
 
@@ -132,8 +136,8 @@ pub(super) struct Socket<S> {
     /// The exchange that was seen last, and whether something of its reply was written.
     seen: u64,
     wrote: bool,
-    /// Whether the last look found an exchange.
-    was_busy: bool,
+    /// The exchange after which the connection was unused last.
+    unused_after: u64,
     /// Whether a head is being read; if not, the connection is unused.
     receiving: bool,
     /// Until when a head must be here, or another request must have begun.
@@ -154,7 +158,7 @@ impl<S: Peer> Socket<S> {
             exchange,
             seen: 0,
             wrote: false,
-            was_busy: false,
+            unused_after: 0,
             receiving: true,
             due,
             end: End::Open,
@@ -174,11 +178,16 @@ impl<S: Peer> Socket<S> {
     /// Whether a head or the next request is too late.
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
         let busy = self.is_busy();
-        if std::mem::replace(&mut self.was_busy, busy) && !busy {
+        if !busy && self.unused_after != self.seen {
+            self.unused_after = self.seen;
             self.receiving = false;
             self.due = Box::pin(sleep(self.limits.idle));
         }
-        !busy && self.due.as_mut().poll(cx).is_ready()
+        if busy {
+            self.exchange.waits.register(cx.waker());
+            return false;
+        }
+        self.due.as_mut().poll(cx).is_ready()
     }
 
     /// The client's side has ended: whether it is gone. Pending while it may still listen.
@@ -232,7 +241,8 @@ impl<S: Peer> AsyncRead for Socket<S> {
             }
             Poll::Ready(Ok(())) => {
                 // The first bytes on an unused connection: from now on a head is being read.
-                if !self.is_late(cx) && !self.receiving && !self.was_busy {
+                let busy = self.is_busy();
+                if !busy && !self.is_late(cx) && !self.receiving {
                     self.receiving = true;
                     self.due = Box::pin(sleep(self.limits.head));
                 }

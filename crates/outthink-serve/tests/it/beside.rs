@@ -113,9 +113,10 @@ async fn what_is_not_there_is_refused_before_anything_is_spent() {
     for (own, param, words) in [
         (best(json!(["lenght"])), "outthink.verifiers[0]", "is not known here: use length, self"),
         (best(json!([{"python_tests": "assert True"}])), "outthink.verifiers[0]", "runs none"),
-        (best(json!([{"pattern": "("}])), "outthink.verifiers[0]", "mend it"),
-        (best(json!([{"numeric": 1, "pattern": "1"}])), "outthink.verifiers[0]", "exactly one key"),
-        (best(json!([7])), "outthink.verifiers[0]", "is 7: give"),
+        (best(json!([{"pattern": "("}])), "outthink.verifiers[0]", "cannot be used"),
+        (best(json!([{"numeric": 1, "pattern": "1"}])), "outthink.verifiers[0]", "one key"),
+        (best(json!([7])), "outthink.verifiers[0]", "numeric, pattern"),
+        (best(json!([{"wasm": "/etc/passwd"}])), "outthink.verifiers[0]", "set up by the operator"),
         (best(json!("length")), "outthink.verifiers", "give an array"),
         (json!({"strategy": "adaptive", "arms": ["m"]}), "outthink.arms", "knows one"),
         (json!({"strategy": "cascade", "arms": ["n"]}), "outthink.arms[0]", "does not exist here"),

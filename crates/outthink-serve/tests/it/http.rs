@@ -13,6 +13,18 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    async fn read(mut stream: TcpStream) -> Self {
+        let mut bytes = Vec::new();
+        let read = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut bytes));
+        read.await.expect("a reply within 30 s").unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+        let body = if chunked { join_chunks(body) } else { body.to_owned() };
+        Self { status, head: head.to_owned(), body }
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
     }
@@ -41,16 +53,29 @@ pub(crate) async fn open(address: SocketAddr, method: &str, path: &str, body: &s
 }
 
 pub(crate) async fn call(address: SocketAddr, method: &str, path: &str, body: &str) -> Reply {
-    let mut stream = open(address, method, path, body).await;
-    let mut bytes = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut bytes));
-    read.await.expect("a reply within 30 s").unwrap();
-    let text = String::from_utf8(bytes).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-    let body = if chunked { join_chunks(body) } else { body.to_owned() };
-    Reply { status, head: head.to_owned(), body }
+    Reply::read(open(address, method, path, body).await).await
+}
+
+/// As [`call`], with a key.
+pub(crate) async fn call_as(address: SocketAddr, key: &str, path: &str, body: &str) -> Reply {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\nauthorization: Bearer {key}\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    Reply::read(stream).await
+}
+
+/// Sends these bytes and reads until the end.
+pub(crate) async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut reply = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut reply));
+    let _ = read.await.expect("a reply within 30 s");
+    String::from_utf8_lossy(&reply).into_owned()
 }
 
 pub(crate) async fn chat(address: SocketAddr, body: &Value) -> Reply {

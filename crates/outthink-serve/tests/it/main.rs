@@ -10,6 +10,7 @@
 
 mod beside;
 mod bodies;
+mod budgets;
 #[allow(dead_code, reason = "shared with the other test binary")]
 #[path = "../common/mod.rs"]
 mod common;
@@ -17,6 +18,8 @@ mod configuration;
 mod errors;
 mod http;
 mod leaving;
+mod meaning;
+mod native;
 mod relays;
 mod replies;
 #[path = "../storm/mod.rs"]
@@ -24,6 +27,7 @@ mod storm;
 mod storms;
 mod streams;
 mod tls;
+mod wire;
 
 use common::{Act, Scripted};
 use outthink_core::{Effort, SampleRequest};

@@ -103,3 +103,35 @@ fn a_key_of_another_certificate_is_refused_at_the_start() {
     let words = acceptor(&mixed).err().unwrap().to_string();
     assert!(words.contains("one.pem"), "{words}");
 }
+
+#[tokio::test]
+async fn http_2_is_spoken_where_the_client_offers_it() {
+    let Some(tls) = certificate("two-protocols") else { return };
+    let address = serve(&tls).await;
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(&tls.certificate).unwrap()).unwrap();
+    let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let socket = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    // The client's preface and empty settings; the server answers with its own settings, a frame of type 4.
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut frame = [0; 9];
+    stream.read_exact(&mut frame).await.unwrap();
+    assert_eq!(frame[3], 4, "{frame:?}");
+    // A request by indexed headers: GET, https, /, and the authority `t`; it is answered by headers, type 1.
+    stream.write_all(b"\0\0\x06\x01\x05\0\0\0\x01\x82\x87\x84\x41\x01t").await.unwrap();
+    let mut rest = [0; 512];
+    let mut seen = Vec::new();
+    while !seen.windows(9).any(|w| w[3] == 1 && w[5..9] == [0, 0, 0, 1]) {
+        let read = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut rest)).await.unwrap().unwrap();
+        assert!(read > 0, "{seen:?}");
+        seen.extend_from_slice(&rest[..read]);
+    }
+}

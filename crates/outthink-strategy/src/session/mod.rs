@@ -429,7 +429,10 @@ impl<'s> Session<'s> {
         let table = std::mem::take(&mut self.table);
         let outcome = table.outcome(self.strategy.name(), end, now.as_secs_f64());
         let gave_up = matches!(end.reason, StopReason::Cancelled | StopReason::NothingHelps);
-        if outcome.chosen.is_some() || gave_up {
+        // A step that failed must not come out as an empty success.
+        let chosen = outcome.chosen.and_then(|id| outcome.samples.get(id as usize));
+        let nothing = self.first_error.is_some() && chosen.is_some_and(outthink_core::Sample::is_empty);
+        if (outcome.chosen.is_some() && !nothing) || gave_up {
             return Ok(outcome);
         }
         let error = self.first_error.take().unwrap_or_else(|| match end.reason {

@@ -315,6 +315,38 @@ fn reasoning_whose_budget_ends_is_closed_and_answered() {
 }
 
 #[test]
+fn a_step_that_failed_is_no_empty_success() {
+    let can = Capabilities { continuation: true, ..Capabilities::default() };
+    let setup = Setup { arms: vec![ArmInfo::new(model(), can)], ..Setup::default() };
+    let spec = StrategySpec { name: "budget-forcing".into(), thinking_cap: Some(8), ..effort(Effort::Low) };
+    let mut session = Session::new(asks(QUESTION), spec.build().unwrap(), setup).unwrap();
+    let mut started = Vec::new();
+    let end = loop {
+        match session.poll(Duration::ZERO) {
+            Some(Action::Start { samples, .. }) => started.extend(samples),
+            Some(Action::Done(end)) => break *end,
+            Some(_) => {}
+            None => {
+                let id = started.pop().unwrap();
+                if id > 0 {
+                    let error = EngineError::new(Origin::Caller, "the template rewrites the beginning");
+                    session.handle(Duration::ZERO, Input::Event(id, Err(error)));
+                    continue;
+                }
+                let delta = Delta { reasoning: "17 * 20 is".into(), tokens: 8, ..Delta::default() };
+                let usage = Usage { prompt: 10, completion: 8, reasoning: 8, ..Usage::default() };
+                session.handle(Duration::ZERO, Input::Event(id, Ok(SampleEvent::Delta(delta))));
+                let finish = Finish::new(FinishReason::Length, usage);
+                session.handle(Duration::ZERO, Input::Event(id, Ok(SampleEvent::Finish(finish))));
+            }
+        }
+    };
+    let failed = end.unwrap_err();
+    assert_eq!(failed.error.message, "the template rewrites the beginning");
+    assert_eq!(failed.outcome.usage.completion, 8, "the bill is there");
+}
+
+#[test]
 fn failures_are_counted_and_named() {
     let mut session = Session::new(asks(QUESTION), votes(3).build().unwrap(), setup()).unwrap();
     let end = loop {

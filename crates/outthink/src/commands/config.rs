@@ -1,5 +1,6 @@
 //! `outthink config`: the gateway's configuration file, checked and described.
 
+use super::engine::dialect;
 use crate::env;
 use crate::error::CliError;
 use clap::{Args, Subcommand};
@@ -51,15 +52,26 @@ pub(crate) fn read(path: &Path) -> Result<Config, CliError> {
             .hint("name a file, or begin with `outthink config example > outthink.toml`")
     })?;
     let source = Source::new(path.display().to_string(), text).with_variables(variables());
-    Config::parse(&source).map_err(|e| CliError::usage(e.to_string()).hint("see `outthink config example`"))
+    checked(&source)
+}
+
+/// The configuration with the names of its dialects, which the gateway does not know.
+fn checked(source: &Source) -> Result<Config, CliError> {
+    let config =
+        Config::parse(source).map_err(|e| CliError::usage(e.to_string()).hint("see `outthink config example`"))?;
+    for (i, upstream) in config.upstreams.iter().enumerate() {
+        if let Some(Err(error)) = upstream.dialect.as_deref().map(dialect) {
+            return Err(CliError::usage(format!("upstreams[{i}].dialect: {error}")));
+        }
+    }
+    Ok(config)
 }
 
 /// The configuration of a gateway: of the named file, else of the environment alone.
 pub(crate) fn load(path: Option<&Path>) -> Result<Config, CliError> {
     match path {
         Some(path) => read(path),
-        None => Config::parse(&Source::new("the environment", "").with_variables(variables()))
-            .map_err(|e| CliError::usage(e.to_string()).hint("see `outthink config example`")),
+        None => checked(&Source::new("the environment", "").with_variables(variables())),
     }
 }
 

@@ -1,14 +1,13 @@
 //! The engines of a configuration: one pool a model, over its upstreams and those of its fallbacks.
 
+use super::engine::dialect;
 use crate::env;
 use crate::error::CliError;
 use anyhow::Context;
 use outthink_core::{Engine, EngineError};
-use outthink_engine::openai::{
-    GENERIC, LLAMA_CPP, OPENAI, OpenAiEngine, OpenAiOptions, SGLANG, Secret, Timeouts, VLLM,
-};
+use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, Secret, Timeouts};
 use outthink_engine::pool::{Member, PoolEngine, PoolOptions, Probe};
-use outthink_serve::config::{Balance, Config, DialectName, Model, Upstream};
+use outthink_serve::config::{Balance, Config, Model, Upstream};
 use outthink_serve::{Health, UpstreamHealth};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -88,13 +87,8 @@ fn options(upstream: &Upstream, model: Option<&str>) -> Result<OpenAiOptions, Cl
     options.model = model.map(str::to_owned);
     let of = format!("upstream {}", upstream.name);
     options.api_key = key(&of, upstream.key_env.as_deref(), upstream.key_file.as_deref())?.map(Secret::new);
-    options.dialect = upstream.dialect.map(|name| match name {
-        DialectName::Openai => OPENAI,
-        DialectName::Vllm => VLLM,
-        DialectName::Sglang => SGLANG,
-        DialectName::LlamaCpp => LLAMA_CPP,
-        DialectName::Generic => GENERIC,
-    });
+    options.dialect =
+        upstream.dialect.as_deref().map(dialect).transpose().map_err(|e| CliError::usage(format!("{of}: {e}")))?;
     options.timeouts = Timeouts {
         connect: Duration::from_secs_f64(upstream.connect_seconds),
         first_token: Duration::from_secs_f64(upstream.first_token_seconds),

@@ -6,7 +6,7 @@ use crate::error::CliError;
 use crate::models::{self, Located, Progress};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use outthink_core::{Capabilities, Engine, ModelInfo, Price, Relay, RelayFuture, SampleRequest, SampleStream, nearest};
+use outthink_core::{Capabilities, Engine, ModelInfo, Price, Relay, RelayFuture, SampleRequest, SampleStream, unknown};
 use outthink_engine::openai::{Dialect, OpenAiOptions, Secret};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,14 +21,8 @@ pub(crate) enum EngineKind {
 }
 
 /// A dialect by its name.
-fn dialect(name: &str) -> Result<Dialect, String> {
-    Dialect::by_name(name).ok_or_else(|| {
-        let known: Vec<String> = Dialect::all().into_iter().map(|d| d.name).collect();
-        match nearest(name, known.iter().map(String::as_str)) {
-            Some(near) => format!("unknown dialect `{name}` (did you mean `{near}`?)"),
-            None => format!("unknown dialect `{name}`: use {}", known.join(", ")),
-        }
-    })
+pub(crate) fn dialect(name: &str) -> Result<Dialect, String> {
+    Dialect::by_name(name).ok_or_else(|| unknown("dialect", name, Dialect::ENTRIES))
 }
 
 /// Which engine and which model.

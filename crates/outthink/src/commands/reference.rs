@@ -59,10 +59,9 @@ pub(crate) fn for_replay() -> String {
     section("Strategies (`outthink strategies NAME` describes one with its settings)", all)
 }
 
-/// The dialects, which are data of the engine crate.
+/// The dialects, which are entries of the engine crate.
 fn dialects() -> String {
-    let all = Dialect::all();
-    section("Dialects", all.iter().map(|d| (d.name.clone(), d.summary.as_str())))
+    section("Dialects", Dialect::ENTRIES.iter().map(|d| (d.name.to_owned(), d.line)))
 }
 
 fn section<'a>(title: &str, rows: impl Iterator<Item = (String, &'a str)>) -> String {

@@ -1,0 +1,249 @@
+//! What an engine says reaches the client whole: fields, ends, errors, who worked and at what price.
+
+use crate::ask;
+use crate::common::{object, serve};
+use crate::http::{call, chat};
+use futures_util::StreamExt;
+use outthink_core::{
+    Capabilities, Delta, Effort, Engine, EngineError, Finish, FinishReason, ModelInfo, Origin, Price, SampleEvent,
+    SampleRequest, SampleStream, Source, Usage,
+};
+use outthink_serve::ServeOptions;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+type Event = Result<SampleEvent, EngineError>;
+
+/// An engine whose samples give these events, each after a pause.
+struct Raw {
+    model: ModelInfo,
+    ready: Option<bool>,
+    started: AtomicUsize,
+    events: Box<dyn Fn(usize) -> Vec<(u64, Event)> + Send + Sync>,
+}
+
+impl Raw {
+    fn new(events: impl Fn(usize) -> Vec<(u64, Event)> + Send + Sync + 'static) -> Self {
+        let price = Price::per_million_usd(1.0, 1.0, 2.0).unwrap();
+        let model = ModelInfo { id: "m".into(), context: None, price };
+        Self { model, ready: None, started: AtomicUsize::new(0), events: Box::new(events) }
+    }
+}
+
+impl Engine for Raw {
+    fn model(&self) -> &ModelInfo {
+        &self.model
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    fn is_ready(&self) -> Option<bool> {
+        self.ready
+    }
+
+    fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
+        let one = |_| {
+            let events = (self.events)(self.started.fetch_add(1, Ordering::SeqCst));
+            futures_util::stream::iter(events)
+                .then(|(pause, event)| async move {
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                    event
+                })
+                .boxed()
+        };
+        request.seeds.iter().map(one).collect()
+    }
+}
+
+async fn before(engine: Raw) -> SocketAddr {
+    serve(ServeOptions::new(vec![Arc::new(engine)]).with_default_effort(Effort::None)).await
+}
+
+fn delta(content: &str, extra: Value) -> (u64, Event) {
+    let delta = Delta { content: content.into(), tokens: 1, extra: object(extra), ..Delta::default() };
+    (0, Ok(SampleEvent::Delta(delta)))
+}
+
+fn usage(prompt: u64, completion: u64) -> Usage {
+    Usage { prompt, completion, ..Usage::default() }
+}
+
+fn finish(reason: FinishReason, word: Option<&str>) -> (u64, Event) {
+    let word = word.map(str::to_owned);
+    (0, Ok(SampleEvent::Finish(Finish { word, ..Finish::new(reason, usage(7, 3)) })))
+}
+
+fn all_events() -> Vec<(u64, Event)> {
+    vec![
+        delta("Rome", json!({"annotations": [{"type": "url_citation", "url": "https://a.example"}]})),
+        delta(
+            "",
+            json!({"audio": {"id": "a", "data": "QUJD"}, "reasoning_details": [{"index": 0, "type": "reasoning.text", "text": "so "}]}),
+        ),
+        delta(
+            "",
+            json!({"reasoning_details": [{"index": 0, "text": "it is"}], "images": [{"index": 0, "type": "image_url"}]}),
+        ),
+        finish(FinishReason::Stop, None),
+    ]
+}
+
+#[tokio::test]
+async fn a_whole_reply_keeps_what_a_stream_passes_on() {
+    let address = before(Raw::new(|_| all_events())).await;
+    let message = chat(address, &ask(json!({}))).await.json()["choices"][0]["message"].clone();
+    assert_eq!(message["content"], "Rome");
+    assert_eq!(message["annotations"][0]["url"], "https://a.example");
+    assert_eq!(message["audio"]["data"], "QUJD");
+    assert_eq!(message["reasoning_details"][0]["text"], "so it is");
+    assert_eq!(message["images"][0]["type"], "image_url");
+    let streamed = chat(address, &ask(json!({"stream": true}))).await.events();
+    for field in ["annotations", "audio", "reasoning_details", "images"] {
+        assert!(streamed.iter().any(|e| !e["choices"][0]["delta"][field].is_null()), "{field}");
+    }
+    // A reply that is chosen and not streamed has them, too.
+    let vote = ask(json!({"stream": true, "outthink": {"strategy": "self-consistency", "samples": 2}}));
+    let chosen = chat(address, &vote).await.events();
+    for field in ["annotations", "audio", "reasoning_details", "images"] {
+        assert!(chosen.iter().any(|e| !e["choices"][0]["delta"][field].is_null()), "{field}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_refusal_in_both_apis() {
+    let events = |_: usize| {
+        vec![
+            delta("", json!({"refusal": "I "})),
+            delta("", json!({"refusal": "cannot"})),
+            finish(FinishReason::Stop, None),
+        ]
+    };
+    let address = before(Raw::new(events)).await;
+    let message = chat(address, &ask(json!({}))).await.json()["choices"][0]["message"].clone();
+    assert_eq!((&message["refusal"], &message["content"]), (&json!("I cannot"), &Value::Null));
+    let response = call(address, "POST", "/v1/responses", r#"{"input": "2+2?"}"#).await.json();
+    assert_eq!(response["output"][0]["content"], json!([{"type": "refusal", "refusal": "I cannot"}]), "{response}");
+}
+
+#[tokio::test]
+async fn an_end_that_is_not_known_is_passed_on_and_one_that_broke_is_cut() {
+    for (reason, word, told) in [
+        (FinishReason::Unknown, Some("model_context_window"), "model_context_window"),
+        (FinishReason::Interrupted, Some("insufficient_system_resource"), "length"),
+        (FinishReason::ContentFilter, Some("SAFETY"), "content_filter"),
+    ] {
+        let address = before(Raw::new(move |_| vec![delta("Well", json!({})), finish(reason, word)])).await;
+        let whole = chat(address, &ask(json!({}))).await.json();
+        assert_eq!(whole["choices"][0]["finish_reason"], told, "{whole}");
+        assert_eq!(whole["outthink"]["finish"].as_str(), word);
+        let streamed = chat(address, &ask(json!({"stream": true}))).await.events();
+        assert_eq!(streamed.last().unwrap()["choices"][0]["finish_reason"], told);
+    }
+}
+
+#[tokio::test]
+async fn the_model_that_worked_is_on_the_bill_at_its_price() {
+    let large = Source { model: "large".into(), member: None, price: Price::per_million_usd(5.0, 5.0, 50.0).unwrap() };
+    let large = Arc::new(large);
+    let events = move |_: usize| {
+        vec![
+            (0, Ok(SampleEvent::Started(Arc::clone(&large)))),
+            (0, Ok(SampleEvent::Note("the seed could not be sent".into()))),
+            delta("4", json!({})),
+            finish(FinishReason::Stop, None),
+        ]
+    };
+    let address = before(Raw::new(events)).await;
+    let receipt = chat(address, &ask(json!({}))).await.json()["outthink"].clone();
+    assert_eq!(receipt["cost_nano_usd"], 7 * 5_000 + 3 * 50_000, "{receipt}");
+    assert_eq!(receipt["model"], "large");
+    let bill = json!([{"model": "large", "arm": "m", "samples": 1, "prompt_tokens": 7, "completion_tokens": 3, "cost_nano_usd": 185_000}]);
+    assert_eq!(receipt["models"], bill);
+    assert_eq!(receipt["notes"], json!(["the seed could not be sent"]));
+    assert_eq!(receipt["confidence"], Value::Null);
+}
+
+#[tokio::test]
+async fn failed_samples_are_counted_and_named() {
+    let events = |i: usize| match i {
+        0 => vec![delta("The answer is 4.", json!({})), finish(FinishReason::Stop, None)],
+        _ => vec![(5, Err(EngineError::new(Origin::Engine, "the engine is on fire").with_status(500)))],
+    };
+    let address = before(Raw::new(events)).await;
+    let reply = chat(address, &ask(json!({"outthink": {"strategy": "self-consistency", "samples": 4}}))).await.json();
+    assert_eq!((&reply["outthink"]["samples_drawn"], &reply["outthink"]["samples_failed"]), (&json!(4), &json!(3)));
+    assert!(reply["outthink"]["notes"].to_string().contains("3 of 4 samples failed"), "{reply}");
+}
+
+#[tokio::test]
+async fn the_servers_own_errors_keep_code_param_and_status() {
+    let long = EngineError {
+        param: Some("messages".into()),
+        kind: Some("invalid_request_error".into()),
+        ..EngineError::new(Origin::Caller, "too long").with_status(400).with_code("context_length_exceeded")
+    };
+    let quota = EngineError {
+        kind: Some("insufficient_quota".into()),
+        ..EngineError::new(Origin::Engine, "no money left").with_status(429).with_code("insufficient_quota")
+    };
+    let late = EngineError::new(Origin::Engine, "bad gateway").with_status(524);
+    for (error, status, code, param) in [
+        (long, 400, "context_length_exceeded", json!("messages")),
+        (quota, 429, "insufficient_quota", Value::Null),
+        (late, 504, "engine_timeout", Value::Null),
+    ] {
+        for (stream, samples) in [(false, 1), (true, 1), (false, 3), (true, 3)] {
+            let error = error.clone();
+            let address = before(Raw::new(move |_| vec![(0, Err(error.clone()))])).await;
+            let own = json!({"strategy": "self-consistency", "samples": samples});
+            let reply = chat(address, &ask(json!({"stream": stream, "outthink": own}))).await;
+            let body = reply.json();
+            assert_eq!(reply.status, status, "{body}");
+            assert_eq!((&body["error"]["code"], &body["error"]["param"]), (&json!(code), &param), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_half_a_letter_keeps_its_probability() {
+    let half = |text: &str| delta(text, json!({"logprobs": [{"token": "\u{fffd}", "logprob": -0.5}]}));
+    let events = move |_: usize| vec![half(""), half("é"), finish(FinishReason::Stop, None)];
+    let address = before(Raw::new(events)).await;
+    let whole = chat(address, &ask(json!({"logprobs": true}))).await.json();
+    assert_eq!(whole["choices"][0]["logprobs"]["content"].as_array().unwrap().len(), 2);
+    let streamed = chat(address, &ask(json!({"logprobs": true, "stream": true}))).await.events();
+    let told: usize =
+        streamed.iter().filter_map(|e| Some(e["choices"][0]["logprobs"]["content"].as_array()?.len())).sum();
+    assert_eq!(told, 2);
+}
+
+#[tokio::test]
+async fn a_gateway_whose_engines_are_down_is_not_ready() {
+    for (ready, status) in [(Some(false), 503), (Some(true), 200), (None, 200)] {
+        let address = before(Raw { ready, ..Raw::new(|_| Vec::new()) }).await;
+        assert_eq!(call(address, "GET", "/health/ready", "").await.status, status, "{ready:?}");
+        assert_eq!(call(address, "GET", "/health", "").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn work_that_the_client_does_not_see_does_not_keep_its_connection_quiet() {
+    // Sample 0 is shown and says nothing for 17 s; sample 1 speaks every second and is not shown.
+    let events = |i: usize| match i {
+        0 => vec![delta("Hm. ", json!({})), (17_000, delta("4", json!({})).1), finish(FinishReason::Stop, None)],
+        _ => {
+            let mut events: Vec<(u64, Event)> = (0..17).map(|_| (1_000, delta("x ", json!({})).1)).collect();
+            events.push(finish(FinishReason::Stop, None));
+            events
+        }
+    };
+    let address = before(Raw::new(events)).await;
+    let body = ask(json!({"stream": true, "outthink": {"strategy": "self-consistency", "samples": 2}}));
+    let reply = chat(address, &body).await;
+    assert!(reply.body.contains("\n\n: keep-alive\n\n"), "{}", reply.body);
+}
