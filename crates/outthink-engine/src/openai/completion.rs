@@ -33,14 +33,18 @@ const SHARED: [&str; 22] = [
     "cache_prompt",
 ];
 
+/// The effort of a chat request, and of a template.
+const EFFORT: &str = "reasoning_effort";
+
 /// What a chat request says that the rendered prompt has to hold: messages, tools and the template's arguments.
 pub(super) fn conversation(request: &SampleRequest, to: Addressee<'_>) -> Conversation {
     let given = &request.prompt.extra;
-    let mut template = Writer::new(to).length(request);
+    let mut writer = Writer::new(to);
+    let mut template = writer.length(request);
     // Servers hand the effort of a chat request to the template themselves.
-    if let Some(effort) = given.get("reasoning_effort").filter(|v| v.is_string()) {
-        template.insert("reasoning_effort".into(), effort.clone());
-    }
+    let (ours, ..) = writer.finish();
+    let effort = ours.get(EFFORT).or_else(|| given.get(EFFORT)).filter(|v| v.is_string());
+    template.extend(effort.map(|effort| (EFFORT.to_owned(), effort.clone())));
     if let Some(Value::Object(arguments)) = given.get(TEMPLATE) {
         arguments.iter().for_each(|(key, value)| drop(template.insert(key.clone(), value.clone())));
     }
@@ -80,7 +84,11 @@ pub(super) fn ask(request: &SampleRequest, to: Addressee<'_>, seed: u64, prompt:
     if request.logprobs {
         writer.set("logprobs", 1.into());
     }
-    let (mut body, notes, spare) = writer.finish();
+    let (mut body, mut notes, spare) = writer.finish();
+    if request.thinking.budget.is_some() {
+        notes
+            .push("a reply that goes on from a rendered prompt has no reasoning budget of the engine's own".to_owned());
+    }
     body.insert("prompt".into(), prompt.clone());
     Ok(Ask::new(Value::Object(body).to_string().into(), notes, spare))
 }

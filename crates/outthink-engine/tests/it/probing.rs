@@ -2,7 +2,7 @@
 //! reply, with and without a way to render prompts.
 
 use crate::{KEY, Whole, request, whole};
-use outthink_core::{Capabilities, Engine as _, SampleRequest};
+use outthink_core::{Capabilities, Effort, Engine as _, SampleRequest, Thinking};
 use outthink_engine::openai::{Ability, Continuation, Dialect, OpenAiEngine, OpenAiOptions, Secret, Verdict};
 use outthink_testkit::server::{Reply, Request, Scenario, Server};
 use serde_json::{Value, json};
@@ -200,11 +200,19 @@ async fn the_samples_of_one_request_share_one_rendering() {
     request.seeds = vec![1, 2, 3];
     request.sampling.stop = vec!["\n\n".into()];
     request.max_tokens = None;
+    request.thinking = Thinking { effort: Some(Effort::High), budget: Some(500) };
+    request.prompt.extra.insert("presence_penalty".into(), 0.5.into());
+    request.prompt.extra.insert("chat_template_kwargs".into(), json!({"lang": "en"}));
     let all = futures_util::future::join_all(engine.start(request).into_iter().map(whole)).await;
     assert!(all.iter().all(|sample| sample.content == " 4."), "{all:?}");
     assert_eq!(count(&server, "/tokenize") - before, 2, "the prompt and the beginning");
     let (_, body) = completions(&server);
-    assert_eq!(body["stop"], json!(["\n\n"]));
+    assert_eq!((&body["stop"], &body["presence_penalty"]), (&json!(["\n\n"]), &0.5.into()));
+    assert!(body.get("chat_template_kwargs").is_none() && body.get("messages").is_none(), "{body}");
+    let rendered = server.requests().iter().map(Request::json).rfind(|b| b.get("messages").is_some()).unwrap();
+    let arguments = &rendered["chat_template_kwargs"];
+    assert_eq!((&arguments["reasoning_effort"], &arguments["lang"]), (&"high".into(), &"en".into()), "{rendered}");
+    assert!(all[0].notes.iter().any(|note| note.contains("reasoning budget")), "{:?}", all[0].notes);
     assert!(body.get("max_tokens").is_some_and(Value::is_null), "the API's own default would be 16: {body}");
 }
 
