@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An engine called `m` at $1, $0.50 and $2 a million tokens, whose prompts have 10 tokens, 4 of them cached.
+/// An engine called `m` at the testkit's price.
 pub(crate) fn engine(script: impl Fn(usize, &SampleRequest) -> Vec<Act> + Send + Sync + 'static) -> Arc<Scripted> {
     Scripted::new("m", script)
 }
