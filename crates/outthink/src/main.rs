@@ -37,6 +37,8 @@ enum Command {
     /// Answer one question.
     #[command(after_help = commands::reference::for_ask())]
     Ask(Box<commands::ask::AskArgs>),
+    /// Find out what a server can do, and what that means for strategies.
+    Probe(commands::probe::ProbeArgs),
     /// List, fetch and find models.
     Models(commands::models::ModelsArgs),
     /// Serve the OpenAI API with thinking behind it.
@@ -96,6 +98,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Ask(args) => commands::ask::run(&args),
+        Command::Probe(args) => commands::probe::run(&args),
         Command::Models(args) => commands::models::run(args),
         Command::Serve(args) => commands::serve::run(&args),
         Command::Sweep(args) => commands::sweep::run(&args),

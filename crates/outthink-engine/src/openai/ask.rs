@@ -24,6 +24,8 @@ pub(super) struct Order {
     pub(super) max_tokens: Option<u64>,
     /// Where the reply begins.
     pub(super) before: Before,
+    /// Whether it goes on from a rendered prompt, by `/completions`.
+    pub(super) is_completion: bool,
 }
 
 impl Order {

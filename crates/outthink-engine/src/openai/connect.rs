@@ -1,5 +1,6 @@
 //! Making an engine: the address, the client and what the server says of its models.
 
+use super::continuation::Known;
 use super::http::{Client, Place};
 use super::learned::Learned;
 use super::wire::{Reachability, Wire, refusal};
@@ -8,7 +9,7 @@ use crate::retry;
 use outthink_core::{EngineError, ModelInfo, Origin, Price, Source};
 use serde_json::Value;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{sleep, timeout};
 
 /// Bytes of a list of models at most.
@@ -36,9 +37,10 @@ impl OpenAiEngine {
     /// far as they are not given.
     ///
     /// # Errors
-    /// If the address is not valid, the server does not answer, or it lists no model.
+    /// If the address is not valid, the server does not answer, or it lists no model; with
+    /// [`OpenAiOptions::probe`], if it cannot be asked what it can do.
     pub async fn connect(options: OpenAiOptions) -> Result<Self, EngineError> {
-        let OpenAiOptions { model, dialect, price, multiplex, .. } = options.clone();
+        let OpenAiOptions { model, dialect, price, multiplex, probe, .. } = options.clone();
         let wire = wire(options)?;
         let listed = match list(&wire).await {
             Ok(models) => models,
@@ -61,7 +63,11 @@ impl OpenAiEngine {
         let dialect = dialect.unwrap_or_else(|| Dialect::guess(owner, &wire.endpoint));
         let context = entry.and_then(context);
         let info = info(id, context, price);
-        Ok(Self::build(wire, info, dialect, multiplex))
+        let mut engine = Self::build(wire, info, dialect, multiplex);
+        if probe {
+            engine.adopt(&*engine.abilities().await?);
+        }
+        Ok(engine)
     }
 
     /// Asks the server for its models once, to see whether it is alive.
@@ -96,6 +102,7 @@ pub(super) fn wire(options: OpenAiOptions) -> Result<Wire, EngineError> {
     Ok(Wire {
         client: Client::new(&endpoint, key, &options.timeouts)?,
         chat: Place::new(&format!("{endpoint}/chat/completions"))?,
+        completions: Place::new(&format!("{endpoint}/completions"))?,
         endpoint,
         key: options.api_key,
         timeouts: options.timeouts,
@@ -103,6 +110,8 @@ pub(super) fn wire(options: OpenAiOptions) -> Result<Wire, EngineError> {
         max_retry_wait: options.max_retry_wait,
         permits: Arc::new(Semaphore::new(options.max_in_flight.clamp(1, Semaphore::MAX_PERMITS))),
         learned: Learned::default(),
+        known: Known::default(),
+        abilities: OnceCell::new(),
         reachability: Reachability::default(),
     })
 }

@@ -23,6 +23,22 @@ pub enum Continuation {
     ContinueFinalMessage,
     /// A last assistant message is continued as it is (llama.cpp).
     TrailingAssistant,
+    /// The server renders the messages, by `/tokenize` (vLLM) or `/apply-template` (llama.cpp), and goes on from
+    /// that prompt and the beginning by `/v1/completions`: no chat template sees the beginning. Two requests
+    /// for each set of samples, and text alone.
+    Rendered,
+}
+
+impl Continuation {
+    /// Its name in a dialect's entry.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ContinueFinalMessage => "continue_final_message",
+            Self::TrailingAssistant => "trailing_assistant",
+            Self::Rendered => "rendered",
+        }
+    }
 }
 
 /// The seed in a server's words.
@@ -68,7 +84,8 @@ pub struct Dialect {
     pub n: bool,
     /// `logprobs: true` works in streams.
     pub logprobs: bool,
-    /// How a given beginning of the reply is continued.
+    /// How a given beginning of the reply is continued, as far as the chat template lets it: whether it does is
+    /// checked before the first use, and a rendered prompt takes its place where it does not.
     pub continuation: Continuation,
     /// How it takes a seed; `None` if it takes none.
     pub seed: Option<SeedField>,

@@ -6,21 +6,27 @@ mod blame;
 mod builtin;
 mod calls;
 mod choice;
+mod completion;
 mod connect;
+mod continuation;
+mod continued;
 mod dialect;
 mod error;
 mod fields;
 mod finish;
 mod grant;
 mod http;
+mod inquiry;
 mod learned;
 mod length;
 mod logprobs;
 mod options;
 mod piece;
 mod plain;
+mod probe;
 mod proxy;
 mod relay;
+mod render;
 mod repair;
 mod request;
 mod reward;
@@ -33,11 +39,14 @@ mod wire;
 
 pub use dialect::{Continuation, Dialect, DialectConfig, LengthTable, SeedField};
 pub use options::{OpenAiOptions, Secret, Timeouts};
+pub use probe::{Abilities, Ability, Finding, Verdict};
 pub use reward::{RewardModel, RewardShape};
 
 use crate::size;
 use ask::Order;
+use continuation::Kind;
 use futures_util::stream;
+use inquiry::Inquiry;
 use outthink_core::{
     Capabilities, Engine, EngineError, ModelInfo, Relay, RelayFuture, SampleEvent, SampleRequest, SampleStream, Source,
 };
@@ -76,17 +85,35 @@ impl OpenAiEngine {
     }
 
     fn run(&self, request: &SampleRequest, seed: u64, n: usize) -> Result<Run, EngineError> {
-        let to = Addressee { model: &self.model.id, dialect: &self.dialect, learned: &self.wire.learned };
         let order = Order {
-            ask: request::ask(request, to, seed, n)?,
+            ask: request::ask(request, self.addressee(&self.dialect), seed, n)?,
             source: Arc::clone(&self.source),
             seed,
             n,
             prompt_chars: size::prompt_chars(request),
             max_tokens: request.max_tokens,
             before: Before::of(request.prefix.as_deref()),
+            is_completion: false,
         };
         Ok(Run::new(Arc::clone(&self.wire), order))
+    }
+
+    /// Whom a body in this dialect is written for.
+    fn addressee<'a>(&'a self, dialect: &'a Dialect) -> Addressee<'a> {
+        Addressee { model: &self.model.id, dialect, learned: &self.wire.learned }
+    }
+
+    /// The server and the model, to be asked what they can do.
+    fn inquiry(&self) -> Inquiry<'_> {
+        Inquiry { wire: &self.wire, model: &self.model.id, dialect: &self.dialect }
+    }
+
+    /// Whether a request relies on continuation, now or later.
+    fn relies_on_continuation(&self, request: &SampleRequest) -> bool {
+        let begins = request.prefix.as_ref().is_some_and(|p| !p.is_empty());
+        // Where the dialect has none, nobody was promised any.
+        let promised = self.dialect.continuation != Continuation::None;
+        promised && (begins || (request.may_continue && self.wire.known.seen(Kind::Plain).is_none()))
     }
 
     /// Whether one HTTP request draws several samples.
@@ -109,12 +136,13 @@ impl Engine for OpenAiEngine {
         &self.model
     }
 
-    /// What the dialect has and the server has not refused so far.
+    /// What the dialect has and the server has not refused so far. Whether a text can be continued is checked
+    /// before the first sample that needs it.
     fn capabilities(&self) -> Capabilities {
         let learned = &self.wire.learned;
         let budget = self.dialect.length.budget.keys().all(|field| !learned.refuses(field, None));
         Capabilities {
-            continuation: self.dialect.continuation != Continuation::None,
+            continuation: probe::continues(&self.dialect, self.wire.known.seen(Kind::Plain)),
             logprobs: self.dialect.logprobs && !learned.refuses("logprobs", None),
             shared_prefill: self.dialect.shared_prefill || self.is_multiplexed(),
             effort: self.dialect.has_effort(),
@@ -128,6 +156,9 @@ impl Engine for OpenAiEngine {
     }
 
     fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
+        if self.relies_on_continuation(&request) {
+            return continued::start(self, request);
+        }
         let n = request.seeds.len();
         if let [first, _, ..] = request.seeds[..]
             && self.is_multiplexed()

@@ -80,6 +80,9 @@ pub struct OpenAiOptions {
     /// Cheaper where the server bills or reads the prompt once a request. The server then makes
     /// its own seeds from the first one, and a dropped sample runs on until all are dropped.
     pub multiplex: bool,
+    /// Find out all that the server can do by some short requests when the engine is connected, whatever its
+    /// dialect says. Otherwise continuation alone is checked, before the first sample that needs it.
+    pub probe: bool,
 }
 
 impl OpenAiOptions {
@@ -97,6 +100,7 @@ impl OpenAiOptions {
             max_retry_wait: Duration::from_secs(5),
             max_in_flight: 64,
             multiplex: false,
+            probe: false,
         }
     }
 }

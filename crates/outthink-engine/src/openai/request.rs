@@ -42,28 +42,23 @@ pub(super) struct Addressee<'a> {
 /// # Errors
 /// If the request asks for what the dialect does not have.
 pub(super) fn ask(request: &SampleRequest, to: Addressee<'_>, seed: u64, n: usize) -> Result<Ask, EngineError> {
-    let Addressee { model, dialect, learned } = to;
+    let dialect = to.dialect;
     let missing = |what: &str| {
         Err(EngineError::new(Origin::Caller, format!("an engine of the dialect {} has no {what}", dialect.name)))
     };
     if request.max_tokens == Some(0) {
         return Err(EngineError::new(Origin::Caller, "a sample of at most 0 tokens was asked for"));
     }
-    let sampling = &request.sampling;
-    if !dialect.extended_sampling && (sampling.top_k.is_some() || sampling.min_p.is_some()) {
+    if !dialect.extended_sampling && (request.sampling.top_k.is_some() || request.sampling.min_p.is_some()) {
         return missing("top_k and min_p");
     }
-    let mut writer = Writer { to, ours: Vec::new(), notes: Vec::new(), spare: Vec::new() };
-    writer.set("model", model.into());
-    writer.set("stream", true.into());
-    if dialect.stream_usage && !learned.refuses("stream_options", None) {
-        writer.set("stream_options", json!({"include_usage": true}));
-        writer.spare.push(Spare::new("stream_options", None));
-    }
+    let mut writer = Writer::new(to);
+    writer.begin();
     let prefix = request.prefix.as_deref().filter(|p| !p.is_empty());
     if prefix.is_some() {
         match dialect.continuation {
-            Continuation::None => return missing("continuation of a given beginning"),
+            // A rendered prompt goes another way.
+            Continuation::None | Continuation::Rendered => return missing("continuation of a given beginning"),
             Continuation::TrailingAssistant => {}
             Continuation::ContinueFinalMessage => {
                 writer.set("continue_final_message", true.into());
@@ -77,15 +72,7 @@ pub(super) fn ask(request: &SampleRequest, to: Addressee<'_>, seed: u64, n: usiz
     writer.limit(request.max_tokens);
     writer.other_limits(request);
     writer.seed(request, seed);
-    for (name, value) in [
-        ("temperature", sampling.temperature.map(Value::from)),
-        ("top_p", sampling.top_p.map(Value::from)),
-        ("top_k", sampling.top_k.map(Value::from)),
-        ("min_p", sampling.min_p.map(Value::from)),
-        ("stop", (!sampling.stop.is_empty()).then(|| sampling.stop.clone().into())),
-    ] {
-        writer.ours.extend(value.map(|value| (name.to_owned(), value)));
-    }
+    writer.sampling(request);
     writer.logprobs(request);
     let template = writer.length(request);
     let last = prefix.map(|prefix| json!({"role": "assistant", "content": prefix}));
@@ -98,16 +85,53 @@ pub(super) fn ask(request: &SampleRequest, to: Addressee<'_>, seed: u64, n: usiz
 }
 
 /// Collects the fields that we set.
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     to: Addressee<'a>,
     ours: Vec<(String, Value)>,
     notes: Vec<String>,
     spare: Vec<Spare>,
 }
 
+impl<'a> Writer<'a> {
+    /// For a body with nothing in it.
+    pub(super) const fn new(to: Addressee<'a>) -> Self {
+        Self { to, ours: Vec::new(), notes: Vec::new(), spare: Vec::new() }
+    }
+}
+
 impl Writer<'_> {
-    fn set(&mut self, name: &str, value: Value) {
+    pub(super) fn set(&mut self, name: &str, value: Value) {
         self.ours.push((name.to_owned(), value));
+    }
+
+    /// The model, and that the reply is to be streamed with its usage.
+    pub(super) fn begin(&mut self) {
+        let Addressee { model, dialect, learned } = self.to;
+        self.set("model", model.into());
+        self.set("stream", true.into());
+        if dialect.stream_usage && !learned.refuses("stream_options", None) {
+            self.set("stream_options", json!({"include_usage": true}));
+            self.spare.push(Spare::new("stream_options", None));
+        }
+    }
+
+    /// How tokens are drawn, and what ends the sample.
+    pub(super) fn sampling(&mut self, request: &SampleRequest) {
+        let sampling = &request.sampling;
+        for (name, value) in [
+            ("temperature", sampling.temperature.map(Value::from)),
+            ("top_p", sampling.top_p.map(Value::from)),
+            ("top_k", sampling.top_k.map(Value::from)),
+            ("min_p", sampling.min_p.map(Value::from)),
+            ("stop", (!sampling.stop.is_empty()).then(|| sampling.stop.clone().into())),
+        ] {
+            self.ours.extend(value.map(|value| (name.to_owned(), value)));
+        }
+    }
+
+    /// The fields as an object, what is to be said of them, and what of them can be left out.
+    pub(super) fn finish(self) -> (Map<String, Value>, Vec<String>, Vec<Spare>) {
+        (self.ours.into_iter().collect(), self.notes, self.spare)
     }
 
     fn limit(&mut self, max_tokens: Option<u64>) {
@@ -135,7 +159,7 @@ impl Writer<'_> {
         }
     }
 
-    fn seed(&mut self, request: &SampleRequest, seed: u64) {
+    pub(super) fn seed(&mut self, request: &SampleRequest, seed: u64) {
         if !request.seeded {
             return;
         }
@@ -177,7 +201,7 @@ impl Writer<'_> {
     }
 
     /// Sets the length of reasoning; what of it goes among the template's arguments.
-    fn length(&mut self, request: &SampleRequest) -> Map<String, Value> {
+    pub(super) fn length(&mut self, request: &SampleRequest) -> Map<String, Value> {
         let Addressee { dialect, learned, .. } = self.to;
         let length = length::length(request.thinking, dialect, &request.prompt);
         self.notes.extend(length.notes);

@@ -224,7 +224,8 @@ impl Run {
     async fn send(&mut self) -> Result<(), Failure> {
         let Phase::Ready(connection) = std::mem::replace(&mut self.phase, Phase::Waiting) else { return Ok(()) };
         let due = Instant::now() + self.wire.timeouts.first_token;
-        let request = self.wire.client.send(connection, &self.wire.chat, Accept::Events, self.order.ask.body.clone());
+        let place = if self.order.is_completion { &self.wire.completions } else { &self.wire.chat };
+        let request = self.wire.client.send(connection, place, Accept::Events, self.order.ask.body.clone());
         let response = match timeout_at(due.min(self.deadline), request).await {
             Err(_) => {
                 self.is_read = true;

@@ -1,7 +1,9 @@
 //! What all requests of one engine share.
 
+use super::continuation::Known;
 use super::http::{Client, Place, Reply};
 use super::learned::Learned;
+use super::probe::Abilities;
 use super::{Secret, Timeouts, error};
 use crate::retry;
 use hyper::header::HeaderName;
@@ -9,7 +11,7 @@ use outthink_core::{EngineError, Origin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::timeout;
 
 /// Bytes of an error's body at most.
@@ -23,6 +25,8 @@ pub(super) struct Wire {
     pub(super) endpoint: String,
     /// Where chat completions are.
     pub(super) chat: Place,
+    /// Where text completions are.
+    pub(super) completions: Place,
     pub(super) key: Option<Secret>,
     pub(super) timeouts: Timeouts,
     pub(super) max_retries: u32,
@@ -30,6 +34,8 @@ pub(super) struct Wire {
     pub(super) max_retry_wait: Duration,
     pub(super) permits: Arc<Semaphore>,
     pub(super) learned: Learned,
+    pub(super) known: Known,
+    pub(super) abilities: OnceCell<Arc<Abilities>>,
     pub(super) reachability: Reachability,
 }
 

@@ -4,7 +4,7 @@ use crate::{request, whole};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use outthink_core::{Engine as _, FinishReason, Prompt};
-use outthink_engine::openai::{OpenAiEngine, OpenAiOptions};
+use outthink_engine::openai::{Ability, Continuation, OpenAiEngine, OpenAiOptions, Verdict};
 use std::time::{Duration, Instant};
 
 async fn live() -> OpenAiEngine {
@@ -57,4 +57,33 @@ async fn live_a_beginning_is_continued() {
     request.prefix = Some("The capital of France is the city of".into());
     let all = whole(engine.start(request).remove(0)).await;
     assert!(all.content.trim_start().starts_with("Paris"), "{all:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs a server"]
+async fn live_abilities_are_found_out_and_hold() {
+    let engine = live().await;
+    let abilities = engine.abilities().await.unwrap();
+    for finding in &abilities.findings {
+        let way = finding.way.map(Continuation::name).unwrap_or_default();
+        let (ability, verdict) = (finding.ability.name(), finding.verdict.name());
+        eprintln!("{ability:<19} {verdict:<8} {way:<22} {}", finding.how);
+    }
+    for (ability, prefix) in [
+        (Ability::Continuation, "The capital of France is the city of"),
+        (Ability::OpenReasoning, "<think>\nThe capital of France is the city of"),
+        (Ability::ForcedEnd, "<think>\nIt is Paris.\n</think>\n\nThe capital of France is the city of"),
+    ] {
+        let mut request = request(&[1]);
+        (request.max_tokens, request.sampling.temperature) = (Some(8), Some(0.0));
+        request.prompt = Prompt::user("What is the capital of France?");
+        request.prefix = Some(prefix.into());
+        let all = whole(engine.start(request).remove(0)).await;
+        eprintln!("{prefix:?} -> reasoning {:?} content {:?} {:?}", all.reasoning, all.content, all.finish);
+        match abilities.verdict(ability) {
+            Verdict::Yes => assert!(all.error.is_none() && all.finish.is_some_and(|f| !f.usage.estimated)),
+            Verdict::No => assert!(all.error.is_some(), "{ability:?}"),
+            Verdict::Unknown => {}
+        }
+    }
 }

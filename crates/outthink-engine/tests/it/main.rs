@@ -4,6 +4,7 @@
 mod asking;
 mod failures;
 mod live;
+mod probing;
 mod reward;
 #[cfg(target_os = "linux")]
 mod sandbox;

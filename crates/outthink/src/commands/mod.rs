@@ -18,6 +18,7 @@ pub(crate) mod lab;
 pub(crate) mod models;
 pub(crate) mod plan;
 pub(crate) mod pretrain;
+pub(crate) mod probe;
 pub(crate) mod reason;
 pub(crate) mod recipe;
 pub(crate) mod reference;

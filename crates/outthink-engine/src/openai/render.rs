@@ -1,0 +1,301 @@
+//! The prompt as the model sees it: the server renders the messages, and the beginning of a reply is put after
+//! them, whatever the chat template would make of it.
+//!
+//! vLLM renders by [`/tokenize`][vllm] and takes token ids as the prompt of `/v1/completions`; the server of
+//! llama.cpp renders to text by [`/apply-template`][llama].
+//!
+//! [vllm]: https://docs.vllm.ai/en/latest/serving/openai_compatible_server/#tokenizer-api
+//! [llama]: https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
+
+use super::dialect::Continuation;
+use super::inquiry::{Inquiry, is_refusal};
+use outthink_core::{EngineError, Origin};
+use serde_json::{Map, Value, json};
+
+/// The tags around reasoning that beginnings are written with.
+const TAGS: (&str, &str) = ("<think>", "</think>");
+
+/// How a server renders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Renderer {
+    /// `/tokenize` with messages: token ids and their texts.
+    Tokens,
+    /// `/apply-template`: text.
+    Text,
+}
+
+/// Messages, and what the template is given besides.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Conversation {
+    pub(super) messages: Vec<Value>,
+    /// `tools` and `chat_template_kwargs`, where there are any.
+    pub(super) extra: Map<String, Value>,
+}
+
+/// A rendered prompt: its pieces, and the tokens that they are where the server uses tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Rendered {
+    pieces: Vec<String>,
+    tokens: Option<Vec<u64>>,
+}
+
+impl Rendered {
+    /// All of it as text.
+    pub(super) fn text(&self) -> String {
+        self.pieces.concat()
+    }
+
+    /// The prompt for `/v1/completions`.
+    pub(super) fn prompt(self) -> Value {
+        match self.tokens {
+            Some(tokens) => tokens.into(),
+            None => self.pieces.concat().into(),
+        }
+    }
+
+    /// Cuts it at a byte of its text; whether a token ends there.
+    fn cut(&mut self, at: usize) -> bool {
+        if self.tokens.is_none() {
+            self.pieces = vec![self.text()[..at].to_owned()];
+            return true;
+        }
+        let mut end = 0;
+        let kept = self.pieces.iter().position(|piece| {
+            let here = end >= at;
+            end += piece.len();
+            here
+        });
+        let kept = kept.unwrap_or(self.pieces.len());
+        let fits = self.pieces[..kept].iter().map(String::len).sum::<usize>() == at;
+        self.pieces.truncate(kept);
+        if let Some(tokens) = &mut self.tokens {
+            tokens.truncate(kept);
+        }
+        fits
+    }
+}
+
+/// What a template puts at the end of a prompt, after which the reply begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tail {
+    Nothing,
+    /// Reasoning is opened, at this byte.
+    Opened(usize),
+    /// Reasoning is opened and closed, from this byte on: it is turned off.
+    Empty(usize),
+}
+
+/// The end of a rendered prompt.
+pub(super) fn tail(prompt: &str) -> Tail {
+    let (open, close) = TAGS;
+    let text = prompt.trim_end();
+    if let Some(before) = text.strip_suffix(open) {
+        return Tail::Opened(before.len());
+    }
+    match text.strip_suffix(close).map(str::trim_end).and_then(|text| text.strip_suffix(open)) {
+        Some(before) => Tail::Empty(before.len()),
+        None => Tail::Nothing,
+    }
+}
+
+/// Where the prompt is cut, if anywhere, so that the beginning of a reply can follow.
+fn cut_for(prompt: &str, beginning: &str) -> Option<usize> {
+    let thinks = beginning.trim_start().starts_with(TAGS.0);
+    match tail(prompt) {
+        Tail::Opened(at) => Some(at),
+        Tail::Empty(at) if thinks => Some(at),
+        Tail::Empty(_) | Tail::Nothing => None,
+    }
+}
+
+/// Whether a prompt rendered with the beginning as a message is what the prompt without it and the beginning
+/// make together. White space does not count: templates trim it.
+pub(super) fn is_kept(without: &str, with: &str, beginning: &str) -> bool {
+    let bare = |text: &str| text.split_whitespace().collect::<String>();
+    let base = cut_for(without, beginning).map_or(without, |at| &without[..at]);
+    let (with, begun) = (bare(with), bare(beginning));
+    if with == bare(base) + &begun {
+        return true;
+    }
+    // Before an answer, a template may say that nothing is to be thought.
+    let thinks = begun.starts_with(TAGS.0);
+    !thinks && with == bare(base) + TAGS.0 + TAGS.1 + &begun
+}
+
+impl Renderer {
+    /// The one that the server has; `None` if it has none.
+    ///
+    /// # Errors
+    /// If the server could not be asked.
+    pub(super) async fn find(of: Inquiry<'_>) -> Result<Option<Self>, EngineError> {
+        let question =
+            Conversation { messages: vec![json!({"role": "user", "content": "Hello"})], ..Conversation::default() };
+        let mut order = [Self::Tokens, Self::Text];
+        if of.dialect.continuation == Continuation::TrailingAssistant {
+            order.reverse();
+        }
+        for renderer in order {
+            match renderer.render(of, &question, None).await {
+                Ok(rendered) if rendered.text().contains("Hello") => return Ok(Some(renderer)),
+                Ok(_) => {}
+                // Not there, not allowed, or something else altogether.
+                Err(error) if error.status.is_some_and(|s| s < 500 && s != 429) => {}
+                Err(error) if matches!(error.status, Some(500..=501)) => {}
+                Err(error) if error.status.is_none() && !error.retryable => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Renders a conversation: as a prompt for a reply, or with the beginning of a reply as a message that is to
+    /// be continued.
+    ///
+    /// # Errors
+    /// If the server refuses it.
+    pub(super) async fn render(
+        self,
+        of: Inquiry<'_>,
+        conversation: &Conversation,
+        begun: Option<(&str, Continuation)>,
+    ) -> Result<Rendered, EngineError> {
+        let mut messages = conversation.messages.clone();
+        messages.extend(begun.map(|(text, _)| json!({"role": "assistant", "content": text})));
+        let mut body = conversation.extra.clone();
+        body.insert("messages".into(), messages.into());
+        let continues = begun.is_some_and(|(_, way)| way == Continuation::ContinueFinalMessage);
+        match self {
+            Self::Tokens => {
+                body.insert("model".into(), of.model.into());
+                body.insert("add_generation_prompt".into(), (!continues).into());
+                body.insert("continue_final_message".into(), continues.into());
+                body.insert("return_token_strs".into(), true.into());
+                tokens(&of.json(&of.outside("/tokenize"), &body.into()).await?)
+            }
+            Self::Text => {
+                let reply = of.json(&of.outside("/apply-template"), &body.into()).await?;
+                let text = reply["prompt"].as_str().ok_or_else(|| cannot("it sent no `prompt`"))?;
+                Ok(Rendered { pieces: vec![text.to_owned()], tokens: None })
+            }
+        }
+    }
+
+    /// The prompt that ends with the beginning of a reply.
+    ///
+    /// # Errors
+    /// If the server refuses to render, or what it renders cannot be joined with the beginning.
+    pub(super) async fn join(
+        self,
+        of: Inquiry<'_>,
+        conversation: &Conversation,
+        beginning: &str,
+    ) -> Result<Rendered, EngineError> {
+        let mut prompt = self.render(of, conversation, None).await?;
+        if let Some(at) = cut_for(&prompt.text(), beginning)
+            && !prompt.cut(at)
+        {
+            return Err(cannot("the tag that opens its reasoning is part of a longer token"));
+        }
+        match self {
+            Self::Text => prompt.pieces.push(beginning.to_owned()),
+            Self::Tokens => {
+                let body = json!({"model": of.model, "prompt": beginning, "add_special_tokens": false,
+                    "return_token_strs": true});
+                let begun = tokens(&of.json(&of.outside("/tokenize"), &body).await?)?;
+                prompt.pieces.extend(begun.pieces);
+                prompt.tokens = prompt.tokens.zip(begun.tokens).map(|(mut all, more)| {
+                    all.extend(more);
+                    all
+                });
+            }
+        }
+        Ok(prompt)
+    }
+}
+
+/// What `/tokenize` says.
+fn tokens(reply: &Value) -> Result<Rendered, EngineError> {
+    let ids = reply["tokens"].as_array().map(|ids| ids.iter().filter_map(Value::as_u64).collect::<Vec<_>>());
+    let texts = reply["token_strs"].as_array().map(|t| t.iter().filter_map(Value::as_str).map(plain).collect());
+    match (ids, texts) {
+        (Some(ids), Some(pieces)) => {
+            let pieces: Vec<String> = pieces;
+            if ids.is_empty() || ids.len() != pieces.len() {
+                return Err(cannot("its tokens and their texts are not as many"));
+            }
+            Ok(Rendered { pieces, tokens: Some(ids) })
+        }
+        _ => Err(cannot("it sent no tokens and texts")),
+    }
+}
+
+/// A token's text from a vocabulary's spelling of white space. Bytes of other characters stay as they are
+/// spelled: they are compared with their like only.
+fn plain(token: &str) -> String {
+    if token == "<0x0A>" {
+        return "\n".to_owned();
+    }
+    token.replace(['\u{120}', '\u{2581}'], " ").replace('\u{10a}', "\n").replace('\u{109}', "\t")
+}
+
+fn cannot(why: &str) -> EngineError {
+    EngineError::new(Origin::Engine, format!("the engine renders no prompt that can be continued: {why}"))
+}
+
+/// Whether the messages are text alone: a rendered prompt holds no pictures and no sound.
+pub(super) fn is_text(messages: &[Value]) -> bool {
+    messages.iter().all(|message| match &message["content"] {
+        Value::Array(parts) => parts.iter().all(|part| part["type"] == "text"),
+        _ => true,
+    })
+}
+
+/// Whether a failure to render says that the template refuses the beginning.
+pub(super) fn refuses(error: &EngineError) -> bool {
+    is_refusal(error) || error.status == Some(500)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QWEN: &str = "<|im_start|>assistant\n";
+    const R1: &str = "<\u{ff5c}Assistant\u{ff5c}><think>\n";
+
+    #[test]
+    fn the_end_of_a_prompt_says_whether_reasoning_is_open() {
+        assert_eq!(tail(QWEN), Tail::Nothing);
+        assert_eq!(tail(R1), Tail::Opened(R1.len() - "<think>\n".len()));
+        let off = "assistant\n<think>\n\n</think>\n\n";
+        assert_eq!(tail(off), Tail::Empty("assistant\n".len()));
+        assert_eq!(tail("a <think>b</think>"), Tail::Nothing, "somebody's words");
+    }
+
+    #[test]
+    fn a_beginning_that_was_rewritten_is_seen() {
+        let open = "<think>\nmarker";
+        assert!(is_kept(QWEN, &format!("{QWEN}{open}"), open));
+        // Qwen3 puts an empty closed thought before an open one.
+        assert!(!is_kept(QWEN, &format!("{QWEN}<think>\n\n</think>\n\n{open}"), open));
+        let closed = "<think>\nx\n</think>\n\nThe answer is";
+        assert!(!is_kept(R1, "<\u{ff5c}Assistant\u{ff5c}>The answer is", closed), "R1 drops it");
+        assert!(is_kept(R1, &format!("<\u{ff5c}Assistant\u{ff5c}>{closed}"), closed));
+        assert!(is_kept(QWEN, &format!("{QWEN}<think>\n\n</think>\n\nThe answer is"), "The answer is"));
+        assert!(!is_kept(QWEN, &format!("{QWEN}The answer is<|im_end|>\n{QWEN}"), "The answer is"), "closed");
+    }
+
+    #[test]
+    fn a_prompt_is_cut_between_tokens_only() {
+        let prompt = |pieces: &[&str]| Rendered {
+            pieces: pieces.iter().map(|p| (*p).to_owned()).collect(),
+            tokens: Some((0..pieces.len() as u64).collect()),
+        };
+        let mut whole = prompt(&["assistant", "\n", "<think>", "\n"]);
+        assert!(whole.cut("assistant\n".len()));
+        assert_eq!(whole.prompt(), json!([0, 1]));
+        assert!(!prompt(&["assistant", "\n<", "think", ">"]).cut("assistant\n".len()));
+        let reply = json!({"tokens": [1, 2, 3], "token_strs": ["a", "\u{120}b", "\u{10a}"]});
+        assert_eq!(tokens(&reply).unwrap().text(), "a b\n");
+        assert!(tokens(&json!({"tokens": []})).is_err(), "llama.cpp's answer to what it does not know");
+    }
+}
