@@ -1,7 +1,7 @@
 //! The testkit's engine as a gateway has it here, and keys that pay for it.
 
 use crate::http::{Reply, call_as};
-use outthink_core::{Cost, Effort, Engine, Price, SampleRequest};
+use outthink_core::{Cost, Effort, Engine, SampleRequest};
 use outthink_ledger::{Key, Ledger, Limits, NewKey};
 use outthink_serve::{Control, ServeOptions};
 use outthink_testkit::engine::Scripted;
@@ -13,9 +13,7 @@ use std::time::Duration;
 
 /// An engine called `m` at $1, $0.50 and $2 a million tokens, whose prompts have 10 tokens, 4 of them cached.
 pub(crate) fn engine(script: impl Fn(usize, &SampleRequest) -> Vec<Act> + Send + Sync + 'static) -> Arc<Scripted> {
-    let price = Price::per_million_usd(1.0, 0.5, 2.0).unwrap();
-    let engine = Scripted::new("m", move |turn| script(usize::try_from(turn.index).unwrap(), turn.request));
-    Arc::new(engine.with_price(price).with_context(4_096).with_prompt(10, 4))
+    Scripted::new("m", script)
 }
 
 /// Serves `options` on a random port until the test ends.
