@@ -134,10 +134,8 @@ pub fn reply(text: &str, prompt: u64, request: &SampleRequest) -> Vec<Act> {
     let words: Vec<&str> = words(&rest[..stop.unwrap_or(rest.len())]).collect();
     let limit = request.max_tokens.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     acts.extend(words.iter().take(limit).map(|word| Act::content(*word)));
-    acts.push(match words.len() > limit {
-        true => Act::End(FinishReason::Length),
-        false => Act::Stop(stop.is_some()),
-    });
+    let is_cut = words.len() > limit;
+    acts.push(if is_cut { Act::End(FinishReason::Length) } else { Act::Stop(stop.is_some()) });
     acts
 }
 

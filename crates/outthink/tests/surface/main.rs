@@ -137,7 +137,9 @@ fn plain(message: &Value) -> Map<String, Value> {
     let mut fields = message.as_object().cloned().unwrap_or_default();
     fields.retain(|_, value| !value.is_null() && value != "");
     if let Some(Value::Array(calls)) = fields.get_mut("tool_calls") {
-        calls.iter_mut().filter_map(Value::as_object_mut).for_each(|call| drop(call.remove("index")));
+        for call in calls.iter_mut().filter_map(Value::as_object_mut) {
+            call.remove("index");
+        }
     }
     fields
 }
