@@ -1,16 +1,20 @@
 //! Short questions to a server beside its samples: how it renders a prompt, and a few tokens to see what it can
-//! do. They wait for no place among the samples and are not tried again.
+//! do. They wait for no place among the samples.
 
+use super::ask::{LIMITS, other_limit};
 use super::dialect::Dialect;
 use super::error;
 use super::http::{Accept, Place};
+use super::learned::Refused;
 use super::repair;
 use super::wire::{Wire, refusal};
+use crate::retry;
 use hyper::body::Bytes;
 use outthink_core::EngineError;
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
+const TEMPERATURE: &str = "temperature";
 /// Bytes of a reply at most.
 const LIMIT: usize = 32 << 20;
 
@@ -44,13 +48,28 @@ pub(super) fn is_refusal(error: &EngineError) -> bool {
 }
 
 impl Inquiry<'_> {
-    /// The whole text of the reply to a JSON body at a path below `/v1`, or below the root.
-    pub(super) async fn text(&self, at: &str, body: &Value) -> Result<String, EngineError> {
-        let place = Place::new(at)?;
+    /// The whole text of the reply to a JSON body at this address; asks again where that may help.
+    async fn text(&self, at: &str, body: &Value) -> Result<String, EngineError> {
+        let (place, body) = (Place::new(at)?, Bytes::from(body.to_string()));
+        let mut attempt = 0;
+        loop {
+            let error = match self.once(&place, body.clone()).await {
+                Ok(text) => return Ok(text),
+                Err(error) => error,
+            };
+            attempt += 1;
+            let wire = self.wire;
+            if !error.retryable || attempt > wire.max_retries || !wire.waits(error.retry_after) {
+                return Err(error);
+            }
+            sleep(retry::delay(0, attempt, error.retry_after)).await;
+        }
+    }
+
+    async fn once(&self, place: &Place, body: Bytes) -> Result<String, EngineError> {
         let limit = self.wire.timeouts.first_token;
         let late = || error::timeout("no reply came from the engine", limit, false).elsewhere();
-        let body = Bytes::from(body.to_string());
-        let reply = timeout(limit, self.wire.client.post(&place, Accept::Anything, body)).await;
+        let reply = timeout(limit, self.wire.client.post(place, Accept::Anything, body)).await;
         let mut reply = reply.map_err(|_| late())?.map_err(|broken| error::of_transport(broken, false))?;
         if !reply.status().is_success() {
             return Err(refusal(reply, self.wire).await.0);
@@ -75,9 +94,30 @@ impl Inquiry<'_> {
 
     /// The fields that every short sample has.
     pub(super) fn body(&self, messages: &Value, tokens: u64) -> Value {
-        let mut body = json!({"model": self.model, "messages": messages, "stream": true, "temperature": 0});
-        body[&self.dialect.max_tokens_field] = tokens.into();
+        let learned = &self.wire.learned;
+        let mut body = json!({"model": self.model, "messages": messages, "stream": true});
+        if !learned.refuses(TEMPERATURE, None) {
+            body[TEMPERATURE] = 0.into();
+        }
+        body[self.limit()] = tokens.into();
         body
+    }
+
+    /// The name of the limit on generated tokens.
+    pub(super) fn limit(&self) -> &str {
+        let name = self.dialect.max_tokens_field.as_str();
+        let is_refused = LIMITS.contains(&name) && self.wire.learned.refuses(name, None);
+        if is_refused { other_limit(name) } else { name }
+    }
+
+    /// Whether a refusal is about a field of [`Inquiry::body`] that is left out or renamed from now on.
+    pub(super) fn is_amended(&self, error: &EngineError) -> bool {
+        let learned = &self.wire.learned;
+        let names = |field: &str| is_refusal(error) && error.message.contains(field) && !learned.refuses(field, None);
+        let limit = self.dialect.max_tokens_field.as_str();
+        let Some(field) = [TEMPERATURE, limit].into_iter().find(|field| names(field)) else { return false };
+        learned.remember(Refused { field: field.to_owned(), value: None });
+        true
     }
 
     /// A short sample by chat completions.

@@ -113,7 +113,8 @@ impl OpenAiEngine {
         let begins = request.prefix.as_ref().is_some_and(|p| !p.is_empty());
         // Where the dialect has none, nobody was promised any.
         let promised = self.dialect.continuation != Continuation::None;
-        promised && (begins || (request.may_continue && self.wire.known.seen(Kind::Plain).is_none()))
+        let is_known = || self.wire.known.seen(Kind::Plain).is_some_and(|found| found.way != Continuation::None);
+        promised && (begins || (request.may_continue && !is_known()))
     }
 
     /// Whether one HTTP request draws several samples.

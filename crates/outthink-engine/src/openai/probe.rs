@@ -173,12 +173,20 @@ impl OpenAiEngine {
     }
 }
 
+/// Tokens of a sample at most: some servers refuse fewer.
+const MOST: u64 = 16;
+
 type Answer = Result<Short, EngineError>;
 
 /// Asks for everything.
 async fn find(of: Inquiry<'_>) -> Result<Abilities, EngineError> {
     // A server that does not answer a plain question is not asked more.
-    let plain = of.chat(&base(of, 2)).await?;
+    let plain = loop {
+        match of.chat(&base(of)).await {
+            Err(error) if of.is_amended(&error) => {}
+            plain => break plain?,
+        }
+    };
     let mut findings = Vec::new();
     for (ability, kind) in
         [(Ability::Continuation, Kind::Plain), (Ability::OpenReasoning, Kind::Open), (Ability::ForcedEnd, Kind::Closed)]
@@ -195,7 +203,7 @@ async fn find(of: Inquiry<'_>) -> Result<Abilities, EngineError> {
     let effort = effort.or(Some(&length.on)).filter(|fields| !fields.is_empty());
     findings.push(accepted(of, Ability::Effort, effort.cloned()).await?);
     let budget = Value::Object(length.budget.clone()).to_string();
-    let tokens = length.least_budget.max(16).to_string();
+    let tokens = length.least_budget.max(MOST).to_string();
     let budget = serde_json::from_str(&budget.replace(&format!("\"{TOKENS}\""), &tokens)).ok();
     findings
         .push(accepted(of, Ability::Budget, budget.filter(|fields: &Map<String, Value>| !fields.is_empty())).await?);
@@ -210,8 +218,8 @@ fn finding(ability: Ability, verdict: Verdict, how: impl Into<String>) -> Findin
     Finding { ability, verdict, how: how.into(), way: None, meaning }
 }
 
-fn base(of: Inquiry<'_>, tokens: u64) -> Value {
-    of.body(&json!([{"role": "user", "content": "Count from 1 to 9, with commas."}]), tokens)
+fn base(of: Inquiry<'_>) -> Value {
+    of.body(&json!([{"role": "user", "content": "Count from 1 to 9, with commas."}]), MOST)
 }
 
 /// What a refusal means; `Err` where the server could not be asked.
@@ -235,7 +243,7 @@ fn remember(of: Inquiry<'_>, field: &str, found: &Finding) {
 }
 
 async fn logprobs(of: Inquiry<'_>) -> Result<Finding, EngineError> {
-    let mut body = base(of, 2);
+    let mut body = base(of);
     (body["logprobs"], body["top_logprobs"]) = (true.into(), 1.into());
     let found = match of.chat(&body).await {
         Ok(short) => {
@@ -250,7 +258,7 @@ async fn logprobs(of: Inquiry<'_>) -> Result<Finding, EngineError> {
 }
 
 async fn several(of: Inquiry<'_>) -> Result<Finding, EngineError> {
-    let mut body = base(of, 2);
+    let mut body = base(of);
     (body["n"], body["temperature"]) = (2.into(), 1.into());
     let found = match of.chat(&body).await {
         Ok(short) => {
@@ -266,7 +274,7 @@ async fn several(of: Inquiry<'_>) -> Result<Finding, EngineError> {
 }
 
 async fn tools(of: Inquiry<'_>) -> Result<Finding, EngineError> {
-    let mut body = base(of, 2);
+    let mut body = base(of);
     body["tools"] = json!([{"type": "function", "function": {"name": "note", "description": "Notes a text.",
         "parameters": {"type": "object", "properties": {"text": {"type": "string"}}}}}]);
     body["tool_choice"] = "auto".into();
@@ -286,10 +294,11 @@ async fn accepted(
         let how = format!("the dialect {} has no word for it", of.dialect.name);
         return Ok(finding(ability, Verdict::No, how));
     };
-    let mut body = base(of, 2);
+    let mut body = base(of);
     if ability == Ability::Budget {
         // A limit below the budget is an error of its own with some servers.
-        body[&of.dialect.max_tokens_field] = (of.dialect.length.least_budget.max(16) + 8).into();
+        let limit = of.dialect.length.least_budget.max(MOST) + 8;
+        body[of.limit()] = limit.into();
     }
     let names: Vec<&str> = fields.keys().map(String::as_str).collect();
     let names = names.join(", ");
@@ -307,7 +316,7 @@ async fn accepted(
 /// Usage in streams, and whether a stop text is reported.
 async fn ends(of: Inquiry<'_>, plain: &Short) -> Result<[Finding; 2], EngineError> {
     let has_usage = |short: &Short| short.events.iter().any(|e| e["usage"]["prompt_tokens"].as_u64().is_some());
-    let mut body = base(of, 16);
+    let mut body = base(of);
     body["stop"] = json!(["3"]);
     body["stream_options"] = json!({"include_usage": true});
     let (usage, stopped): (Finding, Answer) = match of.chat(&body).await {

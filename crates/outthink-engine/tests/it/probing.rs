@@ -276,6 +276,9 @@ async fn nothing_is_bought_for_a_strategy_that_could_not_go_on() {
         assert!(all.started.is_empty() && all.error.unwrap().message.contains("cannot continue"));
     }
     assert!(!engine.capabilities().continuation);
+    let asked = server.requests().len();
+    let all = whole(engine.start(SampleRequest { may_continue: true, ..crate::request(&[3]) }).remove(0)).await;
+    assert!(all.error.is_some() && server.requests().len() == asked, "known by now");
     let is_sample = |r: &Request| r.path == Scenario::CHAT && r.text().contains("2+2");
     assert!(!server.requests().iter().any(is_sample), "{:?}", paths(&server));
 }
@@ -286,6 +289,17 @@ async fn who_needs_no_continuation_pays_for_no_question() {
     let engine = engine_in(&server, "vllm");
     assert_eq!(whole(engine.start(request(&[7])).remove(0)).await.content, "4");
     assert_eq!(paths(&server), [Scenario::CHAT]);
+}
+
+#[tokio::test]
+async fn a_busy_server_is_asked_again() {
+    let server = Server::start(vllm(Template::Keeps, "4").on_by("/tokenize", |number, request| match number {
+        0 => Reply::error(429, "busy", "rate_limit_error", 429).header("retry-after", "0"),
+        _ => Reply::json(tokens(&Template::Keeps.render(&request.json()).unwrap())),
+    }));
+    let mut options = OpenAiOptions::new(server.root());
+    (options.model, options.dialect) = (Some("m".into()), Dialect::by_name("vllm"));
+    assert_eq!(continued(&OpenAiEngine::new(options).unwrap(), PLAIN).await.error, None);
 }
 
 #[tokio::test]
@@ -351,6 +365,12 @@ async fn a_dialect_may_say_that_prompts_are_rendered() {
 async fn the_table_says_what_was_found_and_the_engine_goes_by_it() {
     let scenario = vllm(Template::Drops, "unused").owned_by("somebody").on_by(Scenario::CHAT, |_, request| {
         let body = request.json();
+        if body.get("temperature") == Some(&0.into()) {
+            return bad("Unsupported value: 'temperature' does not support 0 with this model.");
+        }
+        if body.get("max_tokens").is_some() {
+            return bad("Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.");
+        }
         if body.get("tools").is_some() {
             return bad("\"auto\" tool choice requires --enable-auto-tool-choice");
         }
