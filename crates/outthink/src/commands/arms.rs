@@ -40,7 +40,6 @@ impl ArmArgs {
     pub(crate) fn plans(&self, engine: &EngineArgs) -> Result<Vec<ArmPlan>, CliError> {
         self.arms.iter().chain(&self.escalate_to).map(|spec| plan(spec, engine)).collect()
     }
-
 }
 
 fn plan(spec: &str, engine: &EngineArgs) -> Result<ArmPlan, CliError> {
