@@ -87,6 +87,7 @@ pub struct TokenConfidence {
 }
 
 /// One completion, or one step of one.
+#[expect(clippy::struct_excessive_bools, reason = "a record of independent facts")]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// Its number within the request.

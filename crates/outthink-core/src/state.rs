@@ -29,6 +29,7 @@ impl Tally {
 }
 
 /// All that is known about one problem so far: what a strategy decides from.
+#[expect(clippy::struct_excessive_bools, reason = "a record of independent facts")]
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
     /// The samples, indexed by [`SampleId`].

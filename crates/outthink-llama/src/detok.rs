@@ -213,13 +213,12 @@ impl Detokenizer {
                     let body: String = self.split.drain(..end.unwrap_or(self.split.len())).collect();
                     self.split.drain(..end.map_or(0, |_| toolcall::CLOSE.len()));
                     self.place = Place::Reply;
-                    match self.tools.as_mut().and_then(|calls| calls.read(&body)) {
-                        Some(call) => piece.calls.push(call),
-                        // What is no call is passed on as it was written.
-                        None => {
-                            piece.content.extend([toolcall::OPEN, &body]);
-                            piece.content.push_str(end.map_or("", |_| toolcall::CLOSE));
-                        }
+                    if let Some(call) = self.tools.as_mut().and_then(|calls| calls.read(&body)) {
+                        piece.calls.push(call);
+                    } else {
+                        // What is not a call is passed on as it was written.
+                        piece.content.extend([toolcall::OPEN, &body]);
+                        piece.content.push_str(end.map_or("", |_| toolcall::CLOSE));
                     }
                 }
             }

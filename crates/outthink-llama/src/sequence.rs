@@ -59,6 +59,7 @@ pub(crate) struct Member {
 }
 
 /// A sample that waits for a sequence or has one.
+#[expect(clippy::struct_excessive_bools, reason = "a record of independent facts")]
 pub(crate) struct Sequence {
     member: Member,
     grammar_text: Option<Arc<str>>,

@@ -74,13 +74,11 @@ impl Streams {
             Self::None => std::future::pending().await,
             Self::One(one) => {
                 let id = one.id;
-                match one.next().await {
-                    Some(event) => Given::Event(id, event),
-                    None => {
-                        *self = Self::None;
-                        Given::Ended(id)
-                    }
+                if let Some(event) = one.next().await {
+                    return Given::Event(id, event);
                 }
+                *self = Self::None;
+                Given::Ended(id)
             }
             Self::Many(many) => match many.next().await {
                 Some((Some(event), rest)) => {

@@ -394,20 +394,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn resolved(value: Value) -> Result<(Effort, StrategySpec), PlanError> {
-        ThinkingPlan::from_json(&value)?.resolve(Effort::Low, StrategySpec::for_effort)
+    fn resolved(value: &Value) -> Result<(Effort, StrategySpec), PlanError> {
+        ThinkingPlan::from_json(value)?.resolve(Effort::Low, StrategySpec::for_effort)
     }
 
-    fn refused(value: Value) -> (String, String) {
+    fn refused(value: &Value) -> (String, String) {
         let error = resolved(value).unwrap_err();
         (error.field.clone(), error.message)
     }
 
     #[test]
     fn what_is_left_out_is_as_the_effort_has_it() {
-        let (effort, spec) = resolved(json!({})).unwrap();
+        let (effort, spec) = resolved(&json!({})).unwrap();
         assert_eq!((effort, spec), (Effort::Low, StrategySpec::for_effort(Effort::Low)));
-        let (_, spec) = resolved(json!({"samples": 9, "max_tokens": 100, "target_confidence": 0.8})).unwrap();
+        let (_, spec) = resolved(&json!({"samples": 9, "max_tokens": 100, "target_confidence": 0.8})).unwrap();
         assert_eq!((spec.max_samples, spec.max_tokens_per_sample, spec.target_confidence), (9, Some(100), 0.8));
         let by_name = ThinkingPlan { strategy: Some("esc".into()), ..ThinkingPlan::default() };
         let (effort, spec) = by_name.resolve(Effort::None, StrategySpec::for_effort).unwrap();

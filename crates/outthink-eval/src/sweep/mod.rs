@@ -272,7 +272,7 @@ impl Work<'_> {
         let gold = self.plan.tasks[running.cell.problem as usize].problem.gold.clone().unwrap_or_default();
         self.tally.tokens += finish.usage.completion.saturating_sub(running.tokens);
         let held = running.held;
-        let record: SampleRecord = running.record(finish, &gold, self.purse.price());
+        let record: SampleRecord = running.record(&finish, &gold, self.purse.price());
         self.store.commit(&self.plan.spec.name, std::slice::from_ref(&record)).await?;
         self.purse.settle(held, record.cost);
         self.tally.add(record.cell, record.correct, self.purse.spent());

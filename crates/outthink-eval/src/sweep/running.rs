@@ -76,7 +76,7 @@ impl Running {
     }
 
     /// The sample as it is stored.
-    pub(super) fn record(self, finish: Finish, gold: &str, price: &Price) -> SampleRecord {
+    pub(super) fn record(self, finish: &Finish, gold: &str, price: &Price) -> SampleRecord {
         let mut usage = finish.usage;
         if let (0, Some((tokens, cached))) = (usage.prompt, self.prompt) {
             (usage.prompt, usage.cached) = (tokens, cached);

@@ -54,7 +54,7 @@ mod tests {
     fn the_youngest_pause_and_no_more_than_needed() {
         for round in 0..2_000_u64 {
             let draw = |i: u64, below: u64| (derive_seed(round, i) % below) as usize;
-            let claims: Vec<Claim> = (0..1 + draw(0, 9) as u64)
+            let claims: Vec<Claim> = (0..=draw(0, 9) as u64)
                 .map(|i| Claim {
                     age: derive_seed(round, 100 + i),
                     held: draw(200 + i, 900),

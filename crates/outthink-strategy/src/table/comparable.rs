@@ -4,7 +4,6 @@
 //! that marks a final answer can be compared, one that does not is an essay.
 
 use outthink_core::Prompt;
-use serde_json::Value;
 
 /// Words that ask for a final answer in a form that can be found.
 const FINAL: &[&str] = &[
@@ -111,7 +110,7 @@ pub(super) fn asks_for_number(prompt: &Prompt) -> bool {
 /// The last turn of the user, in lower case.
 fn last_turn(prompt: &Prompt) -> String {
     // What a tool returned is no question.
-    let asks = prompt.messages.last().is_some_and(|m| m["role"] == Value::from("user"));
+    let asks = prompt.messages.last().is_some_and(|m| m["role"] == "user");
     prompt.last_user_text().filter(|_| asks).unwrap_or_default().to_lowercase()
 }
 
