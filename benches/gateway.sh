@@ -21,7 +21,7 @@ trap cleanup EXIT
 
 if [ -z "${NO_BUILD:-}" ]; then
   [ -n "${OUTTHINK:-}" ] || cargo build -q --profile dist -p outthink --no-default-features
-  cargo build -q --release -p outthink-engine --features fake --example fake
+  cargo build -q --release -p outthink-testkit --example upstream
   cargo build -q --release -p outthink-serve --example storm
 fi
 
@@ -41,7 +41,7 @@ names=(direct ours)
 declare -A port=([direct]=9100 [ours]=9101 [sglang-router]=9102 [litellm]=9103) pid=()
 
 ulimit -n "$(ulimit -Hn)"
-"$target/release/examples/fake" --port 9100 --tokens 16 >/dev/null & pids+=($!) pid[direct]=$!
+"$target/release/examples/upstream" --port 9100 --tokens 16 >/dev/null & pids+=($!) pid[direct]=$!
 until_ready http://127.0.0.1:9100/health
 
 began=$(now_ms)
@@ -128,7 +128,7 @@ printf '\nresident memory after all that:\n'
 for name in "${names[@]}"; do printf '  %-14s %s MB\n' "$name" "$(rss_mb "${pid[$name]}")"; done
 
 printf '\n5,000 streams at one time:\n'
-"$target/release/examples/fake" --port 9104 --tokens 60 --pause-ms 500 >/dev/null & pids+=($!)
+"$target/release/examples/upstream" --port 9104 --tokens 60 --pause-ms 500 >/dev/null & pids+=($!)
 until_ready http://127.0.0.1:9104/health
 OUTTHINK_OFFLINE=1 "$outthink" serve --port 9105 --effort none --upstream http://127.0.0.1:9104/v1 2>/dev/null &
 pids+=($!)

@@ -166,7 +166,7 @@ impl Setting {
     /// Its JSON schema, with the default where that is a value.
     pub fn schema(&self) -> Value {
         let mut schema = match self.kind {
-            Kind::Count { least, most: WITHOUT_END } => json!({"type": "integer", "minimum": least}),
+            Kind::Count { least, most } if most >= WITHOUT_END => json!({"type": "integer", "minimum": least}),
             Kind::Count { least, most } => json!({"type": "integer", "minimum": least, "maximum": most}),
             Kind::Number { least, most } => {
                 let mut schema = json!({"type": "number"});
@@ -191,7 +191,7 @@ impl Setting {
     }
 }
 
-/// The end of a range of whole numbers that has none.
+/// From here on a range of whole numbers counts as without end.
 const WITHOUT_END: u64 = u32::MAX as u64;
 
 impl Kind {
@@ -213,7 +213,7 @@ impl Kind {
     /// What it takes, in words that complete "give …".
     pub fn takes(self) -> String {
         match self {
-            Self::Count { least, most: WITHOUT_END } => format!("a whole number of at least {least}"),
+            Self::Count { least, most } if most >= WITHOUT_END => format!("a whole number of at least {least}"),
             Self::Count { least, most } => format!("a whole number from {least} to {most}"),
             Self::Number { least, most } if most.abs() >= f64::MAX && least.abs() >= f64::MAX => "a number".to_owned(),
             Self::Number { least, most } if most.abs() >= f64::MAX => format!("a number of at least {least}"),

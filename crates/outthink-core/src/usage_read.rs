@@ -7,7 +7,7 @@ use crate::Usage;
 use serde_json::Value;
 
 /// Counts above this are not believed.
-const MOST: u64 = u32::MAX as u64;
+const MOST: u64 = 100_000_000;
 
 /// What a server reported of the tokens of one request; `None` is unknown.
 ///

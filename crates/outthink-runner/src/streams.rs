@@ -42,9 +42,7 @@ impl Streams {
         let new = Tagged { id, stream };
         *self = match std::mem::take(self) {
             Self::None => Self::One(new),
-            Self::One(old) => {
-                Self::Many([old.into_future(), new.into_future()].into_iter().collect())
-            }
+            Self::One(old) => Self::Many([old.into_future(), new.into_future()].into_iter().collect()),
             Self::Many(many) => {
                 many.push(new.into_future());
                 Self::Many(many)
@@ -57,10 +55,8 @@ impl Streams {
         *self = match std::mem::take(self) {
             Self::One(one) if one.id == id => Self::None,
             Self::Many(many) => {
-                let left: FuturesUnordered<_> = many
-                    .into_iter()
-                    .filter(|future| future.get_ref().is_some_and(|stream| stream.id != id))
-                    .collect();
+                let left: FuturesUnordered<_> =
+                    many.into_iter().filter(|future| future.get_ref().is_some_and(|stream| stream.id != id)).collect();
                 if left.is_empty() { Self::None } else { Self::Many(left) }
             }
             other => other,

@@ -95,6 +95,7 @@ impl ApiError {
 /// Whether the engine took too long: by its own word or its proxy's, or by our clock.
 fn timed_out(error: &EngineError) -> bool {
     matches!(error.status, Some(408 | 504 | 522 | 524 | 598 | 599))
+        || error.code.as_deref() == Some("engine_timeout")
         || error.status.is_none() && ["timed out", "timeout", "time out"].iter().any(|w| error.message.contains(w))
 }
 
@@ -129,6 +130,10 @@ mod tests {
         assert_eq!(status(EngineError::new(Origin::Engine, "slow").with_status(504)), 504);
         assert_eq!(status(EngineError::new(Origin::Engine, "slow").with_status(524)), 504);
         assert_eq!(status(EngineError::new(Origin::Engine, "no bytes for 60 s: timed out")), 504);
+        assert_eq!(
+            status(EngineError::new(Origin::Engine, "no first token within 2 s").with_code("engine_timeout")),
+            504
+        );
         assert_eq!(status(EngineError::new(Origin::Engine, "busy").with_status(429)), 429);
         assert_eq!(status(EngineError::new(Origin::Internal, "oh")), 500);
     }

@@ -40,6 +40,7 @@ mod api;
 pub mod config;
 mod error;
 mod observe;
+mod openapi;
 mod run;
 mod transport;
 

@@ -48,6 +48,9 @@ pub struct ThinkingPlan {
     /// Tokens of reasoning at least.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking_floor: Option<u64>,
+    /// Tokens of reasoning that the engine is asked for in its own terms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking_budget: Option<u64>,
     /// Generated tokens of all samples at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget_tokens: Option<u64>,
@@ -121,6 +124,12 @@ pub const FIELDS: Entry = Entry {
         Setting::new("thinking_cap", Kind::count(1, u64::MAX), DefaultValue::Nothing, "tokens of reasoning at most"),
         Setting::new("thinking_floor", Kind::count(0, u64::MAX), DefaultValue::Nothing, "tokens of reasoning at least"),
         Setting::new(
+            "thinking_budget",
+            Kind::count(0, u64::MAX),
+            DefaultValue::Nothing,
+            "tokens of reasoning that the engine is asked for in its own terms",
+        ),
+        Setting::new(
             "budget_tokens",
             Kind::count(1, u64::MAX),
             DefaultValue::Nothing,
@@ -183,6 +192,7 @@ impl ThinkingPlan {
             target_confidence: taken("target_confidence")?.as_ref().and_then(Value::as_f64),
             thinking_cap: taken("thinking_cap")?.as_ref().and_then(Value::as_u64),
             thinking_floor: taken("thinking_floor")?.as_ref().and_then(Value::as_u64),
+            thinking_budget: taken("thinking_budget")?.as_ref().and_then(Value::as_u64),
             budget_tokens: taken("budget_tokens")?.as_ref().and_then(Value::as_u64),
             budget_usd: taken("budget_usd")?.as_ref().and_then(Value::as_f64),
             budget_seconds: taken("budget_seconds")?.as_ref().and_then(Value::as_f64),
@@ -292,11 +302,17 @@ impl ThinkingPlan {
         let mut schema = FIELDS.settings_schema();
         schema["description"] = FIELDS.line.into();
         schema["properties"]["settings"] = settings_schema();
-        for (of, field) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
-            let target = &mut schema["properties"]["target_confidence"];
-            target[of] = target[field].take();
-            if let Some(target) = target.as_object_mut() {
-                target.shift_remove(field);
+        for (name, ends) in [
+            ("target_confidence", &[("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")][..]),
+            ("budget_usd", &[("minimum", "exclusiveMinimum")]),
+            ("budget_seconds", &[("minimum", "exclusiveMinimum")]),
+        ] {
+            if let Some(field) = schema["properties"][name].as_object_mut() {
+                for (inclusive, exclusive) in ends {
+                    if let Some(end) = field.shift_remove(*inclusive) {
+                        field.insert((*exclusive).to_owned(), end);
+                    }
+                }
             }
         }
         schema
@@ -477,6 +493,7 @@ mod tests {
             target_confidence: Some(0.9),
             thinking_cap: Some(1),
             thinking_floor: Some(1),
+            thinking_budget: Some(1),
             budget_tokens: Some(1),
             budget_usd: Some(1.0),
             budget_seconds: Some(1.0),

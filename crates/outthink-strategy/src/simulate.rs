@@ -1,8 +1,6 @@
 //! Strategies over recorded samples, without an engine.
 
-use crate::{
-    Action, ArmInfo, DriveRequest, Input, Judged, RecordedEnd, Session, Setup, Task, TaskId, TaskKind,
-};
+use crate::{Action, ArmInfo, DriveRequest, Input, Judged, RecordedEnd, Session, Setup, Task, TaskId, TaskKind};
 use outthink_core::{
     Answer, ArmId, Capabilities, Delta, EngineError, Judging, ModelInfo, Origin, Outcome, Prompt, Sample, SampleEvent,
     SampleId, Strategy, TokenConfidence, Usage, Verdict, Verifier,

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a client of tests says loudly what it did not get")]
 
 use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -78,9 +79,9 @@ pub async fn open(address: SocketAddr, method: &str, path: &str, headers: &[(&st
         head += "content-type: application/json\r\n";
     }
     for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
+        let _ = write!(head, "{name}: {value}\r\n");
     }
-    head += &format!("content-length: {}\r\n\r\n", body.len());
+    let _ = write!(head, "content-length: {}\r\n\r\n", body.len());
     let request = [head.as_bytes(), body].concat();
     stream.write_all(&request).await.expect("a request that can be sent");
     stream
@@ -194,7 +195,6 @@ fn join(into: &mut Map<String, Value>, delta: &Map<String, Value>) {
                 join_by_index(&mut list, elements);
                 *old = list.into();
             }
-            (old @ Value::Null, new) => *old = new.clone(),
             (Value::String(text), Value::String(more)) if !["type", "id", "role"].contains(&name.as_str()) => {
                 text.push_str(more);
             }

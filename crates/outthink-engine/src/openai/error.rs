@@ -163,7 +163,7 @@ pub(super) fn of_transport(broken: Broken, passed_on: bool) -> EngineError {
 /// A phase that took too long.
 pub(super) fn timeout(phase: &str, limit: Duration, passed_on: bool) -> EngineError {
     let message = format!("{phase} within {} s", limit.as_secs_f64());
-    after_words(EngineError::new(Origin::Engine, message).retryable(), passed_on)
+    after_words(EngineError::new(Origin::Engine, message).with_code("engine_timeout").retryable(), passed_on)
 }
 
 /// A reply that is no event stream.

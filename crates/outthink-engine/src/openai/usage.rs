@@ -12,6 +12,8 @@ use outthink_core::{Usage, UsageRead};
 const ONE_TOKEN: usize = 16;
 /// Bytes of a token, about.
 const TOKEN_BYTES: usize = 4;
+/// Tokens that no reply has, whatever the model: a report of more is a mistake.
+const MOST_TOKENS: u64 = 1 << 24;
 /// Bytes that no token has.
 const MOST_BYTES: u64 = 128;
 
@@ -105,7 +107,10 @@ impl Reported {
 
 /// Whether a count contradicts nothing that is certain.
 const fn fits(count: u64, seen: &Seen) -> bool {
-    count >= seen.certain && (count > 0 || seen.tokens == 0) && count.saturating_mul(MOST_BYTES) >= seen.bytes
+    count >= seen.certain
+        && count <= MOST_TOKENS
+        && (count > 0 || seen.tokens == 0)
+        && count.saturating_mul(MOST_BYTES) >= seen.bytes
 }
 
 fn share(of: u64, part: u64, whole: u64) -> u64 {
@@ -146,6 +151,14 @@ mod tests {
         ] {
             assert_eq!(one(completion, seen), wanted, "{kind}");
         }
+    }
+
+    #[test]
+    fn a_report_that_no_model_could_have_is_a_mistake() {
+        let seen = Seen { tokens: 5, pieces: 5, bytes: 20, ..Seen::default() };
+        assert_eq!(one(Some(9_000), seen).0, 9_000);
+        let (completion, _, estimated) = one(Some(1_000_000_005), seen);
+        assert_eq!((completion, estimated), (5, true));
     }
 
     #[test]

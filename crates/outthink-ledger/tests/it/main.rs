@@ -121,10 +121,13 @@ fn more(nano: u64) -> Growth {
 async fn a_race_of_growth(url: &str) {
     let (one, two) = (Ledger::open(url, LEASE).await.unwrap(), Ledger::open(url, LEASE).await.unwrap());
     let id = key(&one, "growing", budget(1_000)).await;
-    let mut tasks = tokio::task::JoinSet::new();
+    let mut begun = Vec::new();
     for i in 0..20 {
         let ledger = if i % 2 == 0 { &one } else { &two };
-        let hold = ledger.claim(claim(&id, &format!("g-{i}"), 10)).await.unwrap();
+        begun.push(ledger.claim(claim(&id, &format!("g-{i}"), 10)).await.unwrap());
+    }
+    let mut tasks = tokio::task::JoinSet::new();
+    for hold in begun {
         tasks.spawn(async move {
             let mut held = 10;
             while held < 400 && hold.grow(more(10)).await.is_ok() {

@@ -1,7 +1,7 @@
 //! What runs in replay is what runs live: the same decisions, one by one.
 
 use crate::driver::{run, spec};
-use crate::script::Script;
+use crate::script::script;
 use outthink_core::{Budget, Engine, Prompt};
 use outthink_strategy::DriveRequest;
 use outthink_strategy::simulate::{Recorded, Recording, simulate};
@@ -19,7 +19,7 @@ proptest! {
     ) {
         // All texts are equally long, so samples of a wave end in the order in which they began.
         let texts: Vec<String> = answers.iter().map(|a| format!("The answer is {a}")).collect();
-        let script = Arc::new(Script::new(&texts.iter().map(String::as_str).collect::<Vec<_>>()));
+        let script = Arc::new(script(&texts.iter().map(String::as_str).collect::<Vec<_>>()));
         let budget = Budget { max_tokens, max_samples: Some(30), ..Budget::default() };
         let spec = spec(name, 30);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

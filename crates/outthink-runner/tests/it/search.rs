@@ -1,7 +1,7 @@
 //! Strategies in worlds of which the truth is known.
 
 use crate::driver::spec;
-use crate::world::{STEPS, StepJudge, World};
+use crate::world::{STEPS, StepJudge, world};
 use outthink_core::{
     Bill, Budget, Comparer, Judging, Outcome, Prompt, Sample, SampleStatus, StopReason, Verdict, Verifier,
 };
@@ -24,7 +24,7 @@ fn drive(driver: &Runner, spec: &StrategySpec, seed: u64, budget: Budget) -> Res
 }
 
 fn judged(right: f64) -> Runner {
-    Runner::new(Arc::new(World::new(right))).with_verifier(Arc::new(StepJudge::new()))
+    Runner::new(Arc::new(world(right))).with_verifier(Arc::new(StepJudge::new()))
 }
 
 /// How often a strategy finds 42 in `runs` runs.
@@ -56,7 +56,7 @@ fn a_search_with_a_process_score_beats_votes_and_greed() {
 #[test]
 fn tree_search_backs_rewards_up_and_goes_where_they_are() {
     // Rewards of ends tell how many of their steps are right.
-    let driver = Runner::new(Arc::new(World::new(0.5))).with_verifier(Arc::new(Process));
+    let driver = Runner::new(Arc::new(world(0.5))).with_verifier(Arc::new(Process));
     let settings = ["width=3", "exploration=0.1", "aggregate=mean"];
     let search = found(&driver, &set("mcts", 32, &settings), 60);
     let best = found(&judged(0.5), &set("best-of-n", 32, &[]), 60);
@@ -71,7 +71,7 @@ fn tree_search_backs_rewards_up_and_goes_where_they_are() {
 
 #[test]
 fn without_a_verifier_a_search_goes_by_log_probabilities() {
-    let driver = Runner::new(Arc::new(World::new(0.5)));
+    let driver = Runner::new(Arc::new(world(0.5)));
     for name in ["beam", "rebase"] {
         // As above: 22 of 30 with a standard deviation of 2.5; one reply alone is right in one of 30.
         assert!(found(&driver, &set(name, 4, &[]), 30) >= 14, "{name}");
@@ -86,7 +86,7 @@ fn a_search_whose_budget_ends_still_answers() {
         for tokens in [30, 60, 100] {
             let budget = Budget { max_tokens: Some(tokens), ..Budget::default() };
             let spec = set(name, 4, &["step_tokens=4", "answer_tokens=4"]);
-            let outcome = drive(&Runner::new(Arc::new(World::new(0.5))), &spec, 3, budget).unwrap();
+            let outcome = drive(&Runner::new(Arc::new(world(0.5))), &spec, 3, budget).unwrap();
             assert!(outcome.usage.generated() <= tokens, "{name} {tokens}");
             assert!(outcome.answer.is_some(), "{name} {tokens}: {:?}", outcome.content);
         }
@@ -96,7 +96,7 @@ fn a_search_whose_budget_ends_still_answers() {
 #[test]
 fn the_votes_with_weights_find_the_surer_answer() {
     // Right replies are drawn with more confidence, so weights turn a vote that is lost.
-    let driver = Runner::new(Arc::new(World::new(0.7)));
+    let driver = Runner::new(Arc::new(world(0.7)));
     let vote = found(&driver, &set("self-consistency", 8, &[]), 60);
     for (name, settings) in [
         ("confidence-vote", &["temperature=0.5"][..]),
@@ -113,7 +113,7 @@ fn the_votes_with_weights_find_the_surer_answer() {
 
 #[test]
 fn deepconf_cancels_a_trace_that_loses_confidence_in_mid_generation() {
-    let driver = Runner::new(Arc::new(World::new(0.8)));
+    let driver = Runner::new(Arc::new(world(0.8)));
     let mut cancelled = 0;
     for seed in 0..20 {
         let spec = set("deepconf", 12, &["warmup=4", "keep=0.25", "group=4", "consensus=1"]);
@@ -131,10 +131,10 @@ fn deepconf_cancels_a_trace_that_loses_confidence_in_mid_generation() {
 
 #[test]
 fn esc_stops_at_the_first_window_that_agrees() {
-    let outcome = drive(&Runner::new(Arc::new(World::new(1.0))), &set("esc", 20, &["window=4"]), 0, Budget::default());
+    let outcome = drive(&Runner::new(Arc::new(world(1.0))), &set("esc", 20, &["window=4"]), 0, Budget::default());
     let outcome = outcome.unwrap();
     assert_eq!((outcome.samples_drawn, outcome.stop), (4, StopReason::WindowAgrees));
-    let outcome = drive(&Runner::new(Arc::new(World::new(0.3))), &set("esc", 8, &["window=4"]), 0, Budget::default());
+    let outcome = drive(&Runner::new(Arc::new(world(0.3))), &set("esc", 8, &["window=4"]), 0, Budget::default());
     let outcome = outcome.unwrap();
     assert_eq!((outcome.samples_drawn, outcome.stop), (8, StopReason::SamplesDrawn));
 }
@@ -147,7 +147,7 @@ fn short_m_votes_over_the_first_to_finish_and_cancels_the_rest() {
         "so the answer is 7",
         "and still one more thought before the answer is 8 and that is a long one as well I fear indeed it is",
     ];
-    let driver = Runner::new(Arc::new(crate::script::Script::new(&texts)));
+    let driver = Runner::new(Arc::new(crate::script::script(&texts)));
     let outcome = drive(&driver, &set("short-m", 4, &["first=2"]), 0, Budget::default()).unwrap();
     assert_eq!((outcome.stop, outcome.answer.unwrap().text.as_str()), (StopReason::FirstFinished, "7"));
     assert_eq!(outcome.samples.iter().filter(|s| s.status == SampleStatus::Cancelled).count(), 2);
@@ -155,7 +155,7 @@ fn short_m_votes_over_the_first_to_finish_and_cancels_the_rest() {
 
 #[test]
 fn probes_that_agree_end_a_long_thought() {
-    let driver = Runner::new(Arc::new(World::new(1.0)));
+    let driver = Runner::new(Arc::new(world(1.0)));
     let words = format!("words=\n\n{}The answer is", "step x is good\n\n".repeat(STEPS));
     let spec = set("probe", 1, &["every=4", "agree=2", &words]);
     let outcome = drive(&driver, &spec, 0, Budget::default()).unwrap();
@@ -182,24 +182,24 @@ fn a_revision_is_kept_only_if_the_verifier_prefers_it() {
 
 #[test]
 fn a_cascade_escalates_only_where_the_cheap_arm_is_unsure() {
-    let dear = || RunnerArm { name: "dear".into(), ..RunnerArm::new(Arc::new(World::new(1.0))) };
-    let sure = Runner::new(Arc::new(World::new(1.0))).with_arm(dear());
+    let dear = || RunnerArm { name: "dear".into(), ..RunnerArm::new(Arc::new(world(1.0))) };
+    let sure = Runner::new(Arc::new(world(1.0))).with_arm(dear());
     let outcome = drive(&sure, &set("cascade", 5, &[]), 0, Budget::default()).unwrap();
     assert_eq!((outcome.arms[0].samples, outcome.arms[1].samples), (4, 0));
-    let unsure = Runner::new(Arc::new(World::new(0.3))).with_arm(dear());
+    let unsure = Runner::new(Arc::new(world(0.3))).with_arm(dear());
     let outcome = drive(&unsure, &set("cascade", 5, &[]), 0, Budget::default()).unwrap();
     assert_eq!((outcome.arms[0].samples, outcome.arms[1].samples), (5, 1));
     assert_eq!(outcome.answer.unwrap().text, "42");
     // Alone and unsure, it may abstain.
-    let alone = Runner::new(Arc::new(World::new(0.3)));
+    let alone = Runner::new(Arc::new(world(0.3)));
     let outcome = drive(&alone, &set("cascade", 5, &["abstain=0.9"]), 0, Budget::default()).unwrap();
     assert_eq!((outcome.stop, outcome.chosen), (StopReason::NothingHelps, None));
 }
 
 #[test]
 fn an_ensemble_learns_which_arm_agrees() {
-    let good = RunnerArm { name: "good".into(), ..RunnerArm::new(Arc::new(World::new(0.93))) };
-    let driver = Runner::new(Arc::new(World::new(0.2))).with_arm(good);
+    let good = RunnerArm { name: "good".into(), ..RunnerArm::new(Arc::new(world(0.93))) };
+    let driver = Runner::new(Arc::new(world(0.2))).with_arm(good);
     for rule in ["rule=thompson", "rule=ucb"] {
         let (mut bad, mut good) = (0, 0);
         for seed in 0..20 {
@@ -231,12 +231,12 @@ impl Comparer for FirstWord {
 #[test]
 fn free_text_votes_by_what_means_the_same() {
     let texts = ["Rome I think", "Paris surely", "Paris without doubt", "Berlin is it", "paris, surely!"];
-    let driver = Runner::new(Arc::new(crate::script::Script::new(&texts))).with_comparer(Arc::new(FirstWord));
+    let driver = Runner::new(Arc::new(crate::script::script(&texts))).with_comparer(Arc::new(FirstWord));
     let outcome = drive(&driver, &set("cluster-vote", 5, &[]), 0, Budget::default()).unwrap();
     assert!(outcome.content.to_lowercase().starts_with("paris"), "{}", outcome.content);
     assert_eq!(outcome.confidence.vote_share, Some(0.6));
     assert!(outcome.usage.verifier > 0 && outcome.usage.verifier.is_multiple_of(5));
-    let driver = Runner::new(Arc::new(crate::script::Script::new(&["Rome", "Paris", "Berlin"])));
+    let driver = Runner::new(Arc::new(crate::script::script(&["Rome", "Paris", "Berlin"])));
     let driver = driver.with_comparer(Arc::new(FirstWord));
     let outcome = drive(&driver, &set("cluster-vote", 3, &[]), 0, Budget::default()).unwrap();
     assert_eq!((outcome.stop, outcome.content.as_str()), (StopReason::NotComparable, "Rome"));
@@ -260,7 +260,7 @@ impl Verifier for Process {
 
 #[test]
 fn a_process_model_guides_a_search_by_any_aggregate() {
-    let driver = Runner::new(Arc::new(World::new(0.5))).with_verifier(Arc::new(Process));
+    let driver = Runner::new(Arc::new(world(0.5))).with_verifier(Arc::new(Process));
     for aggregate in ["min", "product", "mean", "last"] {
         let setting = format!("aggregate={aggregate}");
         let found = found(&driver, &set("beam", 4, &["width=4", &setting]), 30);

@@ -1,6 +1,6 @@
 //! The shape of the machine: branches, arms, watching, verdicts.
 
-use crate::world::{PROMPT_TOKENS, STEP_TOKENS, STEPS, StepJudge, World};
+use crate::world::{PROMPT_TOKENS, STEP_TOKENS, STEPS, StepJudge, world, world_that};
 use outthink_core::{
     Bill, Budget, Cost, Decision, EngineError, Judging, Link, Needs, Origin, Outcome, Prompt, Sample, SampleStatus,
     Span, State, Step, StopReason, Strategy, Verdict, Verifier,
@@ -64,14 +64,12 @@ fn walk() -> Box<dyn Strategy> {
 #[tokio::test]
 async fn a_path_of_steps_pays_for_each_token_once() {
     for tells_stops in [true, false] {
-        let mut world = World::new(1.0);
-        world.tells_stops = tells_stops;
-        let drawn = world.drawn.clone();
-        let outcome = drive(&Runner::new(Arc::new(world)), walk(), Budget::default()).await.unwrap();
+        let engine = Arc::new(world_that(1.0, tells_stops));
+        let outcome = drive(&Runner::new(engine.clone()), walk(), Budget::default()).await.unwrap();
         assert_eq!(outcome.answer.unwrap().text, "42");
         assert_eq!(outcome.samples.len(), STEPS + 1);
         assert_eq!(outcome.usage.completion, STEPS as u64 * STEP_TOKENS + 4);
-        assert_eq!(outcome.usage.completion, drawn.load(Ordering::SeqCst));
+        assert_eq!(outcome.usage.completion, engine.counts().tokens);
         assert!(outcome.content.starts_with("step 0 is good\n\nstep 1 is good\n\n"), "{}", outcome.content);
         assert_eq!(outcome.usage.discarded, 0, "the whole path is the answer's");
         // Every continuation reads the whole text so far, from the cache.
@@ -90,7 +88,7 @@ async fn branches_are_samples_of_their_own() {
         _ if state.running() > 0 => Decision::new(Step::Wait, ""),
         _ => Decision::new(Step::Stop { sample: 2, reason: StopReason::SearchDone }, ""),
     });
-    let outcome = drive(&Runner::new(Arc::new(World::new(0.5))), strategy, Budget::default()).await.unwrap();
+    let outcome = drive(&Runner::new(Arc::new(world(0.5))), strategy, Budget::default()).await.unwrap();
     assert_eq!(outcome.samples.len(), 4);
     assert!(outcome.samples[1..].iter().all(|s| s.parent == Some(0) && s.status == SampleStatus::Paused));
     assert_eq!(outcome.usage.discarded, 2 * STEP_TOKENS);
@@ -112,7 +110,7 @@ async fn a_running_thought_can_be_probed_and_the_probe_does_not_end_it() {
         };
         decision.watching(8)
     });
-    let outcome = drive(&Runner::new(Arc::new(World::new(1.0))), strategy, Budget::default()).await.unwrap();
+    let outcome = drive(&Runner::new(Arc::new(world(1.0))), strategy, Budget::default()).await.unwrap();
     let [thought, probe] = &outcome.samples[..] else { panic!("{:?}", outcome.samples) };
     assert_eq!(probe.parent, Some(0));
     assert!(probe.content.starts_with("step 0 is good\n\n") && !thought.superseded);
@@ -130,7 +128,7 @@ async fn a_turn_is_answered_anew_and_takes_the_place_of_what_it_answers() {
         }
         _ => Decision::new(Step::Stop { sample: state.samples.len() as u32 - 1, reason: StopReason::Settled }, ""),
     });
-    let outcome = drive(&Runner::new(Arc::new(World::new(1.0))), strategy, Budget::default()).await.unwrap();
+    let outcome = drive(&Runner::new(Arc::new(world(1.0))), strategy, Budget::default()).await.unwrap();
     assert!(outcome.samples[0].superseded);
     assert_eq!(outcome.samples[1].turn.as_deref(), Some("Look again."));
     assert_eq!(outcome.content.matches("step 0").count(), 1, "{}", outcome.content);
@@ -138,9 +136,8 @@ async fn a_turn_is_answered_anew_and_takes_the_place_of_what_it_answers() {
 
 #[tokio::test]
 async fn every_arm_has_its_own_bill() {
-    let dear =
-        World { model: outthink_core::ModelInfo { id: "dear".into(), ..World::new(1.0).model }, ..World::new(1.0) };
-    let driver = Runner::new(Arc::new(World::new(1.0)));
+    let dear = world(1.0).with_model("dear");
+    let driver = Runner::new(Arc::new(world(1.0)));
     let driver = driver.with_arm(RunnerArm { system: Some("Be brief.".into()), ..RunnerArm::new(Arc::new(dear)) });
     let strategy = play(|state, n| match n {
         0 => Decision::new(Step::Sample { arm: 0, count: 1, span: Span::whole(Some(100)) }, ""),
@@ -157,13 +154,11 @@ async fn every_arm_has_its_own_bill() {
 
 #[tokio::test]
 async fn what_is_missing_is_told_before_anything_is_spent() {
-    let mut world = World::new(1.0);
-    world.capabilities = outthink_core::Capabilities::default();
-    let drawn = world.drawn.clone();
-    let error = drive(&Runner::new(Arc::new(world)), walk(), Budget::default()).await.unwrap_err();
+    let engine = Arc::new(world(1.0).with_capabilities(outthink_core::Capabilities::default()));
+    let error = drive(&Runner::new(engine.clone()), walk(), Budget::default()).await.unwrap_err();
     assert_eq!(error.error.origin, Origin::Caller);
     assert!(error.to_string().contains("continue a text"), "{error}");
-    assert_eq!(drawn.load(Ordering::SeqCst), 0);
+    assert_eq!(engine.counts().tokens, 0);
     assert_eq!(error.outcome.samples_drawn, 0);
 }
 
@@ -205,7 +200,7 @@ async fn an_unruly_verifier_is_tried_twice_and_left_out() {
     for (how, tokens) in [("fails", 0), ("hangs", 0), ("nonsense", 14), ("silent", 14)] {
         let attempts = Arc::new(AtomicU32::new(0));
         let verifier = Arc::new(Unruly { attempts: attempts.clone(), how });
-        let driver = Runner::new(Arc::new(World::new(1.0))).with_verifier(verifier);
+        let driver = Runner::new(Arc::new(world(1.0))).with_verifier(verifier);
         let strategy = play(|state, n| match n {
             0 => Decision::new(Step::Sample { arm: 0, count: 1, span: Span::whole(Some(100)) }, ""),
             1 => Decision::new(Step::Score { sample: 0, verifier: 0 }, ""),
@@ -246,7 +241,7 @@ proptest! {
             }
         });
         let budget = Budget { max_tokens: tokens, max_cost: nano.map(Cost::from_nano), ..Budget::default() };
-        let driver = Runner::new(Arc::new(World::new(0.5))).with_verifier(Arc::new(StepJudge::new()));
+        let driver = Runner::new(Arc::new(world(0.5))).with_verifier(Arc::new(StepJudge::new()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let outcome = match runtime.block_on(drive(&driver, strategy, budget)) {
             Ok(outcome) => outcome,

@@ -1,13 +1,11 @@
 //! An engine that reasons in steps of known worth, and a verifier that knows them.
 
-use futures_util::StreamExt;
 use outthink_core::{
-    Bill, Capabilities, Cost, Delta, Engine, EngineError, Finish, FinishReason, Judging, ModelInfo, Price, Prompt,
-    Sample, SampleEvent, SampleRequest, SampleStream, Usage, Verdict, Verifier, derive_seed,
+    Bill, Capabilities, Cost, Delta, Finish, FinishReason, Judging, Price, Prompt, Sample, Usage, Verdict, Verifier,
+    derive_seed,
 };
+use outthink_testkit::engine::{Act, Scripted, Turn};
 use std::fmt::Write as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A reply has `STEPS` steps, each right with the same chance; the answer is 42 if all are.
 pub(crate) const STEPS: usize = 5;
@@ -15,106 +13,74 @@ pub(crate) const STEPS: usize = 5;
 pub(crate) const STEP_TOKENS: u64 = 4;
 pub(crate) const PROMPT_TOKENS: u64 = 10;
 
-pub(crate) struct World {
-    pub(crate) model: ModelInfo,
-    /// Chance of a right step.
-    pub(crate) right: f64,
-    pub(crate) capabilities: Capabilities,
-    /// Whether it tells a stop text from its own end.
-    pub(crate) tells_stops: bool,
-    /// Tokens that it drew.
-    pub(crate) drawn: Arc<AtomicU64>,
+/// An engine whose steps are right with this chance.
+pub(crate) fn world(right: f64) -> Scripted {
+    world_that(right, true)
 }
 
-impl World {
-    pub(crate) fn new(right: f64) -> Self {
-        let model =
-            ModelInfo { id: "world".into(), context: None, price: Price::per_million_usd(1.0, 0.1, 2.0).unwrap() };
-        let capabilities = Capabilities { continuation: true, logprobs: true, shared_prefill: true, ..Capabilities::default() };
-        Self { model, right, capabilities, tells_stops: true, drawn: Arc::default() }
-    }
-
-    /// The reply from its `done`th step on.
-    fn reply(&self, prefix: &str, seed: u64) -> String {
-        let unit = |n: u64| (derive_seed(seed, n) >> 11) as f64 / (1u64 << 53) as f64;
-        let done = prefix.matches("\n\n").count();
-        let mut text = String::new();
-        let mut sound = !prefix.contains("bad");
-        if prefix.contains("The answer is") {
-            return format!(" {}", if sound && done >= STEPS { 42 } else { 1 + derive_seed(seed, 99) % 40 });
-        }
-        for step in done..STEPS {
-            let right = unit(step as u64) < self.right;
-            sound &= right;
-            let word = if right { "good" } else { "bad" };
-            let _ = write!(text, "step {step} is {word}\n\n");
-        }
-        let wrong = 1 + derive_seed(seed, 98) % 40;
-        text + &format!("The answer is {}", if sound { 42 } else { wrong })
-    }
+/// The same; whether it tells a stop text from its own end.
+pub(crate) fn world_that(right: f64, tells_stops: bool) -> Scripted {
+    let capabilities =
+        Capabilities { continuation: true, logprobs: true, shared_prefill: true, ..Capabilities::default() };
+    Scripted::by("world", move |turn| play(turn, right, tells_stops))
+        .with_price(Price::per_million_usd(1.0, 0.1, 2.0).unwrap())
+        .with_capabilities(capabilities)
+        .in_turns()
 }
 
-impl Engine for World {
-    fn model(&self) -> &ModelInfo {
-        &self.model
+/// The reply from its `done`th step on.
+fn reply(prefix: &str, seed: u64, right: f64) -> String {
+    let unit = |n: u64| (derive_seed(seed, n) >> 11) as f64 / (1u64 << 53) as f64;
+    let done = prefix.matches("\n\n").count();
+    let mut text = String::new();
+    let mut sound = !prefix.contains("bad");
+    if prefix.contains("The answer is") {
+        return format!(" {}", if sound && done >= STEPS { 42 } else { 1 + derive_seed(seed, 99) % 40 });
     }
-
-    fn capabilities(&self) -> Capabilities {
-        self.capabilities
+    for step in done..STEPS {
+        let is_right = unit(step as u64) < right;
+        sound &= is_right;
+        let word = if is_right { "good" } else { "bad" };
+        let _ = write!(text, "step {step} is {word}\n\n");
     }
-
-    fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
-        request.seeds.iter().map(|&seed| self.one(&request, seed)).collect()
-    }
+    let wrong = 1 + derive_seed(seed, 98) % 40;
+    text + &format!("The answer is {}", if sound { 42 } else { wrong })
 }
 
-impl World {
-    fn one(&self, request: &SampleRequest, seed: u64) -> SampleStream {
-        let prefix = request.prefix.clone().unwrap_or_default();
-        let mut text = self.reply(&prefix, seed);
-        let stop = request.sampling.stop.iter().filter_map(|s| text.find(s.as_str())).min();
-        let mut met_stop = false;
-        if let Some(stop) = stop {
-            text.truncate(stop);
-            met_stop = true;
-        }
-        let mut words: Vec<String> = text.split_inclusive(' ').map(str::to_owned).collect();
-        let mut reason = FinishReason::Stop;
-        let limit = request.max_tokens.unwrap_or(u64::MAX);
-        if words.len() as u64 > limit {
-            words.truncate(limit as usize);
-            (reason, met_stop) = (FinishReason::Length, false);
-        }
-        let inherited = prefix.split_whitespace().count() as u64;
-        let usage = Usage {
-            prompt: PROMPT_TOKENS + inherited,
-            cached: if inherited > 0 { PROMPT_TOKENS + inherited } else { 0 },
-            completion: words.len() as u64,
-            ..Usage::default()
-        };
-        let sound = !text.contains("bad");
-        let logprobs = request.logprobs;
-        let met_stop = self.tells_stops.then_some(met_stop);
-        let drawn = self.drawn.clone();
-        let deltas = words.into_iter().map(move |content| {
-            drawn.fetch_add(1, Ordering::SeqCst);
-            // A right step is drawn with more confidence than a wrong one.
-            let confidence = if sound { 4.0 } else { 1.0 };
-            let (logprobs, confidences) =
-                if logprobs { (vec![-1.0 / confidence], vec![confidence]) } else { (vec![], vec![]) };
-            SampleEvent::Delta(Delta { content, tokens: 1, logprobs, confidences, ..Delta::default() })
-        });
-        let first = SampleEvent::Prompt { tokens: usage.prompt, cached: usage.cached };
-        let events: Vec<SampleEvent> = std::iter::once(first)
-            .chain(deltas)
-            .chain([SampleEvent::Finish(Finish { met_stop, ..Finish::new(reason, usage) })])
-            .collect();
-        // A step a token, so that all samples run side by side.
-        Box::pin(futures_util::stream::iter(events).then(|event| async move {
-            tokio::task::yield_now().await;
-            Ok::<_, EngineError>(event)
-        }))
+fn play(turn: &Turn<'_>, right: f64, tells_stops: bool) -> Vec<Act> {
+    let request = turn.request;
+    let prefix = request.prefix.clone().unwrap_or_default();
+    let mut text = reply(&prefix, turn.seed, right);
+    let stop = request.sampling.stop.iter().filter_map(|s| text.find(s.as_str())).min();
+    let mut met_stop = false;
+    if let Some(stop) = stop {
+        text.truncate(stop);
+        met_stop = true;
     }
+    let mut words: Vec<&str> = text.split_inclusive(' ').collect();
+    let mut reason = FinishReason::Stop;
+    let limit = request.max_tokens.unwrap_or(u64::MAX);
+    if words.len() as u64 > limit {
+        words.truncate(limit as usize);
+        (reason, met_stop) = (FinishReason::Length, false);
+    }
+    let inherited = prefix.split_whitespace().count() as u64;
+    let usage = Usage {
+        prompt: PROMPT_TOKENS + inherited,
+        cached: if inherited > 0 { PROMPT_TOKENS + inherited } else { 0 },
+        completion: words.len() as u64,
+        ..Usage::default()
+    };
+    // A right step is drawn with more confidence than a wrong one.
+    let confidence = if text.contains("bad") { 1.0 } else { 4.0 };
+    let mut acts = vec![Act::Prompt(usage.prompt, usage.cached)];
+    acts.extend(words.into_iter().map(|word| {
+        let (logprobs, confidences) =
+            if request.logprobs { (vec![-1.0 / confidence], vec![confidence]) } else { (vec![], vec![]) };
+        Act::Delta(Delta { content: word.into(), tokens: 1, logprobs, confidences, ..Delta::default() })
+    }));
+    acts.push(Act::Finish(Finish { met_stop: tells_stops.then_some(met_stop), ..Finish::new(reason, usage) }));
+    acts
 }
 
 /// Scores a reply by its worst step: .9 if all are good.

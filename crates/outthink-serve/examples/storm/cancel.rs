@@ -2,13 +2,12 @@
 
 use crate::storm::{Storm, leave};
 use outthink_core::derive_seed;
-use outthink_engine::fake::FakeOptions;
+use outthink_testkit::server::Steady;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 /// How long the log may lag behind the last call.
 const QUIET: Duration = Duration::from_secs(3);
@@ -53,7 +52,7 @@ pub(crate) async fn run(count: u64) {
     let logged = Arc::new(Logged::default());
     tracing::subscriber::set_global_default(Lines(Arc::clone(&logged))).unwrap();
     for samples in [1, 8, 64] {
-        let fake = FakeOptions { tokens: 1000, pause: Duration::from_millis(50), ..FakeOptions::default() };
+        let fake = Steady { tokens: 1000, pause: Duration::from_millis(50), ..Steady::default() };
         let storm = Storm::start(fake, Duration::from_mins(1)).await;
         let (lines, tokens) = (logged.lines.load(Relaxed), logged.tokens.load(Relaxed));
         let places = Arc::new(Semaphore::new(2048 / samples.max(16) as usize));
@@ -74,7 +73,7 @@ pub(crate) async fn run(count: u64) {
         }
         // A client that left before its request was read has no line in the log.
         let done = Instant::now();
-        while storm.fake.books().total().open > 0
+        while storm.fake.accounts().total().open > 0
             || (logged.lines.load(Relaxed) - lines < count && done.elapsed() < QUIET)
         {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -82,15 +81,15 @@ pub(crate) async fn run(count: u64) {
         let mut stops = Vec::new();
         let mut late_calls = 0;
         for leaver in &leavers {
-            let account = storm.fake.books().of(&leaver.user);
+            let account = storm.fake.accounts().of(&leaver.user);
             let after =
-                |at: Option<tokio::time::Instant>| at.map_or(0.0, |at| ms(at.saturating_duration_since(leaver.at)));
+                |at: Option<std::time::Instant>| at.map_or(0.0, |at| ms(at.saturating_duration_since(leaver.at)));
             stops.push(after(account.last_ended));
             late_calls += u64::from(after(account.last_began) > 100.0);
         }
         stops.sort_by(f64::total_cmp);
         let at = |share: f64| stops[((stops.len() - 1) as f64 * share) as usize];
-        let total = storm.fake.books().total();
+        let total = storm.fake.accounts().total();
         println!(
             "N={samples:<2}  {count} clients left, {} lines in the log, {} upstream calls; stopped after {:.1} ms (median), {:.1} (p99), {:.1} (longest); {late_calls} with a call begun 100 ms or more after they left",
             logged.lines.load(Relaxed) - lines,

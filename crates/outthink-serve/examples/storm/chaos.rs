@@ -1,7 +1,7 @@
-//! An upstream that misbehaves by seed: every request ends whole, and the two books agree.
+//! An upstream that misbehaves by seed: every request ends whole, and the two accounts agree.
 
 use crate::storm::{Storm, ask, request};
-use outthink_engine::fake::{Chaos, FakeOptions};
+use outthink_testkit::server::{Chaos, Steady};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +20,9 @@ fn tasks() -> usize {
 }
 
 /// Asks `count` times. What stalls is given up after `idle_ms`: on a machine so busy that a healthy reply
-/// is as late as that, what comes after the end is sent and not read, and the books differ.
+/// is as late as that, what comes after the end is sent and not read, and the accounts differ.
 pub(crate) async fn run(count: u64, idle_ms: u64) {
-    let fake = FakeOptions { chaos: Some(Chaos::all(3, 0.3)), ..FakeOptions::default() };
+    let fake = Steady { chaos: Some(Chaos::all(3, 0.3)), ..Steady::default() };
     let storm = Storm::start(fake, Duration::from_millis(idle_ms)).await;
     let before = (sockets(), tasks());
     let places = Arc::new(Semaphore::new(256));
@@ -55,14 +55,14 @@ pub(crate) async fn run(count: u64, idle_ms: u64) {
             }
         }
     }
-    let total = storm.fake.books().total();
+    let total = storm.fake.accounts().total();
     let wrong: u64 = errors.values().sum();
     println!("requests   {count}: {answers} answers, {wrong} well-formed errors, {bad} malformed");
     for (words, times) in &errors {
         println!("           {times:>5} times: {words}");
     }
     println!("upstream   {} calls, {} of them faulty", total.calls, total.faults);
-    println!("tokens     {billed} billed, {} in the upstream's books, {over} budgets exceeded", total.completion);
+    println!("tokens     {billed} billed, {} in the upstream's accounts, {over} budgets exceeded", total.completion);
     // Unused connections to the upstream are kept for 4 s.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let after = (sockets(), tasks());

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[serde(default, deny_unknown_fields)]
 pub struct Defaults {
     /// The effort of requests that name none: auto, none, minimal, low, medium, high, xhigh or max.
-    #[schemars(with = "String", extend("enum" = ["auto", "none", "minimal", "low", "medium", "high", "xhigh", "max"]))]
+    #[schemars(with = "String")]
     pub effort: Effort,
     /// The model; without it the first of `models`.
     pub model: Option<String>,

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn weight(content: Value, model: &str) -> u64 {
+    fn weight(content: &Value, model: &str) -> u64 {
         let messages = vec![json!({"role": "user", "content": content})];
         Weight::of(&Prompt { messages, ..Prompt::default() }, model, None).prompt
     }
@@ -158,12 +158,12 @@ mod tests {
             ("gpt-4o-mini", "auto", 48_169, 48_250),
             ("Qwen/Qwen2.5-VL-7B", "low", 16_384, 16_450),
         ] {
-            let weight = weight(image(detail), model);
+            let weight = weight(&image(detail), model);
             assert!((least..most).contains(&weight), "{model} {detail}: {weight}");
         }
         // The same image in full is not read as text.
         let data = format!("data:image/png;base64,{}", "A".repeat(2_000_000));
-        assert!(weight(json!([{"type": "image_url", "image_url": {"url": data}}]), "gpt-4o") < 1_500);
+        assert!(weight(&json!([{"type": "image_url", "image_url": {"url": data}}]), "gpt-4o") < 1_500);
     }
 
     #[test]
@@ -179,8 +179,8 @@ mod tests {
     #[test]
     fn sound_and_files_are_bounded() {
         let sound = |format: &str| json!([{"type": "input_audio", "input_audio": {"data": "A".repeat(64_000), "format": format}}]);
-        assert!((48..200).contains(&weight(sound("wav"), "m")));
-        assert!((1_500..2_000).contains(&weight(sound("mp3"), "m")));
-        assert!(weight(json!([{"type": "file", "file": {"file_id": "file-1"}}]), "m") >= ANY_FILE);
+        assert!((48..200).contains(&weight(&sound("wav"), "m")));
+        assert!((1_500..2_000).contains(&weight(&sound("mp3"), "m")));
+        assert!(weight(&json!([{"type": "file", "file": {"file_id": "file-1"}}]), "m") >= ANY_FILE);
     }
 }

@@ -88,7 +88,7 @@ async fn identify(Extension(gateway): Extension<Arc<Gateway>>, mut request: Requ
 
 /// The document of this interface.
 async fn openapi() -> Response {
-    ([(CONTENT_TYPE, "application/json")], include_str!("../openapi.json")).into_response()
+    ([(CONTENT_TYPE, "application/json")], crate::openapi::text()).into_response()
 }
 
 async fn alive() -> Json<Value> {

@@ -115,7 +115,7 @@ async fn what_is_not_there_is_refused_before_anything_is_spent() {
         (best(json!([{"python_tests": "assert True"}])), "outthink.verifiers[0]", "runs none"),
         (best(json!([{"pattern": "("}])), "outthink.verifiers[0]", "cannot be used"),
         (best(json!([{"numeric": 1, "pattern": "1"}])), "outthink.verifiers[0]", "one key"),
-        (best(json!([7])), "outthink.verifiers[0]", "numeric, pattern"),
+        (best(json!([7])), "outthink.verifiers[0]", "a verifier is a name"),
         (best(json!([{"wasm": "/etc/passwd"}])), "outthink.verifiers[0]", "set up by the operator"),
         (best(json!("length")), "outthink.verifiers", "give an array"),
         (json!({"strategy": "adaptive", "arms": ["m"]}), "outthink.arms", "knows one"),

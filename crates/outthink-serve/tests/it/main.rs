@@ -20,6 +20,8 @@ mod http;
 mod leaving;
 mod meaning;
 mod native;
+mod passing;
+mod played;
 mod relays;
 mod replies;
 #[path = "../storm/mod.rs"]

@@ -1,9 +1,9 @@
 //! What an engine says reaches the client whole: fields, ends, errors, who worked and at what price.
 
 use crate::ask;
-use crate::common::{object, serve};
+use crate::common::object;
 use crate::http::{call, chat};
-use futures_util::StreamExt;
+use crate::played::{Act, engine, serve};
 use outthink_core::{
     Capabilities, Delta, Effort, Engine, EngineError, Finish, FinishReason, ModelInfo, Origin, Price, SampleEvent,
     SampleRequest, SampleStream, Source, Usage,
@@ -12,30 +12,37 @@ use outthink_serve::ServeOptions;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 type Event = Result<SampleEvent, EngineError>;
 
-/// An engine whose samples give these events, each after a pause.
+/// An engine whose samples give these events, each after a pause of so many milliseconds.
 struct Raw {
-    model: ModelInfo,
+    played: Arc<outthink_testkit::engine::Scripted>,
     ready: Option<bool>,
-    started: AtomicUsize,
-    events: Box<dyn Fn(usize) -> Vec<(u64, Event)> + Send + Sync>,
 }
 
 impl Raw {
     fn new(events: impl Fn(usize) -> Vec<(u64, Event)> + Send + Sync + 'static) -> Self {
-        let price = Price::per_million_usd(1.0, 1.0, 2.0).unwrap();
-        let model = ModelInfo { id: "m".into(), context: None, price };
-        Self { model, ready: None, started: AtomicUsize::new(0), events: Box::new(events) }
+        let act = |(pause, event): (u64, Event)| {
+            let act = match event {
+                Ok(SampleEvent::Started(source)) => Act::Started(Source::clone(&source)),
+                Ok(SampleEvent::Lost(usage)) => Act::Lost(usage),
+                Ok(SampleEvent::Note(words)) => Act::Note(words),
+                Ok(SampleEvent::Prompt { tokens, cached }) => Act::Prompt(tokens, cached),
+                Ok(SampleEvent::Delta(delta)) => Act::Delta(delta),
+                Ok(SampleEvent::Finish(finish)) => Act::Finish(finish),
+                Err(error) => Act::Fail(error),
+            };
+            [Act::Wait(Duration::from_millis(pause)), act]
+        };
+        Self { played: engine(move |i, _| events(i).into_iter().flat_map(act).collect()), ready: None }
     }
 }
 
 impl Engine for Raw {
     fn model(&self) -> &ModelInfo {
-        &self.model
+        self.played.model()
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -47,16 +54,7 @@ impl Engine for Raw {
     }
 
     fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
-        let one = |_| {
-            let events = (self.events)(self.started.fetch_add(1, Ordering::SeqCst));
-            futures_util::stream::iter(events)
-                .then(|(pause, event)| async move {
-                    tokio::time::sleep(Duration::from_millis(pause)).await;
-                    event
-                })
-                .boxed()
-        };
-        request.seeds.iter().map(one).collect()
+        self.played.start(request)
     }
 }
 
@@ -234,13 +232,13 @@ async fn a_gateway_whose_engines_are_down_is_not_ready() {
 #[tokio::test]
 async fn work_that_the_client_does_not_see_does_not_keep_its_connection_quiet() {
     // Sample 0 is shown and says nothing for 17 s; sample 1 speaks every second and is not shown.
-    let events = |i: usize| match i {
-        0 => vec![delta("Hm. ", json!({})), (17_000, delta("4", json!({})).1), finish(FinishReason::Stop, None)],
-        _ => {
-            let mut events: Vec<(u64, Event)> = (0..17).map(|_| (1_000, delta("x ", json!({})).1)).collect();
-            events.push(finish(FinishReason::Stop, None));
-            events
+    let events = |i: usize| {
+        if i == 0 {
+            return vec![delta("Hm. ", json!({})), (17_000, delta("4", json!({})).1), finish(FinishReason::Stop, None)];
         }
+        let mut events: Vec<(u64, Event)> = (0..17).map(|_| (1_000, delta("x ", json!({})).1)).collect();
+        events.push(finish(FinishReason::Stop, None));
+        events
     };
     let address = before(Raw::new(events)).await;
     let body = ask(json!({"stream": true, "outthink": {"strategy": "self-consistency", "samples": 2}}));

@@ -1,8 +1,8 @@
 //! How long a sample reasons: the client's word, in the engine's own terms, and no limit that nobody asked for.
 
-use crate::common::says;
+use crate::ask;
 use crate::http::{call, chat};
-use crate::{ask, gateway};
+use crate::played::{gateway, says};
 use outthink_core::{Effort, Thinking};
 use serde_json::json;
 

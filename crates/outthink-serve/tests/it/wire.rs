@@ -1,8 +1,8 @@
 //! HTTP itself: who half closes, what is encoded, heads, keys, scripts of pages.
 
-use crate::common::{Act, Scripted, says, serve};
+use crate::ask;
 use crate::http::{call, exchange, open};
-use crate::{ask, gateway};
+use crate::played::{Act, engine, gateway, says, serve};
 use outthink_core::Effort;
 use outthink_serve::config::{Config, Source};
 use outthink_serve::{Limits, Policy, ServeOptions};
@@ -59,7 +59,7 @@ async fn send_encoded(address: SocketAddr, encoding: &str, body: &[u8]) -> Strin
 
 #[tokio::test]
 async fn encoded_bodies_are_decoded_within_the_bound_or_refused() {
-    let engine = Scripted::new("m", |_, _| says("hi"));
+    let engine = engine(|_, _| says("hi"));
     let options = ServeOptions { max_body_bytes: 10_000, ..ServeOptions::new(vec![engine]) };
     let address = serve(options.with_default_effort(Effort::None)).await;
     let body = ask(json!({})).to_string();
@@ -99,7 +99,7 @@ async fn encoded_bodies_are_decoded_within_the_bound_or_refused() {
 
 #[tokio::test]
 async fn who_asks_before_it_sends_is_asked_to_go_on_or_refused_at_once() {
-    let engine = Scripted::new("m", |_, _| says("hi"));
+    let engine = engine(|_, _| says("hi"));
     let options = ServeOptions { max_body_bytes: 1_000, ..ServeOptions::new(vec![engine]) };
     let address = serve(options.with_default_effort(Effort::None)).await;
     let body = ask(json!({})).to_string();
@@ -125,7 +125,7 @@ async fn who_asks_before_it_sends_is_asked_to_go_on_or_refused_at_once() {
 #[tokio::test]
 async fn a_head_is_held_to_its_limit() {
     let limits = Limits { head_bytes: 2_048, ..Limits::default() };
-    let engine = Scripted::new("m", |_, _| says("hi"));
+    let engine = engine(|_, _| says("hi"));
     let address = serve(ServeOptions { limits, ..ServeOptions::new(vec![engine]) }).await;
     for (size, status) in [(1_000, 200), (3_000, 431), (100_000, 431)] {
         let head = format!("GET /health HTTP/1.1\r\nhost: t\r\nconnection: close\r\nx: {}\r\n\r\n", "y".repeat(size));
@@ -138,7 +138,7 @@ async fn a_head_is_held_to_its_limit() {
 async fn an_unused_connection_is_kept_longer_than_a_slow_head() {
     assert!(Limits::default().idle >= Duration::from_secs(75));
     let limits = Limits { head: Duration::from_millis(200), idle: Duration::from_millis(700), ..Limits::default() };
-    let engine = Scripted::new("m", |_, _| says("hi"));
+    let engine = engine(|_, _| says("hi"));
     let address = serve(ServeOptions { limits, ..ServeOptions::new(vec![engine]) }).await;
     // A head that is not finished.
     let began = Instant::now();
@@ -167,7 +167,7 @@ async fn an_unused_connection_is_kept_longer_than_a_slow_head() {
 async fn keyed(cors: &str) -> SocketAddr {
     let text = format!("[server]\ncors_origins = {cors}\n[keys]\nmode = \"required\"\n");
     let config = Arc::new(Config::parse(&Source::new("f", text)).unwrap());
-    let engine = Scripted::new("m", |_, _| says("hi"));
+    let engine = engine(|_, _| says("hi"));
     let policy = Policy { config, ..Policy::default() };
     serve(ServeOptions { policy, ..ServeOptions::new(vec![engine]) }).await
 }

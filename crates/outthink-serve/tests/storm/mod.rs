@@ -1,27 +1,26 @@
 //! A gateway before a server that misbehaves, clients that watch every byte, and clients that leave.
 
 use outthink_core::{Effort, Price, derive_seed};
-use outthink_engine::fake::{Books, FakeOptions, FakeUpstream};
 use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, Timeouts};
 use outthink_serve::ServeOptions;
+use outthink_testkit::server::{Accounts, Scenario, Server, Steady};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
 /// A gateway and the server behind it, in this process.
 pub(crate) struct Storm {
-    pub(crate) fake: FakeUpstream,
+    pub(crate) fake: Server,
     pub(crate) address: SocketAddr,
 }
 
 impl Storm {
     /// Starts both; what stalls is given up after `idle`.
-    pub(crate) async fn start(fake: FakeOptions, idle: Duration) -> Self {
-        let fake = FakeUpstream::start("127.0.0.1:0", fake).await.unwrap();
+    pub(crate) async fn start(fake: Steady, idle: Duration) -> Self {
+        let fake = Server::start(Scenario::steady(fake));
         let timeouts = Timeouts { first_token: idle, idle, ..Timeouts::default() };
         let options = before(&fake.url(), timeouts);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -188,20 +187,20 @@ fn chunks(mut rest: &str) -> Result<String, &'static str> {
 /// What became of a client that left.
 #[allow(dead_code, reason = "the measurement looks at it, the test does not")]
 pub(crate) struct Leaver {
-    /// The name under which the server's books have it.
+    /// The name under which the server's accounts have it.
     pub(crate) user: String,
     /// When it left.
     pub(crate) at: Instant,
 }
 
-/// A client that asks for `samples` samples and leaves after `stay`; with `books` no sooner than all
+/// A client that asks for `samples` samples and leaves after `stay`; with `accounts` no sooner than all
 /// samples run.
 pub(crate) async fn leave(
     address: SocketAddr,
     number: u64,
     samples: u64,
     stay: Duration,
-    books: Option<&Books>,
+    accounts: Option<&Accounts>,
 ) -> Leaver {
     let user = format!("client-{number}");
     let mut body = json!({
@@ -212,7 +211,7 @@ pub(crate) async fn leave(
         body["outthink"] = json!({"strategy": "self-consistency", "samples": samples});
     }
     let stream = send(address, &body).await.unwrap();
-    while books.is_some_and(|books| books.of(&user).open < samples) {
+    while accounts.is_some_and(|accounts| accounts.of(&user).open < samples) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     tokio::time::sleep(stay).await;

@@ -126,11 +126,7 @@ impl<'s> Session<'s> {
     ///
     /// # Errors
     /// If the strategy needs what is not at hand; nothing was spent.
-    pub fn new(
-        request: DriveRequest,
-        strategy: Box<dyn Strategy + 's>,
-        setup: Setup,
-    ) -> Result<Self, Box<DriveError>> {
+    pub fn new(request: DriveRequest, strategy: Box<dyn Strategy + 's>, setup: Setup) -> Result<Self, Box<DriveError>> {
         let needs = strategy.needs();
         let missing = setup.check(strategy.name(), needs, &request).err();
         let session = Self::open(request, strategy, setup, needs);

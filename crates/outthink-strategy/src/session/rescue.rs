@@ -33,9 +33,8 @@ impl Session<'_> {
             return false;
         }
         self.rescued = true;
-        self.table.remark(
-            "the model reasoned and then said nothing, so it was asked once more without reasoning".to_owned(),
-        );
+        self.table
+            .remark("the model reasoned and then said nothing, so it was asked once more without reasoning".to_owned());
         let mut request = self.request_for(arm, prompt, 1, &span);
         request.thinking = Thinking { effort: Some(Effort::None), budget: None };
         let index = self.table.state.samples.len() as u64;

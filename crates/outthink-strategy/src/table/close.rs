@@ -36,8 +36,7 @@ impl Table {
             let words = format!("{} of {} samples failed: {first}", failed.len(), self.state.samples.len());
             self.remark(words);
         }
-        let samples_failed =
-            self.state.samples.iter().filter(|s| s.status == SampleStatus::Failed).count() as u32;
+        let samples_failed = self.state.samples.iter().filter(|s| s.status == SampleStatus::Failed).count() as u32;
         // What came after the last decision is told with it.
         if let (Some(last), false) = (self.trace.last_mut(), self.notes.is_empty()) {
             last.notes.append(&mut self.notes);

@@ -33,12 +33,58 @@ const FINAL: &[&str] = &[
 
 /// Words that ask for a quantity.
 const QUANTITY: &[&str] = &[
-    "how many", "how much", "how long", "how old", "how far", "how tall", "how fast", "what is the value",
-    "what is the sum", "what is the product", "what is the probability", "what is the area", "what is the total",
-    "what number", "which number", "calculate", "compute", "evaluate", "solve", "find the", "remainder", "percent of",
-    "多少", "几个", "几只", "计算", "求解", "いくつ", "何個", "何人", "いくら", "計算", "몇", "얼마", "계산",
-    "wie viel", "wieviel", "berechne", "combien", "calcule", "cuánt", "cuant", "calcula", "quanto", "quant",
-    "сколько", "вычисл", "найди", "كم ", "احسب", "कितन", "गणना",
+    "how many",
+    "how much",
+    "how long",
+    "how old",
+    "how far",
+    "how tall",
+    "how fast",
+    "what is the value",
+    "what is the sum",
+    "what is the product",
+    "what is the probability",
+    "what is the area",
+    "what is the total",
+    "what number",
+    "which number",
+    "calculate",
+    "compute",
+    "evaluate",
+    "solve",
+    "find the",
+    "remainder",
+    "percent of",
+    "多少",
+    "几个",
+    "几只",
+    "计算",
+    "求解",
+    "いくつ",
+    "何個",
+    "何人",
+    "いくら",
+    "計算",
+    "몇",
+    "얼마",
+    "계산",
+    "wie viel",
+    "wieviel",
+    "berechne",
+    "combien",
+    "calcule",
+    "cuánt",
+    "cuant",
+    "calcula",
+    "quanto",
+    "quant",
+    "сколько",
+    "вычисл",
+    "найди",
+    "كم ",
+    "احسب",
+    "कितन",
+    "गणना",
 ];
 
 /// Whether the request asks for an answer in a form that can be found. Without any message, as in a recording,
@@ -122,7 +168,8 @@ mod tests {
 
     #[test]
     fn quantities_and_calculations_ask_for_a_number() {
-        for asks in ["How many apples are left?", "17 * 23", "what is 12 - 5", "3x = 12", "小明有多少个苹果？"] {
+        for asks in ["How many apples are left?", "17 * 23", "what is 12 - 5", "3x = 12", "小明有多少个苹果？"]
+        {
             assert!(asks_for_number(&Prompt::user(asks)), "{asks}");
         }
     }

@@ -14,9 +14,8 @@ impl Table {
         let Some(sample) = self.state.sample(id).filter(|s| s.is_complete()) else { return };
         let greedy = self.arms.get(sample.arm as usize).is_some_and(|a| a.greedy);
         let seeded = self.seeded;
-        let like = |s: &&Sample| {
-            s.id < id && s.arm == sample.arm && s.parent == sample.parent && s.is_complete() && !s.copy
-        };
+        let like =
+            |s: &&Sample| s.id < id && s.arm == sample.arm && s.parent == sample.parent && s.is_complete() && !s.copy;
         let same_text = |s: &Sample| {
             s.content == sample.content && s.reasoning == sample.reasoning && s.tool_calls == sample.tool_calls
         };

@@ -3,129 +3,20 @@
 mod close;
 mod comparable;
 mod copies;
+mod entries;
 mod fields;
+mod judging;
 
-use crate::DriveRequest;
+pub use entries::{ArmInfo, RecordedEnd};
+pub(crate) use entries::{End, Judgement, Opening, Start};
+
 use crate::confidence;
 use outthink_core::{
-    Answer, AnswerKind, Arm, ArmId, Bill, Capabilities, ClassId, Cost, Decision, Delta, Finish, FinishReason,
-    ModelInfo, Needs, Price, Prompt, Room, Sample, SampleId, SampleStatus, Sampling, Score, Source, Span, State,
-    StopReason, Thinking, TokenConfidence, TraceEvent, Usage, derive_seed,
+    Answer, AnswerKind, Arm, ArmId, Bill, ClassId, Cost, Decision, Delta, Finish, FinishReason, Needs, Price, Prompt,
+    Room, Sample, SampleId, SampleStatus, Source, State, TraceEvent, Usage, derive_seed,
 };
-use outthink_verify::{Comparison, Grouper, ReplyShape, find_answer, find_text_answer};
+use outthink_verify::{Grouper, ReplyShape, find_answer, find_text_answer};
 use std::collections::HashMap;
-
-/// What the decisions come to at the end.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct End {
-    /// The sample whose text is the reply.
-    pub chosen: Option<SampleId>,
-    /// Why.
-    pub reason: StopReason,
-}
-
-/// A way to draw samples, as the session knows it.
-#[derive(Debug, Clone)]
-pub struct ArmInfo {
-    /// Its name in traces.
-    pub name: String,
-    /// Its model.
-    pub model: ModelInfo,
-    /// What its engine can do.
-    pub capabilities: Capabilities,
-    /// A system message in place of the request's.
-    pub system: Option<String>,
-    /// How tokens are drawn, in place of what the request says.
-    pub sampling: Option<Sampling>,
-    /// How long the reasoning should be, in place of what the request says.
-    pub thinking: Option<Thinking>,
-    /// The most that any model behind the engine charges: what is reserved before it is known who works.
-    pub price_bound: Price,
-    /// Samples that it can give at most, where that is known: a recording ends.
-    pub most_samples: Option<u32>,
-}
-
-impl ArmInfo {
-    /// An arm with the name of its model and nothing of its own.
-    pub fn new(model: ModelInfo, capabilities: Capabilities) -> Self {
-        Self {
-            name: model.id.clone(),
-            price_bound: model.price,
-            model,
-            capabilities,
-            system: None,
-            sampling: None,
-            thinking: None,
-            most_samples: None,
-        }
-    }
-
-    /// What it is asked, given what the request asks.
-    pub fn prompt(&self, prompt: &Prompt) -> Prompt {
-        match &self.system {
-            Some(system) => prompt.clone().with_system_instead(system),
-            None => prompt.clone(),
-        }
-    }
-}
-
-/// What the accounting begins with.
-#[derive(Debug, Clone)]
-pub(crate) struct Opening<'a> {
-    /// The request.
-    pub request: &'a DriveRequest,
-    /// The arms; at least one.
-    pub arms: Vec<ArmInfo>,
-    /// How answers are compared.
-    pub comparison: Comparison,
-    /// Verifiers at hand.
-    pub verifiers: u32,
-    /// Whether somebody can compare texts.
-    pub has_comparer: bool,
-    /// What the strategy needs.
-    pub needs: Needs,
-}
-
-/// The end of a recorded sample.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct RecordedEnd {
-    /// Its final answer, if the recording holds one.
-    pub answer: Option<Answer>,
-    /// Its tokens.
-    pub usage: Usage,
-    /// Mean log-probability of its tokens, where known.
-    pub mean_logprob: Option<f64>,
-    /// How sure the model was of its tokens, where known.
-    pub confidence: Option<TokenConfidence>,
-    /// Why it ended; `None` where the recording does not say, which counts as complete.
-    pub finish: Option<FinishReason>,
-}
-
-/// A sample that is about to start.
-#[derive(Debug, Clone)]
-pub(crate) struct Start {
-    /// The arm.
-    pub arm: ArmId,
-    /// The sample that it goes on from.
-    pub parent: Option<SampleId>,
-    /// The user's turn in between, if it is a reply of its own.
-    pub turn: Option<String>,
-    /// How far it goes; its tokens are reserved.
-    pub span: Span,
-    /// Prompt tokens at most beyond those of the arm's prompt.
-    pub extra_prompt: u64,
-    /// Whether an answer is asked for within the span, so that being cut at its end is no fault.
-    pub forced: bool,
-}
-
-/// What a judgement was to cost at most, and what it cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Judgement {
-    /// What was reserved.
-    pub most: Bill,
-    /// What was spent.
-    pub bill: Bill,
-}
 
 /// What is known of an arm.
 #[derive(Debug)]
@@ -518,78 +409,6 @@ impl Table {
         sample.status = status;
         sample.error = error;
         self.close(id);
-    }
-
-    /// Reserves what a judgement may cost; whether the budget pays for it. If so, what comes of it
-    /// must be entered by [`Table::judged`] or [`Table::compared`].
-    pub(crate) fn begin_judging(&mut self, most: Bill) -> bool {
-        // Every arm has the same room for what verifiers charge.
-        if !self.state.room(0).pays_for(most) {
-            return false;
-        }
-        self.judging.tokens += most.tokens;
-        self.judging.cost += most.cost;
-        self.state.judging += 1;
-        self.refresh();
-        true
-    }
-
-    fn end_judging(&mut self, id: SampleId, cost: Judgement) {
-        self.judging.tokens = self.judging.tokens.saturating_sub(cost.most.tokens);
-        self.judging.cost = self.judging.cost.saturating_sub(cost.most.cost);
-        self.state.judging = self.state.judging.saturating_sub(1);
-        if let Some(sample) = self.state.samples.get_mut(id as usize) {
-            sample.usage.verifier += cost.bill.tokens;
-            sample.verifier_cost += cost.bill.cost;
-        }
-    }
-
-    /// Enters what a verifier said and what it cost, and gives back what was reserved for it. A
-    /// failure is noted and is no score.
-    pub(crate) fn judged(&mut self, id: SampleId, cost: Judgement, verdict: Result<Score, String>) {
-        self.end_judging(id, cost);
-        match verdict {
-            Ok(score) => {
-                if let Some(sample) = self.state.samples.get_mut(id as usize) {
-                    sample.scores.retain(|s| s.verifier != score.verifier);
-                    sample.scores.push(score);
-                    let sum: f64 = sample.scores.iter().map(|s| s.value).sum();
-                    sample.score = Some(sum / sample.scores.len() as f64);
-                }
-            }
-            Err(problem) => {
-                let words = format!("sample {id} has no score: {problem}");
-                self.remark(words.clone());
-                self.note(words);
-            }
-        }
-        self.refresh();
-    }
-
-    /// Enters whether two samples say the same and what it cost to find out, and gives back what was
-    /// reserved for it.
-    pub(crate) fn compared(&mut self, pair: (SampleId, SampleId), cost: Judgement, answer: Result<bool, String>) {
-        let (left, right) = pair;
-        self.end_judging(left, cost);
-        let same = answer.as_ref().ok().copied();
-        self.state.compared.push((left, right, same));
-        if let Err(problem) = answer {
-            let words = format!("samples {left} and {right} could not be compared: {problem}");
-            self.remark(words.clone());
-            self.note(words);
-        }
-        let class = |id| self.state.sample(id).and_then(|s| s.class);
-        if let (Some(true), Some(a), Some(b)) = (same, class(left), class(right)) {
-            let (keep, drop) = (a.min(b), a.max(b));
-            for sample in self.state.samples.iter_mut().filter(|s| s.class == Some(drop)) {
-                sample.class = Some(keep);
-            }
-            for target in self.merged.values_mut().filter(|t| **t == drop) {
-                *target = keep;
-            }
-            self.merged.insert(drop, keep);
-        }
-        self.refresh();
     }
 
     /// Puts something into the trace of the next decision.

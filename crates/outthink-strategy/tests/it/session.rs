@@ -82,8 +82,7 @@ const QUESTION: &str = "What is 17 * 23?";
 
 #[test]
 fn samples_that_did_not_come_to_their_end_have_no_vote() {
-    for reason in
-        [FinishReason::Length, FinishReason::ContentFilter, FinishReason::Interrupted, FinishReason::Unknown]
+    for reason in [FinishReason::Length, FinishReason::ContentFilter, FinishReason::Interrupted, FinishReason::Unknown]
     {
         let end = host(asks(QUESTION), &votes(5), |id| {
             if id < 3 { ends("17*20 is 340 and 17*3 is 51, so", reason) } else { says("The answer is 391.") }
@@ -269,8 +268,7 @@ fn a_budget_is_shared_among_the_samples_of_a_wave() {
 
 #[test]
 fn a_run_whose_budget_ends_gives_what_there_is() {
-    let mut session =
-        Session::new(asks("Tell me a story."), effort(Effort::None).build().unwrap(), setup()).unwrap();
+    let mut session = Session::new(asks("Tell me a story."), effort(Effort::None).build().unwrap(), setup()).unwrap();
     while session.poll(Duration::ZERO).is_some() {}
     let delta = Delta { content: "Once upon".into(), tokens: 2, ..Delta::default() };
     session.handle(Duration::ZERO, Input::Event(0, Ok(SampleEvent::Delta(delta))));

@@ -10,9 +10,9 @@ pub enum Act {
     /// Reports that the prompt was read: its tokens, and those of them that were cached.
     Prompt(u64, u64),
     /// Says a token of the reply.
-    Content(String),
+    Content(&'static str),
     /// Says a token of the reasoning.
-    Reasoning(String),
+    Reasoning(&'static str),
     /// Sends a token with other fields of the message; anything but an object says nothing.
     Extra(Value),
     /// Sends a piece as it is.
@@ -38,14 +38,14 @@ pub enum Act {
 }
 
 impl Act {
-    /// A token of the reply.
+    /// A token of the reply, of any text.
     pub fn content(text: impl Into<String>) -> Self {
-        Self::Content(text.into())
+        Self::Delta(Delta { content: text.into(), tokens: 1, ..Delta::default() })
     }
 
-    /// A token of the reasoning.
+    /// A token of the reasoning, of any text.
     pub fn reasoning(text: impl Into<String>) -> Self {
-        Self::Reasoning(text.into())
+        Self::Delta(Delta { reasoning: text.into(), tokens: 1, ..Delta::default() })
     }
 
     /// What the engine sends for it, if it sends anything; counts its tokens in `usage`.
@@ -54,8 +54,8 @@ impl Act {
             Some(Ok(SampleEvent::Finish(Finish { met_stop, ..Finish::new(reason, *usage) })))
         };
         let delta = match self {
-            Self::Content(content) => Delta { content, tokens: 1, ..Delta::default() },
-            Self::Reasoning(reasoning) => Delta { reasoning, tokens: 1, ..Delta::default() },
+            Self::Content(text) => Delta { content: text.into(), tokens: 1, ..Delta::default() },
+            Self::Reasoning(text) => Delta { reasoning: text.into(), tokens: 1, ..Delta::default() },
             Self::Extra(extra) => Delta { extra: object(extra)?, tokens: 1, ..Delta::default() },
             Self::Delta(delta) => delta,
             Self::Prompt(tokens, cached) => {
@@ -88,7 +88,7 @@ fn object(value: Value) -> Option<Map<String, Value>> {
 
 /// A sample that says `text` as one token and ends.
 pub fn says(text: impl Into<String>) -> Vec<Act> {
-    vec![Act::Content(text.into()), Act::End(FinishReason::Stop)]
+    vec![Act::content(text), Act::End(FinishReason::Stop)]
 }
 
 /// A sample that thinks, says `text` in two tokens, and ends.
@@ -134,10 +134,8 @@ pub fn reply(text: &str, prompt: u64, request: &SampleRequest) -> Vec<Act> {
     let words: Vec<&str> = words(&rest[..stop.unwrap_or(rest.len())]).collect();
     let limit = request.max_tokens.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     acts.extend(words.iter().take(limit).map(|word| Act::content(*word)));
-    acts.push(match words.len() > limit {
-        true => Act::End(FinishReason::Length),
-        false => Act::Stop(stop.is_some()),
-    });
+    let is_cut = words.len() > limit;
+    acts.push(if is_cut { Act::End(FinishReason::Length) } else { Act::Stop(stop.is_some()) });
     acts
 }
 

@@ -8,7 +8,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! // The first sample is cut, all others are whole.
-//! let engine = Scripted::new("m", |turn| match turn.index {
+//! let engine = Scripted::by("m", |turn| match turn.index {
 //!     0 => vec![Act::content("The answer "), Act::End(FinishReason::Length)],
 //!     _ => says("The answer is 4."),
 //! });
@@ -86,8 +86,18 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    /// An engine of this model whose samples do what `script` says of each.
-    pub fn new(model: &str, script: impl Fn(&Turn<'_>) -> Vec<Act> + Send + Sync + 'static) -> Self {
+    /// An engine of this model, shared, whose samples do what `script` says by their number, from 0, and their
+    /// request. It charges $1, $0.5 and $2 a million tokens, has a context of 4,096, and finds 4 of 10 prompt
+    /// tokens in its cache.
+    pub fn new(model: &str, script: impl Fn(usize, &SampleRequest) -> Vec<Act> + Send + Sync + 'static) -> Arc<Self> {
+        let price = Price { input: 1_000_000_000, cached: 500_000_000, output: 2_000_000_000 };
+        let number = |index| usize::try_from(index).unwrap_or(usize::MAX);
+        let engine = Self::by(model, move |turn| script(number(turn.index), turn.request));
+        Arc::new(engine.with_price(price).with_context(4_096).with_prompt(10, 4))
+    }
+
+    /// An engine of this model that charges nothing and whose samples do what `script` says of each.
+    pub fn by(model: &str, script: impl Fn(&Turn<'_>) -> Vec<Act> + Send + Sync + 'static) -> Self {
         Self {
             model: ModelInfo { id: model.into(), context: None, price: Price::default() },
             capabilities: Capabilities::default(),
@@ -105,7 +115,7 @@ impl Scripted {
     /// that begins with `error:` fails with what follows.
     pub fn texts<S: Into<String>>(texts: impl IntoIterator<Item = S>) -> Self {
         let texts: Vec<String> = texts.into_iter().map(Into::into).collect();
-        Self::new("scripted", move |turn| {
+        Self::by("scripted", move |turn| {
             let at = usize::try_from(turn.index).unwrap_or(usize::MAX);
             let text = texts.get(at).or(texts.last()).map_or("", String::as_str);
             match text.strip_prefix("error:") {
@@ -120,7 +130,7 @@ impl Scripted {
     /// An engine with known success rates, which continues texts and gives log-probabilities.
     pub fn by_rates(rates: Rates) -> Self {
         let capabilities = Capabilities { continuation: true, logprobs: true, ..Capabilities::default() };
-        Self::new("scripted", move |turn| rates.acts(turn)).with_capabilities(capabilities)
+        Self::by("scripted", move |turn| rates.acts(turn)).with_capabilities(capabilities)
     }
 
     /// Sets the model's name.

@@ -119,6 +119,11 @@ impl Open<'_> {
         self.completion += tokens;
     }
 
+    /// What the server charges, in place of what it sent.
+    pub(super) fn charges(&mut self, tokens: u64) {
+        self.completion = tokens;
+    }
+
     /// The server ended the call itself.
     pub(super) fn done(&mut self) {
         self.left = false;

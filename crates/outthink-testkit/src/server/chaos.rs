@@ -46,9 +46,9 @@ pub enum Fault {
     NoUsage,
     /// A usage of no tokens.
     UsageZero,
-    /// A usage of fewer tokens than were sent.
+    /// A usage of fewer tokens than were sent, which is what is charged: pieces are no tokens.
     UsageLow,
-    /// A usage of more tokens than were allowed.
+    /// A usage of more tokens than any model could have generated.
     UsageHuge,
     /// A usage that is no object of numbers.
     UsageOdd,

@@ -259,7 +259,7 @@ impl Message {
             } else {
                 json!({"index": 0, "text": delta["content"].as_str().unwrap_or_default(), "finish_reason": finish})
             };
-            let mut body = shape.body("chat.completion.chunk", choice);
+            let mut body = shape.body("chat.completion.chunk", &choice);
             if let (true, Some(body)) = (beside, body.as_object_mut()) {
                 body.extend(self.beside.clone());
             }
@@ -276,7 +276,7 @@ impl Message {
         }
         event(&mut steps, &json!({}), finish, 0, true);
         if let Some(usage) = usage {
-            let mut body = shape.body("chat.completion.chunk", Value::Null);
+            let mut body = shape.body("chat.completion.chunk", &Value::Null);
             body["choices"] = json!([]);
             body["usage"] = usage;
             steps.push((Step::from(body), 0));
@@ -306,7 +306,7 @@ impl Message {
         } else {
             json!({"index": 0, "text": text, "finish_reason": finish})
         };
-        let mut body = shape.body("chat.completion", choice);
+        let mut body = shape.body("chat.completion", &choice);
         if let Some(usage) = usage {
             body["usage"] = usage;
         }
@@ -330,7 +330,7 @@ struct Shape<'a> {
 }
 
 impl Shape<'_> {
-    fn body(&self, object: &str, choice: Value) -> Value {
+    fn body(&self, object: &str, choice: &Value) -> Value {
         let object = if self.chat { object } else { "text_completion" };
         json!({"id": "testkit", "object": object, "created": 1, "model": self.model, "choices": [choice]})
     }

@@ -300,7 +300,9 @@ impl Reply {
             }
         };
         if let Some((prompt, completion)) = self.counts {
-            steps.iter_mut().for_each(|step| step.1 = 0);
+            for step in &mut steps {
+                step.1 = 0;
+            }
             tokens = Tokens { prompt, hidden: completion };
         }
         let length: usize =

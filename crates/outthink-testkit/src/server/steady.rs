@@ -206,6 +206,7 @@ impl Call {
         out.extend_from_slice(b"0\r\n\r\n");
         to.write(&out).await?;
         open.sent(unsent);
+        self.settle(fault, open);
         Ok(true)
     }
 
@@ -256,6 +257,13 @@ impl Call {
         Some(json!({
             "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion,
         }))
+    }
+
+    /// A server that reports fewer tokens than it sent charges for what it reports.
+    fn settle(&self, fault: Option<&Fault>, open: &mut Open<'_>) {
+        if matches!(fault, Some(Fault::UsageLow)) {
+            open.charges(self.words.len() as u64 / 2);
+        }
     }
 
     async fn whole(
@@ -313,6 +321,7 @@ impl Call {
         }
         to.whole(200, "application/json", &bytes, &[]).await?;
         open.sent(sent);
+        self.settle(fault, open);
         Ok(true)
     }
 }

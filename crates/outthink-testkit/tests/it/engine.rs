@@ -69,7 +69,7 @@ async fn faults_come_as_ordered_and_all_is_counted() {
 
 #[tokio::test]
 async fn acts_are_counted_and_requests_kept() {
-    let engine = Scripted::new("m", |turn| match turn.index {
+    let engine = Scripted::by("m", |turn| match turn.index {
         0 => thinks_then_says("hm", "The answer is 4."),
         1 => calls_a_tool("add", r#"{"a":2,"b":3}"#),
         _ => vec![Act::Started(turn.source.clone()), Act::Lost(Usage::default()), Act::Note("so".into()), Act::Hang],

@@ -47,7 +47,9 @@ async fn a_message_is_the_same_whole_and_streamed() {
         assert!(!whole.is_stream() && streamed.is_stream());
         let (whole, mut streamed) = (whole.answer(), streamed.answer());
         if let Some(Value::Array(calls)) = streamed.message.get_mut("tool_calls") {
-            calls.iter_mut().for_each(|call| drop(call.as_object_mut().unwrap().remove("index")));
+            for call in calls {
+                call.as_object_mut().unwrap().remove("index");
+            }
             streamed.message["content"] = Value::Null;
         }
         assert_eq!(whole, streamed);

@@ -40,11 +40,6 @@ impl ArmArgs {
     pub(crate) fn plans(&self, engine: &EngineArgs) -> Result<Vec<ArmPlan>, CliError> {
         self.arms.iter().chain(&self.escalate_to).map(|spec| plan(spec, engine)).collect()
     }
-
-    /// Whether there is any.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.arms.is_empty() && self.escalate_to.is_none()
-    }
 }
 
 fn plan(spec: &str, engine: &EngineArgs) -> Result<ArmPlan, CliError> {

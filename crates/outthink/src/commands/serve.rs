@@ -33,7 +33,7 @@ pub(crate) struct ServeArgs {
     /// The port to listen on; 0 takes a free one [default: 8080].
     #[arg(long)]
     port: Option<u16>,
-    /// How much thinking a request gets that names no effort [default: medium].
+    /// How much thinking a request gets that names no effort [default: auto].
     #[arg(long, value_name = "NAME")]
     effort: Option<Effort>,
     /// The form of the log on stderr: text, json or off [default: text].

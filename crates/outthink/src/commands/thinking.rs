@@ -93,6 +93,7 @@ impl ThinkingArgs {
             target_confidence: self.target_confidence,
             thinking_cap: self.thinking_cap,
             thinking_floor: self.thinking_floor,
+            thinking_budget: None,
             budget_tokens: self.budget_tokens,
             budget_usd: self.budget_usd,
             budget_seconds: self.budget_seconds,

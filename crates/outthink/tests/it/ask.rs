@@ -28,7 +28,7 @@ fn a_vote_is_taken_and_accounted_for() {
     let drawn = outcome["samples_drawn"].as_u64().unwrap();
     assert!(drawn >= 2);
     assert!(outcome["cost"].as_u64().unwrap() > 0);
-    let bodies = upstream.bodies.lock().unwrap();
+    let bodies = upstream.bodies();
     assert_eq!(bodies.len() as u64, drawn);
     let body: Value = serde_json::from_str(&bodies[0]).unwrap();
     assert_eq!(body["messages"][1]["content"], "2+2?");
@@ -55,7 +55,7 @@ fn effort_none_buys_one_sample_and_reads_standard_input() {
     let output = child.wait_with_output().unwrap();
     let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(outcome["content"], "Hello.");
-    let bodies = upstream.bodies.lock().unwrap();
+    let bodies = upstream.bodies();
     assert_eq!(bodies.len(), 1);
     let body: Value = serde_json::from_str(&bodies[0]).unwrap();
     assert_eq!(body["messages"][0]["content"], "say hello");

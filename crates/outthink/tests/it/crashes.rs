@@ -95,7 +95,7 @@ fn killed_twenty_times_it_neither_loses_nor_doubles_a_charge() {
     assert_eq!(charges.len() as u64, key.requests, "one charge a claim");
     let traces: HashSet<&String> = charges.iter().map(|c| &c.trace).collect();
     assert!(answered.iter().all(|t| traces.contains(t)), "every answer has its charge");
-    let served = upstream.bodies.lock().unwrap().len() as u64;
+    let served = upstream.bodies().len() as u64;
     assert!(key.spent.nano() >= served * SAMPLE, "never charged less than the upstream worked");
     assert!(answered.len() > 20 && !charges.is_empty());
 }
@@ -112,7 +112,7 @@ fn ended_under_load_it_cuts_no_request() {
             std::thread::spawn(move || client.chat(9).unwrap().status)
         })
         .collect();
-    while upstream.bodies.lock().unwrap().len() < 24 {
+    while upstream.bodies().len() < 24 {
         std::thread::sleep(Duration::from_millis(5));
     }
     gateway.signal("TERM");
@@ -165,7 +165,7 @@ fn two_gateways_on_one_postgres_keep_exactly_within_a_budget() {
     let (key, charges) = standing(&server.url);
     assert!(charges.iter().all(|c| !c.lapsed && c.cost.nano() == SAMPLE));
     assert_eq!((charges.len(), key.spent.nano(), key.reserved.nano()), (100, 100 * SAMPLE, 0));
-    assert_eq!(upstream.bodies.lock().unwrap().len(), 100, "nothing was asked for that was not paid for");
+    assert_eq!(upstream.bodies().len(), 100, "nothing was asked for that was not paid for");
 }
 
 #[test]

@@ -22,6 +22,8 @@ fn help_of_every_command() {
         "fit inference",
         "plan",
         "replay",
+        "strategies",
+        "verifiers",
         "sweep",
         "runs",
         "runs list",
@@ -60,10 +62,15 @@ fn help_of_every_command() {
 #[test]
 fn wrong_use_says_how_to_mend_it() {
     let upstream = ["--upstream", "http://127.0.0.1:9/v1"];
-    let cases: [(&str, &[&str]); 12] = [
+    let cases: [(&str, &[&str]); 17] = [
         ("empty_question", &["ask", "  "]),
         ("unknown_effort", &["ask", "q", "--effort", "huge"]),
         ("unknown_strategy", &["ask", "q", "--strategy", "majority"]),
+        ("unknown_setting", &["ask", "q", "--strategy", "esc", "--set", "widow=3"]),
+        ("unknown_verifier", &["ask", "q", "--verifier", "foo:1"]),
+        ("unknown_dialect", &["ask", "q", "--dialect", "vlm"]),
+        ("no_verifier", &["ask", "q", "--strategy", "weighted-best-of-n"]),
+        ("one_arm", &["ask", "q", "--strategy", "ensemble"]),
         ("zero_tokens", &["ask", "q", "--budget-tokens", "0"]),
         ("zero_samples", &["ask", "q", "--samples", "0"]),
         ("dollars_without_price", &["ask", "q", "--budget-usd", "0.1"]),
@@ -92,4 +99,39 @@ fn an_engine_without_an_address_is_refused() {
     let output = run(&["ask", "q", "--engine", "openai"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("hint: give --upstream URL"));
+}
+
+#[test]
+fn a_wrong_word_is_refused_before_a_model_is_fetched() {
+    // Without a server the model would be fetched, and there is no network behind this address.
+    for words in [
+        &["--verifier", "foo:1"][..],
+        &["--verifier", "wasm:no-such-file"],
+        &["--verifier", "judge:no-such-model"],
+        &["--strategy", "beem"],
+        &["--strategy", "cascade", "--arm", "no-such-model"],
+        &["--strategy", "revise"],
+        &["--effort", "hihg"],
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let mut command = outthink(home.path());
+        let output = command.arg("ask").arg("q").args(words).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{words:?}");
+        assert!(!said.contains("fetch") && !said.contains("download"), "{words:?}: {said}");
+        let files = std::fs::read_dir(home.path()).unwrap().count();
+        assert_eq!(files, 0, "{words:?} left files behind");
+    }
+}
+
+#[test]
+fn an_entry_is_described() {
+    let output = run(&["strategies", "esc"]);
+    assert!(output.status.success());
+    insta::assert_snapshot!("strategies_esc", String::from_utf8_lossy(&output.stdout));
+    let output = run(&["verifiers", "countdown"]);
+    insta::assert_snapshot!("verifiers_countdown", String::from_utf8_lossy(&output.stdout));
+    let output = run(&["strategies", "majority"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean `self-consistency`?"));
 }

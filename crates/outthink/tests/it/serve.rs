@@ -33,7 +33,7 @@ fn a_request_is_answered_and_a_signal_ends_the_gateway() {
     stream.read_to_string(&mut reply).unwrap();
     assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
     assert!(reply.contains("The answer is 4.") && reply.contains("vote_share"), "{reply}");
-    assert!(upstream.bodies.lock().unwrap().len() >= 2, "low effort draws several samples");
+    assert!(upstream.bodies().len() >= 2, "low effort draws several samples");
 
     let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(kill.success());

@@ -83,7 +83,7 @@ fn scatter(state: &mut u64, below: u64) -> u64 {
 #[test]
 fn a_sweep_killed_ten_times_has_each_sample_once_and_keeps_its_cap() {
     let desk = Desk::new(30, Duration::from_millis(40));
-    let seen = || desk.upstream.bodies.lock().unwrap().len() as u64;
+    let seen = || desk.upstream.bodies().len() as u64;
     // 7 tokens a sample and 32 held, at a dollar a million: enough for all and for what kills cost.
     let cap = 0.02;
     let args = ["--samples", "8", "--parallel", "6", "--max-tokens", "32", "--price-output", "1", "--max-usd", "0.02"];
@@ -140,7 +140,7 @@ fn a_run_is_listed_shown_compared_exported_replayed_and_removed() {
     let desk = Desk::new(4, AT_ONCE);
     let text = ok(&desk.sweep(&["--samples", "4", "--efforts", "low,high"]).output().unwrap());
     assert!(text.contains("outthink report store:sums"), "{text}");
-    let bodies = desk.upstream.bodies.lock().unwrap().clone();
+    let bodies = desk.upstream.bodies();
     let efforts: HashSet<String> =
         bodies.iter().map(|b| serde_json::from_str::<Value>(b).unwrap()["reasoning_effort"].to_string()).collect();
     assert_eq!(efforts.len(), 2, "{efforts:?}");
@@ -204,7 +204,7 @@ fn a_pool_is_imported_once() {
 fn ctrl_c_ends_a_sweep_that_goes_on_later() {
     let desk = Desk::new(8, Duration::from_millis(300));
     let child = desk.sweep(&["--samples", "4", "--parallel", "2"]).stdout(Stdio::piped()).spawn().unwrap();
-    while desk.upstream.bodies.lock().unwrap().len() < 4 {
+    while desk.upstream.bodies().len() < 4 {
         thread::sleep(Duration::from_millis(5));
     }
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());

@@ -3,15 +3,10 @@
 use super::fields::{Fields, describe};
 use crate::config::ITSELF;
 use crate::error::ApiError;
+use crate::openapi::{MOST_ARMS, MOST_VERIFIERS};
 use crate::run::{ArmAsked, Judge, wrong};
 use outthink_verify::VerifierSpec;
 use serde_json::Value;
-
-/// Verifiers of one request at most.
-const MOST_VERIFIERS: usize = 8;
-
-/// Arms of one request at most, next to its model.
-const MOST_ARMS: usize = 7;
 
 /// The verifiers of an `outthink` object; `None` where it names none.
 pub(super) fn judges(own: &mut Fields) -> Result<Option<Vec<Judge>>, ApiError> {

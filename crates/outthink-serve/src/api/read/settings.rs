@@ -4,28 +4,12 @@ use super::beside;
 use super::fields::Fields;
 use crate::config::EffortSettings;
 use crate::error::ApiError;
+use crate::openapi;
 use crate::run::{ArmAsked, Caller, Gateway, Judge, RunRequest};
-use outthink_core::{Budget, Cost, Effort, Thinking};
+use outthink_core::{Budget, Cost, Effort, Thinking, nearest};
 use outthink_strategy::StrategySpec;
 use outthink_strategy::registry::{self, Draws, Takes};
 use std::collections::BTreeMap;
-
-/// The keys of the `outthink` object.
-const KEYS: [&str; 13] = [
-    "strategy",
-    "settings",
-    "samples",
-    "budget_tokens",
-    "budget_usd",
-    "budget_seconds",
-    "target_confidence",
-    "thinking_cap",
-    "thinking_floor",
-    "effort",
-    "thinking_budget",
-    "verifiers",
-    "arms",
-];
 
 /// What efforts stand for here.
 #[derive(Debug, Clone, Copy)]
@@ -192,7 +176,7 @@ impl Settings {
     /// The request with these settings.
     pub(crate) fn request(self, rest: RunRequest) -> RunRequest {
         let Self { effort, strategy, thinking, budget, verifiers, arms } = self;
-        RunRequest { effort, strategy, thinking, budget, verifiers, arms, ..rest }
+        RunRequest { effort, strategy, budget, verifiers, arms, thinking, ..rest }
     }
 }
 
@@ -234,7 +218,10 @@ fn refuse_unknown(own: Fields) -> Result<(), ApiError> {
         Some((key, _)) => {
             let key: String = key.chars().take(64).collect();
             let param = format!("outthink.{key}");
-            let words = format!("{param} is not known: use {}", KEYS.join(", "));
+            let words = match nearest(&key, openapi::keys()) {
+                Some(near) => format!("{param} is not known (did you mean `{near}`?)"),
+                None => format!("{param} is not known: use {}", openapi::keys().collect::<Vec<_>>().join(", ")),
+            };
             Err(ApiError::invalid(&param, words))
         }
     }

@@ -53,7 +53,7 @@ async fn pass(path: &'static str, gateway: &Gateway, (trace, caller): (&TraceId,
     let log = RequestLog::new(trace.clone(), path.trim_start_matches('/'));
     let mut asking = Asking { trace, caller, log };
     match begin(path, gateway, &mut asking, body).await {
-        Ok(begun) => begun.send(asking.log).await,
+        Ok(begun) => begun.send(asking.log),
         Err(error) => {
             asking.log.told(error.status.as_u16());
             error.into_response()
@@ -129,7 +129,7 @@ struct Begun {
 impl Begun {
     /// Sends the reply as it comes; the bill is settled and the log line written when it has ended, or when the
     /// client left.
-    async fn send(self, log: RequestLog) -> Response {
+    fn send(self, log: RequestLog) -> Response {
         let kind = self.relayed.content_type.clone().unwrap_or_else(|| "application/json".to_owned());
         let is_stream = self.stream && kind.starts_with("text/event-stream");
         let body = if is_stream { Body::from_stream(self.events(log)) } else { Body::from_stream(self.pieces(log)) };

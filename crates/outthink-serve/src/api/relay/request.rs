@@ -122,7 +122,7 @@ fn prompts(prompt: Option<&Value>) -> u64 {
 mod tests {
     use super::*;
 
-    fn parse(body: Value) -> Result<RelayRequest, ApiError> {
+    fn parse(body: &Value) -> Result<RelayRequest, ApiError> {
         RelayRequest::parse(body.to_string().as_bytes(), true)
     }
 
@@ -137,18 +137,18 @@ mod tests {
             (json!({"seed": "x"}), "seed"),
             (json!({"max_tokens": 50, "n_predict": 5000}), "n_predict"),
         ] {
-            assert_eq!(parse(body.clone()).err().unwrap().param.as_deref(), Some(param), "{body}");
+            assert_eq!(parse(&body).err().unwrap().param.as_deref(), Some(param), "{body}");
         }
     }
 
     #[test]
     fn all_replies_to_all_prompts_are_counted() {
-        let size = |body| parse(body).unwrap().size(None, false);
+        let size = |body: Value| parse(&body).unwrap().size(None, false);
         assert_eq!(size(json!({"prompt": ["a", "b"], "n": 2, "best_of": 5.0, "max_tokens": 10.0})).length, Some(100));
         assert_eq!(size(json!({"prompt": [1, 2, 3], "max_tokens": 10})).length, Some(10));
         assert_eq!(size(json!({"prompt": [[1, 2], [3]], "max_tokens": 10})).length, Some(20));
         assert_eq!(size(json!({"prompt": "a"})).length, None);
-        let mut limited = parse(json!({"prompt": "a"})).unwrap();
+        let mut limited = parse(&json!({"prompt": "a"})).unwrap();
         assert_eq!(limited.size(None, true).length, Some(Room::STRETCH));
         assert_eq!(limited.fields["max_tokens"], Room::STRETCH);
     }
