@@ -102,7 +102,7 @@ impl Ability {
             (Self::Seed, false) => "samples are not reproducible",
             (Self::StreamUsage, true) => "the bill has the server's own counts",
             (Self::StreamUsage, false) => "tokens are estimated",
-            (Self::MetStop, true) => "steps are told from finished replies",
+            (Self::MetStop, true) => "the last step of a reply is known as such",
             (Self::MetStop, false) => "whether a step was the last is guessed from its text",
         }
     }

@@ -35,21 +35,19 @@ impl Template {
         for message in messages {
             let text = message["content"].as_str().unwrap();
             if message["role"] != "assistant" {
-                prompt += &format!("user:{text}|");
+                prompt.extend(["user:", text, "|"]);
                 continue;
             }
             let after = || text.rsplit("</think>").next().unwrap();
             let text = match self {
-                Self::Keeps | Self::Ignores => text.to_owned(),
                 Self::Drops => after().to_owned(),
                 Self::Refuses if text.contains("</think>") => {
                     return Err("continue_final_message is set but the final message does not appear in the chat");
                 }
-                Self::Refuses => text.to_owned(),
-                Self::Empty if text.contains("</think>") => text.to_owned(),
-                Self::Empty => format!("<think>\n\n</think>\n\n{text}"),
+                Self::Empty if !text.contains("</think>") => format!("<think>\n\n</think>\n\n{text}"),
+                Self::Keeps | Self::Ignores | Self::Refuses | Self::Empty => text.to_owned(),
             };
-            prompt += &format!("assistant:{}", text.trim());
+            prompt.extend(["assistant:", text.trim()]);
         }
         if self == Self::Ignores || !continues {
             let ends = messages.last().unwrap()["role"] == "assistant";
