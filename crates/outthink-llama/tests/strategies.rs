@@ -30,7 +30,7 @@ fn spec(name: &str, samples: u32, tokens: u64, settings: &[&str]) -> StrategySpe
     let mut spec = StrategySpec::for_effort(outthink_core::Effort::Low);
     spec.name = name.into();
     spec.max_samples = samples;
-    spec.max_tokens_per_sample = tokens;
+    spec.max_tokens_per_sample = Some(tokens);
     for pair in settings {
         spec.settings.set_pair(pair).expect("a setting");
     }

@@ -457,7 +457,7 @@ mod tests {
             (json!({"colour": 3}), "colour", "unknown field `colour`: use effort, strategy, "),
             (json!([]), "", "a plan is an object"),
         ] {
-            let (at, message) = refused(value.clone());
+            let (at, message) = refused(&value);
             assert_eq!(at, field, "{value}: {message}");
             assert!(message.starts_with(begins), "{value}: {message}");
         }

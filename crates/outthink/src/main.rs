@@ -43,7 +43,7 @@ enum Command {
     Models(commands::models::ModelsArgs),
     /// Serve the OpenAI API with thinking behind it.
     #[command(after_help = commands::reference::for_serve())]
-    Serve(commands::serve::ServeArgs),
+    Serve(Box<commands::serve::ServeArgs>),
     /// Record samples of a set of questions, to be fitted, replayed and reported.
     Sweep(Box<commands::sweep::SweepArgs>),
     /// List, show, compare and remove recorded runs.
@@ -58,7 +58,7 @@ enum Command {
     Keys(commands::keys::KeysArgs),
     /// Fit scaling laws to measurements, and judge whether there is a wall.
     Fit(Box<commands::fit::FitArgs>),
-    /// Reckon what training and thinking cost, and where the next dollar goes.
+    /// Estimate what training and thinking cost, and where the next dollar goes.
     Plan(Box<commands::plan::PlanArgs>),
     /// List the strategies, or describe one with its settings.
     Strategies(commands::reference::ReferenceArgs),
@@ -74,7 +74,7 @@ enum Command {
     /// See what thinking buys a small model that is part of this program, in under a minute.
     Demo(commands::demo::DemoArgs),
     /// Measure accuracy over a set of questions, or the speed of the embedded engine.
-    Bench(commands::bench::BenchArgs),
+    Bench(Box<commands::bench::BenchArgs>),
 }
 
 /// What a shell reports of a program that SIGPIPE ended.

@@ -31,7 +31,7 @@ pub(crate) struct Named {
 
 /// An arm that was named.
 pub(crate) enum ArmPlan {
-    Model(Named),
+    Model(Box<Named>),
     System(String),
 }
 
@@ -46,7 +46,7 @@ fn plan(spec: &str, engine: &EngineArgs) -> Result<ArmPlan, CliError> {
     match spec.strip_prefix("system:").map(str::trim) {
         Some("") => Err(CliError::usage("an arm's system message is empty").hint("give system:TEXT")),
         Some(system) => Ok(ArmPlan::System(system.to_owned())),
-        None => Named::parse(spec, engine).map(ArmPlan::Model),
+        None => Named::parse(spec, engine).map(|named| ArmPlan::Model(Box::new(named))),
     }
 }
 
@@ -54,7 +54,7 @@ impl ArmPlan {
     /// With its model, fetched if it must be. Not to be called from async code.
     pub(crate) fn locate(self) -> Result<Self, CliError> {
         Ok(match self {
-            Self::Model(named) => Self::Model(named.locate()?),
+            Self::Model(named) => Self::Model(Box::new(named.locate()?)),
             system @ Self::System(_) => system,
         })
     }

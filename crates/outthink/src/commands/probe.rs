@@ -6,6 +6,7 @@ use crate::error::CliError;
 use anyhow::Context;
 use clap::Args;
 use outthink_engine::openai::{Abilities, Dialect, OpenAiEngine, OpenAiOptions, Secret};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -58,8 +59,9 @@ fn table(found: &Abilities) -> String {
     let mut text = format!("{} (dialect {})\n", found.model, found.dialect);
     for finding in &found.findings {
         let way = finding.way.map(|way| format!("{}: ", way.name())).unwrap_or_default();
-        text += &format!("  {:<19} {:<8} {}\n", finding.ability.name(), finding.verdict.name(), finding.meaning);
-        text += &format!("  {:<28} {way}{}\n", "", finding.how);
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "  {:<19} {:<8} {}", finding.ability.name(), finding.verdict.name(), finding.meaning);
+        let _ = writeln!(text, "  {:<28} {way}{}", "", finding.how);
     }
     text
 }

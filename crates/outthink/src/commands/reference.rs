@@ -65,15 +65,22 @@ fn dialects() -> String {
 }
 
 fn section<'a>(title: &str, rows: impl Iterator<Item = (String, &'a str)>) -> String {
-    let indented: String = lines(rows).lines().map(|line| format!("  {line}\n")).collect();
-    format!("{title}:\n{indented}")
+    let mut text = format!("{title}:\n");
+    for line in lines(rows).lines() {
+        let _ = writeln!(text, "  {line}");
+    }
+    text
 }
 
 /// Names and what they are, in two columns.
 fn lines<'a>(rows: impl Iterator<Item = (String, &'a str)>) -> String {
     let rows: Vec<(String, &str)> = rows.collect();
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
-    rows.iter().map(|(name, line)| format!("{name:width$}  {line}\n")).collect()
+    let mut text = String::new();
+    for (name, line) in &rows {
+        let _ = writeln!(text, "{name:width$}  {line}");
+    }
+    text
 }
 
 fn strategy(strategy: &StrategyEntry) -> String {

@@ -26,7 +26,7 @@ pub(crate) struct VerifierArgs {
 /// A verifier whose files are read and whose words are checked, before there is an engine.
 pub(crate) enum Plan {
     Itself,
-    Judge(Named),
+    Judge(Box<Named>),
     Reward(Box<OpenAiOptions>, RewardShape),
     Exact(Checker),
     Python(String),
@@ -61,7 +61,7 @@ pub(crate) fn plan(spec: &VerifierSpec, engine: &EngineArgs) -> Result<Plan, Cli
 fn of_words(spec: VerifierSpec, engine: &EngineArgs) -> Result<Plan, CliError> {
     Ok(match spec {
         VerifierSpec::Itself => Plan::Itself,
-        VerifierSpec::Judge { model } => Plan::Judge(Named::parse(&model, engine)?),
+        VerifierSpec::Judge { model } => Plan::Judge(Box::new(Named::parse(&model, engine)?)),
         VerifierSpec::Reward { shape, url, model } => {
             let unknown = || CliError::usage(format!("a reward model is not asked by /{shape} here"));
             let mut options = OpenAiOptions::new(&url);
@@ -84,7 +84,7 @@ impl Plan {
     /// Fetches what the verifier needs. Not to be called from async code.
     pub(crate) fn locate(self) -> Result<Self, CliError> {
         Ok(match self {
-            Self::Judge(named) => Self::Judge(named.locate()?),
+            Self::Judge(named) => Self::Judge(Box::new(named.locate()?)),
             other => other,
         })
     }
