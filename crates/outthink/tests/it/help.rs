@@ -8,6 +8,7 @@ fn help_of_every_command() {
     for command in [
         "",
         "ask",
+        "probe",
         "models",
         "models list",
         "models pull",
