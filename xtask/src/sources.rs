@@ -24,7 +24,7 @@ const UNFINISHED: &[&str] = &[
 ];
 
 /// Crates whose sources do no input or output and read no clock.
-const PURE: &[&str] = &["outthink-core", "outthink-verify", "outthink-law"];
+const PURE: &[&str] = &["outthink-core", "outthink-verify", "outthink-strategy", "outthink-law"];
 
 /// What they would need for it.
 const IMPURE: &[&str] = &["std::fs", "std::net", "std::process", "std::thread", "Instant::now", "SystemTime"];

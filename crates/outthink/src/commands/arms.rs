@@ -4,7 +4,7 @@ use super::engine::EngineArgs;
 use crate::error::CliError;
 use crate::models::Located;
 use clap::Args;
-use outthink_core::Price;
+use outthink_core::{Needs, Price};
 use outthink_runner::{Runner, RunnerArm};
 
 /// Further arms.
@@ -85,9 +85,9 @@ impl Named {
         Ok(Self { file: self.args.locate()?, ..self })
     }
 
-    /// Its engine.
-    pub(crate) async fn connect(self) -> Result<std::sync::Arc<dyn outthink_core::Engine>, CliError> {
-        self.args.connect(self.file, self.price).await
+    /// Its engine, for a strategy with these needs.
+    pub(crate) async fn connect(self, needs: Needs) -> Result<std::sync::Arc<dyn outthink_core::Engine>, CliError> {
+        self.args.connect(self.file, self.price, needs).await
     }
 }
 
@@ -107,11 +107,11 @@ fn priced(spec: &str) -> Result<(&str, Option<Price>), CliError> {
     Ok((place.trim(), Some(price)))
 }
 
-/// Adds the arms to a runner.
-pub(crate) async fn connect(mut runner: Runner, plans: Vec<ArmPlan>) -> Result<Runner, CliError> {
+/// Adds the arms to a runner, for a strategy with these needs.
+pub(crate) async fn connect(mut runner: Runner, plans: Vec<ArmPlan>, needs: Needs) -> Result<Runner, CliError> {
     for plan in plans {
         let arm = match plan {
-            ArmPlan::Model(named) => RunnerArm::new(named.connect().await?),
+            ArmPlan::Model(named) => RunnerArm::new(named.connect(needs).await?),
             ArmPlan::System(system) => {
                 let first = RunnerArm::new(runner.engine().clone());
                 let name = format!("{} under another system message", first.name);

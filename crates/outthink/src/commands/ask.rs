@@ -116,15 +116,16 @@ pub(crate) fn run(args: &AskArgs) -> Result<ExitCode, CliError> {
     let file = args.engine.locate()?;
     let verifiers = verifiers.into_iter().map(Plan::locate).collect::<Result<Vec<_>, _>>()?;
     let arms = arms.into_iter().map(ArmPlan::locate).collect::<Result<Vec<_>, _>>()?;
+    let needs = spec.build().map_err(|e| CliError::usage(e.to_string()))?.needs();
     let runtime = runtime()?;
     let (outcome, interrupted) = runtime.block_on(async {
-        let engine = args.engine.connect(file, price).await?;
+        let engine = args.engine.connect(file, price, needs).await?;
         let mut runner =
             Runner::new(Arc::clone(&engine)).with_comparer(Arc::new(ModelComparer::new(Arc::clone(&engine))));
         for plan in verifiers {
             runner = runner.with_verifier(plan.make(&engine).await?);
         }
-        let runner = arms::connect(runner, arms).await?;
+        let runner = arms::connect(runner, arms, needs).await?;
         Box::pin(drive(&runner, request, &spec)).await
     })?;
     // An engine's threads may still be at work on what was cancelled; the answer is here.

@@ -13,7 +13,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
-use outthink_core::{Effort, Outcome, Thinking, derive_seed};
+use outthink_core::{Effort, Needs, Outcome, Thinking, derive_seed};
 use outthink_eval::{Interval, Question, QuestionSet, wilson};
 use outthink_runner::Runner;
 use outthink_strategy::{DriveRequest, StrategySpec};
@@ -144,7 +144,7 @@ fn accuracy(args: &AccuracyArgs) -> Result<ExitCode, CliError> {
     let file = args.engine.locate()?;
     let runtime = runtime()?;
     runtime.block_on(async {
-        let runner = Runner::new(args.engine.connect(file, None).await?);
+        let runner = Runner::new(args.engine.connect(file, None, Needs::default()).await?);
         for &effort in &args.efforts {
             let mut spec = StrategySpec::for_effort(effort);
             spec.max_tokens_per_sample = args.max_tokens.or(spec.max_tokens_per_sample);

@@ -8,7 +8,7 @@ use crate::error::CliError;
 use anyhow::Context;
 use clap::Args;
 use futures_util::{StreamExt, stream};
-use outthink_core::{Effort, Outcome, Prompt, derive_seed};
+use outthink_core::{Effort, Needs, Outcome, Prompt, derive_seed};
 use outthink_eval::{Interval, wilson};
 use outthink_runner::Runner;
 use outthink_strategy::{DriveRequest, StrategySpec};
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, CliError> {
     let drawn = problems(&*task, &LEVELS, Split::HeldOut, (args.problems as usize, args.seed));
     let runtime = runtime()?;
     let reached = runtime.block_on(async {
-        let runner = Runner::new(engine.connect(file, None).await?);
+        let runner = Runner::new(engine.connect(file, None, Needs::default()).await?);
         let mut reached = Vec::new();
         for &effort in &args.efforts {
             reached.push(measure(&runner, effort, &drawn, args.seed).await?);

@@ -6,7 +6,11 @@ use crate::error::CliError;
 use crate::models::{self, Located, Progress};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use outthink_core::{Capabilities, Engine, ModelInfo, Price, Relay, RelayFuture, SampleRequest, SampleStream, unknown};
+use futures_util::StreamExt;
+use outthink_core::{
+    Capabilities, Engine, EngineError, ModelInfo, Needs, Price, Relay, RelayFuture, SampleEvent, SampleRequest,
+    SampleStream, Source, unknown,
+};
 use outthink_engine::openai::{Dialect, OpenAiOptions, Secret};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -101,10 +105,16 @@ impl EngineArgs {
         &self,
         file: Option<Located>,
         price: Option<Price>,
+        needs: Needs,
     ) -> Result<Arc<dyn Engine>, CliError> {
         let engine = match file {
             Some(file) => self.load(&file)?,
-            None => upstreams::connect(&self.upstream, &self.upstream_options()?).await?,
+            None => {
+                let mut options = self.upstream_options()?;
+                // What is known of a dialect needs no question; of an unknown server nothing is assumed.
+                options.probe = needs.continuation || needs.logprobs || needs.values || needs.confidence.is_some();
+                upstreams::connect(&self.upstream, &options).await?
+            }
         };
         Ok(priced(engine, price))
     }
@@ -169,6 +179,13 @@ struct Priced {
     model: ModelInfo,
 }
 
+impl Priced {
+    /// Whether it charges otherwise than its server says.
+    fn own_price(&self) -> bool {
+        self.model.price != self.inner.model().price
+    }
+}
+
 impl Engine for Priced {
     fn model(&self) -> &ModelInfo {
         &self.model
@@ -178,8 +195,28 @@ impl Engine for Priced {
         self.inner.capabilities()
     }
 
+    fn price_bound(&self) -> Price {
+        if self.own_price() { self.model.price } else { self.inner.price_bound() }
+    }
+
+    fn is_ready(&self) -> Option<bool> {
+        self.inner.is_ready()
+    }
+
     fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
-        self.inner.start(request)
+        let known = self.inner.model();
+        let (theirs, ours) = (known.id.clone(), self.model.id.clone());
+        let price = self.own_price().then_some(self.model.price);
+        // Who works is called, and charges, as the engine is called and charges here.
+        let here = move |event: Result<SampleEvent, EngineError>| match event {
+            Ok(SampleEvent::Started(source)) => {
+                let model = if source.model == theirs { ours.clone() } else { source.model.clone() };
+                let price = price.unwrap_or(source.price);
+                Ok(SampleEvent::Started(Arc::new(Source { model, price, member: source.member.clone() })))
+            }
+            other => other,
+        };
+        self.inner.start(request).into_iter().map(|stream| stream.map(here.clone()).boxed()).collect()
     }
 
     fn one_by_one(&self) -> bool {
@@ -206,5 +243,42 @@ fn priced(inner: Arc<dyn Engine>, price: Option<Price>) -> Arc<dyn Engine> {
             let model = ModelInfo { price, ..inner.model().clone() };
             Arc::new(Priced { inner, model })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outthink_core::{Prompt, Usage};
+    use outthink_runner::Runner;
+    use outthink_strategy::{DriveRequest, StrategySpec};
+    use outthink_testkit::engine::{Act, Scripted, says};
+
+    fn started(model: &'static str, price: Price) -> Act {
+        Act::Started(Source { model: model.into(), member: None, price })
+    }
+
+    #[tokio::test]
+    async fn who_works_charges_what_is_set_here_and_a_fallback_its_own_price() {
+        let own = Price::per_million_usd(3.0, 3.0, 9.0).unwrap();
+        let theirs = Price { input: 1_000_000_000, cached: 500_000_000, output: 2_000_000_000 };
+        let script = move |index: usize, _: &SampleRequest| {
+            let mut acts = vec![started(if index == 0 { "m" } else { "other" }, theirs)];
+            acts.extend(says("hello"));
+            acts
+        };
+        let engine: Arc<dyn Engine> = Scripted::new("m", script);
+        let ask = async |engine: &Arc<dyn Engine>| {
+            let strategy = StrategySpec::for_effort(outthink_core::Effort::None).build().unwrap();
+            let request = DriveRequest { prompt: Prompt::user("hi"), ..DriveRequest::default() };
+            Runner::new(Arc::clone(engine)).run(request, strategy, |_| ()).await.unwrap()
+        };
+        let costs = priced(Arc::clone(&engine), Some(own));
+        let outcome = ask(&costs).await;
+        let usage = Usage { verifier: 0, ..outcome.usage };
+        assert_eq!((outcome.cost, costs.price_bound()), (own.cost(&usage), own));
+        let called = named(engine, "ours", None);
+        assert_eq!(ask(&called).await.model, "other", "a fallback keeps its name");
+        assert_eq!(called.price_bound(), theirs);
     }
 }

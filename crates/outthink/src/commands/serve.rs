@@ -110,7 +110,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, CliError> {
         };
         let mut flagged = if configured { Vec::new() } else { args.engine.connect_all(model, price, adjust).await? };
         for arm in arms {
-            flagged.push(arm.connect().await?);
+            flagged.push(arm.connect(outthink_core::Needs::default()).await?);
         }
         let verifiers = resources::connect(verifiers).await?;
         let gateway::Fixed { control, ledger } = gateway::fixed(&config).await?;

@@ -11,7 +11,7 @@ use crate::error::{CliError, FAILURE, INTERRUPTED};
 use crate::render::sweep::Bar;
 use anyhow::Context;
 use clap::Args;
-use outthink_core::{Cost, Effort, Engine, Price};
+use outthink_core::{Cost, Effort, Engine, Needs, Price};
 use outthink_eval::{
     Columns, PROMPT_HASH, Problem, Progress, QuestionSet, RunSpec, Setting, Store, SweepEnd, SweepError, SweepPlan,
     Task, prompt_sha256, sweep,
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<ExitCode, CliError> {
     let runtime = runtime()?;
     let end = runtime.block_on(async {
         let store = args.store.open().await?;
-        let engine = args.engine.connect(file, price).await?;
+        let engine = args.engine.connect(file, price, Needs::default()).await?;
         let plan = plan(args, &set, settings, tasks, engine.as_ref(), max_cost)?;
         let end = draw(&store, &engine, &plan).await;
         let report = report(args, &store, &plan, end).await;

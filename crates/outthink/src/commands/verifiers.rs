@@ -102,7 +102,7 @@ impl Plan {
         Ok(match self {
             Self::Itself => return Err(CliError::usage("a model judges itself only where it draws samples")),
             Self::Judge(named) => {
-                let engine = named.connect().await?;
+                let engine = named.connect(outthink_core::Needs::default()).await?;
                 Arc::new(LlmJudge::new(format!("judge {}", engine.model().id), engine))
             }
             Self::Reward(options, shape) => Arc::new(RewardModel::new(*options, shape)?),
