@@ -49,12 +49,19 @@ impl Metered {
             let most = limit.map_or(u64::MAX, |most| most.saturating_add(SLACK).saturating_add(most / 8));
             'stretch: loop {
                 // Asked for now, waited for when it is needed.
-                let next = if limit.is_some_and(|most| meter.covered >= most) { SLACK.max(most / 8) } else { STRETCH };
+                let capped = limit.is_some_and(|most| meter.covered >= most);
+                let next = if capped { SLACK.max(most / 8) } else { STRETCH };
                 let want = Amount::of(meter.price, 0, next);
                 let mut growing = None;
                 loop {
-                    let used = meter.used();
-                    if growing.is_none() && used.saturating_add(LEAD.min(meter.covered / 2)) >= meter.covered {
+                    let used = if capped { meter.tokens } else { meter.used() };
+                    // A server that keeps to its limit needs no more; another one is paid for as it goes on.
+                    let due = if capped {
+                        used > meter.covered
+                    } else {
+                        used.saturating_add(LEAD.min(meter.covered / 2)) >= meter.covered
+                    };
+                    if growing.is_none() && due {
                         growing = Some(Box::pin(allowance.reserve(want)));
                     }
                     let event = tokio::select! {
@@ -67,7 +74,7 @@ impl Metered {
                             meter.grew(want, next);
                             continue 'stretch;
                         }
-                        event = stream.next(), if used < meter.covered => event,
+                        event = stream.next(), if used < meter.covered || (capped && used == meter.covered) => event,
                     };
                     let Some(event) = event else {
                         settle_pending(&mut meter, growing, want, next).await;
