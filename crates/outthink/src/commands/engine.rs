@@ -107,14 +107,13 @@ impl EngineArgs {
         price: Option<Price>,
         needs: Needs,
     ) -> Result<Arc<dyn Engine>, CliError> {
-        let engine = match file {
-            Some(file) => self.load(&file)?,
-            None => {
-                let mut options = self.upstream_options()?;
-                // What is known of a dialect needs no question; of an unknown server nothing is assumed.
-                options.probe = needs.continuation || needs.logprobs || needs.values || needs.confidence.is_some();
-                upstreams::connect(&self.upstream, &options).await?
-            }
+        let engine = if let Some(file) = file {
+            self.load(&file)?
+        } else {
+            let mut options = self.upstream_options()?;
+            // What is known of a dialect needs no question; of an unknown server nothing is assumed.
+            options.probe = needs.continuation || needs.logprobs || needs.values || needs.confidence.is_some();
+            upstreams::connect(&self.upstream, &options).await?
         };
         Ok(priced(engine, price))
     }
