@@ -30,61 +30,86 @@ const FINAL: &[&str] = &[
     "정답은",
 ];
 
-/// Words that ask for a quantity.
+/// Phrases that ask for a quantity by themselves.
 const QUANTITY: &[&str] = &[
     "how many",
+    "what is the value of",
+    "what is the sum of",
+    "what is the product of",
+    "what is the probability",
+    "what is the area",
+    "what is the total",
+    "what is the remainder",
+    "what number",
+    "which number",
+    "wie viel",
+    "多少",
+    "还剩几",
+    "一共几",
+    "共有几",
+    "何個",
+    "何人",
+    "何円",
+    "いくらです",
+    "몇 개입니까",
+    "몇 명입니까",
+    "몇 개가 남",
+    "얼마입니까",
+    "कितन",
+];
+
+/// The same, as whole words: "quanto" asks and "quantum" does not.
+const QUANTITY_WORDS: &[&str] = &[
+    "wieviel",
+    "wieviele",
+    "combien",
+    "cuánto",
+    "cuánta",
+    "cuántos",
+    "cuántas",
+    "cuanto",
+    "cuantos",
+    "cuantas",
+    "quanto",
+    "quanta",
+    "quanti",
+    "quante",
+    "quantos",
+    "quantas",
+    "сколько",
+    "كم",
+];
+
+/// Words that ask for a quantity where the request has a number in it.
+const WITH_NUMBER: &[&str] = &[
     "how much",
     "how long",
     "how old",
     "how far",
     "how tall",
     "how fast",
-    "what is the value",
-    "what is the sum",
-    "what is the product",
-    "what is the probability",
-    "what is the area",
-    "what is the total",
-    "what number",
-    "which number",
     "calculate",
     "compute",
     "evaluate",
     "solve",
-    "find the",
     "remainder",
     "percent of",
-    "多少",
-    "几个",
-    "几只",
+    "% of",
     "计算",
-    "求解",
-    "いくつ",
-    "何個",
-    "何人",
-    "いくら",
+    "求",
     "計算",
-    "몇",
-    "얼마",
     "계산",
-    "wie viel",
-    "wieviel",
     "berechne",
-    "combien",
     "calcule",
-    "cuánt",
-    "cuant",
     "calcula",
-    "quanto",
-    "quant",
-    "сколько",
-    "вычисл",
+    "вычисли",
     "найди",
-    "كم ",
     "احسب",
-    "कितन",
     "गणना",
 ];
+
+/// A calculation stands alone in a request of at most so many bytes; in longer ones it is part of something.
+const CALCULATION: usize = 120;
 
 /// Whether the request asks for an answer in a form that can be found. Without any message, as in a recording,
 /// the answers are known.
@@ -104,7 +129,15 @@ pub(super) fn asks_for_answer(prompt: &Prompt) -> bool {
 /// Whether the request asks for a quantity: words that do, or a calculation such as `17 * 23`.
 pub(super) fn asks_for_number(prompt: &Prompt) -> bool {
     let text = last_turn(prompt);
-    QUANTITY.iter().any(|w| text.contains(w)) || has_calculation(&text)
+    if text.contains("```") {
+        return false;
+    }
+    let has_number = text.bytes().any(|b| b.is_ascii_digit());
+    let words = || text.split(|c: char| !c.is_alphabetic());
+    QUANTITY.iter().any(|w| text.contains(w))
+        || words().any(|w| QUANTITY_WORDS.contains(&w))
+        || (has_number && WITH_NUMBER.iter().any(|w| text.contains(w)))
+        || (text.len() <= CALCULATION && has_calculation(&text))
 }
 
 /// The last turn of the user, in lower case.
@@ -167,8 +200,17 @@ mod tests {
 
     #[test]
     fn quantities_and_calculations_ask_for_a_number() {
-        for asks in ["How many apples are left?", "17 * 23", "what is 12 - 5", "3x = 12", "小明有多少个苹果？"]
-        {
+        for asks in [
+            "How many apples are left?",
+            "17 * 23",
+            "what is 12 - 5",
+            "3x = 12",
+            "小明有多少个苹果？",
+            "Combien font 12 fois 4 ?",
+            "Quantos ovos sobram?",
+            "Solve x + 2 = 5.",
+            "How much is 15% of 80?",
+        ] {
             assert!(asks_for_number(&Prompt::user(asks)), "{asks}");
         }
     }
@@ -183,6 +225,14 @@ mod tests {
             "写一封道歉信。",
             "Translate to Spanish: good morning - and good night",
             "a. milk\nb. eggs\nwrite my shopping list nicely",
+            "Explain quantum physics to a child.",
+            "给我几个学习英语的建议，好吗？",
+            "英語の勉強のアイデアをいくつか教えてください。",
+            "파리에서 할 일 몇 가지를 추천해 주세요.",
+            "How much do you like jazz?",
+            "Explain how long-distance trains are scheduled.",
+            "Fix this:\n```\nx = 5\ny = x * 2\n```",
+            "Find the best title for my article on gardening.",
         ] {
             let prompt = Prompt::user(chat);
             assert!(!asks_for_answer(&prompt) && !asks_for_number(&prompt), "{chat}");
