@@ -147,15 +147,20 @@ pub(super) fn path_value(state: &State, id: SampleId, aggregate: Aggregate) -> f
 /// Whether a sample states an answer that can be compared with others.
 fn states_answer(state: &State, sample: &Sample) -> bool {
     sample.answer.as_ref().is_some_and(|answer| match answer.kind {
-        AnswerKind::LastNumber => state.asks_for_number || state.asks_for_answer,
+        AnswerKind::LastNumber => asks(state),
         AnswerKind::Text => false,
         _ => true,
     })
 }
 
+/// Whether the request asks for something that can be compared.
+fn asks(state: &State) -> bool {
+    state.asks_for_answer || state.asks_for_number
+}
+
 /// Whether it is known that there is something to compare, so that several samples may be drawn at once.
 pub(super) fn may_compare(state: &State) -> bool {
-    state.asks_for_answer || state.voters().any(|s| states_answer(state, s))
+    asks(state) || state.voters().any(|s| states_answer(state, s))
 }
 
 /// Samples without a complete reply after which no more are bought: those that were cut, and those that
@@ -172,14 +177,13 @@ pub(super) fn nothing_to_compare(state: &State) -> Option<(StopReason, &'static 
         return None;
     }
     // Where an answer was asked for, one reply without it says little.
-    let essays = if state.asks_for_answer { 3 } else { 1 };
+    let essays = if asks(state) { 3 } else { 1 };
     if voters >= essays {
         return Some((StopReason::NotComparable, "the reply states no final answer: there is nothing to compare"));
     }
     let (silent, cut): (Vec<&Sample>, Vec<&Sample>) =
         state.done().filter(|s| !s.is_complete()).partition(|s| s.is_empty());
-    let asks = state.asks_for_answer || state.asks_for_number;
-    let most = if asks { CUT } else { 1 };
+    let most = if asks(state) { CUT } else { 1 };
     (voters == 0 && (cut.len() >= most || silent.len() >= SILENT))
         .then_some((StopReason::NoneComplete, "no sample came to its end"))
 }
