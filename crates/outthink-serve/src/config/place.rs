@@ -1,6 +1,7 @@
 //! Where in the text a problem lies.
 
 use super::Problem;
+use outthink_core::nearest;
 use toml::de::{DeTable, DeValue};
 
 /// A problem that the parser found.
@@ -16,7 +17,7 @@ pub(super) fn mended(message: &str) -> String {
     if let Some(rest) = message.strip_prefix("unknown field ") {
         let words: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
         if let [key, known @ ..] = &words[..] {
-            let mend = match nearest(key, known) {
+            let mend = match nearest(key, known.iter().copied()) {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => format!("use {}", known.join(", ")),
             };
@@ -52,35 +53,6 @@ fn plain(wanted: &str) -> &str {
         "a boolean" => "true or false",
         other => other,
     }
-}
-
-/// The known word that a wrong one was most likely meant to be.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let best = known.iter().map(|k| (distance(word, k), *k)).min()?;
-    (best.0 <= 1 + word.chars().count() / 4).then_some(best.1)
-}
-
-/// Edits between two words; two neighbours that changed places are one (optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    for (j, cell) in rows[0].iter_mut().enumerate() {
-        *cell = j;
-    }
-    for i in 1..=a.len() {
-        for j in 1..=b.len() {
-            let swap = usize::from(a[i - 1] != b[j - 1]);
-            let mut least = (rows[i - 1][j - 1] + swap).min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(rows[i - 2][j - 2] + 1);
-            }
-            rows[i][j] = least;
-        }
-    }
-    rows[a.len()][b.len()]
 }
 
 /// Adds line and column to a problem whose path is known.
@@ -135,9 +107,9 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_pen_is_guessed_and_a_strange_word_is_not() {
-        assert_eq!(distance("prot", "port"), 1);
-        assert_eq!(nearest("hots", &["host", "port"]), Some("host"));
-        assert_eq!(nearest("colour", &["host", "port"]), None);
+        assert_eq!(nearest("prot", ["host", "port"]), Some("port"));
+        assert_eq!(nearest("hots", ["host", "port"]), Some("host"));
+        assert_eq!(nearest("colour", ["host", "port"]), None);
     }
 
     #[test]

@@ -405,7 +405,6 @@ impl<'s> Session<'s> {
     }
 
     fn tell_end(&mut self, id: SampleId) {
-        self.table.refresh();
         if let Some(sample) = self.table.state.sample(id) {
             let (parent, status, class) = (sample.parent, sample.status, sample.class);
             let tokens = sample.usage.completion;
