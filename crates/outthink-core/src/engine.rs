@@ -27,7 +27,7 @@ pub struct Sampling {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SampleRequest {
     /// What is asked.
-    pub prompt: Prompt,
+    pub prompt: Arc<Prompt>,
     /// The beginning of the assistant's reply, to be continued. Needs
     /// [`Capabilities::continuation`].
     pub prefix: Option<String>,

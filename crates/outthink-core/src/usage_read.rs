@@ -5,6 +5,8 @@
 
 use crate::Usage;
 use serde_json::Value;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 /// Counts above this are not believed.
 const MOST: u64 = 100_000_000;
@@ -215,6 +217,12 @@ const SHAPES: &[Shape] = &[
     },
 ];
 
+/// The names by which an object of counts is known.
+static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    let first = |pointer: &'static &str| pointer.split('/').nth(1);
+    SHAPES.iter().flat_map(|shape| shape.has).filter_map(first).collect()
+});
+
 /// Where counts stand in a body or an event. The first that holds some wins; others fill its gaps.
 const PLACES: &[&str] = &[
     "/usage",
@@ -274,6 +282,10 @@ fn of_choices(body: &Value) -> Option<UsageRead> {
 impl UsageRead {
     /// What one object of counts says; `None` if it holds none.
     pub fn of(object: &Value) -> Option<Self> {
+        // Most objects hold no counts: they are passed over by their names, before the shapes are tried.
+        if object.as_object().is_some_and(|map| !map.keys().any(|name| NAMES.contains(name.as_str()))) {
+            return None;
+        }
         let shape = SHAPES.iter().find(|shape| first_of(object, shape.has).is_some())?;
         let sum = |pointers: &[&str]| pointers.iter().filter_map(|p| first_of(object, &[p])).sum::<u64>();
         let halves = first_of(object, &["/prompt_cache_miss_tokens"])
@@ -286,6 +298,19 @@ impl UsageRead {
             total: first_of(object, shape.total),
         };
         Some(read.settle(sum(shape.prompt_apart), sum(shape.completion_apart)))
+    }
+
+    /// Counts in the words of chat completions, settled by their total.
+    ///
+    /// ```
+    /// use outthink_core::UsageRead;
+    ///
+    /// let read = UsageRead { prompt: Some(7), completion: Some(5), total: Some(312), ..UsageRead::default() };
+    /// assert_eq!(read.settled().completion, Some(305));
+    /// ```
+    #[must_use]
+    pub fn settled(self) -> Self {
+        self.settle(0, 0)
     }
 
     /// Finds by the total what the counts of prompt and completion leave out. `prompt_apart` and

@@ -21,7 +21,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let server = Server::start(Reply::text("The answer is 4."));
 //! let engine = OpenAiEngine::connect(OpenAiOptions::new(server.url())).await?;
-//! let request = SampleRequest { prompt: Prompt::user("2+2?"), seeds: vec![1, 2], ..SampleRequest::default() };
+//! let request = SampleRequest { prompt: Prompt::user("2+2?").into(), seeds: vec![1, 2], ..SampleRequest::default() };
 //! for stream in engine.start(request) {
 //!     let events: Vec<_> = stream.collect().await;
 //!     assert!(matches!(events.last(), Some(Ok(SampleEvent::Finish(_)))));

@@ -163,7 +163,7 @@ mod tests {
 
     async fn draw(engine: &ReplayEngine, n: u64) -> Vec<Result<String, EngineError>> {
         let request = SampleRequest {
-            prompt: Prompt::user("q"),
+            prompt: Prompt::user("q").into(),
             seeds: (0..n).collect(),
             max_tokens: Some(10),
             ..SampleRequest::default()

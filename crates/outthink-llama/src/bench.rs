@@ -70,7 +70,8 @@ pub fn bench(path: &Path, threads: usize, parallels: &[u32]) -> Result<BenchRepo
     let options = LlamaOptions { threads: Some(threads), max_sequences: most, ..LlamaOptions::default() };
     let engine = LlamaEngine::load(path, options.clone())?;
     let request = SampleRequest {
-        prompt: Prompt::user("Write a very long story about the sea, the wind and an old ship, with all details."),
+        prompt: Prompt::user("Write a very long story about the sea, the wind and an old ship, with all details.")
+            .into(),
         sampling: Sampling { temperature: Some(0.0), ..Sampling::default() },
         ..SampleRequest::default()
     };

@@ -388,7 +388,7 @@ mod tests {
 
     fn asked(messages: Value) -> SampleRequest {
         let Value::Array(messages) = messages else { unreachable!("a list") };
-        SampleRequest { prompt: Prompt { messages, ..Prompt::default() }, ..SampleRequest::default() }
+        SampleRequest { prompt: Prompt { messages, ..Prompt::default() }.into(), ..SampleRequest::default() }
     }
 
     fn whole(rendered: &Rendered) -> String {
@@ -466,9 +466,13 @@ mod tests {
         assert!(!closed(&request));
         request.thinking = Thinking { effort: Some(Effort::None), budget: None };
         assert!(closed(&request));
-        request.prompt.extra.insert("chat_template_kwargs".to_owned(), json!({"enable_thinking": true}));
+        std::sync::Arc::make_mut(&mut request.prompt)
+            .extra
+            .insert("chat_template_kwargs".to_owned(), json!({"enable_thinking": true}));
         assert!(!closed(&request), "the client's own fields win");
-        request.prompt.extra.insert("chat_template_kwargs".to_owned(), json!({"messages": []}));
+        std::sync::Arc::make_mut(&mut request.prompt)
+            .extra
+            .insert("chat_template_kwargs".to_owned(), json!({"messages": []}));
         assert_eq!(chat.render(None, &request).unwrap_err().param.as_deref(), Some("chat_template_kwargs"));
     }
 
@@ -476,16 +480,16 @@ mod tests {
     fn tools_are_rendered_or_refused_with_the_reason() {
         let mut request = asked(json!([{"role": "user", "content": "hi"}]));
         let tool = json!({"type": "function", "function": {"name": "f", "description": "<b> & 'q' <|im_end|>"}});
-        request.prompt.extra.insert("tools".to_owned(), json!([tool]));
+        std::sync::Arc::make_mut(&mut request.prompt).extra.insert("tools".to_owned(), json!([tool]));
         let rendered = chat(THINKER).render(None, &request).unwrap();
         assert!(rendered.tools);
         let expected = r#"{"type": "function", "function": {"name": "f", "description": "<b> & 'q' <|im_end|>"}}"#;
         assert!(whole(&rendered).contains(expected), "{}", whole(&rendered));
         let error = chat("{{ messages[0].content }}").render(None, &request).unwrap_err();
         assert_eq!((error.origin, error.param.as_deref()), (Origin::Caller, Some("tools")));
-        request.prompt.extra.insert("tool_choice".to_owned(), "required".into());
+        std::sync::Arc::make_mut(&mut request.prompt).extra.insert("tool_choice".to_owned(), "required".into());
         assert_eq!(chat(THINKER).render(None, &request).unwrap_err().param.as_deref(), Some("tool_choice"));
-        request.prompt.extra.insert("tool_choice".to_owned(), "none".into());
+        std::sync::Arc::make_mut(&mut request.prompt).extra.insert("tool_choice".to_owned(), "none".into());
         assert!(!chat(THINKER).render(None, &request).unwrap().tools);
     }
 

@@ -13,7 +13,7 @@
 //!
 //! let engine = LlamaEngine::load("model.gguf".as_ref(), LlamaOptions::default())?;
 //! let streams = engine.start(SampleRequest {
-//!     prompt: Prompt::user("What is 6 times 7?"),
+//!     prompt: Prompt::user("What is 6 times 7?").into(),
 //!     seeds: (0..16).collect(),
 //!     max_tokens: Some(256),
 //!     ..SampleRequest::default()

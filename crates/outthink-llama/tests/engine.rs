@@ -78,7 +78,7 @@ fn collect(mut stream: SampleStream) -> Done {
 
 fn request(n: u64, max_tokens: u64, temperature: f64) -> SampleRequest {
     SampleRequest {
-        prompt: Prompt::user("Tell me a story about a small red boat."),
+        prompt: Prompt::user("Tell me a story about a small red boat.").into(),
         seeds: (0..n).collect(),
         max_tokens: Some(max_tokens),
         sampling: Sampling { temperature: Some(temperature), ..Sampling::default() },
@@ -180,8 +180,8 @@ fn more_samples_than_sequences_all_finish() {
 fn json_is_json() {
     let Some(engine) = engine(2_048, 2) else { return };
     let mut asked = request(1, 60, 0.0);
-    asked.prompt = Prompt::user("Is the sky blue? Answer in JSON.");
-    asked.prompt.extra.insert(
+    asked.prompt = Prompt::user("Is the sky blue? Answer in JSON.").into();
+    std::sync::Arc::make_mut(&mut asked.prompt).extra.insert(
         "response_format".to_owned(),
         serde_json::json!({"type": "json_schema", "json_schema": {"name": "a", "schema": {
             "type": "object", "properties": {"blue": {"type": "boolean"}}, "required": ["blue"], "additionalProperties": false
@@ -197,10 +197,12 @@ fn json_is_json() {
 fn what_cannot_be_done_is_the_callers_error() {
     let Some(engine) = engine(256, 2) else { return };
     let mut regex = request(1, 5, 0.0);
-    regex.prompt.extra.insert("guided_regex".to_owned(), "[0-9]+".into());
+    std::sync::Arc::make_mut(&mut regex.prompt).extra.insert("guided_regex".to_owned(), "[0-9]+".into());
     let mut tools = request(1, 5, 0.0);
-    tools.prompt.extra.insert("tools".to_owned(), serde_json::json!([{"type": "function"}]));
-    let long = SampleRequest { prompt: Prompt::user(&"word ".repeat(400)), ..request(2, 5, 0.0) };
+    std::sync::Arc::make_mut(&mut tools.prompt)
+        .extra
+        .insert("tools".to_owned(), serde_json::json!([{"type": "function"}]));
+    let long = SampleRequest { prompt: Prompt::user(&"word ".repeat(400)).into(), ..request(2, 5, 0.0) };
     for (asked, word) in [(tools, "tools"), (long, "context"), (regex, "guided_regex")] {
         for mut stream in engine.start(asked) {
             let error = next(&mut stream).expect("an item").expect_err("an error");
@@ -219,11 +221,13 @@ fn desk(context: u32, max_sequences: u32) -> LlamaEngine {
 
 fn unlimited(engine: &LlamaEngine, n: u64) -> SampleRequest {
     let mut asked = SampleRequest { max_tokens: None, ..request(n, 1, 1.0) };
-    asked.prompt = Prompt::user("3*4+5 mod 7");
+    asked.prompt = Prompt::user("3*4+5 mod 7").into();
     // Never the end of the text: each sample runs as far as it may.
     let vocab = engine.llama().vocab();
     let ends = vocab.tokens().filter(|&t| vocab.is_eog(t)).map(|t| (t.0.to_string(), (-100).into()));
-    asked.prompt.extra.insert("logit_bias".to_owned(), serde_json::Value::Object(ends.collect()));
+    std::sync::Arc::make_mut(&mut asked.prompt)
+        .extra
+        .insert("logit_bias".to_owned(), serde_json::Value::Object(ends.collect()));
     asked
 }
 
@@ -258,7 +262,7 @@ fn reasoning_is_apart_counted_and_closed_at_its_budget() {
     let engine = desk(2_048, 4);
     assert!(engine.capabilities().thinking_budget && !engine.capabilities().effort);
     let mut asked = request(1, 200, 0.0);
-    asked.prompt = Prompt::user("3*4+5 mod 7");
+    asked.prompt = Prompt::user("3*4+5 mod 7").into();
     let free = all(&engine, asked.clone()).remove(0);
     assert!(!free.reasoning.is_empty() && !free.reasoning.contains("</think>"), "{free:?}");
     assert!(free.finish.usage.reasoning > 3 && free.finish.usage.reasoning <= free.finish.usage.completion);
@@ -277,7 +281,7 @@ fn biases_and_penalties_are_felt() {
     let plain = all(&engine, request(1, 40, 0.0)).remove(0);
     let with = |name: &str, value: serde_json::Value| {
         let mut asked = request(1, 40, 0.0);
-        asked.prompt.extra.insert(name.to_owned(), value);
+        std::sync::Arc::make_mut(&mut asked.prompt).extra.insert(name.to_owned(), value);
         all(&engine, asked).remove(0).content
     };
     for name in ["frequency_penalty", "presence_penalty", "repeat_penalty"] {
@@ -295,7 +299,7 @@ fn no_text_of_a_message_becomes_a_control_token() {
     let vocab = engine.llama().vocab();
     let prompt_of = |text: &str, prefix: Option<&str>| {
         let mut asked = request(1, 1, 0.0);
-        asked.prompt = Prompt::user(text).with_system(text);
+        asked.prompt = Prompt::user(text).with_system(text).into();
         asked.prefix = prefix.map(str::to_owned);
         engine.prompt_tokens(&asked).expect("tokens")
     };

@@ -18,7 +18,7 @@ fn load(fork: bool) -> Option<Arc<LlamaEngine>> {
 
 fn request(question: &str) -> DriveRequest {
     DriveRequest {
-        prompt: Prompt::user(question).with_system("Reason in short steps. End with: The answer is <number>."),
+        prompt: Prompt::user(question).with_system("Reason in short steps. End with: The answer is <number>.").into(),
         budget: Budget { max_tokens: Some(6_000), ..Budget::default() },
         sampling: Sampling { temperature: Some(0.7), ..Sampling::default() },
         seed: 7,

@@ -13,7 +13,7 @@
 //!
 //! # async fn ask(engine: Arc<dyn Engine>) -> Result<(), Box<dyn std::error::Error>> {
 //! let strategy = StrategySpec::for_effort(Effort::Auto).build()?;
-//! let request = DriveRequest { prompt: Prompt::user("What is 17 * 23?"), ..DriveRequest::default() };
+//! let request = DriveRequest { prompt: Prompt::user("What is 17 * 23?").into(), ..DriveRequest::default() };
 //! let mut run = Runner::new(engine).start(request, strategy);
 //! let outcome = loop {
 //!     match run.next().await {

@@ -1,12 +1,15 @@
 //! What callers hand to a session and hear from it.
 
 use outthink_core::{Budget, ClassId, Delta, Outcome, Prompt, SampleId, SampleStatus, Sampling, Thinking, TraceEvent};
+use std::sync::Arc;
 
 /// One request.
 #[derive(Debug, Clone, Default)]
 pub struct DriveRequest {
     /// What is asked.
-    pub prompt: Prompt,
+    pub prompt: Arc<Prompt>,
+    /// Whether one sample is passed on as it comes, so that nobody reads answers and votes: none are looked for.
+    pub passed_on: bool,
     /// Hard limits.
     pub budget: Budget,
     /// How tokens are drawn.

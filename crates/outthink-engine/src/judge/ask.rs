@@ -58,7 +58,7 @@ impl Ask {
             json!({"type": "json_schema", "json_schema": {"name": "answer", "strict": true, "schema": schema}});
         prompt.extra.insert("response_format".into(), format);
         let request = SampleRequest {
-            prompt,
+            prompt: prompt.into(),
             seeds: vec![seed],
             max_tokens: Some(ANSWER_TOKENS),
             sampling: Sampling { temperature: Some(0.0), ..Sampling::default() },

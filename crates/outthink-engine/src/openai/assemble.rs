@@ -3,7 +3,7 @@
 use super::choice::{Choice, End};
 use super::fields::Said;
 use super::logprobs::{confidences, logprobs, met_stop};
-use super::piece::{Piece, Pieces};
+use super::piece::{Piece, Pieces, Plain};
 use super::repair;
 use super::think::Before;
 use super::usage::{Reported, Seen, estimate};
@@ -79,8 +79,8 @@ impl Assembler {
         key: Option<&Secret>,
         out: &mut Queue,
     ) -> Result<(), EngineError> {
-        if let Some(piece) = self.pieces.read(data).filter(|_| !self.done && name != "error") {
-            self.piece(piece, out);
+        if let Some(plain) = self.pieces.read(data).filter(|_| !self.done && name != "error") {
+            self.plain(plain, out);
             return Ok(());
         }
         let data = data.trim();
@@ -178,6 +178,27 @@ impl Assembler {
             self.reported.add(read, pieces);
         }
         Ok(())
+    }
+
+    /// Takes in an event that says one thing.
+    fn plain(&mut self, plain: Plain<'_>, out: &mut Queue) {
+        match plain {
+            Plain::Piece(piece) => self.piece(piece, out),
+            Plain::Begin(index) => {
+                self.index(index as u64);
+            }
+            Plain::End { index, word, met_stop } => {
+                let Some(index) = self.index(index as u64) else { return };
+                let Some(choice) = self.choices.get_mut(index) else { return };
+                choice.word = Some(word.into_owned());
+                choice.end = End::Alone;
+                choice.met_stop = met_stop;
+            }
+            Plain::Counts(read) => {
+                let pieces = self.choices.iter().map(|c| c.seen.pieces).sum();
+                self.reported.add(read, pieces);
+            }
+        }
     }
 
     /// Takes in a piece of text.

@@ -100,7 +100,12 @@ const WORDS: &[(FinishReason, &[&str])] = &[
 
 /// The word in a field of a reason, if it is one: servers that have not ended send null, `""` or `"null"`.
 pub(super) fn word(field: Option<&Value>) -> Option<&str> {
-    let word = field?.as_str()?.trim();
+    said(field?.as_str()?)
+}
+
+/// The same of a text.
+pub(super) fn said(word: &str) -> Option<&str> {
+    let word = word.trim();
     let is_none =
         ["", "null", "none", "nil", "finish_reason_unspecified"].iter().any(|no| word.eq_ignore_ascii_case(no));
     (!is_none).then_some(word)

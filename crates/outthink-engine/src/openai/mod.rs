@@ -198,5 +198,6 @@ fn failed(error: EngineError) -> SampleStream {
 }
 
 fn single(run: Run) -> SampleStream {
-    Box::pin(stream::unfold(run, |mut run| async move { run.next().await.map(|(_, event)| (event, run)) }))
+    // In a box, since the state moves with every event.
+    Box::pin(stream::unfold(Box::new(run), |mut run| async move { run.next().await.map(|(_, event)| (event, run)) }))
 }

@@ -1,12 +1,37 @@
-//! Events that are a piece of text and nothing else: nearly all are, and these are read without building
-//! a tree. What has anything more in it is no piece.
+//! Events that are a piece of text and nothing else, and the few others that every stream has: a role, an end
+//! with its reason, counts of tokens. They are read without building a tree. What has anything more in it is
+//! none of them.
 //!
 //! The pieces of one reply differ in their texts alone, so that the next one is first held against the
 //! last: what is the same before and after a text needs no second reading.
 
-use serde::Deserialize;
+use super::finish;
+use memchr::memmem;
+use outthink_core::UsageRead;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use std::borrow::Cow;
+
+/// An event that says one thing.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Plain<'a> {
+    /// A piece of text.
+    Piece(Piece<'a>),
+    /// A choice has begun, and says nothing yet.
+    Begin(usize),
+    /// A choice has ended.
+    End {
+        /// The choice.
+        index: usize,
+        /// The server's word for the reason.
+        word: Cow<'a, str>,
+        /// Whether a stop text ended it, where the server says so.
+        met_stop: Option<bool>,
+    },
+    /// What all choices used.
+    Counts(UsageRead),
+}
 
 /// A piece of text.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,20 +58,25 @@ struct Last {
 }
 
 impl Pieces {
-    /// The piece that the data of an event is, if it is one.
-    pub(super) fn read<'a>(&mut self, data: &'a str) -> Option<Piece<'a>> {
+    /// The one thing that the data of an event say, if it is one.
+    pub(super) fn read<'a>(&mut self, data: &'a str) -> Option<Plain<'a>> {
         if let Some(piece) = self.like_the_last(data) {
-            return Some(piece);
+            return Some(Plain::Piece(piece));
+        }
+        match value_of("usage", data) {
+            Some(b'{') => return counts(data),
+            _ if value_of("finish_reason", data) == Some(b'"') => return end(data),
+            _ => {}
         }
         let Event { choices: [choice], .. } = serde_json::from_str(data).ok()?;
         let Delta { content, reasoning_content, reasoning, .. } = choice.delta;
         let text = |text: Option<Text<'a>>| text.map(|t| t.0).filter(|t| !t.is_empty());
         let (content, reasoning) = (text(content), text(reasoning_content).or(text(reasoning)));
         let index = choice.index as usize;
-        self.last = None;
         if content.is_none() && reasoning.is_none() {
-            return None;
+            return begin(data);
         }
+        self.last = None;
         if let (Some(Cow::Borrowed(only)), None) | (None, Some(Cow::Borrowed(only))) = (&content, &reasoning) {
             // What is borrowed lies within the data.
             let at = only.as_ptr().addr() - data.as_ptr().addr();
@@ -56,7 +86,8 @@ impl Pieces {
             self.after.push_str(&data[at + only.len()..]);
             self.last = Some(Last { index, is_thought: content.is_none() });
         }
-        Some(Piece { index, content: content.unwrap_or_default(), reasoning: reasoning.unwrap_or_default() })
+        let (content, reasoning) = (content.unwrap_or_default(), reasoning.unwrap_or_default());
+        Some(Plain::Piece(Piece { index, content, reasoning }))
     }
 
     /// The piece, if it is the last one with another text: one without quotes, escapes and control
@@ -74,10 +105,128 @@ impl Pieces {
     }
 }
 
+/// The first byte of the value of the field `name` where it stands first.
+fn value_of(name: &str, data: &str) -> Option<u8> {
+    let bytes = data.as_bytes();
+    let named = |at: usize| bytes[..at].ends_with(b"\"") && bytes[at + name.len()..].starts_with(b"\":");
+    let at = memmem::find(bytes, name.as_bytes()).filter(|&at| named(at))?;
+    bytes[at + name.len() + 2..].iter().copied().find(|b| !b.is_ascii_whitespace())
+}
+
+fn counts(data: &str) -> Option<Plain<'_>> {
+    let Report { choices: [], usage, .. } = serde_json::from_str(data).ok()?;
+    (!usage.is_empty()).then(|| Plain::Counts(usage.read()))
+}
+
+fn begin(data: &str) -> Option<Plain<'_>> {
+    let Whole { choices: [choice], .. } = serde_json::from_str(data).ok()?;
+    choice.delta.is_blank().then_some(Plain::Begin(choice.index as usize))
+}
+
+fn end(data: &str) -> Option<Plain<'_>> {
+    let Whole { choices: [choice], .. } = serde_json::from_str(data).ok()?;
+    let word = match choice.finish_reason?.0 {
+        Cow::Borrowed(word) => Cow::Borrowed(finish::said(word)?),
+        Cow::Owned(word) => Cow::Owned(finish::said(&word)?.to_owned()),
+    };
+    let met_stop = choice.matched_stop.or(choice.stop_reason);
+    choice.delta.is_blank().then_some(Plain::End { index: choice.index as usize, word, met_stop })
+}
+
+/// The counts of a stream in an event of their own, in the API's words. What else there may be is not for here.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Report {
+    choices: [IgnoredAny; 0],
+    usage: Counts,
+    #[serde(default, rename = "id")]
+    _id: IgnoredAny,
+    #[serde(default, rename = "object")]
+    _object: IgnoredAny,
+    #[serde(default, rename = "created")]
+    _created: IgnoredAny,
+    #[serde(default, rename = "model")]
+    _model: IgnoredAny,
+    #[serde(default, rename = "system_fingerprint")]
+    _fingerprint: IgnoredAny,
+    #[serde(default, rename = "service_tier")]
+    _tier: IgnoredAny,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Counts {
+    prompt_tokens: Option<u32>,
+    completion_tokens: Option<u32>,
+    total_tokens: Option<u32>,
+    prompt_tokens_details: Option<PromptDetails>,
+    completion_tokens_details: Option<CompletionDetails>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct PromptDetails {
+    cached_tokens: Option<u32>,
+    #[serde(rename = "audio_tokens")]
+    _audio: Option<u32>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CompletionDetails {
+    reasoning_tokens: Option<u32>,
+    #[serde(rename = "audio_tokens")]
+    _audio: Option<u32>,
+    #[serde(rename = "accepted_prediction_tokens")]
+    _accepted: Option<u32>,
+    #[serde(rename = "rejected_prediction_tokens")]
+    _rejected: Option<u32>,
+}
+
+impl Counts {
+    fn read(self) -> UsageRead {
+        let read = UsageRead {
+            prompt: self.prompt_tokens.map(u64::from),
+            cached: self.prompt_tokens_details.and_then(|d| d.cached_tokens).map(u64::from),
+            completion: self.completion_tokens.map(u64::from),
+            reasoning: self.completion_tokens_details.and_then(|d| d.reasoning_tokens).map(u64::from),
+            total: self.total_tokens.map(u64::from),
+        };
+        read.settled()
+    }
+
+    /// Whether it says nothing, or zeros only.
+    fn is_empty(self) -> bool {
+        [self.prompt_tokens, self.completion_tokens, self.total_tokens].into_iter().flatten().all(|count| count == 0)
+    }
+}
+
+/// An event of one choice with nothing beside it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Whole<'a> {
+    #[serde(borrow)]
+    choices: [Choice<'a>; 1],
+    #[serde(default, rename = "usage")]
+    _no_usage: (),
+    #[serde(default, rename = "id")]
+    _id: IgnoredAny,
+    #[serde(default, rename = "object")]
+    _object: IgnoredAny,
+    #[serde(default, rename = "created")]
+    _created: IgnoredAny,
+    #[serde(default, rename = "model")]
+    _model: IgnoredAny,
+    #[serde(default, rename = "system_fingerprint")]
+    _fingerprint: IgnoredAny,
+    #[serde(default, rename = "service_tier")]
+    _tier: IgnoredAny,
+}
+
 #[derive(Deserialize)]
 struct Event<'a> {
     #[serde(borrow)]
-    choices: [Choice<'a>; 1],
+    choices: [Piecewise<'a>; 1],
     #[serde(default, rename = "usage")]
     _no_usage: (),
     #[serde(default, rename = "error")]
@@ -88,8 +237,9 @@ struct Event<'a> {
     _no_metadata: (),
 }
 
+/// A choice that goes on.
 #[derive(Deserialize)]
-struct Choice<'a> {
+struct Piecewise<'a> {
     #[serde(default)]
     index: u32,
     #[serde(borrow)]
@@ -102,6 +252,25 @@ struct Choice<'a> {
     _no_usage: (),
     #[serde(default, rename = "error")]
     _no_error: (),
+}
+
+/// A choice that begins or ends.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Choice<'a> {
+    #[serde(default)]
+    index: u32,
+    #[serde(borrow)]
+    delta: Delta<'a>,
+    #[serde(default, rename = "logprobs")]
+    _no_logprobs: (),
+    #[serde(default, borrow)]
+    finish_reason: Option<Text<'a>>,
+    /// Whether it is a text, where it is there.
+    #[serde(default, deserialize_with = "is_text")]
+    stop_reason: Option<bool>,
+    #[serde(default, deserialize_with = "is_text")]
+    matched_stop: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -121,6 +290,16 @@ struct Delta<'a> {
     _no_calls: (),
 }
 
+impl Delta<'_> {
+    fn is_blank(&self) -> bool {
+        [&self.content, &self.reasoning_content, &self.reasoning].into_iter().flatten().all(|text| text.0.is_empty())
+    }
+}
+
+fn is_text<'de, D: Deserializer<'de>>(field: D) -> Result<Option<bool>, D::Error> {
+    Ok(Some(Value::deserialize(field)?.is_string()))
+}
+
 /// A text that is copied only where it holds escapes.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -134,7 +313,7 @@ mod tests {
     fn what_has_more_than_a_text_is_no_piece() {
         let mut pieces = Pieces::default();
         let plain = r#"{"choices":[{"index":1,"delta":{"content":"hi"},"logprobs":null}],"usage":null}"#;
-        let piece = pieces.read(plain).unwrap();
+        let Some(Plain::Piece(piece)) = pieces.read(plain) else { panic!("it is a piece") };
         assert_eq!((piece.index, &*piece.content, &*piece.reasoning), (1, "hi", ""));
         for more in [
             r#"{"choices":[{"delta":{"content":"hi"},"finish_reason":"stop"}]}"#,
@@ -145,12 +324,29 @@ mod tests {
             r#"{"choices":[{"delta":{"content":"hi"},"usage":{"prompt_tokens":1}}]}"#,
             r#"{"choices":[{"delta":{"content":"hi"},"finish_reason":""}]}"#,
             r#"{"choices":[{"delta":{},"text":"hi"}]}"#,
-            r#"{"choices":[{"delta":{"content":""}}]}"#,
             r#"{"choices":[]}"#,
             "{",
+            r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"timings":{"predicted_n":3}}"#,
+            r#"{"choices":[{"delta":{},"finish_reason":"stop","usage":{"prompt_tokens":1}}]}"#,
+            r#"{"choices":[],"usage":{"prompt_tokens":1,"cost":3}}"#,
+            r#"{"choices":[],"usage":{"prompt_tokens":0}}"#,
+            r#"{"choices":[],"usage":{"prompt_tokens":1},"timings":{"predicted_n":3}}"#,
         ] {
             assert_eq!(pieces.read(more), None, "{more}");
         }
+    }
+
+    #[test]
+    fn what_every_stream_has_next_to_its_pieces_needs_no_tree() {
+        let mut pieces = Pieces::default();
+        let begin = r#"{"id":"x","choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null}]}"#;
+        assert_eq!(pieces.read(begin), Some(Plain::Begin(0)));
+        let end = r#"{"choices":[{"index":2,"delta":{},"finish_reason":"length","stop_reason":null}],"usage":null}"#;
+        let word = Cow::Borrowed("length");
+        assert_eq!(pieces.read(end), Some(Plain::End { index: 2, word, met_stop: Some(false) }));
+        let counts = r#"{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":5,"total_tokens":312}}"#;
+        let Some(Plain::Counts(read)) = pieces.read(counts) else { panic!("they are counts") };
+        assert_eq!((read.prompt, read.completion, read.reasoning), (Some(7), Some(305), Some(300)));
     }
 
     proptest! {

@@ -39,7 +39,7 @@ fn complaint(words: &str) -> Complaint {
 fn request(extra: Value) -> SampleRequest {
     let mut prompt = Prompt::user("2+2?");
     prompt.extra = serde_json::from_value(extra).unwrap();
-    SampleRequest { prompt, seeds: vec![7], ..SampleRequest::default() }
+    SampleRequest { prompt: prompt.into(), seeds: vec![7], ..SampleRequest::default() }
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn unknown_fields_are_kept_and_ours_are_set() {
 
     request.logprobs = true;
     assert_eq!(body(&To::new("vllm").ask(&request))["top_logprobs"], 3);
-    request.prompt.extra.clear();
+    std::sync::Arc::make_mut(&mut request.prompt).extra.clear();
     assert_eq!(body(&To::new("vllm").ask(&request))["top_logprobs"], 1);
 }
 
@@ -123,7 +123,9 @@ fn our_template_arguments_go_beside_the_clients() {
     let sent = body(&To::new("vllm").ask(&request));
     assert_eq!(sent["chat_template_kwargs"], json!({"tone": "dry", "enable_thinking": false, "thinking": false}));
     assert_eq!(sent["reasoning_effort"], "none");
-    request.prompt.extra.insert("chat_template_kwargs".into(), json!({"enable_thinking": true}));
+    std::sync::Arc::make_mut(&mut request.prompt)
+        .extra
+        .insert("chat_template_kwargs".into(), json!({"enable_thinking": true}));
     let ask = To::new("vllm").ask(&request);
     let sent = body(&ask);
     assert_eq!(sent["chat_template_kwargs"], json!({"enable_thinking": true}));
@@ -182,7 +184,7 @@ fn what_a_client_asked_for_is_not_dropped() {
         assert!(!ask.amend(&complaint(words)), "{words}");
     }
     // Its effort is a hint.
-    request.prompt.extra.insert("reasoning_effort".into(), "high".into());
+    std::sync::Arc::make_mut(&mut request.prompt).extra.insert("reasoning_effort".into(), "high".into());
     let to = To::new("generic");
     let mut ask = to.ask(&request);
     assert!(ask.amend(&complaint("unknown reasoning_effort")));

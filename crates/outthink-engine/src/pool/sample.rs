@@ -171,7 +171,7 @@ pub(super) fn start(inner: Arc<Inner>, request: SampleRequest, siblings: Arc<Sib
         failure: None,
         was_hedged: false,
     };
-    Box::pin(stream::unfold(drawn, |mut drawn| async move { drawn.next().await.map(|event| (event, drawn)) }))
+    Box::pin(stream::unfold(Box::new(drawn), |mut drawn| async move { drawn.next().await.map(|event| (event, drawn)) }))
 }
 
 enum Phase {

@@ -92,7 +92,7 @@ fn pool(members: Vec<(&str, u32, Scripted)>, hedge: bool) -> (PoolEngine, Vec<Ar
 }
 
 fn request(seeds: &[u64]) -> SampleRequest {
-    SampleRequest { prompt: Prompt::user("What is 2+2?"), seeds: seeds.to_vec(), ..SampleRequest::default() }
+    SampleRequest { prompt: Prompt::user("What is 2+2?").into(), seeds: seeds.to_vec(), ..SampleRequest::default() }
 }
 
 /// An event in short: `started model@member price`, `lost 3`, the text, `finish`, the error.

@@ -42,7 +42,7 @@ fn engine(server: &Server) -> OpenAiEngine {
 
 fn request(seeds: &[u64]) -> SampleRequest {
     SampleRequest {
-        prompt: Prompt::user("What is 2+2?"),
+        prompt: Prompt::user("What is 2+2?").into(),
         seeds: seeds.to_vec(),
         max_tokens: Some(64),
         seeded: true,

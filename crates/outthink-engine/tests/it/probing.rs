@@ -199,8 +199,8 @@ async fn the_samples_of_one_request_share_one_rendering() {
     request.sampling.stop = vec!["\n\n".into()];
     request.max_tokens = None;
     request.thinking = Thinking { effort: Some(Effort::High), budget: Some(500) };
-    request.prompt.extra.insert("presence_penalty".into(), 0.5.into());
-    request.prompt.extra.insert("chat_template_kwargs".into(), json!({"lang": "en"}));
+    std::sync::Arc::make_mut(&mut request.prompt).extra.insert("presence_penalty".into(), 0.5.into());
+    std::sync::Arc::make_mut(&mut request.prompt).extra.insert("chat_template_kwargs".into(), json!({"lang": "en"}));
     let all = futures_util::future::join_all(engine.start(request).into_iter().map(whole)).await;
     assert!(all.iter().all(|sample| sample.content == " 4."), "{all:?}");
     assert_eq!(count(&server, "/tokenize") - before, 2, "the prompt and the beginning");
@@ -354,7 +354,7 @@ async fn a_dialect_may_say_that_prompts_are_rendered() {
     assert_eq!(continued(&engine, PLAIN).await.content, " 4.");
     let picture = json!({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]});
     let mut request = begun(PLAIN);
-    request.prompt.messages.push(picture);
+    std::sync::Arc::make_mut(&mut request.prompt).messages.push(picture);
     let error = whole(engine.start(request).remove(0)).await.error.unwrap();
     assert!(error.message.contains("pictures"), "{error}");
 }

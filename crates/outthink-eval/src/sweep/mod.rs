@@ -220,7 +220,7 @@ impl Work<'_> {
         let mut sampling = self.plan.sampling.clone();
         sampling.temperature = setting.temperature.or(sampling.temperature);
         SampleRequest {
-            prompt,
+            prompt: prompt.into(),
             seeded: self.plan.seeded,
             max_tokens: (setting.max_tokens > 0).then_some(setting.max_tokens),
             thinking: Thinking { effort, budget: None },

@@ -22,7 +22,7 @@ pub(crate) fn spec(name: &str, samples: u32) -> StrategySpec {
 }
 
 pub(crate) async fn run(engine: Arc<dyn Engine>, spec: &StrategySpec, budget: Budget) -> Result<Outcome, DriveError> {
-    let request = DriveRequest { prompt: Prompt::user("how many?"), budget, ..DriveRequest::default() };
+    let request = DriveRequest { prompt: Prompt::user("how many?").into(), budget, ..DriveRequest::default() };
     Runner::new(engine).run(request, spec.build().unwrap(), |_| ()).await
 }
 
@@ -56,7 +56,7 @@ async fn when_the_decision_falls_the_rest_is_cancelled_and_billed() {
 async fn a_caller_who_leaves_stops_all_work_and_the_bill_remains() {
     let script =
         Arc::new(script(&["one two three four five six seven eight nine ten"]).with_pace(Duration::from_millis(10)));
-    let request = DriveRequest { prompt: Prompt::user("count"), ..DriveRequest::default() };
+    let request = DriveRequest { prompt: Prompt::user("count").into(), ..DriveRequest::default() };
     let strategy = spec("self-consistency", 8).build().unwrap();
     let mut run = Runner::new(script.clone()).start(request, strategy);
     while !matches!(run.next().await, Event::Update(Update::Delta { .. })) {}

@@ -26,7 +26,7 @@ proptest! {
         let live = runtime.block_on(run(script.clone(), &spec, budget)).unwrap();
 
         let recorded: Vec<Recorded> = texts.iter().map(|t| Recorded { answer: find_answer(t), tokens: 4, prompt_tokens: 10, ..Recorded::default() }).collect();
-        let request = DriveRequest { prompt: Prompt::user("how many?"), budget, ..DriveRequest::default() };
+        let request = DriveRequest { prompt: Prompt::user("how many?").into(), budget, ..DriveRequest::default() };
         let replayed = simulate(&request, spec.build().unwrap().as_mut(), &Recording::of(script.model(), &recorded, Comparison::Math));
 
         let decisions = |o: &outthink_core::Outcome| o.trace.iter().map(|e| (e.finished, e.votes.clone(), e.decision.clone())).collect::<Vec<_>>();

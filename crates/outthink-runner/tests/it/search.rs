@@ -19,7 +19,7 @@ fn set(name: &str, samples: u32, settings: &[&str]) -> StrategySpec {
 
 fn drive(driver: &Runner, spec: &StrategySpec, seed: u64, budget: Budget) -> Result<Outcome, DriveError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let request = DriveRequest { prompt: Prompt::user("how many?"), budget, seed, ..DriveRequest::default() };
+    let request = DriveRequest { prompt: Prompt::user("how many?").into(), budget, seed, ..DriveRequest::default() };
     runtime.block_on(driver.run(request, spec.build().unwrap(), |_| ()))
 }
 

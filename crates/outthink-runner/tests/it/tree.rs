@@ -39,7 +39,7 @@ fn play<F: FnMut(&State, u32) -> Decision + Send + 'static>(decide: F) -> Box<dy
 }
 
 async fn drive(driver: &Runner, strategy: Box<dyn Strategy>, budget: Budget) -> Result<Outcome, DriveError> {
-    let request = DriveRequest { prompt: Prompt::user("how many?"), budget, ..DriveRequest::default() };
+    let request = DriveRequest { prompt: Prompt::user("how many?").into(), budget, ..DriveRequest::default() };
     driver.run(request, strategy, |_| ()).await
 }
 

@@ -4,6 +4,7 @@ use super::{Action, Session};
 use crate::table::{Start, prompt_bytes};
 use outthink_core::{ArmId, Link, Prompt, Sample, SampleId, SampleRequest, SampleStatus, Span, derive_seed};
 use serde_json::json;
+use std::sync::Arc;
 
 /// Candidates of each token over which confidence is taken: as many as the API gives.
 const CONFIDENCE_OVER: u32 = 20;
@@ -22,14 +23,14 @@ impl Session<'_> {
         fits == count
     }
 
-    pub(super) fn prompt_of(&self, arm: ArmId) -> Option<Prompt> {
-        self.setup.arms.get(arm as usize).map(|info| info.prompt(&self.request.prompt))
+    pub(super) fn prompt_of(&self, arm: ArmId) -> Option<Arc<Prompt>> {
+        self.table.arm(arm).map(|info| info.prompt(&self.request.prompt))
     }
 
-    pub(super) fn request_for(&self, arm: ArmId, prompt: Prompt, count: u32, span: &Span) -> SampleRequest {
+    pub(super) fn request_for(&self, arm: ArmId, prompt: Arc<Prompt>, count: u32, span: &Span) -> SampleRequest {
         let next = self.table.state.samples.len() as u64;
         let seeds = (next..next + u64::from(count)).map(|index| derive_seed(self.request.seed, index)).collect();
-        let info = self.setup.arms.get(arm as usize);
+        let info = self.table.arm(arm);
         let own = info.and_then(|a| a.sampling.clone());
         let mut sampling = own.unwrap_or_else(|| self.request.sampling.clone());
         if let Some(text) = span.pause_at.as_ref().filter(|t| !t.is_empty()) {
@@ -68,14 +69,14 @@ impl Session<'_> {
         let Some(prompt) = self.prompt_of(arm) else { return false };
         let continues = self.table.state.capabilities(arm).continuation;
         let own_bytes = prompt_bytes(&prompt);
-        let (prompt, text) = self.conversation(prompt, &parent);
+        let (prompt, text) = self.conversation(Arc::unwrap_or_clone(prompt), &parent);
         let next = compose(prompt, text, link, continues);
         let prefix_bytes = next.prefix.as_ref().map_or(0, |p| p.len() as u64 + PREFIX);
         let extra_prompt = prompt_bytes(&next.prompt).saturating_sub(own_bytes) + prefix_bytes;
         let room = self.table.room(arm, extra_prompt);
         let fits = count.min(room.affordable(span.max_tokens));
         let span = Span { max_tokens: room.cap(span.max_tokens, fits), ..span.clone() };
-        let mut request = self.request_for(arm, next.prompt, fits, &span);
+        let mut request = self.request_for(arm, Arc::new(next.prompt), fits, &span);
         request.prefix = next.prefix;
         let turn = match link {
             Link::Turn(words) => Some(words.clone()),

@@ -106,6 +106,7 @@ enum Phase {
 pub struct Session<'s> {
     strategy: Box<dyn Strategy + 's>,
     request: DriveRequest,
+    /// Its arms are in the table.
     setup: Setup,
     table: Table,
     queue: VecDeque<Action>,
@@ -136,10 +137,10 @@ impl<'s> Session<'s> {
         Err(Box::new(DriveError { error, outcome }))
     }
 
-    fn open(request: DriveRequest, strategy: Box<dyn Strategy + 's>, setup: Setup, needs: Needs) -> Self {
+    fn open(request: DriveRequest, strategy: Box<dyn Strategy + 's>, mut setup: Setup, needs: Needs) -> Self {
         let table = Table::new(Opening {
             request: &request,
-            arms: setup.arms.clone(),
+            arms: std::mem::take(&mut setup.arms),
             comparison: setup.comparison,
             verifiers: setup.verifiers.len() as u32,
             has_comparer: setup.comparer.is_some(),
@@ -176,11 +177,6 @@ impl<'s> Session<'s> {
     /// What is asked.
     pub fn request(&self) -> &DriveRequest {
         &self.request
-    }
-
-    /// What the session works with.
-    pub fn setup(&self) -> &Setup {
-        &self.setup
     }
 
     /// When the session must be polled again, whatever happens; `None` if only events matter.

@@ -6,6 +6,7 @@ use outthink_core::{
     StopReason, Thinking, TokenConfidence, Usage,
 };
 use outthink_verify::Comparison;
+use std::sync::Arc;
 
 /// What the decisions come to at the end.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,10 +54,10 @@ impl ArmInfo {
     }
 
     /// What it is asked, given what the request asks.
-    pub fn prompt(&self, prompt: &Prompt) -> Prompt {
+    pub fn prompt(&self, prompt: &Arc<Prompt>) -> Arc<Prompt> {
         match &self.system {
-            Some(system) => prompt.clone().with_system_instead(system),
-            None => prompt.clone(),
+            Some(system) => Arc::new(Prompt::clone(prompt).with_system_instead(system)),
+            None => Arc::clone(prompt),
         }
     }
 }

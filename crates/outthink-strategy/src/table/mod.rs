@@ -79,6 +79,8 @@ pub(crate) struct Table {
     remarks: Vec<String>,
     seed: u64,
     seeded: bool,
+    /// Whether nobody reads answers.
+    passed_on: bool,
     trace: Vec<TraceEvent>,
     trace_id: String,
 }
@@ -109,9 +111,9 @@ impl Table {
                 arms: arms.iter().map(seen).collect(),
                 verifiers: opening.verifiers,
                 has_comparer: opening.has_comparer,
-                asks_for_answer: comparable::asks_for_answer(&request.prompt),
+                asks_for_answer: !request.passed_on && comparable::asks_for_answer(&request.prompt),
                 offers_tools: request.prompt.has_tools(),
-                asks_for_number: comparable::asks_for_number(&request.prompt),
+                asks_for_number: !request.passed_on && comparable::asks_for_number(&request.prompt),
                 ..State::default()
             },
             arms,
@@ -126,11 +128,17 @@ impl Table {
             remarks: Vec::new(),
             seed: request.seed,
             seeded: request.seeded,
+            passed_on: request.passed_on,
             trace: Vec::new(),
             trace_id: request.trace_id.clone(),
         };
         table.refresh();
         table
+    }
+
+    /// What is known of an arm.
+    pub(crate) fn arm(&self, arm: ArmId) -> Option<&ArmInfo> {
+        self.arms.get(arm as usize).map(|entry| &entry.info)
     }
 
     /// Seed of the next sample.
@@ -346,6 +354,9 @@ impl Table {
     }
 
     fn find(&self, sample: &Sample) -> Option<Answer> {
+        if self.passed_on {
+            return None;
+        }
         match &sample.tool_calls {
             Some(calls) => self.shape.call_answer(calls),
             None if self.shape.is_json() => self.shape.json_answer(&sample.content),

@@ -23,7 +23,7 @@ fn setup() -> Setup {
 }
 
 fn asks(text: &str) -> DriveRequest {
-    DriveRequest { prompt: Prompt::user(text), ..DriveRequest::default() }
+    DriveRequest { prompt: Prompt::user(text).into(), ..DriveRequest::default() }
 }
 
 fn says(content: &str) -> Vec<SampleEvent> {
@@ -140,7 +140,7 @@ fn a_chat_is_one_sample_at_every_effort() {
 fn at_auto_a_tool_loop_is_one_sample_a_turn() {
     let tools = serde_json::json!([{"type": "function", "function": {"name": "read", "parameters": {}}}]);
     let mut request = asks("How many lines has main.rs? End with: The answer is <number>.");
-    request.prompt.extra.insert("tools".into(), tools);
+    std::sync::Arc::make_mut(&mut request.prompt).extra.insert("tools".into(), tools);
     let call = serde_json::json!([{"index": 0, "id": "c", "type": "function",
         "function": {"name": "read", "arguments": "{}"}}]);
     let calls = |_| {

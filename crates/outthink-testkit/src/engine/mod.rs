@@ -12,7 +12,7 @@
 //!     0 => vec![Act::content("The answer "), Act::End(FinishReason::Length)],
 //!     _ => says("The answer is 4."),
 //! });
-//! let request = SampleRequest { prompt: Prompt::user("2+2?"), seeds: vec![1, 2], ..SampleRequest::default() };
+//! let request = SampleRequest { prompt: Prompt::user("2+2?").into(), seeds: vec![1, 2], ..SampleRequest::default() };
 //! for stream in engine.start(request) {
 //!     let events: Vec<_> = stream.collect().await;
 //!     assert!(matches!(events.last(), Some(Ok(SampleEvent::Finish(_)))));

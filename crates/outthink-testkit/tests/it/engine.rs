@@ -11,7 +11,7 @@ use outthink_testkit::engine::{
 
 fn request(seeds: std::ops::Range<u64>) -> SampleRequest {
     SampleRequest {
-        prompt: Prompt::user("2 + 2?"),
+        prompt: Prompt::user("2 + 2?").into(),
         seeds: seeds.collect(),
         max_tokens: Some(9),
         ..SampleRequest::default()

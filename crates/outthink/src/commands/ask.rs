@@ -104,7 +104,7 @@ pub(crate) fn run(args: &AskArgs) -> Result<ExitCode, CliError> {
     needs(&spec, verifiers.len(), arms.len())?;
     let price = args.price.price()?;
     let request = DriveRequest {
-        prompt: args.draw.prompt(&question),
+        prompt: args.draw.prompt(&question).into(),
         budget: thinking.budget(price)?,
         sampling: defaults::sampling(args.engine.is_embedded()?, args.draw.temperature, spec.draws_several()),
         seed: args.draw.seed(),

@@ -194,7 +194,7 @@ impl Run<'_> {
 
     async fn one(&self, index: usize, question: &Question) -> Result<Row, CliError> {
         let request = DriveRequest {
-            prompt: self.args.draw.prompt(&question.text),
+            prompt: self.args.draw.prompt(&question.text).into(),
             sampling: defaults::sampling(self.embedded, self.args.draw.temperature, self.effort != Effort::None),
             seed: derive_seed(self.args.draw.seed(), index as u64),
             seeded: self.args.draw.seed.is_some(),

@@ -130,7 +130,7 @@ async fn one(
     (problem, seed): (&Problem, u64),
 ) -> Result<(Outcome, bool), CliError> {
     let request = DriveRequest {
-        prompt: Prompt::user(&problem.question),
+        prompt: Prompt::user(&problem.question).into(),
         sampling: defaults::sampling(true, None, spec.draws_several()),
         seed,
         trace_id: format!("demo-{seed}"),

@@ -269,7 +269,7 @@ mod tests {
         let engine: Arc<dyn Engine> = Scripted::new("m", script);
         let ask = async |engine: &Arc<dyn Engine>| {
             let strategy = StrategySpec::for_effort(outthink_core::Effort::None).build().unwrap();
-            let request = DriveRequest { prompt: Prompt::user("hi"), ..DriveRequest::default() };
+            let request = DriveRequest { prompt: Prompt::user("hi").into(), ..DriveRequest::default() };
             Runner::new(Arc::clone(engine)).run(request, strategy, |_| ()).await.unwrap()
         };
         let costs = priced(Arc::clone(&engine), Some(own));
