@@ -4,3 +4,4 @@
 
 mod allocate;
 mod session;
+mod thinking;
