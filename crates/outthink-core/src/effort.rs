@@ -86,6 +86,21 @@ impl Effort {
         self.entry().name
     }
 
+    /// Tokens of a sample at this effort as a multiple of one at `medium`: what is assumed before any was seen.
+    /// Published counts of models with native efforts differ by factors of two to three between neighbours; it
+    /// is a factor of two here.
+    pub const fn length(self) -> f64 {
+        match self {
+            Self::None => 0.125,
+            Self::Minimal => 0.25,
+            Self::Low => 0.5,
+            Self::Auto | Self::Medium => 1.0,
+            Self::High => 2.0,
+            Self::Xhigh => 4.0,
+            Self::Max => 8.0,
+        }
+    }
+
     /// What it buys at most.
     pub const fn plan(self) -> EffortPlan {
         let (max_samples, target_confidence) = match self {

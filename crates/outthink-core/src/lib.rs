@@ -36,7 +36,7 @@ mod usage_scan;
 mod verifier;
 
 pub use allocation::{AgreementPart, AllocationTable, AllocationTableError, TokenTable, VerifierTable};
-pub use arm::{Arm, ArmBill, ArmId, VerifierId};
+pub use arm::{Arm, ArmBill, ArmId, ArmName, ArmNameError, VerifierId};
 pub use budget::{Budget, Room};
 pub use effort::{Effort, EffortPlan, UnknownEffort};
 pub use engine::{

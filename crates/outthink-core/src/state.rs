@@ -1,6 +1,6 @@
 //! All that is known about one problem so far.
 
-use crate::{Arm, ArmId, Budget, Capabilities, ClassId, Cost, Room, Sample, SampleId, SampleStatus, Usage};
+use crate::{Arm, ArmId, Budget, Capabilities, ClassId, Cost, Effort, Room, Sample, SampleId, SampleStatus, Usage};
 
 /// Votes for classes of equivalent answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +27,9 @@ impl Tally {
         self.classes.get(rank).map_or(0, |c| c.1)
     }
 }
+
+/// Samples of this request that the mean length before it counts as much as.
+const SEEN_BEFORE: f64 = 4.0;
 
 /// All that is known about one problem so far: what a strategy decides from.
 #[expect(clippy::struct_excessive_bools, reason = "a record of independent facts")]
@@ -68,6 +71,42 @@ impl State {
     /// What the engine of an arm can do.
     pub fn capabilities(&self, arm: ArmId) -> Capabilities {
         self.arms.get(arm as usize).map_or_else(Capabilities::default, |a| a.capabilities)
+    }
+
+    /// How many times as much a sample of `arm` is expected to cost as one of the first arm, before either was
+    /// seen: by the prices of generated tokens and the usual lengths of efforts.
+    pub fn assumed_price_ratio(&self, arm: ArmId) -> f64 {
+        let length = |arm: ArmId| {
+            let effort = self.arms.get(arm as usize).and_then(|a| a.effort);
+            effort.unwrap_or(Effort::Auto).length()
+        };
+        self.price_ratio(arm, length(arm) / length(0))
+    }
+
+    /// The same by the lengths that were seen, in this request and before it, where both arms have some.
+    pub fn expected_price_ratio(&self, arm: ArmId) -> f64 {
+        match (self.mean_tokens(0), self.mean_tokens(arm)) {
+            (Some(first), Some(own)) if first > 0.0 => self.price_ratio(arm, own / first),
+            _ => self.assumed_price_ratio(arm),
+        }
+    }
+
+    /// Lengths count between arms that differ in effort: those of equal arms differ by chance.
+    fn price_ratio(&self, arm: ArmId, by_length: f64) -> f64 {
+        let (Some(first), Some(own)) = (self.arms.first(), self.arms.get(arm as usize)) else { return 1.0 };
+        let (base, price) = (first.room.price.output, own.room.price.output);
+        let by_price = if base == price { 1.0 } else { price as f64 / base.max(1) as f64 };
+        by_price * if own.effort == first.effort { 1.0 } else { by_length }
+    }
+
+    /// Generated tokens of an arm's own samples on average: those of this request, and what was seen before it
+    /// as much as [`SEEN_BEFORE`] of them.
+    pub fn mean_tokens(&self, arm: ArmId) -> Option<f64> {
+        let whole = self.samples.iter().filter(|s| s.arm == arm && s.parent.is_none() && s.is_complete());
+        let (sum, n) = whole.fold((0.0, 0.0), |(sum, n), s| (sum + s.usage.completion as f64, n + 1.0));
+        let before = self.arms.get(arm as usize).and_then(|a| a.tokens_seen);
+        let weight = if before.is_some() { SEEN_BEFORE } else { 0.0 };
+        (n + weight > 0.0).then(|| (sum + before.unwrap_or(0.0) * weight) / (n + weight))
     }
 
     /// Whether there is a verifier.

@@ -36,6 +36,11 @@ pub enum Link {
     Words(String),
     /// A turn of the user, to which the model replies anew.
     Turn(String),
+    /// The reasoning is closed by its end marker, and the answer follows. Where no reasoning was told apart, the
+    /// text simply goes on; an engine that cannot continue a text is asked for its answer by a turn of the user.
+    Close,
+    /// The reasoning is opened again and goes on after these words; what was answered after it is dropped.
+    Reason(String),
 }
 
 /// One thing to do.

@@ -30,7 +30,7 @@ mod streams;
 
 pub use run::{Event, Run};
 
-use outthink_core::{Comparer, Engine, EngineError, Outcome, Sampling, Strategy, Thinking, Verifier};
+use outthink_core::{Comparer, Effort, Engine, EngineError, Outcome, Sampling, Strategy, Thinking, Verifier};
 use outthink_strategy::{ArmInfo, DriveError, DriveRequest, Setup, Update};
 use outthink_verify::Comparison;
 use std::sync::Arc;
@@ -48,12 +48,23 @@ pub struct RunnerArm {
     pub sampling: Option<Sampling>,
     /// How long the reasoning should be, in place of what the request says.
     pub thinking: Option<Thinking>,
+    /// Generated tokens of its samples on average before this request, where some were seen.
+    pub tokens_seen: Option<f64>,
 }
 
 impl RunnerArm {
     /// An arm with the name of the engine's model.
     pub fn new(engine: Arc<dyn Engine>) -> Self {
-        Self { name: engine.model().id.clone(), engine, system: None, sampling: None, thinking: None }
+        let name = engine.model().id.clone();
+        Self { name, engine, system: None, sampling: None, thinking: None, tokens_seen: None }
+    }
+
+    /// Its samples are asked for this effort, whatever the request says; its name says so.
+    #[must_use]
+    pub fn at(mut self, effort: Effort) -> Self {
+        self.name = format!("{}@{effort}", self.name);
+        self.thinking = Some(Thinking { effort: Some(effort), budget: None });
+        self
     }
 
     fn info(&self) -> ArmInfo {
@@ -62,6 +73,7 @@ impl RunnerArm {
             system: self.system.clone(),
             sampling: self.sampling.clone(),
             thinking: self.thinking,
+            tokens_seen: self.tokens_seen,
             price_bound: self.engine.price_bound(),
             ..ArmInfo::new(self.engine.model().clone(), self.engine.capabilities())
         }

@@ -79,13 +79,14 @@ fn arms() -> Value {
         "maxItems": MOST_ARMS,
         "description": format!("models or system messages beside the request's own, for {takers}"),
         "items": {"anyOf": [
-            {"type": "string", "description": "a model"},
+            {"type": "string", "description": "a model, perhaps with an effort: MODEL@EFFORT, or @EFFORT alone"},
             {
                 "type": "object",
                 "minProperties": 1,
                 "additionalProperties": false,
                 "properties": {
                     "model": {"type": "string", "description": "a model; that of the request where left out"},
+                    "effort": {"$ref": "#/components/schemas/Effort"},
                     "system": {"type": "string", "description": "the system message instead of the request's"},
                 },
             },

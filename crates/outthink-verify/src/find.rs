@@ -1,6 +1,7 @@
 //! Where in a reply the final answer stands.
 
 use crate::json::answer_field;
+use crate::languages;
 use crate::normal::{braced, unwrap};
 use crate::scan::{last_number, leading_number};
 use outthink_core::{Answer, AnswerKind};
@@ -28,8 +29,20 @@ const ENDS: &[&str] = &[
     " which ",
 ];
 /// With these an answer does not begin.
-const REFUSED: &[&str] =
-    &["not ", "unclear", "unknown yet", "that ", "to ", "as follows", "given by", "below", "above", "found by"];
+const REFUSED: &[&str] = &[
+    "not ",
+    "unclear",
+    "unknown yet",
+    "that ",
+    "to ",
+    "as follows",
+    "given by",
+    "below",
+    "above",
+    "found by",
+    "simple:",
+    "easy:",
+];
 /// Stated answers of more words are no answers.
 const MAX_WORDS: usize = 8;
 
@@ -61,7 +74,7 @@ pub fn find_answer(text: &str) -> Option<Answer> {
     if let Some(found) = hashes(text) {
         return answer(found, AnswerKind::Hashes);
     }
-    if let Some((found, kind)) = stated(text) {
+    if let Some((found, kind)) = stated(text).or_else(|| languages::stated(text)) {
         return answer(found, kind);
     }
     if let Some(letter) = choice(text) {
@@ -195,7 +208,7 @@ fn after_hedges(line: &str) -> &str {
 }
 
 /// The inside of mathematics or bold text with which a line begins.
-fn delimited(line: &str) -> Option<String> {
+pub(crate) fn delimited(line: &str) -> Option<String> {
     for (open, close) in [("$$", "$$"), ("\\(", "\\)"), ("\\[", "\\]"), ("$", "$")] {
         if let Some(rest) = line.strip_prefix(open) {
             let (inside, after) = rest.split_once(close)?;
@@ -211,7 +224,7 @@ fn delimited(line: &str) -> Option<String> {
 }
 
 /// The letter of a choice with which a line begins: `(B)`, `B.`, `B) 5 apples`, `B` alone.
-fn letter(line: &str) -> Option<String> {
+pub(crate) fn letter(line: &str) -> Option<String> {
     let line = line.trim().trim_start_matches("**");
     let (bracketed, rest) = match line.strip_prefix(['(', '[']) {
         Some(rest) => (true, rest),

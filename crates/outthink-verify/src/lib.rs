@@ -27,6 +27,7 @@ mod exact;
 mod find;
 mod group;
 mod json;
+mod languages;
 mod lexer;
 mod normal;
 mod number;

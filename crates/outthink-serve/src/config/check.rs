@@ -1,7 +1,7 @@
 //! What types cannot say: ranges, references between tables, contradictions.
 
 use super::{Config, ITSELF, KeyMode, Problem};
-use outthink_core::Price;
+use outthink_core::{ArmName, Price};
 use outthink_strategy::{StrategySpec, registry};
 use std::collections::HashSet;
 
@@ -91,9 +91,8 @@ fn efforts(config: &Config, found: &mut Vec<Problem>) {
             }
         }
         for name in &settings.arms {
-            if !config.models.iter().any(|m| m.name == *name) {
-                let known = names(config.models.iter().map(|m| m.name.as_str()));
-                found.push(Problem::new(format!("{path}.arms"), format!("`{name}` is no model: use {known}")));
+            if let Err(words) = arm(config, name) {
+                found.push(Problem::new(format!("{path}.arms"), words));
             }
         }
         spec.max_samples = settings.samples.unwrap_or(spec.max_samples);
@@ -106,6 +105,20 @@ fn efforts(config: &Config, found: &mut Vec<Problem>) {
             found.push(Problem::new(path, error.to_string()));
         }
     }
+}
+
+/// Checks the name of an arm: a model, perhaps with an effort behind it, or an effort alone.
+fn arm(config: &Config, name: &str) -> Result<(), String> {
+    let is_known = |name: &str| config.models.iter().any(|m| m.name == name);
+    if is_known(name) {
+        return Ok(());
+    }
+    let ArmName { model, effort } = ArmName::parse(name).map_err(|error| format!("`{name}` names an {error}"))?;
+    if is_known(model) || (model.is_empty() && effort.is_some()) {
+        return Ok(());
+    }
+    let known = names(config.models.iter().map(|m| m.name.as_str()));
+    Err(format!("`{model}` is no model: use {known}"))
 }
 
 fn upstreams(config: &Config, found: &mut Vec<Problem>) {

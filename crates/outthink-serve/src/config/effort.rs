@@ -73,6 +73,6 @@ pub struct EffortSettings {
     /// What judges samples, by the names of `verifiers`; `self` is the model itself.
     pub verifiers: Vec<String>,
     /// Models beside that of the request, each dearer than those before it, for the strategies
-    /// cascade, ensemble and allocate.
+    /// cascade, ensemble and allocate; `model@effort` reasons at that effort, `@effort` is the request's model.
     pub arms: Vec<String>,
 }

@@ -10,14 +10,14 @@ use super::metered::Metered;
 use super::options::ServeOptions;
 use super::queue::Shared;
 use super::request::RunRequest;
-use super::resources::wrong;
+use super::resources::{ArmAsked, wrong};
 use super::running::{Entry, Running};
 use crate::config::{Config, Store};
 use crate::error::ApiError;
 use crate::observe::tree::About;
 use crate::observe::{Parent, RequestLog, TraceId, Traces, random};
 use axum::http::StatusCode;
-use outthink_core::{Budget, Effort, Engine};
+use outthink_core::{ArmName, Budget, Effort, Engine};
 use outthink_ledger::Spent;
 use outthink_runner::{Run, Runner, RunnerArm};
 use outthink_strategy::DriveRequest;
@@ -57,6 +57,7 @@ pub(crate) struct Asking<'a> {
 struct Way {
     engine: Arc<dyn Engine>,
     system: Option<String>,
+    effort: Option<Effort>,
 }
 
 impl Gateway {
@@ -209,15 +210,32 @@ impl Gateway {
     /// The engine and the arms that the request may use, each as it sees it.
     fn ways(&self, engine: &Arc<dyn Engine>, caller: &Caller, request: &RunRequest) -> Result<Vec<Way>, ApiError> {
         let seconds = request.budget.max_seconds;
-        let mut ways = vec![Way { engine: self.enter(engine, caller, seconds)?, system: None }];
+        let mut ways = vec![Way { engine: self.enter(engine, caller, seconds)?, system: None, effort: None }];
         for (i, asked) in request.arms.iter().enumerate() {
-            let model = match &asked.model {
-                None => engine,
-                Some(name) => self.engine(Some(name)).map_err(|error| wrong("arms", i, &error.message))?,
-            };
-            ways.push(Way { engine: self.enter(model, caller, seconds)?, system: asked.system.clone() });
+            let (model, effort) = self.arm(asked, engine).map_err(|words| wrong("arms", i, &words))?;
+            ways.push(Way { engine: self.enter(model, caller, seconds)?, system: asked.system.clone(), effort });
         }
         Ok(ways)
+    }
+
+    /// The engine and the effort of an arm. A name that a model here bears as a whole holds no effort.
+    fn arm<'a>(
+        &'a self,
+        asked: &ArmAsked,
+        own: &'a Arc<dyn Engine>,
+    ) -> Result<(&'a Arc<dyn Engine>, Option<Effort>), String> {
+        let Some(name) = &asked.model else { return Ok((own, asked.effort)) };
+        if let Ok(engine) = self.engine(Some(name)) {
+            return Ok((engine, asked.effort));
+        }
+        let ArmName { model, effort } = ArmName::parse(name).map_err(|error| format!("names an {error}"))?;
+        if let (Some(inner), Some(outer)) = (effort, asked.effort)
+            && inner != outer
+        {
+            return Err(format!("names the efforts {inner} and {outer}: give one"));
+        }
+        let engine = if model.is_empty() && effort.is_some() { Ok(own) } else { self.engine(Some(model)) };
+        Ok((engine.map_err(|error| error.message)?, effort.or(asked.effort)))
     }
 
     /// What carries the request out: its arms, its verifiers, and a comparer where its strategy compares texts.
@@ -234,6 +252,10 @@ impl Gateway {
                 None => way.engine,
             };
             let arm = RunnerArm::new(engine);
+            let arm = match way.effort {
+                Some(effort) => arm.at(effort),
+                None => arm,
+            };
             let name = match &way.system {
                 Some(_) => format!("{} under another system message", arm.name),
                 None => arm.name,

@@ -4,7 +4,7 @@
 use crate::config::ITSELF;
 use crate::error::ApiError;
 use futures_util::future::BoxFuture;
-use outthink_core::{AllocationTable, Comparer, Engine, Verifier};
+use outthink_core::{AllocationTable, Comparer, Effort, Engine, Verifier};
 use outthink_verify::Checker;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -54,10 +54,12 @@ pub(crate) enum Judge {
 }
 
 /// A further way to draw samples that a request asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ArmAsked {
-    /// The model; that of the request where left out.
+    /// The model, perhaps as `MODEL@EFFORT`; that of the request where left out.
     pub(crate) model: Option<String>,
+    /// How hard it thinks, where that was said on its own.
+    pub(crate) effort: Option<Effort>,
     /// The system message in the place of the request's.
     pub(crate) system: Option<String>,
 }

@@ -80,6 +80,55 @@ async fn the_dear_model_is_asked_where_the_cheap_one_is_unsure() {
 }
 
 #[tokio::test]
+async fn one_model_at_two_efforts_is_two_arms() {
+    const SHORT: [&str; 4] = ["The answer is 1.", "The answer is 2.", "The answer is 3.", "The answer is 4."];
+    let thinks = |effort| outthink_core::Thinking { effort: Some(effort), budget: None };
+    for arms in
+        [json!(["m@high"]), json!(["@high"]), json!([{"effort": "high"}]), json!([{"model": "m", "effort": "high"}])]
+    {
+        let engine = Scripted::new("m", move |i, request| {
+            let long = request.thinking == thinks(Effort::High);
+            says(if long { "The answer is 9." } else { SHORT[i % 4] })
+        });
+        let address = equipped(vec![engine]).await;
+        let asked = json!({"strategy": "cascade", "samples": 12, "arms": arms});
+        let body = ask(json!({"reasoning_effort": "low", "outthink": asked}));
+        let reply = chat(address, &body).await.json();
+        assert_eq!(reply["outthink"]["answer"], "9", "{arms}: {reply}");
+        let named: Vec<&str> =
+            reply["outthink"]["models"].as_array().unwrap().iter().filter_map(|m| m["arm"].as_str()).collect();
+        assert_eq!(named, ["m@high"], "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_holds_an_at_sign_is_a_name_and_a_wrong_effort_is_named() {
+    let (plain, odd) =
+        (Scripted::new("m", |_, _| says("The answer is 1.")), Scripted::new("m@high", |_, _| says("The answer is 2.")));
+    let address = equipped(vec![plain, odd.clone()]).await;
+    let arms = |arms: serde_json::Value| {
+        ask(json!({"model": "m", "outthink": {"strategy": "ensemble", "samples": 4, "arms": arms}}))
+    };
+    assert_eq!(chat(address, &arms(json!(["m@high"]))).await.status, 200);
+    assert_eq!(odd.last_request().thinking.effort, None, "a model that bears the whole name is meant");
+    assert_eq!(chat(address, &arms(json!(["m@high@low"]))).await.status, 200);
+    assert_eq!(odd.last_request().thinking.effort, Some(Effort::Low));
+    for (arm, words) in [
+        (json!("m@hgih"), "names an unknown effort `hgih` (did you mean `high`?) after the `@`"),
+        (json!("@"), "the model `@` does not exist here"),
+        (json!("x@low"), "the model `x` does not exist here"),
+        (json!({"model": "m@low", "effort": "max"}), "names the efforts low and max: give one"),
+        (json!({"effort": "hgih"}), "has an unknown effort `hgih` (did you mean `high`?)"),
+    ] {
+        let reply = chat(address, &arms(json!([arm]))).await;
+        assert_eq!(reply.status, 400, "{arm}: {}", reply.body);
+        let error = &reply.json()["error"];
+        assert!(error["message"].as_str().unwrap().contains(words), "{arm}: {error}");
+        assert_eq!(error["param"], "outthink.arms[0]");
+    }
+}
+
+#[tokio::test]
 async fn a_system_message_is_an_arm() {
     let engine = Scripted::new("m", |_, request| {
         let stern = request.prompt.messages.iter().any(|m| m["content"] == "Be stern.");

@@ -80,14 +80,22 @@ impl Session<'_> {
         request.prefix = next.prefix;
         let turn = match link {
             Link::Turn(words) => Some(words.clone()),
-            Link::Words(_) => None,
+            Link::Words(_) | Link::Close | Link::Reason(_) => None,
         };
+        if !continues && turn.is_none() {
+            let words = "the engine cannot continue a text: its reasoning was not closed or extended in place, it was \
+                         asked in a further turn";
+            self.table.remark(words.to_owned());
+        }
         let forced = matches!(link, Link::Words(words) if !words.is_empty());
         let start = Start { arm, parent: Some(from), turn, span, extra_prompt, forced };
         let mut ids = Vec::new();
         for _ in 0..fits {
             let id = self.table.start(start.clone());
             self.table.inherit(id, next.inherited.0.clone(), next.inherited.1.clone());
+            if matches!(link, Link::Close) && !next.inherited.0.is_empty() {
+                self.table.mark_answer(id);
+            }
             ids.push(id);
         }
         self.launch(arm, request, ids);
@@ -126,7 +134,17 @@ fn compose(mut prompt: Prompt, (reasoning, mut content): (String, String), link:
             turn(&mut prompt, &reply, words);
             Next { prompt, prefix: None, inherited: Default::default() }
         }
-        Link::Words(words) if continues => {
+        Link::Close if continues => {
+            let thought =
+                if reasoning.is_empty() { String::new() } else { format!("<think>\n{reasoning}\n</think>\n\n") };
+            let prefix = Some(format!("{thought}{content}"));
+            Next { prompt, prefix, inherited: (reasoning, content) }
+        }
+        Link::Reason(words) if continues && !reasoning.is_empty() => {
+            let reasoning = format!("{reasoning}{words}");
+            Next { prompt, prefix: Some(format!("<think>\n{reasoning}")), inherited: (reasoning, String::new()) }
+        }
+        Link::Words(words) | Link::Reason(words) if continues => {
             // Words that are put in speak to the user: they end an open thought.
             let thought = match (reasoning.is_empty(), content.is_empty() && words.is_empty()) {
                 (true, _) => String::new(),
@@ -137,13 +155,17 @@ fn compose(mut prompt: Prompt, (reasoning, mut content): (String, String), link:
             let prefix = Some(format!("{thought}{content}"));
             Next { prompt, prefix, inherited: (reasoning, content) }
         }
-        Link::Words(words) => {
+        Link::Words(_) | Link::Reason(_) | Link::Close => {
+            let words = if let Link::Words(words) | Link::Reason(words) = link { words } else { ANSWER };
             turn(&mut prompt, &reply, words);
             content.push_str("\n\n");
             Next { prompt, prefix: None, inherited: (reasoning, content) }
         }
     }
 }
+
+/// What an engine is asked that cannot continue its reasoning to an answer.
+const ANSWER: &str = "Give your final answer now.";
 
 /// Bytes of a template's words around a beginning at most.
 const PREFIX: u64 = 64;

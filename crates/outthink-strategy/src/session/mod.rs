@@ -269,7 +269,8 @@ impl<'s> Session<'s> {
             Ok(SampleEvent::Prompt { tokens, cached }) => self.table.prompt(id, tokens, cached),
             Ok(SampleEvent::Delta(delta)) => {
                 self.table.delta(id, &delta);
-                let leading = self.leading() == Some(id);
+                // The answer to a closed thought is not reasoning: it is told whole, at the end.
+                let leading = self.leading() == Some(id) && !self.table.answers(id);
                 self.queue.push_back(Action::Tell(Update::Delta { sample: id, leading, delta }));
                 if self.has_grown(id) && matches!(self.phase, Phase::Wait) {
                     self.phase = Phase::Decide;
@@ -392,9 +393,11 @@ impl<'s> Session<'s> {
         let first = samples.iter().find(|s| s.status != SampleStatus::Failed && s.parent.is_none())?;
         let mut last = first;
         // A fork of a sample that still runs is not its continuation.
-        while last.status != SampleStatus::Running
-            && let Some(child) = samples.iter().find(|c| c.parent == Some(last.id) && c.status != SampleStatus::Failed)
-        {
+        while last.status != SampleStatus::Running {
+            let mut children = samples.iter().filter(|c| c.parent == Some(last.id) && c.status != SampleStatus::Failed);
+            // Nor is a probe, where something else goes on.
+            let first = children.clone().find(|c| !self.table.is_forced(c.id)).or_else(|| children.next());
+            let Some(child) = first else { break };
             last = child;
         }
         Some(last.id)

@@ -64,7 +64,8 @@ pub(super) const ENTRY: StrategyEntry = StrategyEntry {
 ///   these sums says when to stop. A score of 1 stops at once. A fitted calibration takes the place of
 ///   the raw score.
 /// - **Arms** of the same price take turns; a dearer one gets one sample where it is likelier to be
-///   right than the leader by more than it costs. The plan knows of it beforehand.
+///   right than the leader by more than it costs. The plan knows of it beforehand. A model at a higher effort
+///   is dearer by the tokens that it is expected to take ([`State::expected_price_ratio`]).
 /// - With `alpha` set it stops only with a guarantee that holds under continuous looking
 ///   ([`is_certain`]), whatever the prior says.
 #[derive(Debug, Clone)]
@@ -233,15 +234,10 @@ impl Allocate {
 
     /// A dearer arm that was not asked yet, and what one sample of it is worth net of its price.
     fn dearer(&self, state: &State) -> Option<(ArmId, f64)> {
-        let cheap = state.arms.first()?.room.price;
         let asked = |arm: ArmId| state.samples.iter().any(|s| s.arm == arm);
-        let next = (1..state.arms.len() as ArmId).find(|&arm| {
-            state.room(arm).price.output > cheap.output
-                && !asked(arm)
-                && state.room(arm).affordable(self.max_tokens) > 0
-        })?;
-        let times = state.room(next).price.output as f64 / cheap.output.max(1) as f64;
-        Some((next, self.dear_right - self.price * times))
+        let next = (1..state.arms.len() as ArmId)
+            .find(|&arm| is_dearer(state, arm) && !asked(arm) && state.room(arm).affordable(self.max_tokens) > 0)?;
+        Some((next, self.dear_right - self.price * state.expected_price_ratio(next)))
     }
 
     /// Ends with the leader, or without an answer where it is too unlikely to be right.
@@ -264,10 +260,15 @@ impl Allocate {
     }
 }
 
+/// Whether a sample of an arm is taken to cost more than one of the first: by what is known before the first
+/// sample, so that no arm changes sides.
+fn is_dearer(state: &State, arm: ArmId) -> bool {
+    state.assumed_price_ratio(arm) > 1.0
+}
+
 /// The arms that cost no more than the first.
 fn cheap_arms(state: &State) -> Vec<ArmId> {
-    let first = state.room(0).price;
-    (0..state.arms.len().max(1) as ArmId).filter(|&arm| state.room(arm).price.output <= first.output).collect()
+    (0..state.arms.len().max(1) as ArmId).filter(|&arm| !is_dearer(state, arm)).collect()
 }
 
 impl Strategy for Allocate {

@@ -134,7 +134,10 @@ impl Strategy for Cascade {
                 let tries = if next as usize + 1 >= state.arms.len() { self.last_tries } else { self.tries };
                 let count = tries.min(room).min(if next as usize + 1 >= state.arms.len() { tries } else { 1 });
                 let step = Step::Sample { arm: next, count, span: Span::whole(self.max_tokens) };
-                return Decision::new(step, format!("{belief} is too flat: escalate to {dear}"));
+                let times = state.expected_price_ratio(next) / state.expected_price_ratio(next - 1);
+                let price =
+                    if (times - 1.0).abs() > 0.05 { format!(", {times:.1} times the price") } else { String::new() };
+                return Decision::new(step, format!("{belief} is too flat: escalate to {dear}{price}"));
             }
             if all_failed(state) {
                 return give_up(state);

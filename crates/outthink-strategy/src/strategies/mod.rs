@@ -22,23 +22,23 @@ mod search;
 mod self_consistency;
 mod short_m;
 mod single;
+mod thought;
 mod weighted_best_of_n;
 
 pub use adaptive::Adaptive;
 pub use allocate::Allocate;
 pub use best_of_n::BestOfN;
-pub use budget_forcing::BudgetForcing;
 pub use cascade::Cascade;
 pub use cluster_vote::ClusterVote;
 pub use confidence_vote::ConfidenceVote;
 pub use deepconf::DeepConf;
 pub use ensemble::Ensemble;
 pub use esc::Esc;
-pub use probe::Probe;
 pub use revise::Revise;
 pub use self_consistency::SelfConsistency;
 pub use short_m::ShortM;
 pub use single::Single;
+pub use thought::Thought;
 pub use weighted_best_of_n::WeightedBestOfN;
 
 use crate::registry::StrategyEntry;

@@ -20,6 +20,14 @@ const FINAL: &[&str] = &[
     "which of the following",
     "yes or no",
     "true or false",
+    "ja oder nein",
+    "oui ou non",
+    "sí o no",
+    "sim ou não",
+    "sì o no",
+    "да или нет",
+    "是或否",
+    "是还是否",
     "最终答案",
     "最後の答え",
     "endgültige antwort",
@@ -42,8 +50,31 @@ const QUANTITY: &[&str] = &[
     "what is the remainder",
     "what number",
     "which number",
-    "wie viel",
+    "what is the average",
+    "what is the next number",
+    "what percentage",
+    "in what year",
+    "in which year",
+    "wie viele",
+    "welche zahl",
+    "in welchem jahr",
+    "quel nombre",
+    "quel pourcentage",
+    "en quelle année",
+    "quelle est la somme",
+    "quelle est la moyenne",
+    "quelle est la probabilité",
+    "qué número",
+    "qué porcentaje",
+    "en qué año",
+    "cuál es la suma",
+    "cuál es la media",
+    "cuál es el promedio",
+    "cuál es la probabilidad",
     "多少",
+    "哪一年",
+    "百分之几",
+    "下一个数",
     "还剩几",
     "一共几",
     "共有几",
@@ -58,7 +89,7 @@ const QUANTITY: &[&str] = &[
     "कितन",
 ];
 
-/// The same, as whole words: "quanto" asks and "quantum" does not.
+/// The same, as whole words in a question or next to a number: "quanto" asks, "quantum" and an exclamation do not.
 const QUANTITY_WORDS: &[&str] = &[
     "wieviel",
     "wieviele",
@@ -95,8 +126,55 @@ const WITH_NUMBER: &[&str] = &[
     "remainder",
     "percent of",
     "% of",
+    "area of",
+    "average of",
+    "sum of",
+    "product of",
+    "what does it cost",
+    "what is the price",
+    "wie viel",
+    "wie schnell",
+    "wie alt",
+    "wie lange",
+    "wie teuer",
+    "wie groß",
+    "wie hoch",
+    "wie weit",
+    "wie schwer",
+    "was kostet",
+    "welcher rest",
+    "durchschnitt von",
+    "mittelwert von",
+    "summe der",
+    "produkt der",
+    "quel âge",
+    "quel est le prix",
+    "quel est son prix",
+    "quel est le reste",
+    "quel est le montant",
+    "quelle est la vitesse",
+    "quelle est sa vitesse",
+    "quelle est l'aire",
+    "quelle distance",
+    "qué edad",
+    "qué distancia",
+    "qué total",
+    "cuál es el precio",
+    "cuál es su precio",
+    "cuál es el resto",
+    "cuál es el área",
+    "cuál es la velocidad",
+    "cuál es su velocidad",
+    "是几",
+    "几岁",
+    "几天",
+    "几分钟",
+    "几小时",
+    "几元",
+    "平均数",
+    "余数",
+    "解方程",
     "计算",
-    "求",
     "計算",
     "계산",
     "berechne",
@@ -134,9 +212,10 @@ pub(super) fn asks_for_number(prompt: &Prompt) -> bool {
     }
     let has_number = text.bytes().any(|b| b.is_ascii_digit());
     let words = || text.split(|c: char| !c.is_alphabetic());
+    let is_question = has_number || text.contains(['?', '？', '؟']);
     QUANTITY.iter().any(|w| text.contains(w))
-        || words().any(|w| QUANTITY_WORDS.contains(&w))
-        || (has_number && WITH_NUMBER.iter().any(|w| text.contains(w)))
+        || (is_question && words().any(|w| QUANTITY_WORDS.contains(&w)))
+        || (has_number && (WITH_NUMBER.iter().any(|w| text.contains(w)) || asks_to_find(&text)))
         || (text.len() <= CALCULATION && has_calculation(&text))
 }
 
@@ -147,8 +226,28 @@ fn last_turn(prompt: &Prompt) -> String {
     prompt.last_user_text().filter(|_| asks).unwrap_or_default().to_lowercase()
 }
 
-/// Whether at least three lines begin as choices do: `A)`, `(B)`, `c.`
+/// Whether 求 stands for "find": in most other words it asks for a favour or means a demand.
+fn asks_to_find(text: &str) -> bool {
+    let mut before = None;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let joins = |c: Option<char>, with: &str| c.is_some_and(|c| with.contains(c));
+        if c == '求' && !joins(before, "要请需追寻恳谋征祈央诉") && !joins(chars.peek().copied(), "你您职助婚知救学求")
+        {
+            return true;
+        }
+        before = Some(c);
+    }
+    false
+}
+
+/// Whether at least three lines begin as choices do: `A)`, `(B)`, `c.`; or a question names three in one line.
 fn has_choices(text: &str) -> bool {
+    if text.contains(['?', '？'])
+        && ["a)", "b)", "c)"].iter().try_fold(0, |at, choice| next_choice(text, at, choice)).is_some()
+    {
+        return true;
+    }
     let mut expected = b'a';
     for line in text.lines() {
         let line = line.trim_start().trim_start_matches('(').as_bytes();
@@ -157,6 +256,13 @@ fn has_choices(text: &str) -> bool {
         }
     }
     expected >= b'd'
+}
+
+/// Where a choice such as `b)` ends that stands after `at` and is no part of a word.
+fn next_choice(text: &str, at: usize, choice: &str) -> Option<usize> {
+    let free = |&(start, _): &(usize, &str)| !text[..start].ends_with(char::is_alphanumeric);
+    let found = text.match_indices(choice).filter(|(start, _)| *start >= at).find(free);
+    found.map(|(start, _)| start + choice.len())
 }
 
 /// Whether two numbers stand around a sign of calculation.
@@ -210,6 +316,8 @@ mod tests {
             "Quantos ovos sobram?",
             "Solve x + 2 = 5.",
             "How much is 15% of 80?",
+            "求长6、宽9的长方形的面积。",
+            "Wie alt ist Tom, wenn er 4 Jahre älter ist?",
         ] {
             assert!(asks_for_number(&Prompt::user(asks)), "{asks}");
         }
@@ -230,6 +338,11 @@ mod tests {
             "英語の勉強のアイデアをいくつか教えてください。",
             "파리에서 할 일 몇 가지를 추천해 주세요.",
             "How much do you like jazz?",
+            "Wie viel Spaß macht es, allein zu reisen?",
+            "¡Cuánto me alegro! Escribe una despedida.",
+            "求你写一首100字的诗。",
+            "这3条要求太高了，帮我回复客户。",
+            "Sort my notes: a) tea b) bread c) milk",
             "Explain how long-distance trains are scheduled.",
             "Fix this:\n```\nx = 5\ny = x * 2\n```",
             "Find the best title for my article on gardening.",

@@ -36,6 +36,8 @@ pub struct ArmInfo {
     pub price_bound: Price,
     /// Samples that it can give at most, where that is known: a recording ends.
     pub most_samples: Option<u32>,
+    /// Generated tokens of its samples on average before this request, where some were seen.
+    pub tokens_seen: Option<f64>,
 }
 
 impl ArmInfo {
@@ -50,6 +52,7 @@ impl ArmInfo {
             sampling: None,
             thinking: None,
             most_samples: None,
+            tokens_seen: None,
         }
     }
 

@@ -45,6 +45,8 @@ struct Held {
     tokens: u64,
     extra_prompt: u64,
     forced: bool,
+    /// Whether it is the answer after reasoning that was closed for it.
+    answers: bool,
     /// Whether an engine works on it: its prompt is then read and paid for.
     started: bool,
     /// What the engine that works on it charges.
@@ -104,6 +106,8 @@ impl Table {
             name: arm.info.name.clone(),
             capabilities: arm.info.capabilities,
             room: Room::default(),
+            effort: arm.info.thinking.unwrap_or(request.thinking).effort,
+            tokens_seen: arm.info.tokens_seen,
         };
         let mut table = Self {
             state: State {
@@ -194,6 +198,23 @@ impl Table {
         });
         self.refresh();
         id
+    }
+
+    /// Whether an answer was asked for within so many tokens: a probe, or words that close a text.
+    pub(crate) fn is_forced(&self, id: SampleId) -> bool {
+        self.held.get(id as usize).is_some_and(|h| h.forced)
+    }
+
+    /// Whether a sample is the answer after reasoning that was closed for it.
+    pub(crate) fn answers(&self, id: SampleId) -> bool {
+        self.held.get(id as usize).is_some_and(|h| h.answers)
+    }
+
+    /// Enters that a sample is such an answer.
+    pub(crate) fn mark_answer(&mut self, id: SampleId) {
+        if let Some(held) = self.held.get_mut(id as usize) {
+            held.answers = true;
+        }
     }
 
     /// Enters the text that a continued sample begins with.

@@ -3,4 +3,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may end where its set-up fails")]
 
 mod allocate;
+mod auto;
 mod session;
+mod thinking;

@@ -4,7 +4,7 @@ use super::engine::EngineArgs;
 use crate::error::CliError;
 use crate::models::Located;
 use clap::Args;
-use outthink_core::{Needs, Price};
+use outthink_core::{ArmName, Effort, Needs, Price};
 use outthink_runner::{Runner, RunnerArm};
 
 /// Further arms.
@@ -13,7 +13,8 @@ use outthink_runner::{Runner, RunnerArm};
 pub(crate) struct ArmArgs {
     /// A further arm for the strategies that take several, more expensive than those before it: a
     /// model's name or GGUF file, a server as URL#MODEL, or system:TEXT for the first model under another
-    /// system message. With @IN/OUT at its end it costs so many dollars for a million prompt and
+    /// system message. With @EFFORT behind the name it reasons at that effort (@high alone: the first model
+    /// at that effort). With @IN/OUT at its end it costs so many dollars for a million prompt and
     /// generated tokens. May be repeated.
     #[arg(long = "arm", value_name = "ARM")]
     pub(crate) arms: Vec<String>,
@@ -27,12 +28,15 @@ pub(crate) struct Named {
     args: EngineArgs,
     file: Option<Located>,
     price: Option<Price>,
+    effort: Option<Effort>,
 }
 
 /// An arm that was named.
 pub(crate) enum ArmPlan {
     Model(Box<Named>),
     System(String),
+    /// The first model at another effort.
+    Effort(Effort),
 }
 
 impl ArmArgs {
@@ -46,7 +50,10 @@ fn plan(spec: &str, engine: &EngineArgs) -> Result<ArmPlan, CliError> {
     match spec.strip_prefix("system:").map(str::trim) {
         Some("") => Err(CliError::usage("an arm's system message is empty").hint("give system:TEXT")),
         Some(system) => Ok(ArmPlan::System(system.to_owned())),
-        None => Named::parse(spec, engine).map(|named| ArmPlan::Model(Box::new(named))),
+        None => match ArmName::parse(spec) {
+            Ok(ArmName { model: "", effort: Some(effort) }) => Ok(ArmPlan::Effort(effort)),
+            _ => Named::with_effort(spec, engine).map(|named| ArmPlan::Model(Box::new(named))),
+        },
     }
 }
 
@@ -55,7 +62,7 @@ impl ArmPlan {
     pub(crate) fn locate(self) -> Result<Self, CliError> {
         Ok(match self {
             Self::Model(named) => Self::Model(Box::new(named.locate()?)),
-            system @ Self::System(_) => system,
+            of_the_first => of_the_first,
         })
     }
 }
@@ -63,7 +70,22 @@ impl ArmPlan {
 impl Named {
     /// A model by name, file or URL#MODEL, perhaps with @IN/OUT. Nothing is fetched.
     pub(crate) fn parse(spec: &str, engine: &EngineArgs) -> Result<Self, CliError> {
+        let named = Self::with_effort(spec, engine)?;
+        match named.effort {
+            None => Ok(named),
+            Some(effort) => Err(CliError::usage(format!("an effort cannot be set here: `@{effort}` in `{spec}`"))
+                .hint(
+                    "leave it out; it belongs to `ask --arm`, to `outthink.arms` of a request and to [efforts] in the \
+                 configuration. If it is part of the model's name, put another `@` behind it",
+                )),
+        }
+    }
+
+    /// As [`Named::parse`], perhaps with `@EFFORT` behind the name.
+    fn with_effort(spec: &str, engine: &EngineArgs) -> Result<Self, CliError> {
         let (place, price) = priced(spec)?;
+        let (place, effort) = at_effort(place)?;
+        let place = place.as_str();
         let mut args = engine.clone();
         args.engine = None;
         if place.starts_with("http://") || place.starts_with("https://") {
@@ -77,7 +99,7 @@ impl Named {
             args.model = Some(place.to_owned());
         }
         args.check()?;
-        Ok(Self { args, file: None, price })
+        Ok(Self { args, file: None, price, effort })
     }
 
     /// With its file, fetched if it must be. Not to be called from async code.
@@ -89,6 +111,19 @@ impl Named {
     pub(crate) async fn connect(self, needs: Needs) -> Result<std::sync::Arc<dyn outthink_core::Engine>, CliError> {
         self.args.connect(self.file, self.price, needs).await
     }
+}
+
+/// Splits `@EFFORT` off. In an address it stands behind the model's name, or behind the bare `#`; a file that is
+/// there is taken by its whole name.
+fn at_effort(place: &str) -> Result<(String, Option<Effort>), CliError> {
+    let is_address = place.starts_with("http://") || place.starts_with("https://");
+    let (before, name) = match place.split_once('#') {
+        Some((url, model)) if is_address => (format!("{url}#"), model),
+        _ if is_address || std::path::Path::new(place).exists() => return Ok((place.to_owned(), None)),
+        _ => (String::new(), place),
+    };
+    let ArmName { model, effort } = ArmName::parse(name).map_err(|e| CliError::usage(e.to_string()))?;
+    Ok((before + model, effort))
 }
 
 /// Splits `@IN/OUT` off.
@@ -111,7 +146,15 @@ fn priced(spec: &str) -> Result<(&str, Option<Price>), CliError> {
 pub(crate) async fn connect(mut runner: Runner, plans: Vec<ArmPlan>, needs: Needs) -> Result<Runner, CliError> {
     for plan in plans {
         let arm = match plan {
-            ArmPlan::Model(named) => RunnerArm::new(named.connect(needs).await?),
+            ArmPlan::Model(named) => {
+                let effort = named.effort;
+                let arm = RunnerArm::new(named.connect(needs).await?);
+                match effort {
+                    Some(effort) => arm.at(effort),
+                    None => arm,
+                }
+            }
+            ArmPlan::Effort(effort) => RunnerArm::new(runner.engine().clone()).at(effort),
             ArmPlan::System(system) => {
                 let first = RunnerArm::new(runner.engine().clone());
                 let name = format!("{} under another system message", first.name);
@@ -126,6 +169,21 @@ pub(crate) async fn connect(mut runner: Runner, plans: Vec<ArmPlan>, needs: Need
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn efforts_stand_behind_the_name_of_a_model() {
+        for (place, name, effort) in [
+            ("qwen3@low", "qwen3", Some(Effort::Low)),
+            ("http://user@host/v1", "http://user@host/v1", None),
+            ("http://user@host/v1#m@high", "http://user@host/v1#m", Some(Effort::High)),
+            ("http://host#@high", "http://host#", Some(Effort::High)),
+            ("http://host#m@high@", "http://host#m@high", None),
+            ("@cf/llama", "@cf/llama", None),
+        ] {
+            assert_eq!(at_effort(place).unwrap(), (name.to_owned(), effort), "{place}");
+        }
+        assert!(at_effort("qwen3@hgih").is_err_and(|e| e.to_string().contains("did you mean `high`?")));
+    }
 
     #[test]
     fn prices_are_split_off_and_addresses_are_left_alone() {

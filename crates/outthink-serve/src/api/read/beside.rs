@@ -5,6 +5,7 @@ use crate::config::ITSELF;
 use crate::error::ApiError;
 use crate::openapi::{MOST_ARMS, MOST_VERIFIERS};
 use crate::run::{ArmAsked, Judge, wrong};
+use outthink_core::Effort;
 use outthink_verify::VerifierSpec;
 use serde_json::Value;
 
@@ -29,16 +30,19 @@ fn judge(value: &Value, i: usize) -> Result<Judge, ApiError> {
 pub(super) fn arms(own: &mut Fields) -> Result<Option<Vec<ArmAsked>>, ApiError> {
     let Some(list) = list(own, "arms", MOST_ARMS)? else { return Ok(None) };
     let one = |(i, value): (usize, Value)| match value {
-        Value::String(model) => Ok(ArmAsked { model: Some(model), system: None }),
+        Value::String(model) => Ok(ArmAsked { model: Some(model), ..ArmAsked::default() }),
         Value::Object(mut map) => {
             let mut text = |key: &str| match map.shift_remove(key) {
                 None | Some(Value::Null) => Ok(None),
                 Some(Value::String(text)) if !text.trim().is_empty() => Ok(Some(text)),
                 Some(_) => Err(wrong("arms", i, &format!("has no text as its {key}"))),
             };
-            let arm = ArmAsked { model: text("model")?, system: text("system")? };
-            if !map.is_empty() || arm == (ArmAsked { model: None, system: None }) {
-                return Err(wrong("arms", i, "names nothing or something unknown: give model, system or both"));
+            let (model, system) = (text("model")?, text("system")?);
+            let effort = text("effort")?.map(|word| word.parse::<Effort>()).transpose();
+            let effort = effort.map_err(|error| wrong("arms", i, &format!("has an {error}")))?;
+            let arm = ArmAsked { model, system, effort };
+            if !map.is_empty() || arm == ArmAsked::default() {
+                return Err(wrong("arms", i, "names nothing or something unknown: give model, effort, system or more"));
             }
             Ok(arm)
         }

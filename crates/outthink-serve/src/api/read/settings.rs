@@ -60,7 +60,7 @@ impl Efforts<'_> {
     /// The verifiers and arms that an effort comes with.
     fn beside(&self, effort: Effort) -> (Vec<Judge>, Vec<ArmAsked>) {
         let Some(own) = self.settings.and_then(|s| s.get(&effort)) else { return Default::default() };
-        let arm = |model: &String| ArmAsked { model: Some(model.clone()), system: None };
+        let arm = |model: &String| ArmAsked { model: Some(model.clone()), ..ArmAsked::default() };
         (own.verifiers.iter().cloned().map(Judge::Named).collect(), own.arms.iter().map(arm).collect())
     }
 }
