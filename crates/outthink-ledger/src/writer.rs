@@ -191,8 +191,8 @@ pub(crate) async fn charge_lapsed(pool: &AnyPool, kind: Kind, now: u64) -> Resul
     for key in keys {
         let mut connection = pool.acquire().await.map_err(failed())?;
         let mut tx = connection.begin_with(kind.begin()).await.map_err(failed())?;
-        batch::lock(&mut tx, kind, &key).await.map_err(failed())?;
-        count += batch::lapse(&mut tx, &key, now).await.map_err(failed())?;
+        let locked = batch::lock_all(&mut tx, kind, [key.as_str()].into()).await.map_err(failed())?;
+        count += batch::lapse(&mut tx, (&key, locked.team(&key)), now).await.map_err(failed())?;
         tx.commit().await.map_err(failed())?;
     }
     Ok(count)

@@ -7,6 +7,7 @@
     reason = "helpers of tests may fail loudly and say what they skip"
 )]
 
+mod budgets;
 mod postgres;
 
 use outthink_core::Cost;
@@ -20,7 +21,7 @@ fn budget(nano: u64) -> Limits {
 }
 
 async fn key(ledger: &Ledger, name: &str, limits: Limits) -> String {
-    ledger.create_key(&NewKey { name: name.into(), admin: false, limits }).await.unwrap().0.id
+    ledger.create_key(&NewKey { name: name.into(), limits, ..NewKey::default() }).await.unwrap().0.id
 }
 
 fn claim(key: &str, trace: &str, nano: u64) -> Claim {
@@ -53,7 +54,7 @@ async fn standing(ledger: &Ledger, key: &str) -> (u64, u64) {
 /// A key from its making to its end.
 async fn a_life(url: &str) {
     let ledger = Ledger::open(url, LEASE).await.unwrap();
-    let new = NewKey { name: "alice".into(), admin: true, limits: budget(1_000) };
+    let new = NewKey { name: "alice".into(), admin: true, limits: budget(1_000), team: None };
     let (alice, secret) = ledger.create_key(&new).await.unwrap();
     assert_eq!(ledger.authenticate(secret.expose()).await.unwrap(), Some(alice.clone()));
     let mut wrong = secret.expose().to_owned();
@@ -261,6 +262,7 @@ async fn all(url: &str) {
     a_death(url).await;
     a_late_settlement(url).await;
     a_memory(url).await;
+    budgets::all(url).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -134,6 +134,7 @@ mod tests {
             id: key.into(),
             name: key.into(),
             admin: false,
+            team: None,
             limits: outthink_ledger::Limits::default(),
             created: 0,
             revoked: None,
