@@ -1,6 +1,7 @@
 //! The handle by which a gateway claims and settles, and by which keys are made and revoked.
 
 use crate::batch::{Growing, Settlement, int};
+use crate::documents::{self, Document, Documents, NewDocument};
 use crate::schema::{self, Kind};
 use crate::secret::{self, KeySecret};
 use crate::writer::{Order, Writer, charge_lapsed, now};
@@ -29,6 +30,7 @@ pub struct Ledger {
     pool: AnyPool,
     kind: Kind,
     orders: mpsc::UnboundedSender<Order>,
+    documents: Documents,
     known: Arc<Mutex<HashMap<String, Known>>>,
 }
 
@@ -54,7 +56,8 @@ impl Ledger {
         let holder = format!("{:032x}", u128::from_be_bytes(bytes));
         let writer = Writer { pool: pool.clone(), kind, holder, lease: lease.max(1), orders: inbox };
         tokio::spawn(writer.run());
-        Ok(Self { pool, kind, orders, known: Arc::default() })
+        let documents = Documents::start(pool.clone(), kind);
+        Ok(Self { pool, kind, orders, documents, known: Arc::default() })
     }
 
     /// Makes a key. The secret is in the reply alone; the ledger keeps its hash.
@@ -236,12 +239,40 @@ impl Ledger {
         Record::read(&self.pool, trace, now()).await
     }
 
+    /// Whether other gateways may work on the same ledger, so that what they share belongs here.
+    pub fn is_shared(&self) -> bool {
+        self.kind == Kind::Postgres
+    }
+
+    /// Keeps a document until it expires. The future completes with whether it is written, and need not be waited
+    /// for.
+    pub fn keep(&self, document: NewDocument) -> impl Future<Output = bool> + Send + use<> {
+        self.documents.keep(document)
+    }
+
+    /// A document that has not expired.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn document(&self, kind: &str, id: &str) -> Result<Option<Document>, LedgerError> {
+        documents::find(&self.pool, kind, id).await
+    }
+
+    /// Deletes a document; whether there was one.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn forget(&self, kind: &str, id: &str) -> Result<bool, LedgerError> {
+        documents::forget(&self.pool, kind, id).await
+    }
+
     /// Writes what is to be written, and ends the task. Claims are refused from now on.
     pub async fn close(&self) {
         let (done, written) = oneshot::channel();
         if self.orders.send(Order::Close(done)).is_ok() {
             let _ = written.await;
         }
+        self.documents.close().await;
         self.pool.close().await;
     }
 }

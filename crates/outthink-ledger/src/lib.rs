@@ -41,6 +41,7 @@ mod account;
 mod batch;
 mod book;
 mod budget;
+mod documents;
 mod error;
 mod key;
 mod ledger;
@@ -54,6 +55,7 @@ mod writer;
 
 pub use book::{Book, Claim, Grant, Growth, Minute, Payers, Spent};
 pub use budget::{Account, Balance, Budget, BudgetName, Payer, Period, TeamLimits};
+pub use documents::{Document, NewDocument};
 pub use error::{ClaimError, LedgerError};
 pub use key::{Key, Limits, NewKey};
 pub use ledger::{Hold, Ledger};

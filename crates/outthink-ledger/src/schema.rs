@@ -50,6 +50,11 @@ const LATER: &[(i64, &[&str])] = &[(
         "ALTER TABLE ledger_keys ADD COLUMN team TEXT",
         "ALTER TABLE ledger_claims ADD COLUMN session TEXT",
         "ALTER TABLE ledger_charges ADD COLUMN session TEXT",
+        "CREATE TABLE ledger_documents (
+            kind TEXT NOT NULL, id TEXT NOT NULL, owner TEXT, stored BIGINT NOT NULL, expires BIGINT NOT NULL,
+            body TEXT NOT NULL, PRIMARY KEY (kind, id))",
+        "CREATE INDEX ledger_documents_by_age ON ledger_documents (kind, stored)",
+        "CREATE INDEX ledger_documents_by_end ON ledger_documents (expires)",
     ],
 )];
 

@@ -168,6 +168,7 @@ impl Writer {
         charge_lapsed(&self.pool, self.kind, now).await?;
         for (sql, before) in [
             ("DELETE FROM ledger_records WHERE expires <= $1", now),
+            ("DELETE FROM ledger_documents WHERE expires <= $1", now),
             ("DELETE FROM ledger_minutes WHERE minute < $1", (now / MINUTE).saturating_sub(2 * 60)),
             ("DELETE FROM ledger_days WHERE day < $1", (now / DAY).saturating_sub(KEEP_DAYS)),
             ("DELETE FROM ledger_charges WHERE began < $1", now.saturating_sub(KEEP_DAYS * DAY)),

@@ -209,6 +209,7 @@ async fn an_older_ledger(url: &str) {
     let pool = sqlx::AnyPool::connect(url).await.unwrap();
     for statement in [
         "DROP TABLE ledger_teams",
+        "DROP TABLE ledger_documents",
         "ALTER TABLE ledger_keys DROP COLUMN team",
         "ALTER TABLE ledger_claims DROP COLUMN session",
         "ALTER TABLE ledger_charges DROP COLUMN session",

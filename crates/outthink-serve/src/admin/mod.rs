@@ -5,15 +5,15 @@ use crate::error::ApiError;
 use crate::run::{Caller, Gateway};
 use axum::body::{Body, Bytes};
 use axum::extract::Path;
+use axum::http::Uri;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, put};
 use axum::{Extension, Json, Router};
 use outthink_core::{Cost, Effort};
-use outthink_ledger::{Ledger, LedgerError, Limits, NewKey, TeamLimits};
+use outthink_ledger::{Ledger, Limits, NewKey, TeamLimits};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::convert::Infallible;
@@ -139,8 +139,8 @@ async fn live(Extension(gateway): Now, Extension(caller): Asker) -> Result<Respo
 async fn keys(Extension(gateway): Now, Extension(caller): Asker) -> Result<Json<Value>, ApiError> {
     caller.must_be_admin()?;
     let Some(ledger) = &gateway.control().ledger else { return Ok(Json(json!({ "keys": null }))) };
-    let keys = ledger.keys().await.map_err(of_ledger)?;
-    let teams = ledger.teams().await.map_err(of_ledger)?;
+    let keys = ledger.keys().await.map_err(ApiError::of_ledger)?;
+    let teams = ledger.teams().await.map_err(ApiError::of_ledger)?;
     Ok(Json(json!({ "keys": keys, "teams": teams })))
 }
 
@@ -185,7 +185,7 @@ async fn make_key(Extension(gateway): Now, Extension(caller): Asker, body: Bytes
         largest_effort: wanted.largest_effort,
     };
     let new = NewKey { name: wanted.name, admin: wanted.admin, team: wanted.team, limits };
-    let (key, secret) = ledger.create_key(&new).await.map_err(of_ledger)?;
+    let (key, secret) = ledger.create_key(&new).await.map_err(ApiError::of_ledger)?;
     tracing::info!(key = %key.id, name = %key.name, "a key was made");
     let told = json!({ "id": key.id, "name": key.name, "key": secret.expose() });
     Ok(([(CACHE_CONTROL, "no-store")], Json(told)).into_response())
@@ -226,7 +226,7 @@ async fn set_team(
         cost_per_month: dollars("usd_per_month", wanted.usd_per_month)?,
         cost_per_session: dollars("usd_per_session", wanted.usd_per_session)?,
     };
-    ledger(&gateway)?.set_team(&name, limits).await.map_err(of_ledger)?;
+    ledger(&gateway)?.set_team(&name, limits).await.map_err(ApiError::of_ledger)?;
     tracing::info!(%name, "the budgets of a team were set");
     Ok(Json(json!({ "name": name, "limits": limits })))
 }
@@ -238,7 +238,7 @@ async fn revoke(
     Path(name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     caller.must_be_admin()?;
-    ledger(&gateway)?.revoke(&name).await.map_err(of_ledger)?;
+    ledger(&gateway)?.revoke(&name).await.map_err(ApiError::of_ledger)?;
     tracing::info!(%name, "a key was revoked");
     Ok(Json(json!({ "revoked": name })))
 }
@@ -251,7 +251,7 @@ async fn record(
 ) -> Result<Json<Value>, ApiError> {
     caller.must_be_admin()?;
     let found = match &gateway.control().ledger {
-        Some(ledger) => ledger.recall(&trace).await.map_err(of_ledger)?,
+        Some(ledger) => ledger.recall(&trace).await.map_err(ApiError::of_ledger)?,
         None => None,
     };
     found.map(|record| Json(json!(record))).ok_or_else(|| {
@@ -265,14 +265,4 @@ fn ledger(gateway: &Gateway) -> Result<&Ledger, ApiError> {
         let words = "this gateway keeps no keys: name a ledger in keys.ledger";
         ApiError::not_found("no_ledger", words)
     })
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
-fn of_ledger(error: LedgerError) -> ApiError {
-    if error.is_asked() {
-        return ApiError::invalid_body(error.to_string());
-    }
-    tracing::error!(%error, "the ledger fails");
-    let words = "the ledger does not answer: try again";
-    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "api_error", words).with_code("ledger_unavailable")
 }

@@ -66,13 +66,9 @@ impl Gateway {
         let limits = options.limits;
         let queue = |e: &Arc<dyn Engine>| e.one_by_one().then(|| FairQueue::new(limits.in_flight, limits.waiting));
         let queues = options.engines.iter().map(queue).collect();
-        Self {
-            options,
-            started: before.map_or_else(unix_seconds, |b| b.started),
-            traces: before.map_or_else(Arc::default, |b| Arc::clone(&b.traces)),
-            ending,
-            queues,
-        }
+        let traces = before.map(|b| Arc::clone(&b.traces));
+        let traces = traces.unwrap_or_else(|| Arc::new(Traces::new(options.control.ledger.as_ref())));
+        Self { options, started: before.map_or_else(unix_seconds, |b| b.started), traces, ending, queues }
     }
 
     /// Admits a request; nothing is asked of the engine before the run is awaited.
