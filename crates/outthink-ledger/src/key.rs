@@ -1,6 +1,7 @@
 //! A key and what it may spend.
 
-use crate::LedgerError;
+use crate::budget::Period;
+use crate::{LedgerError, TeamLimits};
 use outthink_core::{Cost, Effort};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,10 @@ pub struct Limits {
     pub tokens_per_minute: Option<u64>,
     /// Dollars for the requests that begin in one day of UTC.
     pub cost_per_day: Option<Cost>,
+    /// Dollars for the requests that begin in one month of UTC.
+    pub cost_per_month: Option<Cost>,
+    /// Dollars for one session: a conversation, or an agent's run.
+    pub cost_per_session: Option<Cost>,
     /// The largest effort that it may ask for.
     pub largest_effort: Option<Effort>,
 }
@@ -29,10 +34,18 @@ impl Limits {
         if self.tokens_per_minute.is_some_and(|t| t < 16) {
             return Some("no answer fits into so few tokens a minute: give at least 16");
         }
-        if self.cost_per_day == Some(Cost::ZERO) {
-            return Some("0 dollars a day buy nothing: give a positive amount");
-        }
-        None
+        nothing([self.cost_per_day, self.cost_per_month, self.cost_per_session])
+    }
+
+    /// Whether something limits what is spent or generated.
+    pub fn spending(&self) -> bool {
+        let budgets = [self.cost_per_day, self.cost_per_month, self.cost_per_session];
+        self.tokens_per_minute.is_some() || budgets.iter().any(Option::is_some)
+    }
+
+    /// The key's own budgets by their periods.
+    pub(crate) fn budgets(&self) -> [(Period, Option<Cost>); 2] {
+        [(Period::Day, self.cost_per_day), (Period::Month, self.cost_per_month)]
     }
 
     /// Whether the key may name this model.
@@ -46,6 +59,23 @@ impl Limits {
     }
 }
 
+impl TeamLimits {
+    /// What is useless in these limits, in words that say how to fix it.
+    pub fn problem(&self) -> Option<&'static str> {
+        nothing([self.cost_per_day, self.cost_per_month, self.cost_per_session])
+    }
+
+    /// The team's budgets by their periods.
+    pub(crate) fn budgets(&self) -> [(Period, Option<Cost>); 2] {
+        [(Period::Day, self.cost_per_day), (Period::Month, self.cost_per_month)]
+    }
+}
+
+/// A budget that pays for nothing.
+fn nothing(budgets: [Option<Cost>; 3]) -> Option<&'static str> {
+    budgets.contains(&Some(Cost::ZERO)).then_some("a budget of 0 dollars pays for nothing: give a positive amount")
+}
+
 /// A key to be made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewKey {
@@ -53,18 +83,27 @@ pub struct NewKey {
     pub name: String,
     /// Whether it may see and change the keys of others.
     pub admin: bool,
+    /// The team whose budgets it shares, for as long as it lives.
+    pub team: Option<String>,
     /// What it may spend.
     pub limits: Limits,
 }
 
+/// Refuses a name that lists cannot show.
+pub(crate) fn check_name(what: &str, name: &str) -> Result<(), LedgerError> {
+    let length = name.chars().count();
+    let fits = name.chars().all(|c| c.is_alphanumeric() || "-_.@ ".contains(c));
+    if (1..=64).contains(&length) && fits && name.trim() == name {
+        return Ok(());
+    }
+    let words =
+        format!("the name of a {what} has 1 to 64 letters, digits, spaces, `-`, `_`, `.` or `@`: choose another");
+    Err(LedgerError::Asked(words))
+}
+
 impl NewKey {
     pub(crate) fn check(&self) -> Result<(), LedgerError> {
-        let length = self.name.chars().count();
-        let fits = self.name.chars().all(|c| c.is_alphanumeric() || "-_.@ ".contains(c));
-        if !(1..=64).contains(&length) || !fits || self.name.trim() != self.name {
-            let words = "a key's name has 1 to 64 letters, digits, spaces, `-`, `_`, `.` or `@`: choose another";
-            return Err(LedgerError::Asked(words.into()));
-        }
+        check_name("key", &self.name)?;
         match self.limits.problem() {
             Some(words) => Err(LedgerError::Asked(words.into())),
             None => Ok(()),
@@ -81,6 +120,8 @@ pub struct Key {
     pub name: String,
     /// Whether it may see and change the keys of others.
     pub admin: bool,
+    /// The team whose budgets it shares.
+    pub team: Option<String>,
     /// What it may spend.
     pub limits: Limits,
     /// When it was made, in seconds since 1970.

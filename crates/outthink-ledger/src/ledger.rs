@@ -1,10 +1,14 @@
 //! The handle by which a gateway claims and settles, and by which keys are made and revoked.
 
 use crate::batch::{Growing, Settlement, int};
+use crate::documents::{self, Document, Documents, NewDocument};
 use crate::schema::{self, Kind};
 use crate::secret::{self, KeySecret};
 use crate::writer::{Order, Writer, charge_lapsed, now};
-use crate::{Charge, Claim, ClaimError, Grant, Growth, Key, KeyStatus, LedgerError, NewKey, Record, Spent, status};
+use crate::{
+    Charge, Claim, ClaimError, Grant, Growth, Key, KeyStatus, LedgerError, NewKey, Record, Spent, TeamLimits,
+    TeamStatus, status, teams,
+};
 use sqlx::{AnyPool, Row};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +30,7 @@ pub struct Ledger {
     pool: AnyPool,
     kind: Kind,
     orders: mpsc::UnboundedSender<Order>,
+    documents: Documents,
     known: Arc<Mutex<HashMap<String, Known>>>,
 }
 
@@ -51,7 +56,8 @@ impl Ledger {
         let holder = format!("{:032x}", u128::from_be_bytes(bytes));
         let writer = Writer { pool: pool.clone(), kind, holder, lease: lease.max(1), orders: inbox };
         tokio::spawn(writer.run());
-        Ok(Self { pool, kind, orders, known: Arc::default() })
+        let documents = Documents::start(pool.clone(), kind);
+        Ok(Self { pool, kind, orders, documents, known: Arc::default() })
     }
 
     /// Makes a key. The secret is in the reply alone; the ledger keeps its hash.
@@ -60,11 +66,18 @@ impl Ledger {
     /// If the name is taken or not valid, a limit is useless, or the database fails.
     pub async fn create_key(&self, new: &NewKey) -> Result<(Key, KeySecret), LedgerError> {
         new.check()?;
+        if let Some(team) = &new.team
+            && teams::find(&self.pool, team).await?.is_none()
+        {
+            let words = format!("there is no team `{team}`: make it with `outthink keys team {team}`");
+            return Err(LedgerError::Asked(words));
+        }
         let secret = KeySecret::generate()?;
         let key = Key {
             id: secret.id().to_owned(),
             name: new.name.clone(),
             admin: new.admin,
+            team: new.team.clone(),
             limits: new.limits.clone(),
             created: now(),
             revoked: None,
@@ -72,7 +85,7 @@ impl Ledger {
         let limits = serde_json::to_string(&key.limits)
             .map_err(|e| LedgerError::Asked(format!("the limits cannot be written down: {e}")))?;
         let made = sqlx::query(
-            "INSERT INTO ledger_keys (id, name, hash, admin, limits, created) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO ledger_keys (id, name, hash, admin, limits, created, team) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(key.id.clone())
         .bind(key.name.clone())
@@ -80,6 +93,7 @@ impl Ledger {
         .bind(i64::from(key.admin))
         .bind(limits)
         .bind(int(key.created))
+        .bind(key.team.clone())
         .execute(&self.pool)
         .await;
         match made {
@@ -98,6 +112,30 @@ impl Ledger {
     /// If the database fails.
     pub async fn keys(&self) -> Result<Vec<KeyStatus>, LedgerError> {
         status::keys(&self.pool, now()).await
+    }
+
+    /// Makes a team, or gives one other limits. A claim looks at them itself, so that they hold from the next one on.
+    ///
+    /// # Errors
+    /// If the name is not valid, a limit is useless, or the database fails.
+    pub async fn set_team(&self, name: &str, limits: TeamLimits) -> Result<(), LedgerError> {
+        teams::set(&self.pool, name, limits, now()).await
+    }
+
+    /// A team's limits, if it is one.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn team(&self, name: &str) -> Result<Option<TeamLimits>, LedgerError> {
+        teams::find(&self.pool, name).await
+    }
+
+    /// All teams with what they spent today and in this month, by name.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn teams(&self) -> Result<Vec<TeamStatus>, LedgerError> {
+        teams::list(&self.pool, now()).await
     }
 
     /// What a key was charged, oldest first.
@@ -145,7 +183,7 @@ impl Ledger {
     async fn look_up(&self, id: &str) -> Result<Option<(Key, String)>, LedgerError> {
         let failed = || LedgerError::database("look a key up");
         let row = sqlx::query(
-            "SELECT id, name, admin, limits, created, revoked, hash FROM ledger_keys WHERE id = $1 AND revoked IS NULL",
+            "SELECT id, name, admin, limits, created, revoked, team, hash FROM ledger_keys WHERE id = $1 AND revoked IS NULL",
         )
         .bind(id.to_owned())
         .fetch_optional(&self.pool)
@@ -153,7 +191,7 @@ impl Ledger {
         .map_err(failed())?;
         let found = match row {
             None => None,
-            Some(row) => Some((status::key_of(&row).map_err(failed())?, row.try_get(6).map_err(failed())?)),
+            Some(row) => Some((status::key_of(&row).map_err(failed())?, row.try_get(7).map_err(failed())?)),
         };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KNOWN_KEYS {
@@ -201,12 +239,40 @@ impl Ledger {
         Record::read(&self.pool, trace, now()).await
     }
 
+    /// Whether other gateways may work on the same ledger, so that what they share belongs here.
+    pub fn is_shared(&self) -> bool {
+        self.kind == Kind::Postgres
+    }
+
+    /// Keeps a document until it expires. The future completes with whether it is written, and need not be waited
+    /// for.
+    pub fn keep(&self, document: NewDocument) -> impl Future<Output = bool> + Send + use<> {
+        self.documents.keep(document)
+    }
+
+    /// A document that has not expired.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn document(&self, kind: &str, id: &str) -> Result<Option<Document>, LedgerError> {
+        documents::find(&self.pool, kind, id).await
+    }
+
+    /// Deletes a document; whether there was one.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn forget(&self, kind: &str, id: &str) -> Result<bool, LedgerError> {
+        documents::forget(&self.pool, kind, id).await
+    }
+
     /// Writes what is to be written, and ends the task. Claims are refused from now on.
     pub async fn close(&self) {
         let (done, written) = oneshot::channel();
         if self.orders.send(Order::Close(done)).is_ok() {
             let _ = written.await;
         }
+        self.documents.close().await;
         self.pool.close().await;
     }
 }

@@ -7,6 +7,9 @@
 //! spent of it; so neither a race nor a crash spends more than a key's budget. A late settlement puts
 //! the true amount in the place of such a charge.
 //!
+//! A key has budgets of its own (a day, a month), may share those of a *team*, and may have one for each *session*:
+//! a claim is a claim on all of them at once, and what is granted is the least that any of them can pay.
+//!
 //! It never stores a key, only its hash; it knows no request and no text, except where
 //! [`Ledger::remember`] is told to keep them for a while.
 //!
@@ -18,7 +21,7 @@
 //! # runtime.block_on(async {
 //! let ledger = Ledger::open("sqlite::memory:", 60).await?;
 //! let limits = Limits { cost_per_day: Some(Cost::from_nano(1_000)), ..Limits::default() };
-//! let (key, secret) = ledger.create_key(&NewKey { name: "alice".into(), admin: false, limits }).await?;
+//! let (key, secret) = ledger.create_key(&NewKey { name: "alice".into(), limits, ..NewKey::default() }).await?;
 //! assert_eq!(ledger.authenticate(secret.expose()).await?.map(|k| k.id), Some(key.id.clone()));
 //!
 //! let claim = Claim { least: Cost::from_nano(100), most: Cost::from_nano(700), ..Claim::new(&key.id, "request-1", "model") };
@@ -34,21 +37,29 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
+mod account;
 mod batch;
 mod book;
+mod budget;
+mod documents;
 mod error;
 mod key;
 mod ledger;
 mod records;
+mod refusal;
 mod schema;
 mod secret;
 mod status;
+mod teams;
 mod writer;
 
-pub use book::{Book, Claim, Day, Grant, Growth, Minute, Refusal, Spent};
+pub use book::{Book, Claim, Grant, Growth, Minute, Payers, Spent};
+pub use budget::{Account, Balance, Budget, BudgetName, Payer, Period, TeamLimits};
+pub use documents::{Document, NewDocument};
 pub use error::{ClaimError, LedgerError};
 pub use key::{Key, Limits, NewKey};
 pub use ledger::{Hold, Ledger};
 pub use records::Record;
+pub use refusal::Refusal;
 pub use secret::{KeySecret, same_secret, weakness};
-pub use status::{Charge, KeyStatus};
+pub use status::{Charge, KeyStatus, TeamStatus};

@@ -7,9 +7,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// The newest schema that is known here.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
-/// Amounts are billionths of a dollar, times are seconds since 1970, days and minutes are those divided.
+/// The first schema. Amounts are billionths of a dollar, times are seconds since 1970, days and minutes are those
+/// divided.
+///
+/// `ledger_days` has the days of every account: of a key by its identifier, of a team and of a session by what
+/// [`crate::account`] calls them. A month and a session are sums of days.
 const TABLES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS ledger_schema (version BIGINT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS ledger_keys (
@@ -37,6 +41,22 @@ const TABLES: &[&str] = &[
         expires BIGINT NOT NULL, prompt TEXT NOT NULL, completion TEXT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS ledger_records_by_age ON ledger_records (expires)",
 ];
+
+/// What each later schema adds to the one before it.
+const LATER: &[(i64, &[&str])] = &[(
+    2,
+    &[
+        "CREATE TABLE ledger_teams (name TEXT PRIMARY KEY, limits TEXT NOT NULL, created BIGINT NOT NULL)",
+        "ALTER TABLE ledger_keys ADD COLUMN team TEXT",
+        "ALTER TABLE ledger_claims ADD COLUMN session TEXT",
+        "ALTER TABLE ledger_charges ADD COLUMN session TEXT",
+        "CREATE TABLE ledger_documents (
+            kind TEXT NOT NULL, id TEXT NOT NULL, owner TEXT, stored BIGINT NOT NULL, expires BIGINT NOT NULL,
+            body TEXT NOT NULL, PRIMARY KEY (kind, id))",
+        "CREATE INDEX ledger_documents_by_age ON ledger_documents (kind, stored)",
+        "CREATE INDEX ledger_documents_by_end ON ledger_documents (expires)",
+    ],
+)];
 
 /// Which database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,16 +142,21 @@ async fn make_tables(pool: &AnyPool, kind: Kind) -> Result<(), LedgerError> {
     }
     let found: Option<i64> =
         sqlx::query_scalar("SELECT MAX(version) FROM ledger_schema").fetch_one(&mut *tx).await.map_err(failed())?;
-    match found {
-        None => {
-            sqlx::query("INSERT INTO ledger_schema (version) VALUES ($1)")
-                .bind(VERSION)
-                .execute(&mut *tx)
-                .await
-                .map_err(failed())?;
-        }
-        Some(found) if found > VERSION => return Err(LedgerError::Schema { found, known: VERSION }),
-        Some(_) => {}
+    if let Some(found) = found.filter(|found| *found > VERSION) {
+        return Err(LedgerError::Schema { found, known: VERSION });
     }
+    let found = found.unwrap_or(1);
+    for (version, statements) in LATER.iter().filter(|(version, _)| *version > found) {
+        for statement in *statements {
+            tx.execute(*statement).await.map_err(failed())?;
+        }
+        debug_assert!(*version <= VERSION, "the newest schema is the last of the list");
+    }
+    sqlx::query("DELETE FROM ledger_schema").execute(&mut *tx).await.map_err(failed())?;
+    sqlx::query("INSERT INTO ledger_schema (version) VALUES ($1)")
+        .bind(VERSION)
+        .execute(&mut *tx)
+        .await
+        .map_err(failed())?;
     tx.commit().await.map_err(failed())
 }

@@ -168,6 +168,7 @@ impl Writer {
         charge_lapsed(&self.pool, self.kind, now).await?;
         for (sql, before) in [
             ("DELETE FROM ledger_records WHERE expires <= $1", now),
+            ("DELETE FROM ledger_documents WHERE expires <= $1", now),
             ("DELETE FROM ledger_minutes WHERE minute < $1", (now / MINUTE).saturating_sub(2 * 60)),
             ("DELETE FROM ledger_days WHERE day < $1", (now / DAY).saturating_sub(KEEP_DAYS)),
             ("DELETE FROM ledger_charges WHERE began < $1", now.saturating_sub(KEEP_DAYS * DAY)),
@@ -191,8 +192,8 @@ pub(crate) async fn charge_lapsed(pool: &AnyPool, kind: Kind, now: u64) -> Resul
     for key in keys {
         let mut connection = pool.acquire().await.map_err(failed())?;
         let mut tx = connection.begin_with(kind.begin()).await.map_err(failed())?;
-        batch::lock(&mut tx, kind, &key).await.map_err(failed())?;
-        count += batch::lapse(&mut tx, &key, now).await.map_err(failed())?;
+        let locked = batch::lock_all(&mut tx, kind, [key.as_str()].into()).await.map_err(failed())?;
+        count += batch::lapse(&mut tx, (&key, locked.team(&key)), now).await.map_err(failed())?;
         tx.commit().await.map_err(failed())?;
     }
     Ok(count)

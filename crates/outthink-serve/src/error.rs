@@ -4,6 +4,7 @@ use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use outthink_core::{EngineError, Origin};
+use outthink_ledger::LedgerError;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::time::Duration;
@@ -78,6 +79,17 @@ impl ApiError {
         let param = error.param.clone().filter(|_| error.origin == Origin::Caller);
         let api = Self::new(status, kind, error.to_string()).with_code(code);
         Self { retry_after: error.retry_after, param, ..api }
+    }
+
+    /// A failure of the ledger.
+    #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+    pub(crate) fn of_ledger(error: LedgerError) -> Self {
+        if error.is_asked() {
+            return Self::invalid_body(error.to_string());
+        }
+        tracing::error!(%error, "the ledger fails");
+        let words = "the ledger does not answer: try again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "api_error", words).with_code("ledger_unavailable")
     }
 
     /// The JSON body.

@@ -7,10 +7,11 @@
     reason = "helpers of tests may fail loudly and say what they skip"
 )]
 
+mod budgets;
 mod postgres;
 
 use outthink_core::Cost;
-use outthink_ledger::{Claim, ClaimError, Growth, Ledger, Limits, NewKey, Record, Refusal, Spent};
+use outthink_ledger::{Claim, ClaimError, Growth, Ledger, Limits, NewDocument, NewKey, Record, Refusal, Spent};
 use postgres::Postgres;
 
 const LEASE: u64 = 60;
@@ -20,7 +21,7 @@ fn budget(nano: u64) -> Limits {
 }
 
 async fn key(ledger: &Ledger, name: &str, limits: Limits) -> String {
-    ledger.create_key(&NewKey { name: name.into(), admin: false, limits }).await.unwrap().0.id
+    ledger.create_key(&NewKey { name: name.into(), limits, ..NewKey::default() }).await.unwrap().0.id
 }
 
 fn claim(key: &str, trace: &str, nano: u64) -> Claim {
@@ -53,7 +54,7 @@ async fn standing(ledger: &Ledger, key: &str) -> (u64, u64) {
 /// A key from its making to its end.
 async fn a_life(url: &str) {
     let ledger = Ledger::open(url, LEASE).await.unwrap();
-    let new = NewKey { name: "alice".into(), admin: true, limits: budget(1_000) };
+    let new = NewKey { name: "alice".into(), admin: true, limits: budget(1_000), team: None };
     let (alice, secret) = ledger.create_key(&new).await.unwrap();
     assert_eq!(ledger.authenticate(secret.expose()).await.unwrap(), Some(alice.clone()));
     let mut wrong = secret.expose().to_owned();
@@ -253,6 +254,37 @@ async fn a_memory(url: &str) {
     ledger.close().await;
 }
 
+/// Documents that one ledger keeps are read by another, until they expire or are too many.
+async fn shared_documents(url: &str) {
+    let (one, two) = (Ledger::open(url, LEASE).await.unwrap(), Ledger::open(url, LEASE).await.unwrap());
+    let new = |id: &str, seconds, most| {
+        let body = format!("{{\"id\":\"{id}\",\"nul\":\"\\u0000\"}}");
+        let body: Box<dyn FnOnce() -> String + Send> = Box::new(move || body);
+        NewDocument { kind: "test", id: id.into(), owner: Some("k".into()), seconds, most, body }
+    };
+    assert!(one.keep(new("a", 100, 10)).await);
+    let found = two.document("test", "a").await.unwrap().unwrap();
+    assert_eq!((found.owner.as_deref(), found.body.contains("u0000")), (Some("k"), true));
+    assert_eq!(two.document("other", "a").await.unwrap(), None);
+    assert!(two.forget("test", "a").await.unwrap() && !one.forget("test", "a").await.unwrap());
+    assert!(one.keep(new("b", 0, 10)).await);
+    assert_eq!(two.document("test", "b").await.unwrap(), None, "it has expired");
+    // A third one deletes what is too much at its first write.
+    for id in ["c", "d"] {
+        one.keep(new(id, 100, 10)).await;
+    }
+    let pool = sqlx::AnyPool::connect(url).await.unwrap();
+    sqlx::query("UPDATE ledger_documents SET stored = stored - 5 WHERE id IN ('b', 'c')").execute(&pool).await.unwrap();
+    let three = Ledger::open(url, LEASE).await.unwrap();
+    assert!(three.keep(new("e", 100, 1)).await);
+    assert_eq!(one.document("test", "c").await.unwrap(), None);
+    assert!(one.document("test", "d").await.unwrap().is_some());
+    pool.close().await;
+    for ledger in [one, two, three] {
+        ledger.close().await;
+    }
+}
+
 async fn all(url: &str) {
     a_life(url).await;
     a_race(url).await;
@@ -261,6 +293,8 @@ async fn all(url: &str) {
     a_death(url).await;
     a_late_settlement(url).await;
     a_memory(url).await;
+    shared_documents(url).await;
+    budgets::all(url).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

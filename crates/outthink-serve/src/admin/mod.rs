@@ -5,15 +5,15 @@ use crate::error::ApiError;
 use crate::run::{Caller, Gateway};
 use axum::body::{Body, Bytes};
 use axum::extract::Path;
+use axum::http::Uri;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, put};
 use axum::{Extension, Json, Router};
 use outthink_core::{Cost, Effort};
-use outthink_ledger::{Ledger, LedgerError, Limits, NewKey};
+use outthink_ledger::{Ledger, Limits, NewKey, TeamLimits};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::convert::Infallible;
@@ -47,6 +47,7 @@ pub(crate) fn routes() -> Router {
         .route("/outthink/live", get(live))
         .route("/outthink/keys", get(keys).post(make_key))
         .route("/outthink/keys/{name}", delete(revoke))
+        .route("/outthink/teams/{name}", put(set_team))
         .route("/metrics", get(metrics))
 }
 
@@ -79,13 +80,13 @@ async fn metrics(Extension(gateway): Now, Extension(caller): Asker) -> Result<Re
         return Err(ApiError::not_found("unknown_url", words));
     }
     caller.must_be_admin()?;
-    let keys = match &gateway.control().ledger {
-        Some(ledger) => ledger.keys().await.unwrap_or_default(),
-        None => Vec::new(),
+    let (keys, teams) = match &gateway.control().ledger {
+        Some(ledger) => (ledger.keys().await.unwrap_or_default(), ledger.teams().await.unwrap_or_default()),
+        None => Default::default(),
     };
     let upstreams = gateway.options.policy.health.as_ref().map(|health| health()).unwrap_or_default();
     gateway.control().metrics.waiting(i64::try_from(gateway.waiting()).unwrap_or(i64::MAX));
-    let text = gateway.control().metrics.text(&keys, &upstreams);
+    let text = gateway.control().metrics.text((&keys, &teams), &upstreams);
     Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
 }
 
@@ -134,12 +135,13 @@ async fn live(Extension(gateway): Now, Extension(caller): Asker) -> Result<Respo
     Ok((headers, Body::from_stream(stream)).into_response())
 }
 
-/// The keys with what they spent today.
+/// The keys and teams with what they spent today and in this month.
 async fn keys(Extension(gateway): Now, Extension(caller): Asker) -> Result<Json<Value>, ApiError> {
     caller.must_be_admin()?;
     let Some(ledger) = &gateway.control().ledger else { return Ok(Json(json!({ "keys": null }))) };
-    let keys = ledger.keys().await.map_err(of_ledger)?;
-    Ok(Json(json!({ "keys": keys })))
+    let keys = ledger.keys().await.map_err(ApiError::of_ledger)?;
+    let teams = ledger.teams().await.map_err(ApiError::of_ledger)?;
+    Ok(Json(json!({ "keys": keys, "teams": teams })))
 }
 
 /// A key to be made, as the page sends it.
@@ -150,7 +152,13 @@ struct Wanted {
     #[serde(default)]
     admin: bool,
     #[serde(default)]
+    team: Option<String>,
+    #[serde(default)]
     usd_per_day: Option<f64>,
+    #[serde(default)]
+    usd_per_month: Option<f64>,
+    #[serde(default)]
+    usd_per_session: Option<f64>,
     #[serde(default)]
     requests_per_minute: Option<u64>,
     #[serde(default)]
@@ -167,24 +175,60 @@ async fn make_key(Extension(gateway): Now, Extension(caller): Asker, body: Bytes
     let ledger = ledger(&gateway)?;
     let wanted: Wanted =
         serde_json::from_slice(&body).map_err(|e| ApiError::invalid_body(format!("the body describes no key: {e}")))?;
-    let cost_per_day = match wanted.usd_per_day {
-        None => None,
-        Some(usd) => Some(Cost::from_usd(usd).filter(|c| *c > Cost::ZERO).ok_or_else(|| {
-            ApiError::invalid("usd_per_day", "so many dollars a day buy nothing: give a positive amount")
-        })?),
-    };
     let limits = Limits {
         models: wanted.models,
         requests_per_minute: wanted.requests_per_minute,
         tokens_per_minute: wanted.tokens_per_minute,
-        cost_per_day,
+        cost_per_day: dollars("usd_per_day", wanted.usd_per_day)?,
+        cost_per_month: dollars("usd_per_month", wanted.usd_per_month)?,
+        cost_per_session: dollars("usd_per_session", wanted.usd_per_session)?,
         largest_effort: wanted.largest_effort,
     };
-    let (key, secret) =
-        ledger.create_key(&NewKey { name: wanted.name, admin: wanted.admin, limits }).await.map_err(of_ledger)?;
+    let new = NewKey { name: wanted.name, admin: wanted.admin, team: wanted.team, limits };
+    let (key, secret) = ledger.create_key(&new).await.map_err(ApiError::of_ledger)?;
     tracing::info!(key = %key.id, name = %key.name, "a key was made");
     let told = json!({ "id": key.id, "name": key.name, "key": secret.expose() });
     Ok(([(CACHE_CONTROL, "no-store")], Json(told)).into_response())
+}
+
+/// A budget in dollars.
+fn dollars(field: &str, usd: Option<f64>) -> Result<Option<Cost>, ApiError> {
+    let Some(usd) = usd else { return Ok(None) };
+    Cost::from_usd(usd).filter(|cost| *cost > Cost::ZERO).map(Some).ok_or_else(|| {
+        ApiError::invalid(field, format!("{field} is {usd}, which pays for nothing: give a positive amount"))
+    })
+}
+
+/// What a team may spend, as the page sends it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TeamWanted {
+    #[serde(default)]
+    usd_per_day: Option<f64>,
+    #[serde(default)]
+    usd_per_month: Option<f64>,
+    #[serde(default)]
+    usd_per_session: Option<f64>,
+}
+
+/// Makes a team, or gives it other limits.
+async fn set_team(
+    Extension(gateway): Now,
+    Extension(caller): Asker,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Result<Json<Value>, ApiError> {
+    caller.must_be_admin()?;
+    let wanted: TeamWanted = serde_json::from_slice(&body)
+        .map_err(|e| ApiError::invalid_body(format!("the body describes no team: {e}")))?;
+    let limits = TeamLimits {
+        cost_per_day: dollars("usd_per_day", wanted.usd_per_day)?,
+        cost_per_month: dollars("usd_per_month", wanted.usd_per_month)?,
+        cost_per_session: dollars("usd_per_session", wanted.usd_per_session)?,
+    };
+    ledger(&gateway)?.set_team(&name, limits).await.map_err(ApiError::of_ledger)?;
+    tracing::info!(%name, "the budgets of a team were set");
+    Ok(Json(json!({ "name": name, "limits": limits })))
 }
 
 /// Revokes a key.
@@ -194,7 +238,7 @@ async fn revoke(
     Path(name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     caller.must_be_admin()?;
-    ledger(&gateway)?.revoke(&name).await.map_err(of_ledger)?;
+    ledger(&gateway)?.revoke(&name).await.map_err(ApiError::of_ledger)?;
     tracing::info!(%name, "a key was revoked");
     Ok(Json(json!({ "revoked": name })))
 }
@@ -207,7 +251,7 @@ async fn record(
 ) -> Result<Json<Value>, ApiError> {
     caller.must_be_admin()?;
     let found = match &gateway.control().ledger {
-        Some(ledger) => ledger.recall(&trace).await.map_err(of_ledger)?,
+        Some(ledger) => ledger.recall(&trace).await.map_err(ApiError::of_ledger)?,
         None => None,
     };
     found.map(|record| Json(json!(record))).ok_or_else(|| {
@@ -221,14 +265,4 @@ fn ledger(gateway: &Gateway) -> Result<&Ledger, ApiError> {
         let words = "this gateway keeps no keys: name a ledger in keys.ledger";
         ApiError::not_found("no_ledger", words)
     })
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
-fn of_ledger(error: LedgerError) -> ApiError {
-    if error.is_asked() {
-        return ApiError::invalid_body(error.to_string());
-    }
-    tracing::error!(%error, "the ledger fails");
-    let words = "the ledger does not answer: try again";
-    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "api_error", words).with_code("ledger_unavailable")
 }

@@ -36,7 +36,8 @@ pub(super) async fn trace(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     // Those of others are not told from those that are not there.
-    gateway.traces.get(&id, |owner| caller.may_see(owner)).map(Json).ok_or_else(|| {
+    let found = gateway.traces.get(&id, |owner| caller.may_see(owner)).await.map_err(ApiError::of_ledger)?;
+    found.map(Json).ok_or_else(|| {
         let words = "no trace of this name is remembered: traces are kept for an hour, the newest 512 of them";
         ApiError::not_found("trace_not_found", words)
     })

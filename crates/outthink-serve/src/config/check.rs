@@ -157,6 +157,9 @@ fn upstreams(config: &Config, found: &mut Vec<Problem>) {
 
 fn models(config: &Config, found: &mut Vec<Problem>) {
     unique("models", config.models.iter().map(|m| m.name.as_str()), found);
+    if config.prices.import.is_some() && config.models.is_empty() {
+        found.push(Problem::new("prices.import", "prices are those of models: add [[models]]"));
+    }
     for (i, model) in config.models.iter().enumerate() {
         let path = |key: &str| format!("models[{i}].{key}");
         if config.upstreams.is_empty() {
@@ -177,8 +180,12 @@ fn models(config: &Config, found: &mut Vec<Problem>) {
             }
         }
         if let Err(error) = model.price() {
-            let key = if model.output_usd.is_sign_negative() { "output_usd" } else { "input_usd" };
+            let key = if model.output_usd.is_some_and(f64::is_sign_negative) { "output_usd" } else { "input_usd" };
             found.push(Problem::new(path(key), error.to_string()));
+        }
+        if model.price_as.is_some() && (config.prices.import.is_none() || model.has_own_price()) {
+            let words = "the name is for a list of prices: set prices.import, and give no price here";
+            found.push(Problem::new(path("price_as"), words));
         }
         if model.context == Some(0) {
             found.push(Problem::new(path("context"), "a context of 0 tokens holds nothing: leave it out"));

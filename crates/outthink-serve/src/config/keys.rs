@@ -41,6 +41,9 @@ pub struct Privacy {
     pub store: Store,
     /// Hours after which it is deleted.
     pub retention_hours: f64,
+    /// Keep the responses that `previous_response_id` may name in the ledger where that is PostgreSQL, for an hour, so
+    /// that every gateway on it knows them. Otherwise they are in the memory of the gateway that made them.
+    pub share_responses: bool,
 }
 
 /// What is kept of prompts and completions.
@@ -64,6 +67,6 @@ impl Default for Keys {
 
 impl Default for Privacy {
     fn default() -> Self {
-        Self { store: Store::None, retention_hours: 24.0 }
+        Self { store: Store::None, retention_hours: 24.0, share_responses: true }
     }
 }

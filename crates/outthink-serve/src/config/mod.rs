@@ -22,6 +22,7 @@ mod keys;
 mod observe;
 mod overrides;
 mod place;
+mod prices;
 mod schema;
 mod server;
 mod upstream;
@@ -31,6 +32,7 @@ pub use effort::{Defaults, EffortSettings, ReasoningField};
 pub use error::{ConfigError, Problem};
 pub use keys::{KeyMode, Keys, Privacy, Store};
 pub use observe::{LogForm, LogLevel, Observability, Otlp};
+pub use prices::{Listed, PriceList, PriceListError, Prices};
 pub use schema::{example, json_schema};
 pub(crate) use server::MAX_BODY_BYTES;
 pub use server::{Limits, Server, Tls};
@@ -61,6 +63,8 @@ pub struct Config {
     /// The models that clients may name; the first one is the default. Without any, each upstream
     /// serves the first model that it lists.
     pub models: Vec<Model>,
+    /// Where prices come from that models do not give themselves.
+    pub prices: Prices,
     /// What judges samples, beside the rules that requests bring along.
     pub verifiers: Vec<Verifier>,
     /// Who may ask, and how much.

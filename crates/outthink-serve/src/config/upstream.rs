@@ -59,15 +59,22 @@ pub struct Model {
     /// Its name at the upstreams; `name` where left out.
     #[serde(default)]
     pub upstream_model: Option<String>,
-    /// Dollars for a million prompt tokens.
+    /// Dollars for a million prompt tokens; without a price of its own the model is free, or has the price that
+    /// `[prices]` lists.
     #[serde(default)]
-    pub input_usd: f64,
+    pub input_usd: Option<f64>,
     /// Dollars for a million cached prompt tokens; `input_usd` where left out.
     #[serde(default)]
     pub cached_usd: Option<f64>,
     /// Dollars for a million generated tokens.
     #[serde(default)]
-    pub output_usd: f64,
+    pub output_usd: Option<f64>,
+    /// Its name in the list of prices; its name at the upstreams where left out.
+    #[serde(default)]
+    pub price_as: Option<String>,
+    /// The price that the list has for it.
+    #[serde(skip)]
+    pub listed: Option<Price>,
     /// Prompt and generated tokens together at most; asked of the upstream where left out.
     #[serde(default)]
     pub context: Option<u64>,
@@ -100,7 +107,11 @@ impl Model {
     /// # Errors
     /// If a figure is negative or not finite.
     pub fn price(&self) -> Result<Price, PriceError> {
-        Price::per_million_usd(self.input_usd, self.cached_usd.unwrap_or(self.input_usd), self.output_usd)
+        if let Some(price) = self.listed {
+            return Ok(price);
+        }
+        let input = self.input_usd.unwrap_or(0.0);
+        Price::per_million_usd(input, self.cached_usd.unwrap_or(input), self.output_usd.unwrap_or(0.0))
     }
 
     /// Its name at the upstreams.

@@ -2,7 +2,7 @@
 //! in it; nothing that a client wrote is.
 
 use outthink_core::{Cost, Outcome, Usage};
-use outthink_ledger::KeyStatus;
+use outthink_ledger::{Balance, KeyStatus, TeamStatus};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
@@ -62,6 +62,13 @@ struct UpstreamLabels {
     upstream: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TeamLabels {
+    team: String,
+    period: &'static str,
+    state: &'static str,
+}
+
 /// Makes histograms of these bounds.
 #[derive(Clone)]
 struct Bounds(&'static [f64]);
@@ -104,6 +111,8 @@ pub(crate) struct Metrics {
     refusals: Family<RefusalLabels, Counter>,
     reloads: Family<RefusalLabels, Counter>,
     keys: Family<KeyLabels, Gauge<f64, AtomicU64>>,
+    key_months: Family<KeyLabels, Gauge<f64, AtomicU64>>,
+    teams: Family<TeamLabels, Gauge<f64, AtomicU64>>,
     up: Family<UpstreamLabels, Gauge>,
     outstanding: Family<UpstreamLabels, Gauge<i64, AtomicI64>>,
     failures: Family<UpstreamLabels, Gauge<f64, AtomicU64>>,
@@ -126,6 +135,8 @@ impl Default for Metrics {
             refusals: Family::default(),
             reloads: Family::default(),
             keys: Family::default(),
+            key_months: Family::default(),
+            teams: Family::default(),
             up: Family::default(),
             outstanding: Family::default(),
             failures: Family::default(),
@@ -160,6 +171,16 @@ impl Default for Metrics {
         registry.register("refusals", "Requests that were refused, by reason", m.refusals.clone());
         registry.register("reloads", "Reloads of the configuration, by result", m.reloads.clone());
         registry.register("key_budget_dollars", "Today's budget of each key: limit, spent, reserved", m.keys.clone());
+        registry.register(
+            "key_month_budget_dollars",
+            "This month's budget of each key: limit, spent, reserved",
+            m.key_months.clone(),
+        );
+        registry.register(
+            "team_budget_dollars",
+            "The budgets of each team, of today and of this month: limit, spent, reserved",
+            m.teams.clone(),
+        );
         registry.register("upstream_up", "Whether an upstream gets requests", m.up.clone());
         registry.register(
             "upstream_outstanding_tokens",
@@ -235,16 +256,30 @@ impl Metrics {
     }
 
     /// The text, with what is asked for at this moment only.
-    pub(crate) fn text(&self, keys: &[KeyStatus], upstreams: &[UpstreamHealth]) -> String {
+    pub(crate) fn text(&self, (keys, teams): (&[KeyStatus], &[TeamStatus]), upstreams: &[UpstreamHealth]) -> String {
         self.keys.clear();
+        self.key_months.clear();
+        self.teams.clear();
         for status in keys.iter().filter(|s| s.key.revoked.is_none()) {
-            let gauge = |state, cost: Cost| {
-                self.keys.get_or_create(&KeyLabels { key: status.key.name.clone(), state }).set(cost.usd());
-            };
-            gauge("spent", status.spent);
-            gauge("reserved", status.reserved);
-            if let Some(limit) = status.key.limits.cost_per_day {
-                gauge("limit", limit);
+            let today = Balance { spent: status.spent, reserved: status.reserved };
+            let limits = &status.key.limits;
+            for (family, balance, limit) in
+                [(&self.keys, today, limits.cost_per_day), (&self.key_months, status.month, limits.cost_per_month)]
+            {
+                for (state, cost) in states(balance, limit) {
+                    family.get_or_create(&KeyLabels { key: status.key.name.clone(), state }).set(cost.usd());
+                }
+            }
+        }
+        for team in teams {
+            let today = Balance { spent: team.spent, reserved: team.reserved };
+            for (period, balance, limit) in
+                [("day", today, team.limits.cost_per_day), ("month", team.month, team.limits.cost_per_month)]
+            {
+                for (state, cost) in states(balance, limit) {
+                    let labels = TeamLabels { team: team.name.clone(), period, state };
+                    self.teams.get_or_create(&labels).set(cost.usd());
+                }
             }
         }
         for upstream in upstreams {
@@ -258,4 +293,11 @@ impl Metrics {
         let _ = text::encode(&mut out, &self.registry);
         out
     }
+}
+
+/// A budget by the state of its dollars.
+fn states(balance: Balance, limit: Option<Cost>) -> impl Iterator<Item = (&'static str, Cost)> {
+    [("spent", Some(balance.spent)), ("reserved", Some(balance.reserved)), ("limit", limit)]
+        .into_iter()
+        .filter_map(|(state, cost)| Some((state, cost?)))
 }

@@ -4,6 +4,7 @@ pub(crate) mod live;
 mod log;
 mod metrics;
 mod spans;
+pub(crate) mod store;
 mod traces;
 pub(crate) mod tree;
 

@@ -1,24 +1,18 @@
 //! What was decided for the last requests, kept for a while and without what was said.
 
+use super::store::{Bounds, Document, Store};
 use outthink_core::{Confidence, Cost, Outcome, Sample, SampleId, StopReason, TraceEvent, Usage};
+use outthink_ledger::{Ledger, LedgerError};
 use serde_json::{Value, json};
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Requests that are remembered at most.
-const MOST: usize = 512;
-/// Samples of them at most.
-const MOST_SAMPLES: usize = 8_192;
-/// How long they are remembered.
-const KEPT: Duration = Duration::from_hours(1);
+/// The last 512 requests, of 8,192 samples together, for an hour.
+const BOUNDS: Bounds = Bounds { kind: "trace", most: 512, weight: 8_192, time: Duration::from_hours(1) };
 
 /// How one request was decided, without what was said in it.
 struct Trace {
-    at: Instant,
     id: String,
-    /// The key that asked, by its identifier.
-    owner: Option<String>,
     strategy: String,
     model: String,
     effort: &'static str,
@@ -32,23 +26,19 @@ struct Trace {
     samples: Vec<Sample>,
 }
 
-#[derive(Default)]
-struct Ring {
-    traces: VecDeque<Arc<Trace>>,
-    samples: usize,
-}
-
-/// The traces of the last requests, the newest last.
-#[derive(Default)]
-pub(crate) struct Traces(Mutex<Ring>);
+/// The traces of the last requests.
+pub(crate) struct Traces(Store);
 
 impl Traces {
+    /// In this process, or in `ledger` where several gateways share it.
+    pub(crate) fn new(ledger: Option<&Ledger>) -> Self {
+        Self(Store::new(BOUNDS, ledger))
+    }
+
     /// Remembers how a request ended.
     pub(crate) fn remember(&self, outcome: &Outcome, effort: &'static str, owner: Option<String>) {
         let trace = Trace {
-            at: Instant::now(),
             id: outcome.trace_id.clone(),
-            owner,
             strategy: outcome.strategy.clone(),
             model: outcome.model.clone(),
             effort,
@@ -61,24 +51,32 @@ impl Traces {
             decisions: outcome.trace.clone(),
             samples: outcome.samples.iter().map(without_texts).collect(),
         };
-        let mut ring = self.lock();
-        ring.samples += trace.samples.len();
-        ring.traces.push_back(Arc::new(trace));
-        while ring.traces.len() > MOST || ring.samples > MOST_SAMPLES {
-            let Some(oldest) = ring.traces.pop_front() else { break };
-            ring.samples -= oldest.samples.len();
-        }
+        // Nobody waits for it: whoever asks at once asks again.
+        drop(self.0.keep(trace.id.clone(), owner, Arc::new(trace)));
     }
 
     /// The trace of the request with this name, while it is remembered and if `may_see` allows it to be
     /// shown by the key that asked.
-    pub(crate) fn get(&self, id: &str, may_see: impl Fn(Option<&str>) -> bool) -> Option<Value> {
-        let trace = self.lock().traces.iter().rev().find(|trace| trace.id == id).cloned()?;
-        (trace.at.elapsed() < KEPT && may_see(trace.owner.as_deref())).then(|| render(&trace))
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn get(
+        &self,
+        id: &str,
+        may_see: impl Fn(Option<&str>) -> bool,
+    ) -> Result<Option<Value>, LedgerError> {
+        self.0.get(id, may_see).await
+    }
+}
+
+impl Document for Trace {
+    /// Its samples.
+    fn weight(&self) -> usize {
+        self.samples.len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Ring> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn json(&self) -> Value {
+        render(self)
     }
 }
 

@@ -58,7 +58,7 @@ impl Size {
 pub(crate) async fn admit(
     caller: &Caller,
     control: &Control,
-    (trace, engines): (&str, &[&dyn Engine]),
+    (trace, session, engines): (&str, Option<String>, &[&dyn Engine]),
     size: Size,
     budget: &mut Budget,
 ) -> Result<Option<Arc<Allowance>>, ApiError> {
@@ -75,6 +75,7 @@ pub(crate) async fn admit(
         most: within(most.cost),
         least_tokens: least.tokens,
         most_tokens: most.tokens,
+        session,
         ..Claim::new(&key.id, trace, engines.first().map_or("", |e| &e.model().id))
     };
     let asked = Amount { cost: claim.most, tokens: claim.most_tokens };

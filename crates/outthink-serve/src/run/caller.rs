@@ -7,7 +7,8 @@ use crate::error::ApiError;
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 use outthink_core::Effort;
-use outthink_ledger::{ClaimError, Key, Refusal};
+use outthink_ledger::{ClaimError, Key, Payer, Refusal};
+use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -80,6 +81,16 @@ impl Caller {
     /// Whether the caller may see what the key with this identifier made.
     pub(crate) fn may_see(&self, owner: Option<&str>) -> bool {
         self.admin || self.key.as_ref().map(|key| key.id.as_str()) == owner
+    }
+
+    /// Whether its sessions may have a budget.
+    pub(crate) fn has_sessions(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| key.limits.cost_per_session.is_some() || key.team.is_some())
+    }
+
+    /// Whether something may limit what it spends. What its team may spend is known to the ledger alone.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| key.team.is_some() || key.limits.spending())
     }
 
     /// The most samples that the key's largest effort buys.
@@ -189,16 +200,41 @@ pub(crate) fn refused(error: &ClaimError) -> ApiError {
             ("rate_limit_error", "rate_limit_exceeded")
         }
     };
-    let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, kind, refusal.to_string()).with_code(code);
+    // Clients repeat what came back with 429. A budget that is never renewed is no reason to wait.
+    let for_good = matches!(refusal, Refusal::Spent { ends: None, .. });
+    let status = if for_good { StatusCode::PAYMENT_REQUIRED } else { StatusCode::TOO_MANY_REQUESTS };
+    let error = ApiError::new(status, kind, refusal.to_string()).with_code(code);
+    let error = match budget(refusal) {
+        Some(budget) => error.with_bill(json!({ "budget": budget })),
+        None => error,
+    };
     ApiError { retry_after: refusal.retry_after().map(Duration::from_secs), ..error }
 }
 
+/// The budget that does not pay, for programs: whose it is, how much, and when it is renewed.
+fn budget(refusal: &Refusal) -> Option<Value> {
+    let name = refusal.budget()?;
+    let ends = match refusal {
+        Refusal::Spent { ends, .. } => *ends,
+        _ => None,
+    };
+    let mut budget = json!(name);
+    budget["limit_usd"] = name.limit.usd().into();
+    budget["renewed_at"] = json!(ends);
+    budget.as_object_mut()?.shift_remove("limit");
+    Some(budget)
+}
+
 /// The name of a refusal in metrics.
-pub(crate) const fn reason(error: &ClaimError) -> &'static str {
+pub(crate) fn reason(error: &ClaimError) -> &'static str {
     match error {
         ClaimError::Unavailable => "ledger_unavailable",
         ClaimError::Refused(Refusal::Revoked | Refusal::Lapsed) => "revoked",
-        ClaimError::Refused(Refusal::Spent { .. }) => "budget_spent",
+        ClaimError::Refused(Refusal::Spent { budget, .. }) => match budget.payer {
+            Payer::Key => "budget_spent",
+            Payer::Team(_) => "team_budget_spent",
+            Payer::Session => "session_budget_spent",
+        },
         ClaimError::Refused(Refusal::Reserved { .. }) => "budget_reserved",
         ClaimError::Refused(Refusal::Requests { .. }) => "requests_per_minute",
         ClaimError::Refused(Refusal::Tokens { .. }) => "tokens_per_minute",

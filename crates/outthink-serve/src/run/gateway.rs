@@ -12,6 +12,7 @@ use super::queue::Shared;
 use super::request::RunRequest;
 use super::resources::{ArmAsked, wrong};
 use super::running::{Entry, Running};
+use super::session;
 use crate::config::{Config, Store};
 use crate::error::ApiError;
 use crate::observe::tree::About;
@@ -66,13 +67,9 @@ impl Gateway {
         let limits = options.limits;
         let queue = |e: &Arc<dyn Engine>| e.one_by_one().then(|| FairQueue::new(limits.in_flight, limits.waiting));
         let queues = options.engines.iter().map(queue).collect();
-        Self {
-            options,
-            started: before.map_or_else(unix_seconds, |b| b.started),
-            traces: before.map_or_else(Arc::default, |b| Arc::clone(&b.traces)),
-            ending,
-            queues,
-        }
+        let traces = before.map(|b| Arc::clone(&b.traces));
+        let traces = traces.unwrap_or_else(|| Arc::new(Traces::new(options.control.ledger.as_ref())));
+        Self { options, started: before.map_or_else(unix_seconds, |b| b.started), traces, ending, queues }
     }
 
     /// Admits a request; nothing is asked of the engine before the run is awaited.
@@ -124,7 +121,10 @@ impl Gateway {
             Some(_) => Size::of(&request.prompt, &engines, length, samples),
             None => Size::default(),
         };
-        let allowance = admit(caller, self.control(), (&trace.0, &engines), size, &mut request.budget).await?;
+        // A session is looked for where its key may have to pay for it by a budget.
+        let session = caller.has_sessions().then(|| session::of(&request.prompt)).flatten();
+        let asked = (trace.0.as_str(), session, engines.as_slice());
+        let allowance = admit(caller, self.control(), asked, size, &mut request.budget).await?;
         let compares = strategy.needs().comparer;
         let runner = self.runner(ways, allowance.as_ref().map(|a| (a, size.prompt)), &request, compares).await;
         let runner = runner.inspect_err(|_| {
@@ -176,12 +176,12 @@ impl Gateway {
         &self,
         engine: &Arc<dyn Engine>,
         asking: &mut Asking<'_>,
-        (size, budget): (Size, &mut Budget),
+        (size, session, budget): (Size, Option<String>, &mut Budget),
     ) -> Result<(Arc<dyn Engine>, Option<Arc<Allowance>>, Account), ApiError> {
         let (trace, caller) = (asking.trace, asking.caller);
         asking.log.of(caller.owner(), &engine.model().id);
         let entered = self.enter(engine, caller, None)?;
-        let allowance = admit(caller, self.control(), (&trace.0, &[&**engine]), size, budget).await?;
+        let allowance = admit(caller, self.control(), (&trace.0, session, &[&**engine]), size, budget).await?;
         let about = About {
             id: trace.0.clone(),
             began: unix_millis(),
@@ -200,7 +200,8 @@ impl Gateway {
 
     /// Admits a request that asks no engine: it counts as a request of its key.
     pub(crate) async fn begin_free(&self, trace: &TraceId, caller: &Caller) -> Result<(), ApiError> {
-        let free = admit(caller, self.control(), (&trace.0, &[]), Size::default(), &mut Budget::default()).await?;
+        let free =
+            admit(caller, self.control(), (&trace.0, None, &[]), Size::default(), &mut Budget::default()).await?;
         if let Some(allowance) = free {
             allowance.settle(Spent::default());
         }

@@ -16,6 +16,7 @@ mod queue;
 mod request;
 mod resources;
 mod running;
+pub(crate) mod session;
 mod weigh;
 
 pub(crate) use account::Account;

@@ -28,8 +28,10 @@ impl Service {
     /// A gateway with these settings.
     pub fn new(options: ServeOptions) -> Self {
         let (ending, ended) = watch::channel(false);
+        let ledger = options.control.ledger.as_ref().filter(|_| options.policy.config.privacy.share_responses);
+        let responses = Arc::new(Responses::new(ledger));
         let gateway = Arc::new(Gateway::new(options, ended, None));
-        Self { current: Arc::new(RwLock::new(gateway)), responses: Arc::default(), ending: Arc::new(ending) }
+        Self { current: Arc::new(RwLock::new(gateway)), responses, ending: Arc::new(ending) }
     }
 
     /// Puts other settings in force. Requests that run come to their end by those that they began with;

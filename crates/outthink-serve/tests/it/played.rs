@@ -49,7 +49,7 @@ impl Bank {
 
     pub(crate) async fn with(limits: Limits, engine: Arc<dyn Engine>) -> Self {
         let ledger = Ledger::open("sqlite::memory:", 60).await.unwrap();
-        let (key, secret) = ledger.create_key(&NewKey { name: "k".into(), admin: false, limits }).await.unwrap();
+        let (key, secret) = ledger.create_key(&NewKey { name: "k".into(), limits, ..NewKey::default() }).await.unwrap();
         let control = Arc::new(Control::new().with_ledger(ledger.clone()));
         let options = ServeOptions { control, ..ServeOptions::new(vec![engine]) };
         let address = serve(options.with_default_effort(Effort::None)).await;

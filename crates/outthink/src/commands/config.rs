@@ -4,7 +4,9 @@ use super::engine::dialect;
 use crate::env;
 use crate::error::CliError;
 use clap::{Args, Subcommand};
-use outthink_serve::config::{self, Config, Source};
+use outthink_core::{Cost, Price};
+use outthink_serve::config::{self, Config, ConfigError, Listed, PriceList, Source};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,6 +27,15 @@ enum ConfigCommand {
         #[arg(value_name = "FILE", env = env::CONFIG, hide_env_values = true)]
         file: Option<PathBuf>,
     },
+    /// Print the prices of a list in LiteLLM's format, in dollars for a million tokens, and what of them cannot be held.
+    Prices {
+        /// The list, such as LiteLLM's model_prices_and_context_window.json.
+        #[arg(value_name = "FILE")]
+        list: PathBuf,
+        /// The models [default: all that charge by tokens].
+        #[arg(value_name = "MODEL")]
+        models: Vec<String>,
+    },
     /// Print the JSON schema of the file, for editors.
     Schema,
     /// Print an example with every section.
@@ -39,6 +50,7 @@ pub(crate) fn run(args: &ConfigArgs) -> Result<ExitCode, CliError> {
             let config = read(path)?;
             println!("{} is valid: {}", path.display(), summary(&config));
         }
+        ConfigCommand::Prices { list, models } => print!("{}", prices(&price_list(list)?, models)?),
         ConfigCommand::Schema => println!("{:#}", config::json_schema()),
         ConfigCommand::Example => print!("{}", config::example()),
     }
@@ -55,10 +67,55 @@ pub(crate) fn read(path: &Path) -> Result<Config, CliError> {
     checked(&source)
 }
 
-/// The configuration with the names of its dialects, which the gateway does not know.
+/// The prices of these models of a list, or of all.
+fn prices(list: &PriceList, models: &[String]) -> Result<String, CliError> {
+    let mut text = String::from("INPUT\tCACHED\tOUTPUT\tMODEL\n");
+    let mut line = |model: &str, listed: &Listed| {
+        let Price { input, cached, output } = listed.price;
+        let [input, cached, output] = [input, cached, output].map(Cost::from_nano);
+        let _ = writeln!(text, "{input}\t{cached}\t{output}\t{model}");
+        for lost in &listed.not_held {
+            let _ = writeln!(text, "\t\t\t  without {lost}");
+        }
+    };
+    for model in models {
+        let listed = list.find(model, None).map_err(|e| CliError::usage(e.to_string()))?;
+        line(model, &listed);
+    }
+    if models.is_empty() {
+        let (mut found, mut others) = (0, 0);
+        for model in list.names() {
+            match list.find(model, None) {
+                Ok(listed) => {
+                    line(model, &listed);
+                    found += 1;
+                }
+                Err(_) => others += 1,
+            }
+        }
+        let _ = writeln!(text, "{found} models; {others} more do not charge by tokens alone");
+    }
+    Ok(text)
+}
+
+/// Reads a list of prices.
+fn price_list(path: &Path) -> Result<PriceList, CliError> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        CliError::usage(format!("cannot read the price list {}: {e}", path.display()))
+            .hint("name a file in the format of LiteLLM's model_prices_and_context_window.json")
+    })?;
+    PriceList::read(&text).map_err(|e| CliError::usage(format!("{}: {e}", path.display())))
+}
+
+/// The configuration with the names of its dialects and the prices of its list, which the gateway does not read.
 fn checked(source: &Source) -> Result<Config, CliError> {
-    let config =
-        Config::parse(source).map_err(|e| CliError::usage(e.to_string()).hint("see `outthink config example`"))?;
+    let usage = |e: ConfigError| CliError::usage(e.to_string()).hint("see `outthink config example`");
+    let mut config = Config::parse(source).map_err(usage)?;
+    if let Some(path) = config.prices.import.clone() {
+        for note in config.take_prices(&price_list(&path)?, source).map_err(usage)? {
+            eprintln!("warning: {note}");
+        }
+    }
     for (i, upstream) in config.upstreams.iter().enumerate() {
         if let Some(Err(error)) = upstream.dialect.as_deref().map(dialect) {
             return Err(CliError::usage(format!("upstreams[{i}].dialect: {error}")));

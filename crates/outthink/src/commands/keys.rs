@@ -5,8 +5,9 @@ use crate::env;
 use crate::error::CliError;
 use clap::{Args, Subcommand};
 use outthink_core::{Cost, Effort};
-use outthink_ledger::{KeyStatus, Ledger, LedgerError, Limits, NewKey};
+use outthink_ledger::{KeyStatus, Ledger, LedgerError, Limits, NewKey, TeamLimits, TeamStatus};
 use outthink_serve::config::Config;
+use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,8 +28,16 @@ pub(crate) struct KeysArgs {
 enum KeysCommand {
     /// Make a key and print it; it is shown this once.
     Create(CreateArgs),
-    /// List the keys with their limits and what they spent today (UTC).
+    /// List the keys with their limits and what they spent today and in this month (UTC).
     List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a team, whose keys share its budgets, or give it other budgets.
+    Team(TeamArgs),
+    /// List the teams with their budgets and what they spent today and in this month (UTC).
+    Teams {
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -56,15 +65,55 @@ struct CreateArgs {
     /// Generated tokens a minute at most.
     #[arg(long, value_name = "N")]
     tokens_per_minute: Option<u64>,
-    /// Dollars a day (UTC) at most.
-    #[arg(long, value_name = "USD")]
-    usd_per_day: Option<f64>,
+    /// The team whose budgets it shares, for as long as it lives.
+    #[arg(long, value_name = "NAME")]
+    team: Option<String>,
+    #[command(flatten)]
+    budgets: BudgetArgs,
     /// The largest effort that it may ask for.
     #[arg(long, value_name = "NAME")]
     max_effort: Option<Effort>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+struct TeamArgs {
+    /// The team's name.
+    name: String,
+    #[command(flatten)]
+    budgets: BudgetArgs,
+}
+
+/// Budgets. One that is left out is no limit.
+#[derive(Debug, Args)]
+struct BudgetArgs {
+    /// Dollars a day (UTC) at most.
+    #[arg(long, value_name = "USD")]
+    usd_per_day: Option<f64>,
+    /// Dollars a month (UTC) at most.
+    #[arg(long, value_name = "USD")]
+    usd_per_month: Option<f64>,
+    /// Dollars at most for each session: a conversation, or the run of an agent.
+    #[arg(long, value_name = "USD")]
+    usd_per_session: Option<f64>,
+}
+
+impl BudgetArgs {
+    fn limits(&self) -> Result<TeamLimits, CliError> {
+        let cost = |usd: Option<f64>| match usd {
+            None => Ok(None),
+            Some(usd) => Cost::from_usd(usd).filter(|c| *c > Cost::ZERO).map(Some).ok_or_else(|| {
+                CliError::usage(format!("a budget of {usd} dollars pays for nothing")).hint("give a positive amount")
+            }),
+        };
+        Ok(TeamLimits {
+            cost_per_day: cost(self.usd_per_day)?,
+            cost_per_month: cost(self.usd_per_month)?,
+            cost_per_session: cost(self.usd_per_session)?,
+        })
+    }
 }
 
 /// Runs the subcommand.
@@ -94,11 +143,14 @@ async fn carry_out(ledger: &Ledger, command: &KeysCommand) -> Result<(), CliErro
                 eprintln!("the key `{}` ({}) is shown this once and kept as a hash: put it away now", key.name, key.id);
             }
         }
-        KeysCommand::List { json: true } => {
-            let keys = serde_json::to_string_pretty(&ledger.keys().await?).map_err(anyhow::Error::from)?;
-            println!("{keys}");
+        KeysCommand::List { json: true } => print_json(&ledger.keys().await?)?,
+        KeysCommand::List { json: false } => print!("{}", key_table(&ledger.keys().await?)),
+        KeysCommand::Team(args) => {
+            ledger.set_team(&args.name, args.budgets.limits()?).await?;
+            println!("set the budgets of the team `{}`", args.name);
         }
-        KeysCommand::List { json: false } => print!("{}", table(&ledger.keys().await?)),
+        KeysCommand::Teams { json: true } => print_json(&ledger.teams().await?)?,
+        KeysCommand::Teams { json: false } => print!("{}", team_table(&ledger.teams().await?)),
         KeysCommand::Revoke { name } => {
             ledger.revoke(name).await?;
             println!("revoked `{name}`");
@@ -109,20 +161,17 @@ async fn carry_out(ledger: &Ledger, command: &KeysCommand) -> Result<(), CliErro
 
 impl CreateArgs {
     fn key(&self) -> Result<NewKey, CliError> {
-        let cost_per_day = match self.usd_per_day {
-            None => None,
-            Some(usd) => Some(Cost::from_usd(usd).filter(|c| *c > Cost::ZERO).ok_or_else(|| {
-                CliError::usage(format!("{usd} dollars a day buy nothing")).hint("give a positive amount")
-            })?),
-        };
+        let TeamLimits { cost_per_day, cost_per_month, cost_per_session } = self.budgets.limits()?;
         let limits = Limits {
             models: self.models.clone(),
             requests_per_minute: self.requests_per_minute,
             tokens_per_minute: self.tokens_per_minute,
             cost_per_day,
+            cost_per_month,
+            cost_per_session,
             largest_effort: self.max_effort,
         };
-        Ok(NewKey { name: self.name.clone(), admin: self.admin, limits })
+        Ok(NewKey { name: self.name.clone(), admin: self.admin, team: self.team.clone(), limits })
     }
 }
 
@@ -138,26 +187,51 @@ pub(crate) fn ledger_url(config: &Config) -> Result<String, CliError> {
     }
 }
 
-/// The list for people.
-fn table(keys: &[KeyStatus]) -> String {
+fn print_json(list: &impl Serialize) -> Result<(), CliError> {
+    println!("{}", serde_json::to_string_pretty(list).map_err(anyhow::Error::from)?);
+    Ok(())
+}
+
+fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".to_owned(), |v| v.to_string())
+}
+
+/// The list of keys for people.
+fn key_table(keys: &[KeyStatus]) -> String {
     if keys.is_empty() {
         return "no keys yet: make one with `outthink keys create NAME`\n".to_owned();
     }
-    let mut rows = vec![
-        ["NAME", "ID", "TODAY", "HELD", "A DAY", "REQ/MIN", "TOK/MIN", "EFFORT", "MODELS", "STATE"].map(str::to_owned),
+    let head = [
+        "NAME",
+        "ID",
+        "TEAM",
+        "TODAY",
+        "HELD",
+        "A DAY",
+        "MONTH",
+        "A MONTH",
+        "A SESSION",
+        "REQ/MIN",
+        "TOK/MIN",
+        "EFFORT",
+        "MODELS",
+        "STATE",
     ];
-    for status in keys {
+    let row = |status: &KeyStatus| {
         let limits = &status.key.limits;
-        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
-        rows.push([
+        [
             status.key.name.clone(),
             status.key.id.clone(),
+            or_dash(status.key.team.as_ref()),
             status.spent.to_string(),
             status.reserved.to_string(),
-            or_dash(limits.cost_per_day.map(|c| c.to_string())),
-            or_dash(limits.requests_per_minute.map(|n| n.to_string())),
-            or_dash(limits.tokens_per_minute.map(|n| n.to_string())),
-            or_dash(limits.largest_effort.map(|e| e.to_string())),
+            or_dash(limits.cost_per_day),
+            status.month.spent.to_string(),
+            or_dash(limits.cost_per_month),
+            or_dash(limits.cost_per_session),
+            or_dash(limits.requests_per_minute),
+            or_dash(limits.tokens_per_minute),
+            or_dash(limits.largest_effort),
             if limits.models.is_empty() { "all".into() } else { limits.models.join(",") },
             match (status.key.revoked, status.key.admin) {
                 (Some(_), _) => "revoked",
@@ -165,9 +239,35 @@ fn table(keys: &[KeyStatus]) -> String {
                 (None, false) => "live",
             }
             .to_owned(),
-        ]);
+        ]
+    };
+    table(head, keys.iter().map(row))
+}
+
+/// The list of teams for people.
+fn team_table(teams: &[TeamStatus]) -> String {
+    if teams.is_empty() {
+        return "no teams yet: make one with `outthink keys team NAME`\n".to_owned();
     }
-    let mut widths = [0; 10];
+    let row = |team: &TeamStatus| {
+        [
+            team.name.clone(),
+            team.keys.to_string(),
+            team.spent.to_string(),
+            team.reserved.to_string(),
+            or_dash(team.limits.cost_per_day),
+            team.month.spent.to_string(),
+            or_dash(team.limits.cost_per_month),
+            or_dash(team.limits.cost_per_session),
+        ]
+    };
+    table(["NAME", "KEYS", "TODAY", "HELD", "A DAY", "MONTH", "A MONTH", "A SESSION"], teams.iter().map(row))
+}
+
+/// Rows under a head, in columns.
+fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let rows: Vec<[String; N]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
+    let mut widths = [0; N];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests and their helpers fail loudly")]
 
+mod budgets;
 mod calls;
 mod content;
 mod errors;
@@ -11,10 +12,11 @@ mod limits;
 mod money;
 mod odd_events;
 mod pools;
+mod replicas;
 
 use outthink_core::{Cost, Effort, Engine, Price};
 use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, Secret, Timeouts};
-use outthink_ledger::{Ledger, NewKey};
+use outthink_ledger::{Ledger, Limits, NewKey};
 use outthink_serve::config::{Config, KeyMode};
 use outthink_serve::{Control, Policy, ServeOptions};
 use outthink_testkit::client::{self, Answer, Response};
@@ -210,13 +212,15 @@ impl Bank {
     }
 
     async fn with(scenario: impl Into<Scenario>, nano_a_day: u64, config: Config) -> Self {
-        let server = Server::start(scenario);
+        let limits = Limits { cost_per_day: Some(Cost::from_nano(nano_a_day)), ..Limits::default() };
         let ledger = Ledger::open("sqlite::memory:", 60).await.unwrap();
-        let limits = outthink_ledger::Limits {
-            cost_per_day: Some(Cost::from_nano(nano_a_day)),
-            ..outthink_ledger::Limits::default()
-        };
-        let (_, secret) = ledger.create_key(&NewKey { name: "k".into(), admin: false, limits }).await.unwrap();
+        Self::of(scenario, ledger, NewKey { name: "k".into(), limits, ..NewKey::default() }, config).await
+    }
+
+    /// One with this ledger, in which it makes this key.
+    async fn of(scenario: impl Into<Scenario>, ledger: Ledger, key: NewKey, config: Config) -> Self {
+        let server = Server::start(scenario);
+        let (_, secret) = ledger.create_key(&key).await.unwrap();
         let control = Arc::new(Control::new().with_ledger(ledger.clone()));
         let policy = Policy { config: Arc::new(config), ..Policy::default() };
         let options = ServeOptions { control, policy, ..ServeOptions::new(vec![engine(&server)]) };

@@ -166,7 +166,7 @@ function drawReport(report) {
 }
 
 async function loadKeys() {
-  const { keys } = await (await get("/outthink/keys")).json();
+  const { keys, teams } = await (await get("/outthink/keys")).json();
   const place = at("key-list");
   at("new-key").hidden = keys === null;
   if (keys === null) {
@@ -177,15 +177,8 @@ async function loadKeys() {
     place.replaceChildren(el("p", { class: "note" }, "No keys yet."));
     return;
   }
+  drawTeams(teams);
   const rows = keys.map((key) => {
-    const limit = key.limits.cost_per_day;
-    const money = el("td", {}, `${dollars(key.spent)}${limit ? " of " + dollars(limit) : ""}`);
-    if (limit) {
-      const [spent, held] = [el("span"), el("span", { class: "held" })];
-      spent.style.width = Math.min(100, 100 * key.spent / limit) + "%";
-      held.style.width = Math.min(100, 100 * key.reserved / limit) + "%";
-      money.append(el("span", { class: "meter" }, spent, held));
-    }
     const dash = (value) => (value === null || value === undefined ? "–" : String(value));
     const last = el("td", {});
     if (key.revoked) last.append("revoked");
@@ -194,14 +187,45 @@ async function loadKeys() {
       button.addEventListener("click", () => revoke(key.name, button));
       last.append(button);
     }
-    return el("tr", {}, el("td", {}, key.name + (key.admin ? " (admin)" : "")), el("td", {}, key.id), money, el("td", {}, dollars(key.reserved)),
+    return el("tr", {}, el("td", {}, key.name + (key.admin ? " (admin)" : "")), el("td", {}, key.id), el("td", {}, dash(key.team)),
+      ...budgets(key), el("td", {}, dollars(key.reserved)),
       el("td", {}, number(key.requests)), el("td", {}, dash(key.limits.requests_per_minute)), el("td", {}, dash(key.limits.tokens_per_minute)),
       el("td", {}, dash(key.limits.largest_effort)), el("td", {}, key.limits.models.length ? key.limits.models.join(", ") : "all"), last);
   });
-  const head = ["Name", "Id", "Spent today", "Held", "Requests", "A minute", "Tokens a minute", "Effort", "Models", ""];
-  // A button that has the focus keeps it: the table is drawn again only where it changed.
-  const table = el("table", {}, el("thead", {}, el("tr", {}, ...head.map((h) => el("th", { scope: "col" }, h)))), el("tbody", {}, ...rows));
+  const head = ["Name", "Id", "Team", "Spent today", "This month", "A session", "Held", "Requests", "A minute", "Tokens a minute", "Effort", "Models", ""];
+  redraw(place, tableOf(head, rows));
+}
+
+function tableOf(head, rows) {
+  return el("table", {}, el("thead", {}, el("tr", {}, ...head.map((h) => el("th", { scope: "col" }, h)))), el("tbody", {}, ...rows));
+}
+
+// A button that has the focus keeps it: a table is drawn again only where it changed.
+function redraw(place, table) {
   if (place.firstChild?.outerHTML !== table.outerHTML && !place.contains(document.activeElement)) place.replaceChildren(table);
+}
+
+// What a key or a team has spent of its budgets: of the day, of the month, and what a session may cost.
+function budgets(payer) {
+  const cell = (balance, limit) => {
+    const money = el("td", {}, `${dollars(balance.spent)}${limit ? " of " + dollars(limit) : ""}`);
+    if (limit) {
+      const [spent, held] = [el("span"), el("span", { class: "held" })];
+      spent.style.width = Math.min(100, 100 * balance.spent / limit) + "%";
+      held.style.width = Math.min(100, 100 * balance.reserved / limit) + "%";
+      money.append(el("span", { class: "meter" }, spent, held));
+    }
+    return money;
+  };
+  const session = payer.limits.cost_per_session;
+  return [cell(payer, payer.limits.cost_per_day), cell(payer.month, payer.limits.cost_per_month), el("td", {}, session ? dollars(session) : "–")];
+}
+
+function drawTeams(teams) {
+  const place = at("team-list");
+  place.hidden = !teams.length;
+  const rows = teams.map((team) => el("tr", {}, el("td", {}, team.name), el("td", {}, number(team.keys)), ...budgets(team), el("td", {}, dollars(team.reserved))));
+  redraw(place, tableOf(["Team", "Keys", "Spent today", "This month", "A session", "Held"], rows));
 }
 
 async function revoke(name, button) {
@@ -225,7 +249,8 @@ async function makeKey(form) {
   const filled = (name) => (data.get(name) === "" ? null : data.get(name));
   const count = (name) => (filled(name) === null ? null : Number(filled(name)));
   const body = {
-    name: data.get("name"), usd_per_day: count("usd_per_day"), requests_per_minute: count("requests_per_minute"),
+    name: data.get("name"), team: filled("team"), usd_per_day: count("usd_per_day"), usd_per_month: count("usd_per_month"),
+    usd_per_session: count("usd_per_session"), requests_per_minute: count("requests_per_minute"),
     tokens_per_minute: count("tokens_per_minute"), largest_effort: filled("largest_effort"),
     models: (filled("models") || "").split(",").map((m) => m.trim()).filter(Boolean),
   };

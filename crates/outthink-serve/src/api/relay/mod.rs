@@ -7,7 +7,7 @@ mod request;
 
 use crate::error::ApiError;
 use crate::observe::{RequestLog, TraceId};
-use crate::run::{Account, Allowance, Amount, Asking, Caller, Gateway};
+use crate::run::{Account, Allowance, Amount, Asking, Caller, Gateway, session};
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::http::header::CONTENT_TYPE;
@@ -65,11 +65,12 @@ async fn begin(path: &'static str, gateway: &Gateway, asking: &mut Asking<'_>, b
     let mut request = RelayRequest::parse(body, path != "/embeddings")?;
     let engine = gateway.engine(request.model.as_deref())?;
     let model = engine.model();
-    let limits = asking.caller.key.as_ref().map(|key| &key.limits);
-    let limited = limits.is_some_and(|l| l.cost_per_day.is_some() || l.tokens_per_minute.is_some());
-    let size = request.size(model.context, limited);
+    let size = request.size(model.context, asking.caller.is_limited());
+    // What names no session is one of its own.
+    let session = asking.caller.has_sessions().then(|| session::named(&request.fields));
+    let session = session.map(|named| named.unwrap_or_else(|| format!("request:{}", asking.trace.0)));
     let mut budget = Budget::default();
-    let (entered, allowance, account) = gateway.begin_relay(engine, asking, (size, &mut budget)).await?;
+    let (entered, allowance, account) = gateway.begin_relay(engine, asking, (size, session, &mut budget)).await?;
     let price = engine.price_bound();
     if let Some(left) = budget.max_cost {
         // No more than the whole remaining budget could pay.

@@ -4,6 +4,7 @@ use super::reply::{self, Shape};
 use super::store::Keep;
 use crate::api::tell::{Wire, event};
 use crate::error::ApiError;
+use crate::observe::store::Keeping;
 use outthink_core::{Outcome, SampleId};
 use outthink_strategy::Update;
 use serde_json::{Value, json};
@@ -14,6 +15,8 @@ pub(super) struct Told {
     pass_through: bool,
     /// How the response is to be remembered, if it is.
     keep: Option<Keep>,
+    /// What has to be done before the client learns of the end.
+    keeping: Option<Keeping>,
     number: u64,
     /// Output items that are complete.
     output: Vec<Value>,
@@ -26,7 +29,17 @@ pub(super) struct Told {
 
 impl Told {
     pub(super) fn new(shape: Shape, pass_through: bool, keep: Option<Keep>) -> Self {
-        Self { shape, pass_through, keep, number: 0, output: Vec::new(), thought: None, text: None, shown: None }
+        Self {
+            shape,
+            pass_through,
+            keep,
+            keeping: None,
+            number: 0,
+            output: Vec::new(),
+            thought: None,
+            text: None,
+            shown: None,
+        }
     }
 
     /// Writes an event with its number.
@@ -131,7 +144,7 @@ impl Told {
 
     fn remember(&mut self, response: &Value, outcome: &Outcome) {
         if let Some(keep) = self.keep.take() {
-            keep.told(&self.shape.id, response, reply::as_message(outcome));
+            self.keeping = keep.told(&self.shape.id, response, reply::as_message(outcome));
         }
     }
 }
@@ -185,6 +198,10 @@ impl Wire for Told {
         self.remember(&response, outcome);
         let name = if response["status"] == "completed" { "response.completed" } else { "response.incomplete" };
         self.tell(out, name, json!({ "response": response }));
+    }
+
+    fn keeping(&mut self) -> Option<Keeping> {
+        self.keeping.take()
     }
 
     fn failed(&mut self, error: &ApiError, out: &mut String) {

@@ -9,7 +9,7 @@ mod store;
 pub(crate) use store::Responses;
 use store::{Keep, Seen};
 
-use super::read::Efforts;
+use super::read::{Efforts, Fields};
 use super::tell;
 use crate::error::ApiError;
 use crate::observe::{RequestLog, TraceId};
@@ -22,7 +22,7 @@ use axum::{Extension, Json, Router};
 use events::Told;
 use outthink_core::Effort;
 use reply::Shape;
-use request::ResponsesRequest;
+use request::{Before, PREVIOUS, ResponsesRequest};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -52,13 +52,15 @@ async fn answer(
     mut asking: Asking<'_>,
     body: &[u8],
 ) -> Result<Response, ApiError> {
-    let read = || {
-        let seen = Seen { store, caller: asking.caller };
-        let request = ResponsesRequest::parse(body, Efforts::of(gateway, asking.caller), seen)?;
+    let caller = asking.caller;
+    let read = async {
+        let mut fields = request::fields(body)?;
+        let before = before(&mut fields, Seen { store, caller }).await?;
+        let request = ResponsesRequest::read(fields, Efforts::of(gateway, caller), before)?;
         let engine = gateway.engine(request.run.model.as_deref())?;
         Ok((request, engine))
     };
-    let (request, engine) = read().inspect_err(|error: &ApiError| asking.log.told(error.status.as_u16()))?;
+    let (request, engine) = read.await.inspect_err(|error: &ApiError| asking.log.told(error.status.as_u16()))?;
     let ResponsesRequest { run, echo, conversation, store: keep } = request;
     let shape = Shape {
         id: format!("resp_{}", asking.trace.0),
@@ -74,10 +76,22 @@ async fn answer(
     Ok(tell::respond(begun, Box::new(wire)).await)
 }
 
+/// The conversation that a request goes on with.
+async fn before(fields: &mut Fields, seen: Seen<'_>) -> Result<Option<Before>, ApiError> {
+    let Some(id) = fields.string(PREVIOUS)? else { return Ok(None) };
+    match seen.conversation(&id).await? {
+        Some(messages) => Ok(Some(Before { id, messages })),
+        None => Err(request::not_remembered(&id)),
+    }
+}
+
 /// Whether a body would be taken.
 pub(super) fn check(body: &[u8]) -> Result<(), ApiError> {
-    let (store, caller) = (Responses::default(), Caller::default());
-    ResponsesRequest::parse(body, Effort::default().into(), Seen { store: &store, caller: &caller }).map(drop)
+    let mut fields = request::fields(body)?;
+    match fields.string(PREVIOUS)? {
+        Some(id) => Err(request::not_remembered(&id)),
+        None => ResponsesRequest::read(fields, Effort::default().into(), None).map(drop),
+    }
 }
 
 async fn retrieve(
@@ -85,7 +99,7 @@ async fn retrieve(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    Seen { store: &store, caller: &caller }.get(&id).map(Json).ok_or_else(|| unknown(&id))
+    Seen { store: &store, caller: &caller }.get(&id).await?.map(Json).ok_or_else(|| unknown(&id))
 }
 
 async fn forget(
@@ -94,7 +108,7 @@ async fn forget(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     let seen = Seen { store: &store, caller: &caller };
-    if seen.forget(&id) {
+    if seen.forget(&id).await? {
         return Ok(Json(json!({ "id": id, "object": "response", "deleted": true })));
     }
     Err(unknown(&id))
@@ -102,7 +116,6 @@ async fn forget(
 
 fn unknown(id: &str) -> ApiError {
     let id: String = id.chars().take(64).collect();
-    let words =
-        format!("no response `{id}` is remembered: responses are kept in memory for a while, unless store is false");
+    let words = format!("no response `{id}` is remembered: responses are kept for an hour, unless store is false");
     ApiError::not_found("response_not_found", words)
 }

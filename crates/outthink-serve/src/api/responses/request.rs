@@ -1,7 +1,6 @@
 //! The request of `POST /v1/responses`, checked by its own names.
 
 use super::input;
-use super::store::Seen;
 use crate::api::read::{Efforts, Fields, Said, Settings, body_object, describe, lengths, settings};
 use crate::error::ApiError;
 use crate::run::RunRequest;
@@ -57,11 +56,36 @@ const OF_CHAT: [(&str, &str); 12] = [
     ("n", "one response is given for each request: leave it out"),
 ];
 
+/// Names the response that a request goes on from.
+pub(super) const PREVIOUS: &str = "previous_response_id";
+
+/// The conversation that a request goes on with.
+pub(super) struct Before {
+    /// The response that it ends with.
+    pub(super) id: String,
+    pub(super) messages: Vec<Value>,
+}
+
+/// The fields of a body that are not of another API.
+pub(super) fn fields(body: &[u8]) -> Result<Fields, ApiError> {
+    let mut fields = Fields::new(body_object(body, "`input`")?, "");
+    refuse(&mut fields)?;
+    Ok(fields)
+}
+
+/// The error of a request that goes on from a response which is not known.
+pub(super) fn not_remembered(id: &str) -> ApiError {
+    let id: String = id.chars().take(64).collect();
+    let words = format!(
+        "previous_response_id `{id}` is not remembered: responses are kept for an hour; send the whole conversation \
+         in `input`"
+    );
+    ApiError::invalid(PREVIOUS, words).with_code("previous_response_not_found")
+}
+
 impl ResponsesRequest {
-    /// Reads and checks a body.
-    pub(super) fn parse(body: &[u8], efforts: Efforts<'_>, responses: Seen<'_>) -> Result<Self, ApiError> {
-        let mut fields = Fields::new(body_object(body, "`input`")?, "");
-        refuse(&mut fields)?;
+    /// Reads and checks the fields of a request that goes on from `before`.
+    pub(super) fn read(mut fields: Fields, efforts: Efforts<'_>, before: Option<Before>) -> Result<Self, ApiError> {
         let store = fields.flag("store")?.unwrap_or(true);
         let mut echo = Echo::default();
         for name in ECHOED {
@@ -78,7 +102,7 @@ impl ResponsesRequest {
             stop: Vec::new(),
         };
         let seed = fields.seed("seed")?;
-        let conversation = conversation(&mut fields, responses, &mut echo)?;
+        let conversation = conversation(&mut fields, before, &mut echo)?;
         let mut messages = conversation.clone();
         if let Some(text) = fields.string("instructions")? {
             echo.fields.insert("instructions".into(), text.as_str().into());
@@ -128,20 +152,11 @@ fn refuse(fields: &mut Fields) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn conversation(fields: &mut Fields, responses: Seen<'_>, echo: &mut Echo) -> Result<Vec<Value>, ApiError> {
+fn conversation(fields: &mut Fields, before: Option<Before>, echo: &mut Echo) -> Result<Vec<Value>, ApiError> {
     let mut messages = Vec::new();
-    if let Some(id) = fields.string("previous_response_id")? {
-        let Some(before) = responses.conversation(&id) else {
-            let id: String = id.chars().take(64).collect();
-            let words = format!(
-                "previous_response_id `{id}` is not remembered: responses are kept in memory for a while; send the \
-                 whole conversation in `input`"
-            );
-            let error = ApiError::invalid("previous_response_id", words);
-            return Err(error.with_code("previous_response_not_found"));
-        };
-        messages.extend(before.iter().cloned());
-        echo.fields.insert("previous_response_id".into(), id.into());
+    if let Some(before) = before {
+        messages = before.messages;
+        echo.fields.insert(PREVIOUS.into(), before.id.into());
     }
     messages.extend(input::messages(fields.take("input"))?);
     Ok(messages)
@@ -227,13 +242,13 @@ fn text(fields: &mut Fields, engine: &mut Map<String, Value>, echo: &mut Echo) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::responses::Responses;
-    use crate::run::Caller;
 
     fn parse(body: &Value) -> Result<ResponsesRequest, ApiError> {
-        let (store, caller) = (Responses::default(), Caller::default());
-        let seen = Seen { store: &store, caller: &caller };
-        ResponsesRequest::parse(body.to_string().as_bytes(), Effort::Low.into(), seen)
+        let mut fields = fields(body.to_string().as_bytes())?;
+        match fields.string(PREVIOUS)? {
+            Some(id) => Err(not_remembered(&id)),
+            None => ResponsesRequest::read(fields, Effort::Low.into(), None),
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod stream;
 pub(crate) use receipt::{Receipt, StandardUsage};
 
 use crate::error::ApiError;
+use crate::observe::store::Keeping;
 use crate::run::{Begun, Running};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -34,6 +35,11 @@ pub(crate) trait Wire: Send {
     /// The last events of a reply.
     fn end(&mut self, outcome: &Outcome, out: &mut String);
 
+    /// What has to be done after [`Wire::whole`] or [`Wire::end`], before the client gets what they made.
+    fn keeping(&mut self) -> Option<Keeping> {
+        None
+    }
+
     /// The last events of a reply that failed on the way.
     fn failed(&mut self, error: &ApiError, out: &mut String);
 }
@@ -53,7 +59,11 @@ async fn whole(mut running: Running, mut wire: Box<dyn Wire>, effort: &'static s
     match *end {
         Ok(outcome) => {
             running.answered(200);
-            ([(CONTENT_TYPE, "application/json")], wire.whole(&outcome)).into_response()
+            let body = wire.whole(&outcome);
+            if let Some(keeping) = wire.keeping() {
+                keeping.await;
+            }
+            ([(CONTENT_TYPE, "application/json")], body).into_response()
         }
         Err(failed) => {
             let error = of_run(&failed, effort);

@@ -96,6 +96,9 @@ impl Streaming {
             match end.as_deref() {
                 Some(Ok(outcome)) => {
                     self.wire.end(outcome, &mut out);
+                    if let Some(keeping) = self.wire.keeping() {
+                        keeping.await;
+                    }
                     self.running.answered(200);
                 }
                 Some(Err(failed)) => {
