@@ -3,18 +3,19 @@
 //! The rows of the keys are locked first, in the order of their names, so that two gateways neither
 //! see each other's half-done work nor wait for each other in a circle.
 
-use crate::account;
+use crate::advance::{self, Advances, Entry, Opened};
 use crate::book::{DAY, MINUTE};
 use crate::budget::Period;
 use crate::schema::Kind;
 use crate::{Account, Balance, Book, Claim, Grant, Growth, Limits, Minute, Payer, Payers, Refusal, Spent, TeamLimits};
+use crate::{account, advance_write};
 use outthink_core::Cost;
 use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-type Tx<'a> = Transaction<'a, Any>;
+pub(crate) type Tx<'a> = Transaction<'a, Any>;
 
 /// The end of a request.
 #[derive(Debug, Clone)]
@@ -28,19 +29,38 @@ pub(crate) struct Settlement {
 #[derive(Debug, Clone)]
 pub(crate) struct Growing {
     pub(crate) key: String,
+    /// The claim that grows.
     pub(crate) trace: String,
+    /// The request that it grows for, where the claim is an advance.
+    pub(crate) share: Option<String>,
     pub(crate) by: Growth,
 }
 
 /// What is to be carried out together.
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
+    /// What is to be written of advances.
+    pub(crate) entries: Vec<Entry>,
     pub(crate) growths: Vec<Growing>,
     pub(crate) claims: Vec<Claim>,
 }
 
-/// The answers to growths and claims, in their order.
-pub(crate) type Answers = (Vec<Result<Grant, Refusal>>, Vec<Result<Grant, Refusal>>);
+impl Orders {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.growths.is_empty() && self.claims.is_empty()
+    }
+}
+
+/// The answers to growths and claims, in their order; what was advanced to which keys; the keys that are revoked.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    pub(crate) grown: Vec<Result<Grant, Refusal>>,
+    pub(crate) claimed: Vec<Result<Grant, Refusal>>,
+    pub(crate) advanced: Vec<(String, Opened)>,
+    pub(crate) dead: HashSet<String>,
+    /// Keys that were refused something while advances are held that may go back soon.
+    pub(crate) ahead: HashSet<String>,
+}
 
 /// The gateway that claims, and the time.
 #[derive(Debug, Clone)]
@@ -49,6 +69,7 @@ pub(crate) struct Moment {
     pub(crate) holder: String,
     pub(crate) now: u64,
     pub(crate) lease: u64,
+    pub(crate) advances: Advances,
 }
 
 /// Carries out a batch.
@@ -58,15 +79,19 @@ pub(crate) async fn carry_out(
     settlements: &[Settlement],
     orders: &Orders,
 ) -> Result<Answers, sqlx::Error> {
-    let Orders { growths, claims } = orders;
+    let Orders { entries, growths, claims } = orders;
     let ids: BTreeSet<&str> = (settlements.iter().map(|s| s.key.as_str()))
         .chain(growths.iter().map(|g| g.key.as_str()))
         .chain(claims.iter().map(|c| c.key.as_str()))
+        .chain(entries.iter().map(|e| e.key.as_str()))
         .collect();
     let claiming: HashSet<&str> = claims.iter().map(|c| c.key.as_str()).collect();
     let locked = lock_all(tx, moment.kind, ids).await?;
     for (id, key) in locked.keys.iter().filter(|(id, _)| claiming.contains(id.as_str())) {
         lapse(tx, (id, key.team.as_deref()), moment.now).await?;
+    }
+    for entry in entries {
+        advance_write::write(tx, locked.team(&entry.key), entry).await?;
     }
     for settlement in settlements {
         settle(tx, locked.team(&settlement.key), settlement).await?;
@@ -88,8 +113,18 @@ pub(crate) async fn carry_out(
             Some(key) => open.claim(tx, moment, claim, (key, &locked)).await?,
         });
     }
+    let advanced = open.advance(tx, moment, orders, (&answers, &locked)).await?;
     open.write(tx, moment.now).await?;
-    Ok((grown, answers))
+    let dead = locked.keys.iter().filter(|(_, key)| !key.live).map(|(id, _)| id.clone()).collect();
+    let mut ahead = HashSet::new();
+    let asked = claims.iter().map(|c| &c.key).zip(&answers);
+    for (key, answer) in growths.iter().map(|g| &g.key).zip(&grown).chain(asked) {
+        let may_pass = matches!(answer, Err(refusal) if !matches!(refusal, Refusal::Revoked | Refusal::Lapsed));
+        if may_pass && !ahead.contains(key) && advance_write::is_held(tx, key, locked.team(key)).await? {
+            ahead.insert(key.clone());
+        }
+    }
+    Ok(Answers { grown, claimed: answers, advanced, dead, ahead })
 }
 
 /// The rows of a batch that no other gateway changes until it ends.
@@ -127,11 +162,15 @@ impl Locked {
         team.into_iter().chain(session).collect()
     }
 
+    /// Whether a session of this key may have a budget of its own.
+    fn limits_sessions(&self, key: &LockedKey) -> bool {
+        let team = key.team.as_ref().and_then(|name| self.teams.get(name));
+        key.limits.cost_per_session.is_some() || team.is_some_and(|t| t.cost_per_session.is_some())
+    }
+
     /// The account of the session of a claim, where something limits sessions.
     fn session(&self, key: &LockedKey, claim: &Claim) -> Option<String> {
-        let team = key.team.as_ref().and_then(|name| self.teams.get(name));
-        let limited = key.limits.cost_per_session.is_some() || team.is_some_and(|t| t.cost_per_session.is_some());
-        claim.session.as_ref().filter(|_| limited).map(|name| account::of_session(&claim.key, name))
+        claim.session.as_ref().filter(|_| self.limits_sessions(key)).map(|name| account::of_session(&claim.key, name))
     }
 }
 
@@ -229,6 +268,57 @@ impl Open {
         Ok(Ok(grant))
     }
 
+    /// Claims ahead for the keys that are busy, where enough is free.
+    async fn advance(
+        &mut self,
+        tx: &mut Tx<'_>,
+        moment: &Moment,
+        Orders { claims, entries, .. }: &Orders,
+        (answers, locked): (&[Result<Grant, Refusal>], &Locked),
+    ) -> Result<Vec<(String, Opened)>, sqlx::Error> {
+        let mut by_key: BTreeMap<&str, Vec<&Claim>> = BTreeMap::new();
+        let mut refused = HashSet::new();
+        for (claim, answer) in claims.iter().zip(answers) {
+            by_key.entry(&claim.key).or_default().push(claim);
+            if answer.is_err() {
+                refused.insert(claim.key.as_str());
+            }
+        }
+        let mut advanced = Vec::new();
+        for (id, of_key) in by_key {
+            let closed = |trace: &String| entries.iter().any(|entry| entry.over && entry.trace == *trace);
+            let current = moment.advances.current(id, moment.now).filter(|trace| !closed(trace));
+            if refused.contains(id) || (of_key.len() < advance::BUSY && current.is_none()) {
+                continue;
+            }
+            let (Some(key), Some(book)) = (locked.live(id), self.books.get_mut(id)) else { continue };
+            let (limits, minute) = (&book.limits, &book.minute);
+            let tokens = limits.tokens_per_minute.map(|l| l.saturating_sub(minute.tokens + minute.reserved));
+            let requests = limits.requests_per_minute.map(|l| l.saturating_sub(minute.requests));
+            let others = locked.others(key, None);
+            let others: Vec<&Account> = others.iter().filter_map(|(id, _)| self.others.get(id)).collect();
+            let budgets = std::iter::once(&book.account).chain(others).flat_map(|a| &a.budgets);
+            let free = budgets.map(crate::budget::Budget::free).min();
+            let Some(amount) = advance::worth(&of_key, (free, tokens, requests)) else { continue };
+            let is_new = current.is_none();
+            let trace = current.unwrap_or_else(|| advance_write::name(&moment.holder, id, moment.now));
+            advance_write::open(tx, moment, (id, &trace), (amount, is_new)).await?;
+            let mut accounts = accounts(id, key.team.as_deref(), None);
+            let minute = self.minutes.entry(accounts[0].clone()).or_default();
+            minute.tokens = minute.tokens.saturating_add(int(amount.tokens));
+            minute.requests += int(amount.requests);
+            for account in accounts.drain(..) {
+                let entered = self.entered.entry(account).or_default();
+                entered.cost = entered.cost.saturating_add(int(amount.cost.nano()));
+            }
+            let free = free.map(|free| free.saturating_sub(amount.cost));
+            let free_tokens = tokens.map(|tokens| tokens.saturating_sub(amount.tokens));
+            let sessions = locked.limits_sessions(key);
+            advanced.push((id.to_owned(), Opened { trace, amount, free: (free, free_tokens), sessions }));
+        }
+        Ok(advanced)
+    }
+
     /// Writes what was granted. The rows are locked, so that nothing was changed in between.
     async fn write(&self, tx: &mut Tx<'_>, now: u64) -> Result<(), sqlx::Error> {
         for (id, entered) in &self.entered {
@@ -305,7 +395,7 @@ impl Held {
 }
 
 /// The accounts that a request is charged to, its key's first.
-fn accounts(key: &str, team: Option<&str>, session: Option<&String>) -> Vec<String> {
+pub(crate) fn accounts(key: &str, team: Option<&str>, session: Option<&String>) -> Vec<String> {
     let others = team.map(account::of_team).into_iter().chain(session.cloned());
     std::iter::once(key.to_owned()).chain(others).collect()
 }

@@ -1,5 +1,6 @@
 //! The handle by which a gateway claims and settles, and by which keys are made and revoked.
 
+use crate::advance::{Advances, Share};
 use crate::batch::{Growing, Settlement, int};
 use crate::documents::{self, Document, Documents, NewDocument};
 use crate::schema::{self, Kind};
@@ -31,6 +32,7 @@ pub struct Ledger {
     kind: Kind,
     orders: mpsc::UnboundedSender<Order>,
     documents: Documents,
+    advances: Advances,
     known: Arc<Mutex<HashMap<String, Known>>>,
 }
 
@@ -54,10 +56,12 @@ impl Ledger {
         getrandom::fill(&mut bytes)
             .map_err(|e| LedgerError::Asked(format!("the system gives no random numbers: {e}")))?;
         let holder = format!("{:032x}", u128::from_be_bytes(bytes));
-        let writer = Writer { pool: pool.clone(), kind, holder, lease: lease.max(1), orders: inbox };
+        let advances = Advances::default();
+        let (lease, own) = (lease.max(1), advances.clone());
+        let writer = Writer { pool: pool.clone(), kind, holder, lease, orders: inbox, advances: own };
         tokio::spawn(writer.run());
         let documents = Documents::start(pool.clone(), kind);
-        Ok(Self { pool, kind, orders, documents, known: Arc::default() })
+        Ok(Self { pool, kind, orders, documents, advances, known: Arc::default() })
     }
 
     /// Makes a key. The secret is in the reply alone; the ledger keeps its hash.
@@ -158,6 +162,7 @@ impl Ledger {
             .await
             .map_err(LedgerError::database("revoke a key"))?;
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.advances.call_back();
         if done.rows_affected() == 0 {
             return Err(LedgerError::Asked(format!("no live key is called `{name}`: see `outthink keys list`")));
         }
@@ -206,15 +211,16 @@ impl Ledger {
     /// # Errors
     /// If the key's limits do not allow it, or the ledger does not answer.
     pub async fn claim(&self, claim: Claim) -> Result<Hold, ClaimError> {
+        let (orders, advances) = (self.orders.clone(), self.advances.clone());
+        if let Some((grant, share)) = self.advances.claim(&claim, now()) {
+            return Ok(Hold { grant, owed: Some(Owed::Share(share)), orders, advances });
+        }
         let (answer, granted) = oneshot::channel();
         let (key, trace) = (claim.key.clone(), claim.trace.clone());
         self.orders.send(Order::Claim(claim, answer)).map_err(|_| ClaimError::Unavailable)?;
         let grant = granted.await.map_err(|_| ClaimError::Unavailable)??;
-        Ok(Hold {
-            grant,
-            settlement: Some(Settlement { key, trace, spent: Spent::default() }),
-            orders: self.orders.clone(),
-        })
+        let owed = Owed::Claim(Settlement { key, trace, spent: Spent::default() });
+        Ok(Hold { grant, owed: Some(owed), orders, advances })
     }
 
     /// Charges in full what dead gateways held, at once instead of at the next look; how many claims
@@ -277,12 +283,22 @@ impl Ledger {
     }
 }
 
+/// What a hold has to settle.
+#[derive(Debug)]
+enum Owed {
+    /// A claim of its own.
+    Claim(Settlement),
+    /// A part of the gateway's advance.
+    Share(Share),
+}
+
 /// A granted claim. Dropping it settles what was noted last.
 #[derive(Debug)]
 pub struct Hold {
     grant: Grant,
-    settlement: Option<Settlement>,
+    owed: Option<Owed>,
     orders: mpsc::UnboundedSender<Order>,
+    advances: Advances,
 }
 
 impl Hold {
@@ -292,29 +308,45 @@ impl Hold {
     }
 
     /// Asks for more while the request runs; what is granted may be spent on top of what was granted before.
-    /// The future stands by itself, so that the request can go on while it waits. A request whose key was
-    /// revoked, or whose claim has lapsed, gets nothing more.
+    /// The future stands by itself, so that the request can go on while it waits.
+    /// A request whose key was revoked, or whose claim has lapsed, gets nothing more.
     ///
     /// # Errors
     /// The future's: if the key's limits do not allow it, or the ledger does not answer.
     pub fn grow(&self, by: Growth) -> impl Future<Output = Result<Grant, ClaimError>> + Send + use<> {
-        let (answer, granted) = oneshot::channel();
-        let sent = self.settlement.as_ref().is_some_and(|s| {
-            let more = Growing { key: s.key.clone(), trace: s.trace.clone(), by };
-            self.orders.send(Order::Grow(more, answer)).is_ok()
-        });
+        let mut waiting = None;
+        let known = match &self.owed {
+            Some(Owed::Share(share)) => self.advances.grow(share, &by),
+            _ => None,
+        };
+        if known.is_none() {
+            let growing = match &self.owed {
+                Some(Owed::Claim(s)) => Some(Growing { key: s.key.clone(), trace: s.trace.clone(), share: None, by }),
+                Some(Owed::Share(s)) => {
+                    let share = Some(s.trace.clone());
+                    Some(Growing { key: s.key.clone(), trace: s.advance.clone(), share, by })
+                }
+                None => None,
+            };
+            let (answer, granted) = oneshot::channel();
+            let sent = growing.is_some_and(|growing| self.orders.send(Order::Grow(growing, answer)).is_ok());
+            waiting = sent.then_some(granted);
+        }
         async move {
-            if !sent {
-                return Err(ClaimError::Unavailable);
+            match (known, waiting) {
+                (Some(grant), _) => Ok(grant),
+                (None, Some(granted)) => granted.await.map_err(|_| ClaimError::Unavailable)?,
+                (None, None) => Err(ClaimError::Unavailable),
             }
-            granted.await.map_err(|_| ClaimError::Unavailable)?
         }
     }
 
     /// Notes what was spent so far, for the case that it is dropped.
-    pub const fn note(&mut self, spent: Spent) {
-        if let Some(settlement) = &mut self.settlement {
-            settlement.spent = spent;
+    pub fn note(&mut self, spent: Spent) {
+        match &mut self.owed {
+            Some(Owed::Claim(settlement)) => settlement.spent = spent,
+            Some(Owed::Share(share)) => share.spent = spent,
+            None => {}
         }
     }
 
@@ -326,8 +358,16 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if let Some(settlement) = self.settlement.take() {
-            let _ = self.orders.send(Order::Settle(settlement));
+        match self.owed.take() {
+            Some(Owed::Claim(settlement)) => {
+                let _ = self.orders.send(Order::Settle(settlement));
+            }
+            Some(Owed::Share(share)) => {
+                if self.advances.settle(share) {
+                    let _ = self.orders.send(Order::Paid);
+                }
+            }
+            None => {}
         }
     }
 }

@@ -38,6 +38,8 @@
 //! ```
 
 mod account;
+mod advance;
+mod advance_write;
 mod batch;
 mod book;
 mod budget;

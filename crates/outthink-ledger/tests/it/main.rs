@@ -7,6 +7,7 @@
     reason = "helpers of tests may fail loudly and say what they skip"
 )]
 
+mod advances;
 mod budgets;
 mod postgres;
 
@@ -295,6 +296,7 @@ async fn all(url: &str) {
     a_memory(url).await;
     shared_documents(url).await;
     budgets::all(url).await;
+    advances::all(url).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
