@@ -121,7 +121,7 @@ impl Gateway {
             None => Size::default(),
         };
         // A session is looked for where its key may have to pay for it by a budget.
-        let session = caller.has_sessions().then(|| session::of(&request.prompt)).flatten();
+        let session = caller.has_sessions().then(|| session::of(&request)).flatten();
         let asked = (trace.0.as_str(), session, engines.as_slice());
         let allowance = admit(caller, self.control(), asked, size, &mut request.budget).await?;
         let compares = strategy.needs().comparer;
