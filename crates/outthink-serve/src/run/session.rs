@@ -36,6 +36,9 @@ pub(crate) fn named(fields: &Map<String, Value>) -> Option<String> {
 /// The session of a conversation: the one that its client names, else what all of its turns begin with, which are
 /// the messages up to the first one of the user.
 pub(crate) fn of(request: &RunRequest) -> Option<String> {
+    if let Some(name) = &request.session {
+        return Some(format!("outthink.session:{name}"));
+    }
     let prompt = &request.prompt;
     named(&prompt.extra).or_else(|| {
         let mut beginning = String::from("beginning:");
@@ -83,5 +86,7 @@ mod tests {
         let long = "ä".repeat(3 * LOOKED_AT);
         assert!(at(&[&long]).unwrap().len() <= 2 * LOOKED_AT);
         assert_eq!(at(&[]), None);
+        let named = |prompt| of(&RunRequest { session: Some("a".into()), ..request(json!({"session_id": 7}), prompt) });
+        assert_eq!(named(&["hello"]), named(&["something else"]));
     }
 }

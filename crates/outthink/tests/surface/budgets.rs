@@ -106,6 +106,11 @@ async fn a_session_is_known_by_any_of_its_names() {
         ("metadata.user_id", json!({"metadata": {"user_id": "a"}}), json!({"metadata": {"user_id": "b"}})),
         ("prompt_cache_key", json!({"prompt_cache_key": "a"}), json!({"prompt_cache_key": "b"})),
         ("session_id", json!({"session_id": "a"}), json!({"session_id": "b"})),
+        (
+            "outthink.session",
+            json!({"outthink": {"session": "a"}}),
+            json!({"outthink": {"session": "b"}, "session_id": "a"}),
+        ),
         ("no name", json!({}), json!({"messages": [{"role": "user", "content": "Something else?"}]})),
     ] {
         for path in [Scenario::CHAT, "/v1/responses"] {

@@ -27,7 +27,33 @@ pub(crate) struct OwnField {
 pub(crate) const FIELDS: &[OwnField] = &[
     OwnField { name: "verifiers", schema: verifiers_schema, read: verifiers },
     OwnField { name: "arms", schema: arms_schema, read: arms },
+    OwnField { name: "session", schema: session_schema, read: session },
 ];
+
+/// Letters of a session's name at most.
+const LONGEST_SESSION: usize = 512;
+
+/// The session whose budget pays for the request, too.
+fn session(own: &mut Fields, request: &mut RunRequest) -> Result<(), ApiError> {
+    request.session = own.string("session")?;
+    match &request.session {
+        Some(name) if name.is_empty() || name.chars().count() > LONGEST_SESSION => {
+            let words = format!("outthink.session names a session by 1 to {LONGEST_SESSION} letters: give such a name");
+            Err(ApiError::invalid("outthink.session", words))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn session_schema() -> Value {
+    json!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": LONGEST_SESSION,
+        "description": "the session (a conversation, the run of an agent) that the request is a part of, where sessions \
+                        have a budget; by other names or the first messages where left out",
+    })
+}
 
 /// What judges samples; an empty list takes away what the effort comes with.
 fn verifiers(own: &mut Fields, request: &mut RunRequest) -> Result<(), ApiError> {
