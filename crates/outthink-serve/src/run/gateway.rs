@@ -245,7 +245,8 @@ impl Gateway {
         };
         let mut runner = arms.fold(Runner::new(first.engine), Runner::with_arm);
         let resources = &self.options.policy.resources;
-        for verifier in resources.verifiers(&request.verifiers, runner.engine()).await? {
+        let payer = allowance.map(|(allowance, _)| allowance);
+        for verifier in resources.verifiers(&request.verifiers, runner.engine(), payer).await? {
             runner = runner.with_verifier(verifier);
         }
         if let Some(make) = resources.comparer.as_ref().filter(|_| compares) {
