@@ -43,7 +43,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("outthink-testkit", &["outthink-core"]),
-    ("xtask", &["outthink-core", "outthink-law", "outthink-strategy", "outthink-verify"]),
+    ("xtask", &["outthink-core", "outthink-engine", "outthink-law", "outthink-strategy", "outthink-verify"]),
 ];
 
 /// The test doubles: for `dev-dependencies` alone, and never published.

@@ -1,4 +1,4 @@
-//! What the docs say of strategies, verifiers, efforts and laws, written from their entries:
+//! What the docs say of strategies, verifiers, efforts, dialects and laws, written from their entries:
 //! `cargo run -p xtask -- generate`.
 //!
 //! A generated part of a page stands between two comments,
@@ -7,6 +7,7 @@
 use crate::Finding;
 use anyhow::{Context, Result, bail};
 use outthink_core::{DefaultValue, Effort, Entry, Setting};
+use outthink_engine::openai::{Continuation, Dialect};
 use outthink_strategy::{StrategySpec, registry};
 use outthink_verify::spec;
 use std::fmt::Write;
@@ -26,6 +27,7 @@ const PARTS: &[Part] = &[
     Part { page: "docs/strategies.md", name: "verifiers", text: verifiers },
     Part { page: "README.md", name: "efforts", text: efforts },
     Part { page: "docs/laws.md", name: "laws", text: laws },
+    Part { page: "docs/engines.md", name: "dialects", text: dialects },
 ];
 
 /// What makes it again, for messages.
@@ -142,6 +144,35 @@ fn efforts() -> String {
     table
 }
 
+fn dialects() -> String {
+    let mut table = String::from(
+        "| `dialect` | server | effort | budget | seed | continues a beginning by | documented |\n|---|---|---|---|---|---|---|\n",
+    );
+    for (entry, dialect) in Dialect::ENTRIES.iter().zip(Dialect::all()) {
+        let yes = |has: bool| if has { "yes" } else { "" };
+        let continuation = match dialect.continuation {
+            Continuation::None => "",
+            Continuation::ContinueFinalMessage => "`continue_final_message`",
+            Continuation::TrailingAssistant => "a last message of the assistant",
+            Continuation::Rendered => "the rendered prompt",
+        };
+        let seed = dialect.seed.as_ref().map(|seed| format!("{}, {} bits", code(&seed.field), seed.bits));
+        row(
+            &mut table,
+            &[
+                &code(entry.name),
+                &text(entry.line),
+                yes(!dialect.length.efforts.is_empty()),
+                yes(!dialect.length.budget.is_empty()),
+                &seed.unwrap_or_default(),
+                continuation,
+                &paper(entry),
+            ],
+        );
+    }
+    table
+}
+
 fn laws() -> String {
     let mut table = String::from("| law | of | formula | `outthink fit` | from |\n|---|---|---|---|---|\n");
     for law in outthink_law::REGISTRY {
@@ -207,7 +238,7 @@ mod tests {
             let name = part.name;
             fs::write(&path, format!("{old}<!-- generated: {name} -->\n<!-- end of {name} -->\n")).unwrap();
         }
-        let pages = ["docs/strategies.md", "README.md", "docs/laws.md"];
+        let pages = ["docs/strategies.md", "README.md", "docs/laws.md", "docs/engines.md"];
         assert_eq!(check(folder.path()).unwrap().len(), pages.len());
         assert_eq!(write(folder.path()).unwrap(), pages);
         assert!(check(folder.path()).unwrap().is_empty());

@@ -21,6 +21,7 @@ mod effort;
 mod engine;
 mod entry;
 mod error;
+mod integers;
 mod isotonic;
 mod money;
 mod outcome;
@@ -45,6 +46,7 @@ pub use engine::{
 };
 pub use entry::{DefaultValue, Entry, Kind, Paper, Setting, nearest, unknown};
 pub use error::{EngineError, Origin};
+pub use integers::{digits as large_integer, mark as mark_integers, parse as parse_json, restore as restore_integers};
 pub use isotonic::Isotonic;
 pub use money::{Cost, Price, PriceError};
 pub use outcome::{Confidence, Outcome, StopReason, TraceEvent};

@@ -1,6 +1,7 @@
 //! The document of the interface, `/openapi.json`: paths and bodies as they are written in `openapi.json`; the
 //! efforts, the fields of a plan, the settings of strategies and the verifiers from their entries.
 
+use crate::api::beside;
 use outthink_core::Effort;
 use outthink_strategy::{PLAN_FIELDS, ThinkingPlan};
 use outthink_verify::VerifierSpec;
@@ -10,19 +11,13 @@ use std::sync::OnceLock;
 /// What is written by hand: everything that no entry describes.
 const BY_HAND: &str = include_str!("openapi.json");
 
-/// Verifiers of one request at most.
-pub(crate) const MOST_VERIFIERS: usize = 8;
-
-/// Arms of one request at most, beside its model.
-pub(crate) const MOST_ARMS: usize = 7;
-
 /// Fields of a plan that the API has outside of the `outthink` object, by the names that clients know.
-const OUTSIDE: [&str; 1] = ["max_tokens"];
+pub(crate) const OUTSIDE: [&str; 1] = ["max_tokens"];
 
 /// The keys of the `outthink` object.
 pub(crate) fn keys() -> impl Iterator<Item = &'static str> {
     let plan = PLAN_FIELDS.settings.iter().map(|s| s.name).filter(|name| !OUTSIDE.contains(name));
-    plan.chain(["settings", "verifiers", "arms"])
+    plan.chain(["settings"]).chain(beside::FIELDS.iter().map(|field| field.name))
 }
 
 /// The document.
@@ -54,44 +49,13 @@ fn object() -> Value {
             properties.shift_remove(name);
         }
         properties.insert("effort".to_owned(), json!({"$ref": "#/components/schemas/Effort"}));
-        properties.insert(
-            "verifiers".to_owned(),
-            json!({
-                "type": "array",
-                "maxItems": MOST_VERIFIERS,
-                "description": "what judges samples",
-                "items": {"$ref": "#/components/schemas/Verifier"},
-            }),
-        );
-        properties.insert("arms".to_owned(), arms());
+        properties.extend(beside::FIELDS.iter().map(|field| (field.name.to_owned(), (field.schema)())));
         let fields: Map<String, Value> = std::mem::take(properties);
         // Fields that are null count as absent.
         *properties =
             fields.into_iter().map(|(name, field)| (name, json!({"anyOf": [field, {"type": "null"}]}))).collect();
     }
     schema
-}
-
-fn arms() -> Value {
-    let takers = outthink_strategy::registry::that_take(outthink_strategy::registry::Takes::Arms);
-    json!({
-        "type": "array",
-        "maxItems": MOST_ARMS,
-        "description": format!("models or system messages beside the request's own, for {takers}"),
-        "items": {"anyOf": [
-            {"type": "string", "description": "a model, perhaps with an effort: MODEL@EFFORT, or @EFFORT alone"},
-            {
-                "type": "object",
-                "minProperties": 1,
-                "additionalProperties": false,
-                "properties": {
-                    "model": {"type": "string", "description": "a model; that of the request where left out"},
-                    "effort": {"$ref": "#/components/schemas/Effort"},
-                    "system": {"type": "string", "description": "the system message instead of the request's"},
-                },
-            },
-        ]},
-    })
 }
 
 #[cfg(test)]

@@ -165,12 +165,12 @@ impl ThinkingPlan {
     pub fn take(object: &mut Map<String, Value>) -> Result<Self, PlanError> {
         let mut taken = |name: &str| -> Result<Option<Value>, PlanError> {
             let Some(value) = object.shift_remove(name).filter(|v| !v.is_null()) else { return Ok(None) };
-            if let Some(setting) = FIELDS.setting(name)
-                && let Err(takes) = setting.check(&value)
-            {
-                return Err(wrong(name, &value, &takes));
+            let Some(setting) = FIELDS.setting(name) else { return Ok(Some(value)) };
+            let value = if matches!(setting.kind, Kind::Count { .. }) { whole(value) } else { value };
+            match setting.check(&value) {
+                Ok(()) => Ok(Some(value)),
+                Err(takes) => Err(wrong(name, &value, &takes)),
             }
-            Ok(Some(value))
         };
         let effort = match taken("effort")?.as_ref().and_then(Value::as_str) {
             None => None,
@@ -364,6 +364,16 @@ pub fn unknown_field(name: &str, further: &[&'static str]) -> PlanError {
     PlanError { field: shown, message }
 }
 
+/// A whole number that is written with a fraction of nothing: 900.0.
+fn whole(value: Value) -> Value {
+    match value.as_f64() {
+        Some(n) if value.is_f64() && n.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&n) => {
+            Value::from(n as u64)
+        }
+        _ => value,
+    }
+}
+
 /// The error for a value of another kind. Texts are not repeated: they may be long or private.
 fn wrong(field: &str, value: &Value, takes: &str) -> PlanError {
     let word = value.as_str();
@@ -461,6 +471,13 @@ mod tests {
             assert_eq!(at, field, "{value}: {message}");
             assert!(message.starts_with(begins), "{value}: {message}");
         }
+    }
+
+    #[test]
+    fn whole_numbers_may_be_written_with_a_point() {
+        let plan = ThinkingPlan::from_json(&json!({"samples": 9.0, "thinking_budget": 900.0})).unwrap();
+        assert_eq!((plan.samples, plan.thinking_budget), (Some(9), Some(900)));
+        assert!(ThinkingPlan::from_json(&json!({"samples": -1.0})).is_err());
     }
 
     #[test]

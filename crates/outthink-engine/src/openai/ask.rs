@@ -4,7 +4,7 @@ use super::assemble::Assembler;
 use super::learned::{Complaint, Refused};
 use super::think::Before;
 use hyper::body::Bytes;
-use outthink_core::Source;
+use outthink_core::{Source, parse_json, restore_integers};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -127,10 +127,10 @@ impl Ask {
     /// Changes the body as the server wants it; whether it complains about something that can be changed.
     pub(super) fn amend(&mut self, complaint: &Complaint) -> bool {
         let Some(at) = self.spare.iter().position(|spare| spare.is_named(complaint)) else { return false };
-        let Ok(Value::Object(mut body)) = serde_json::from_slice(&self.body) else { return false };
+        let Ok(Value::Object(mut body)) = parse_json(&self.body) else { return false };
         let spare = self.spare.remove(at);
         spare.apply(&mut body);
-        self.body = Value::Object(body).to_string().into();
+        self.body = restore_integers(Value::Object(body).to_string()).into();
         self.notes.extend(spare.note);
         // A value that is wrong once says nothing of the field.
         let unknown = complaint.is_unknown_field() && !spare.is_word;

@@ -1,6 +1,7 @@
 //! JSON that is not quite JSON, read all the same: halves of surrogate pairs, NaN, numbers past every float, line
 //! breaks in texts.
 
+use outthink_core::parse_json;
 use serde_json::Value;
 
 /// Where halves of surrogate pairs stand until their other half comes: the end of the last private plane.
@@ -10,10 +11,10 @@ const LOW: u32 = 0xDC00;
 
 /// The value, and whether it had to be repaired: its texts may hold marks of halves then.
 pub(super) fn parse(data: &str) -> Option<(Value, bool)> {
-    if let Ok(value) = serde_json::from_str(data) {
+    if let Ok(value) = parse_json(data.as_bytes()) {
         return Some((value, false));
     }
-    Some((serde_json::from_str(&repaired(data)).ok()?, true))
+    Some((parse_json(repaired(data).as_bytes()).ok()?, true))
 }
 
 fn repaired(data: &str) -> String {

@@ -9,6 +9,7 @@ mod responses;
 mod rewards;
 mod tell;
 
+pub(crate) use read::beside;
 pub(crate) use responses::Responses;
 
 use crate::error::ApiError;

@@ -1,6 +1,7 @@
 //! What is remembered for a while, by name: in this process, or in the ledger's database where several gateways share
 //! one. It is bounded by time, by number and, in memory, by weight; the oldest make room.
 
+use outthink_core::{parse_json, restore_integers};
 use outthink_ledger::{Ledger, LedgerError, NewDocument};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
@@ -96,7 +97,7 @@ impl Store {
                 None
             }
             Place::Shared(ledger) => {
-                let body = Box::new(move || document.json().to_string());
+                let body = Box::new(move || restore_integers(document.json().to_string()));
                 let most = SHARED * most as u64;
                 let written = ledger.keep(NewDocument { kind, id, owner, seconds: time.as_secs(), most, body });
                 // Where it fails the ledger's log says why; the reply is good all the same.
@@ -142,7 +143,7 @@ impl Store {
             Place::Shared(ledger) => {
                 let found = ledger.document(self.bounds.kind, id).await?;
                 let mine = found.filter(|document| may_see(document.owner.as_deref()));
-                Ok(mine.and_then(|document| serde_json::from_str(&document.body).ok()))
+                Ok(mine.and_then(|document| parse_json(document.body.as_bytes()).ok()))
             }
         }
     }

@@ -122,7 +122,7 @@ impl Gateway {
             None => Size::default(),
         };
         // A session is looked for where its key may have to pay for it by a budget.
-        let session = caller.has_sessions().then(|| session::of(&request.prompt)).flatten();
+        let session = caller.has_sessions().then(|| session::of(&request)).flatten();
         let asked = (trace.0.as_str(), session, engines.as_slice());
         let allowance = admit(caller, self.control(), asked, size, &mut request.budget).await?;
         let compares = strategy.needs().comparer;
@@ -269,7 +269,8 @@ impl Gateway {
         };
         let mut runner = arms.fold(Runner::new(first.engine), Runner::with_arm);
         let resources = &self.options.policy.resources;
-        for verifier in resources.verifiers(&request.verifiers, runner.engine()).await? {
+        let payer = allowance.map(|(allowance, _)| allowance);
+        for verifier in resources.verifiers(&request.verifiers, runner.engine(), payer).await? {
             runner = runner.with_verifier(verifier);
         }
         if let Some(make) = resources.comparer.as_ref().filter(|_| compares) {

@@ -23,6 +23,8 @@ pub(crate) struct RunRequest {
     /// How long the reasoning should be, where the client said so.
     pub(crate) thinking: Thinking,
     pub(crate) logprobs: bool,
+    /// The session that it is a part of, where the client named it.
+    pub(crate) session: Option<String>,
 }
 
 impl Default for RunRequest {
@@ -40,6 +42,7 @@ impl Default for RunRequest {
             seed: None,
             thinking: Thinking::default(),
             logprobs: false,
+            session: None,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What strategies may use beside the engines: verifiers, a judge of the engine itself, an allocation
 //! table.
 
+use super::allowance::Allowance;
+use super::judged::Judged;
 use crate::config::ITSELF;
 use crate::error::ApiError;
 use futures_util::future::BoxFuture;
@@ -65,17 +67,18 @@ pub(crate) struct ArmAsked {
 }
 
 impl Resources {
-    /// The verifiers of a request on `engine`.
+    /// The verifiers of a request on `engine`, those with a price of their own paid from its allowance.
     pub(super) async fn verifiers(
         &self,
         asked: &[Judge],
         engine: &Arc<dyn Engine>,
+        allowance: Option<&Arc<Allowance>>,
     ) -> Result<Vec<Arc<dyn Verifier>>, ApiError> {
         let mut made = Vec::with_capacity(asked.len());
         for (i, judge) in asked.iter().enumerate() {
             made.push(match judge {
                 Judge::Exact(checker) => Arc::new(checker.clone()) as Arc<dyn Verifier>,
-                Judge::Named(name) => self.named(name, i, engine)?,
+                Judge::Named(name) => self.named(name, i, (engine, allowance))?,
                 Judge::Python(tests) => {
                     let Some(make) = &self.python_tests else {
                         let words = "brings code along, and this gateway runs none: ask its operator to set \
@@ -89,9 +92,19 @@ impl Resources {
         Ok(made)
     }
 
-    fn named(&self, name: &str, i: usize, engine: &Arc<dyn Engine>) -> Result<Arc<dyn Verifier>, ApiError> {
+    fn named(
+        &self,
+        name: &str,
+        i: usize,
+        (engine, allowance): (&Arc<dyn Engine>, Option<&Arc<Allowance>>),
+    ) -> Result<Arc<dyn Verifier>, ApiError> {
+        // The request's own engine is paid for by whoever asks it.
         let itself = self.itself.as_ref().filter(|_| name == ITSELF).map(|make| make(engine));
-        itself.or_else(|| self.verifiers.get(name).cloned()).ok_or_else(|| {
+        let paid = |verifier: &Arc<dyn Verifier>| match allowance {
+            Some(allowance) => Arc::new(Judged::new(Arc::clone(verifier), Arc::clone(allowance))) as Arc<dyn Verifier>,
+            None => Arc::clone(verifier),
+        };
+        itself.or_else(|| self.verifiers.get(name).map(paid)).ok_or_else(|| {
             let mut known: Vec<&str> = self.verifiers.keys().map(String::as_str).collect();
             known.extend(self.itself.is_some().then_some(ITSELF));
             let known = if known.is_empty() { "a rule such as numeric".to_owned() } else { known.join(", ") };

@@ -1,6 +1,6 @@
 //! Which session a request is a part of, where sessions have a budget: a conversation, or the run of an agent.
 
-use outthink_core::Prompt;
+use super::request::RunRequest;
 use serde_json::{Map, Value};
 
 /// Fields by which clients name a session, the most particular first. `metadata.user_id` is where Anthropic's
@@ -35,7 +35,11 @@ pub(crate) fn named(fields: &Map<String, Value>) -> Option<String> {
 
 /// The session of a conversation: the one that its client names, else what all of its turns begin with, which are
 /// the messages up to the first one of the user.
-pub(crate) fn of(prompt: &Prompt) -> Option<String> {
+pub(crate) fn of(request: &RunRequest) -> Option<String> {
+    if let Some(name) = &request.session {
+        return Some(format!("outthink.session:{name}"));
+    }
+    let prompt = &request.prompt;
     named(&prompt.extra).or_else(|| {
         let mut beginning = String::from("beginning:");
         for message in &prompt.messages {
@@ -52,17 +56,19 @@ pub(crate) fn of(prompt: &Prompt) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use outthink_core::Prompt;
     use serde_json::json;
 
-    fn prompt(extra: Value, turns: &[&str]) -> Prompt {
+    fn request(extra: Value, turns: &[&str]) -> RunRequest {
         let role = |i: usize| if i % 2 == 0 { "user" } else { "assistant" };
         let messages = turns.iter().enumerate().map(|(i, text)| json!({"role": role(i), "content": text})).collect();
-        Prompt { messages, extra: extra.as_object().cloned().unwrap_or_default() }
+        let prompt = Prompt { messages, extra: extra.as_object().cloned().unwrap_or_default() };
+        RunRequest { prompt, ..RunRequest::default() }
     }
 
     #[test]
     fn the_clients_name_comes_first_and_names_of_different_fields_are_different() {
-        let by = |extra: Value| of(&prompt(extra, &["hello"])).unwrap();
+        let by = |extra: Value| of(&request(extra, &["hello"])).unwrap();
         let cache = by(json!({"prompt_cache_key": "a"}));
         assert_eq!(cache, by(json!({"prompt_cache_key": "a", "metadata": {"other": 1}})));
         assert_ne!(cache, by(json!({"metadata": {"user_id": "a"}})));
@@ -74,11 +80,13 @@ mod tests {
 
     #[test]
     fn without_a_name_the_turns_of_a_conversation_are_one_session() {
-        let at = |turns: &[&str]| of(&prompt(json!({}), turns));
+        let at = |turns: &[&str]| of(&request(json!({}), turns));
         assert_eq!(at(&["hello"]), at(&["hello", "hi", "more"]));
         assert_ne!(at(&["hello"]), at(&["hallo"]));
         let long = "ä".repeat(3 * LOOKED_AT);
         assert!(at(&[&long]).unwrap().len() <= 2 * LOOKED_AT);
         assert_eq!(at(&[]), None);
+        let named = |prompt| of(&RunRequest { session: Some("a".into()), ..request(json!({"session_id": 7}), prompt) });
+        assert_eq!(named(&["hello"]), named(&["something else"]));
     }
 }

@@ -47,12 +47,18 @@ async fn a_bad_field_is_named() {
         ("outthink.effort", json!({"reasoning_effort": "low", "outthink": {"effort": "high"}})),
         ("outthink.target_confidence", json!({"outthink": {"target_confidence": 0.5}})),
         ("outthink.target_confidence", json!({"outthink": {"target_confidence": 1}})),
+        ("outthink.session", json!({"outthink": {"session": ""}})),
+        ("outthink.session", json!({"outthink": {"session": 7}})),
         ("outthink.budget_tokens", json!({"outthink": {"budget_tokens": 0}})),
         ("outthink.budget_usd", json!({"outthink": {"budget_usd": 0}})),
         ("outthink.budget_usd", json!({"outthink": {"budget_usd": -1}})),
         ("outthink.budget_seconds", json!({"outthink": {"budget_seconds": 0}})),
-        ("outthink", json!({"outthink": {"strategy": "adaptive", "thinking_cap": 5}})),
-        ("outthink", json!({"outthink": {"strategy": "budget-forcing", "thinking_cap": 5, "thinking_floor": 9}})),
+        ("outthink.thinking_cap", json!({"outthink": {"strategy": "adaptive", "thinking_cap": 5}})),
+        (
+            "outthink.thinking_cap",
+            json!({"outthink": {"strategy": "budget-forcing", "thinking_cap": 5, "thinking_floor": 9}}),
+        ),
+        ("outthink.target_confidence", json!({"reasoning_effort": "none", "outthink": {"target_confidence": 0.9}})),
     ];
     let mut told = Vec::new();
     for (param, fields) in cases {

@@ -28,7 +28,7 @@ fn ask(request: &str, effort: Effort, script: impl Fn(SampleId) -> String) -> Ou
     let price = Price::per_million_usd(1.0, 0.5, 2.0).unwrap();
     let model = ModelInfo { id: "m".into(), context: None, price };
     let setup = Setup { arms: vec![ArmInfo::new(model, Capabilities::default())], ..Setup::default() };
-    let drive = DriveRequest { prompt: Prompt::user(request), ..DriveRequest::default() };
+    let drive = DriveRequest { prompt: Prompt::user(request).into(), ..DriveRequest::default() };
     let mut session = Session::new(drive, StrategySpec::for_effort(effort).build().unwrap(), setup).unwrap();
     let mut waiting = VecDeque::new();
     loop {

@@ -29,7 +29,7 @@ struct Hosted {
 
 fn host_arms(spec: &StrategySpec, arms: Vec<ArmInfo>, script: impl Fn(u32, SampleId) -> Vec<SampleEvent>) -> Hosted {
     let request = DriveRequest {
-        prompt: Prompt::user("What is 17 * 23?"),
+        prompt: Prompt::user("What is 17 * 23?").into(),
         thinking: Thinking { effort: Some(Effort::Low), budget: None },
         ..DriveRequest::default()
     };
@@ -128,7 +128,7 @@ struct Thinks {
 
 impl Reasoner {
     fn host(&self, spec: &StrategySpec, prompt: Prompt) -> Thinks {
-        let request = DriveRequest { prompt, ..DriveRequest::default() };
+        let request = DriveRequest { prompt: prompt.into(), ..DriveRequest::default() };
         let mut arm = info(None);
         arm.capabilities.logprobs = true;
         let mut session =
@@ -294,7 +294,7 @@ fn a_thought_without_a_marker_is_answered_by_its_probe() {
 #[test]
 fn probes_that_fail_are_given_up_and_the_thought_goes_on() {
     let mut session = {
-        let request = DriveRequest { prompt: Prompt::user(QUESTION), ..DriveRequest::default() };
+        let request = DriveRequest { prompt: Prompt::user(QUESTION).into(), ..DriveRequest::default() };
         Session::new(request, probe(&[]).build().unwrap(), Setup { arms: vec![info(None)], ..Setup::default() })
             .unwrap()
     };
@@ -329,7 +329,7 @@ fn probes_that_fail_are_given_up_and_the_thought_goes_on() {
 #[test]
 fn a_floor_opens_the_reasoning_again() {
     let run = |words: &[&str]| {
-        let request = DriveRequest { prompt: Prompt::user(QUESTION), ..DriveRequest::default() };
+        let request = DriveRequest { prompt: Prompt::user(QUESTION).into(), ..DriveRequest::default() };
         let spec = StrategySpec { thinking_floor: Some(30), ..named("budget-forcing", 1) };
         let setup = Setup { arms: vec![info(None)], ..Setup::default() };
         let mut session = Session::new(request, spec.build().unwrap(), setup).unwrap();

@@ -1,12 +1,16 @@
 //! Budgets of days, months, teams and sessions: none is exceeded, and a refusal names the one that ended.
 
-use super::{Bank, GENERATED, READ, ask};
-use outthink_core::Cost;
+use super::{Bank, GENERATED, READ, ask, engine, engine_options, serve};
+use outthink_core::{Cost, Effort, Price, Verifier};
+use outthink_engine::openai::{RewardModel, RewardShape};
 use outthink_ledger::{Ledger, Limits, NewKey, TeamLimits};
 use outthink_serve::config::Config;
+use outthink_serve::{Control, Policy, Resources, ServeOptions};
 use outthink_testkit::client::Response;
-use outthink_testkit::server::{Reply, Scenario};
+use outthink_testkit::server::{Reply, Scenario, Server};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// What one reply of these tests costs, and the most that a claim for it may hold.
 const COST: u64 = 10 * READ + 100 * GENERATED;
@@ -106,6 +110,11 @@ async fn a_session_is_known_by_any_of_its_names() {
         ("metadata.user_id", json!({"metadata": {"user_id": "a"}}), json!({"metadata": {"user_id": "b"}})),
         ("prompt_cache_key", json!({"prompt_cache_key": "a"}), json!({"prompt_cache_key": "b"})),
         ("session_id", json!({"session_id": "a"}), json!({"session_id": "b"})),
+        (
+            "outthink.session",
+            json!({"outthink": {"session": "a"}}),
+            json!({"outthink": {"session": "b"}, "session_id": "a"}),
+        ),
         ("no name", json!({}), json!({"messages": [{"role": "user", "content": "Something else?"}]})),
     ] {
         for path in [Scenario::CHAT, "/v1/responses"] {
@@ -183,10 +192,10 @@ async fn two_gateways_never_exceed_the_budget_of_a_team() {
         let scenario = || Scenario::chat([reply()]);
         let one = Bank::of(scenario(), ledger.clone(), key("one"), Config::default()).await;
         let two = Bank::of(scenario(), open().await, key("two"), Config::default()).await;
-        let (one, two) = (std::sync::Arc::new(one), std::sync::Arc::new(two));
+        let (one, two) = (Arc::new(one), Arc::new(two));
         let mut running = tokio::task::JoinSet::new();
         for i in 0..80 {
-            let bank = std::sync::Arc::clone(if i % 2 == 0 { &one } else { &two });
+            let bank = Arc::clone(if i % 2 == 0 { &one } else { &two });
             running.spawn(async move { bank.talk("s", i % 4 < 2).await.status });
         }
         let statuses = running.join_all().await;
@@ -198,10 +207,51 @@ async fn two_gateways_never_exceed_the_budget_of_a_team() {
             if team.month.reserved.is_zero() && team.month.spent.nano() == answered * COST {
                 break;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let team = ledger.teams().await.unwrap().into_iter().find(|t| t.name == "shared").unwrap();
         assert_eq!((team.month.spent.nano(), team.month.reserved), (answered * COST, Cost::ZERO));
         assert!(answered >= 1 && answered <= 20, "{answered}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn judgements_of_a_reward_model_are_paid_before_they_are_asked_for() {
+    // A judgement reads 60 tokens at 100 dollars a million: 6,000,000; a reply costs 210,000.
+    let judged = json!({"data": [{"data": [0.9]}], "usage": {"prompt_tokens": 60, "total_tokens": 60}});
+    let judge = Server::start(Scenario::default().on("/pooling", [Reply::json(judged)]));
+    let mut options = engine_options(&judge);
+    options.price = Price::per_million_usd(100.0, 100.0, 0.0).unwrap();
+    let reward: Arc<dyn Verifier> = Arc::new(RewardModel::new(options, RewardShape::Pooling).unwrap());
+    let server = Server::start(Scenario::chat([reply()]));
+    let ledger = Ledger::open("sqlite::memory:", 60).await.unwrap();
+    // Holds three judgements at their bound of some 39,000,000 each, and does not pay for all 24.
+    let limit = 120_000_000;
+    let limits = Limits { cost_per_day: nano(limit), ..Limits::default() };
+    let (_, secret) = ledger.create_key(&NewKey { name: "k".into(), limits, ..NewKey::default() }).await.unwrap();
+    let control = Arc::new(Control::new().with_ledger(ledger.clone()));
+    let resources = Resources { verifiers: [("reward".to_owned(), reward)].into(), ..Resources::default() };
+    let policy = Policy { resources, ..Policy::default() };
+    let options = ServeOptions { control, policy, ..ServeOptions::new(vec![engine(&server)]) };
+    let address = serve(options.with_default_effort(Effort::None)).await;
+    let bank = Arc::new(Bank { server, address, ledger, secret: secret.expose().to_owned() });
+    let mut running = tokio::task::JoinSet::new();
+    for _ in 0..12 {
+        let bank = Arc::clone(&bank);
+        running.spawn(async move {
+            let own = json!({"strategy": "best-of-n", "samples": 2, "verifiers": ["reward"]});
+            bank.post(Scenario::CHAT, &ask(json!({"max_tokens": 100, "outthink": own}))).await
+        });
+    }
+    let replies = running.join_all().await;
+    let judged = judge.requests().len() as u64;
+    let spent = bank.spent().await;
+    assert!(spent <= limit, "{spent} of {limit}, {judged} judgements");
+    assert!(judged >= 2, "some were paid: {judged}");
+    assert!(spent >= judged * 6_000_000, "each judgement is on the bill: {spent}, {judged} judgements");
+    assert!(
+        replies.iter().any(|reply| reply.status == 200),
+        "{:?}",
+        replies.iter().map(|r| &r.body).collect::<Vec<_>>()
+    );
 }

@@ -8,6 +8,7 @@ mod calls;
 mod content;
 mod errors;
 mod finish;
+mod integers;
 mod limits;
 mod money;
 mod odd_events;

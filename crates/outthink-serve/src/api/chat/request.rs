@@ -1,6 +1,6 @@
 //! The request of `POST /v1/chat/completions`, checked and without loss.
 
-use crate::api::read::{Efforts, Fields, Said, Settings, body_object, describe, lengths, settings};
+use crate::api::read::{Efforts, Fields, Said, body_object, describe, lengths, settings};
 use crate::error::ApiError;
 use crate::run::RunRequest;
 use outthink_core::{Prompt, Sampling};
@@ -43,10 +43,9 @@ impl ChatRequest {
         let length = lengths::length(&fields, "max_tokens", length)?;
         let effort = settings::effort(&mut fields, "reasoning_effort")?;
         let said = Said { effort, effort_field: "reasoning_effort", length };
-        let settings = Settings::read(&mut fields, efforts, said)?;
+        let run = settings::read(&mut fields, efforts, said)?;
         let prompt = Prompt { messages, extra: fields.rest() };
-        let run =
-            settings.request(RunRequest { model, prompt, stream, sampling, seed, logprobs, ..RunRequest::default() });
+        let run = RunRequest { model, prompt, stream, sampling, seed, logprobs, ..run };
         Ok(Self { run, include_usage })
     }
 }

@@ -1,6 +1,7 @@
 //! Reading the fields of a JSON object by type, with errors that name the field.
 
 use crate::error::ApiError;
+use outthink_core::{large_integer, parse_json};
 use serde_json::{Map, Value};
 
 /// An object whose known fields are taken out one by one, so that what is left is unknown.
@@ -104,7 +105,7 @@ impl Fields {
 
 /// The object of a body; `what` it is to hold.
 pub(crate) fn body_object(body: &[u8], what: &str) -> Result<Map<String, Value>, ApiError> {
-    match serde_json::from_slice(body) {
+    match parse_json(body) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(other) => {
             let given = describe(&other);
@@ -135,7 +136,7 @@ pub(crate) fn describe(value: &Value) -> String {
         Value::Null => "null".into(),
         Value::Bool(b) => b.to_string(),
         Value::Number(n) => n.to_string(),
-        Value::String(_) => "a string".into(),
+        Value::String(text) => large_integer(text).map_or_else(|| "a string".into(), str::to_owned),
         Value::Array(_) => "an array".into(),
         Value::Object(_) => "an object".into(),
     }

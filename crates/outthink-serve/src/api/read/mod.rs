@@ -1,9 +1,9 @@
 //! What all APIs read alike: fields by type, the `outthink` object, names of limits.
 
-mod beside;
+pub(crate) mod beside;
 pub(crate) mod fields;
 pub(crate) mod lengths;
 pub(crate) mod settings;
 
 pub(crate) use fields::{Fields, body_object, describe};
-pub(crate) use settings::{Efforts, Said, Settings};
+pub(crate) use settings::{Efforts, Said};

@@ -4,11 +4,11 @@ use super::beside;
 use super::fields::Fields;
 use crate::config::EffortSettings;
 use crate::error::ApiError;
-use crate::openapi;
+use crate::openapi::{self, OUTSIDE};
 use crate::run::{ArmAsked, Caller, Gateway, Judge, RunRequest};
-use outthink_core::{Budget, Cost, Effort, Thinking, nearest};
-use outthink_strategy::StrategySpec;
-use outthink_strategy::registry::{self, Draws, Takes};
+use outthink_core::{Budget, Effort, Thinking, nearest};
+use outthink_strategy::registry::{self, Takes};
+use outthink_strategy::{PlanError, StrategySpec, ThinkingPlan};
 use std::collections::BTreeMap;
 
 /// What efforts stand for here.
@@ -65,19 +65,6 @@ impl Efforts<'_> {
     }
 }
 
-/// What a request may spend and how.
-#[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    pub(crate) effort: Effort,
-    pub(crate) strategy: StrategySpec,
-    /// How long the reasoning should be, where the client said so: an effort that the gateway chose changes
-    /// nothing of what the engine does by itself.
-    pub(crate) thinking: Thinking,
-    pub(crate) budget: Budget,
-    pub(crate) verifiers: Vec<Judge>,
-    pub(crate) arms: Vec<ArmAsked>,
-}
-
 /// What an API says by names of its own.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Said {
@@ -89,95 +76,64 @@ pub(crate) struct Said {
     pub(crate) length: Option<u64>,
 }
 
-impl Settings {
-    /// Takes the `outthink` object out of a request, and adds what was said outside of it.
-    pub(crate) fn read(fields: &mut Fields, efforts: Efforts<'_>, said: Said) -> Result<Self, ApiError> {
-        let Said { effort: standard, effort_field, length } = said;
-        let default = efforts.default;
-        let mut own = Fields::new(fields.object("outthink")?.unwrap_or_default(), "outthink.");
-        let ours = effort(&mut own, "effort")?;
-        if let (Some(a), Some(b)) = (standard, ours)
-            && a != b
-        {
-            let words = format!("{effort_field} is {a} and outthink.effort is {b}: give one of them");
-            return Err(ApiError::invalid("outthink.effort", words));
-        }
-        let asked = standard.or(ours);
-        let name = own.string("strategy")?;
-        let samples = own.small_count("samples", 1)?;
-        // A strategy that is asked for by name needs more than the one sample of `none`.
-        let effort = match (asked, &name) {
-            (None, Some(name)) if default == Effort::None && name != "single" => Effort::Medium,
-            _ => asked.unwrap_or(default),
-        };
-        let mut strategy = efforts.spec(effort);
-        if let Some(name) = name {
-            registry::find(&name).map_err(|error| ApiError::invalid("outthink.strategy", error.to_string()))?;
-            strategy.name = name;
-        }
-        if let Some(samples) = samples {
-            if samples > 1 && draws(&strategy) == Some(Draws::One) {
-                let words = format!(
-                    "outthink.samples is {samples}, but the strategy `{}` draws one: raise the effort or choose \
-                     another outthink.strategy",
-                    strategy.name
-                );
-                return Err(ApiError::invalid("outthink.samples", words));
-            }
-            strategy.max_samples = samples;
-        } else if strategy.max_samples == 1 && draws(&strategy) == Some(Draws::Several) {
-            let words = format!(
-                "the strategy `{}` needs several samples and the effort `{effort}` draws one: raise the effort or give \
-                 outthink.samples",
-                strategy.name
-            );
-            return Err(ApiError::invalid("outthink.strategy", words));
-        }
-        strategy.max_tokens_per_sample = length.or(strategy.max_tokens_per_sample);
-        if let Some(target) = own.number("target_confidence", f64::MIN, f64::MAX)? {
-            if !(target > 0.5 && target < 1.0) {
-                let words = format!(
-                    "outthink.target_confidence is {target}: give a number above 0.5 and below 1, such as 0.95"
-                );
-                return Err(ApiError::invalid("outthink.target_confidence", words));
-            }
-            strategy.target_confidence = target;
-        }
-        if let Some(settings) = own.object("settings")? {
-            strategy.settings = settings.into_iter().collect();
-        }
-        strategy.thinking_cap = own.count("thinking_cap", 1)?;
-        strategy.thinking_floor = own.count("thinking_floor", 0)?;
-        let budget = budget(&mut own)?;
-        let thinking = Thinking {
-            effort: asked.filter(|effort| *effort != Effort::Auto),
-            budget: own.count("thinking_budget", 0)?,
-        };
-        let (verifiers, arms) = (beside::judges(&mut own)?, beside::arms(&mut own)?);
-        let many = strategy.entry().is_ok_and(|entry| entry.takes(Takes::Arms));
-        if !many && arms.as_ref().is_some_and(|arms| !arms.is_empty()) {
-            let words = format!(
-                "outthink.arms names further arms, and the strategy `{}` knows one: set outthink.strategy to {}",
-                strategy.name,
-                registry::that_take(Takes::Arms)
-            );
-            return Err(ApiError::invalid("outthink.arms", words));
-        }
-        let usual = efforts.beside(effort);
-        let verifiers = verifiers.unwrap_or(usual.0);
-        let arms = arms.unwrap_or(if many { usual.1 } else { Vec::new() });
-        refuse_unknown(own)?;
-        strategy.build().map_err(|error| ApiError::invalid("outthink", error.to_string()))?;
-        Ok(Self { effort, strategy, thinking, budget, verifiers, arms })
+/// Takes the `outthink` object out of a request, and adds what was said outside of it: a request that is complete but
+/// for what the API has by names of its own.
+pub(crate) fn read(fields: &mut Fields, efforts: Efforts<'_>, said: Said) -> Result<RunRequest, ApiError> {
+    let Said { effort: standard, effort_field, length } = said;
+    let mut own = fields.object("outthink")?.unwrap_or_default();
+    if let Some(name) = OUTSIDE.iter().find(|name| own.get(**name).is_some_and(|value| !value.is_null())) {
+        return Err(unknown(name));
+    }
+    let mut plan = ThinkingPlan::take(&mut own).map_err(of_plan)?;
+    if let (Some(a), Some(b)) = (standard, plan.effort)
+        && a != b
+    {
+        let words = format!("{effort_field} is {a} and outthink.effort is {b}: give one of them");
+        return Err(ApiError::invalid("outthink.effort", words));
+    }
+    plan.effort = standard.or(plan.effort);
+    plan.max_tokens = length;
+    let (effort, strategy) = plan.resolve(efforts.default, |effort| efforts.spec(effort)).map_err(of_plan)?;
+    let takes_arms = strategy.entry().is_ok_and(|entry| entry.takes(Takes::Arms));
+    let (verifiers, arms) = efforts.beside(effort);
+    let mut request = RunRequest {
+        effort,
+        strategy,
+        budget: budget(&plan)?,
+        // An effort that the gateway chose changes nothing of what the engine does by itself.
+        thinking: Thinking { effort: plan.effort.filter(|e| *e != Effort::Auto), budget: plan.thinking_budget },
+        verifiers,
+        arms: if takes_arms { arms } else { Vec::new() },
+        ..RunRequest::default()
+    };
+    let mut own = Fields::new(own, "outthink.");
+    for field in beside::FIELDS {
+        (field.read)(&mut own, &mut request)?;
+    }
+    if !takes_arms && !request.arms.is_empty() {
+        let words = format!(
+            "outthink.arms names further arms, and the strategy `{}` knows one: set outthink.strategy to {}",
+            request.strategy.name,
+            registry::that_take(Takes::Arms)
+        );
+        return Err(ApiError::invalid("outthink.arms", words));
+    }
+    match own.rest().into_iter().find(|(_, value)| !value.is_null()) {
+        Some((key, _)) => Err(unknown(&key)),
+        None => Ok(request),
     }
 }
 
-impl Settings {
-    /// The request with these settings.
-    pub(crate) fn request(self, rest: RunRequest) -> RunRequest {
-        let Self { effort, strategy, thinking, budget, verifiers, arms } = self;
-        RunRequest { effort, strategy, budget, verifiers, arms, thinking, ..rest }
-    }
+/// The error of a plan in the words of the API, where it is in the `outthink` object.
+fn of_plan(error: PlanError) -> ApiError {
+    let PlanError { field, message } = error;
+    let param = if field.is_empty() { "outthink".to_owned() } else { format!("outthink.{field}") };
+    // A message that begins with its field names it as the request has it.
+    let message = match message.strip_prefix(&field).filter(|rest| !field.is_empty() && rest.starts_with(' ')) {
+        Some(rest) => format!("{param}{rest}"),
+        None => message,
+    };
+    ApiError::invalid(&param, message)
 }
 
 /// Takes an effort.
@@ -187,42 +143,19 @@ pub(crate) fn effort(fields: &mut Fields, key: &str) -> Result<Option<Effort>, A
     word.parse().map(Some).map_err(|error: outthink_core::UnknownEffort| ApiError::invalid(&path, error.to_string()))
 }
 
-fn budget(own: &mut Fields) -> Result<Budget, ApiError> {
-    let max_tokens = own.count("budget_tokens", 1)?;
-    let max_cost = match own.number("budget_usd", 0.0, f64::MAX)? {
-        None => None,
-        Some(usd) => match Cost::from_usd(usd) {
-            Some(cost) if cost > Cost::ZERO => Some(cost),
-            _ => {
-                let words = format!("outthink.budget_usd is {usd}, which buys nothing: give a positive amount");
-                return Err(ApiError::invalid("outthink.budget_usd", words));
-            }
-        },
+fn budget(plan: &ThinkingPlan) -> Result<Budget, ApiError> {
+    let budget = plan.budget().map_err(of_plan)?;
+    // What is longer than a century is no limit, and no clock counts it.
+    Ok(Budget { max_seconds: budget.max_seconds.filter(|&s| s < 3.0e9), ..budget })
+}
+
+/// The error for a key that the `outthink` object does not have.
+fn unknown(key: &str) -> ApiError {
+    let key: String = key.chars().take(64).collect();
+    let param = format!("outthink.{key}");
+    let words = match nearest(&key, openapi::keys()) {
+        Some(near) => format!("{param} is not known (did you mean `{near}`?)"),
+        None => format!("{param} is not known: use {}", openapi::keys().collect::<Vec<_>>().join(", ")),
     };
-    let max_seconds = own.number("budget_seconds", f64::MIN, f64::MAX)?;
-    let budget = Budget { max_tokens, max_cost, max_seconds, max_samples: None };
-    match budget.problem() {
-        Some(problem) => Err(ApiError::invalid("outthink.budget_seconds", problem)),
-        // What is longer than a century is no limit, and no clock counts it.
-        None => Ok(Budget { max_seconds: max_seconds.filter(|&s| s < 3.0e9), ..budget }),
-    }
-}
-
-fn draws(strategy: &StrategySpec) -> Option<Draws> {
-    strategy.entry().ok().map(|entry| entry.draws)
-}
-
-fn refuse_unknown(own: Fields) -> Result<(), ApiError> {
-    match own.rest().into_iter().find(|(_, value)| !value.is_null()) {
-        None => Ok(()),
-        Some((key, _)) => {
-            let key: String = key.chars().take(64).collect();
-            let param = format!("outthink.{key}");
-            let words = match nearest(&key, openapi::keys()) {
-                Some(near) => format!("{param} is not known (did you mean `{near}`?)"),
-                None => format!("{param} is not known: use {}", openapi::keys().collect::<Vec<_>>().join(", ")),
-            };
-            Err(ApiError::invalid(&param, words))
-        }
-    }
+    ApiError::invalid(&param, words)
 }

@@ -3,7 +3,7 @@
 use crate::api::read::{Fields, body_object, lengths};
 use crate::error::ApiError;
 use crate::run::{Size, bytes};
-use outthink_core::Room;
+use outthink_core::{Room, restore_integers};
 use serde_json::{Map, Value, json};
 
 /// A request to be passed on.
@@ -85,7 +85,7 @@ impl RelayRequest {
                 }
             }
         }
-        Value::Object(self.fields).to_string().into_bytes()
+        restore_integers(Value::Object(self.fields).to_string()).into_bytes()
     }
 }
 

@@ -16,11 +16,12 @@ use crate::observe::{RequestLog, TraceId};
 use crate::run::{Asking, Caller, Gateway, unix_seconds};
 use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use events::Told;
-use outthink_core::Effort;
+use outthink_core::{Effort, restore_integers};
 use reply::Shape;
 use request::{Before, PREVIOUS, ResponsesRequest};
 use serde_json::{Value, json};
@@ -98,8 +99,9 @@ async fn retrieve(
     State(store): State<Arc<Responses>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    Seen { store: &store, caller: &caller }.get(&id).await?.map(Json).ok_or_else(|| unknown(&id))
+) -> Result<Response, ApiError> {
+    let found = Seen { store: &store, caller: &caller }.get(&id).await?.ok_or_else(|| unknown(&id))?;
+    Ok(([(CONTENT_TYPE, "application/json")], restore_integers(found.to_string())).into_response())
 }
 
 async fn forget(

@@ -1,7 +1,7 @@
 //! The request of `POST /v1/responses`, checked by its own names.
 
 use super::input;
-use crate::api::read::{Efforts, Fields, Said, Settings, body_object, describe, lengths, settings};
+use crate::api::read::{Efforts, Fields, Said, body_object, describe, lengths, settings};
 use crate::error::ApiError;
 use crate::run::RunRequest;
 use outthink_core::{Effort, Prompt, Sampling};
@@ -119,13 +119,13 @@ impl ResponsesRequest {
         tools(&mut fields, &mut engine, &mut echo)?;
         text(&mut fields, &mut engine, &mut echo)?;
         let said = Said { effort, effort_field: "reasoning.effort", length };
-        let settings = Settings::read(&mut fields, efforts, said)?;
+        let run = settings::read(&mut fields, efforts, said)?;
         // What is not known here may be known to the engine.
         for (key, value) in fields.rest() {
             engine.entry(key).or_insert(value);
         }
         let prompt = Prompt { messages, extra: engine };
-        let run = settings.request(RunRequest { model, prompt, stream, sampling, seed, ..RunRequest::default() });
+        let run = RunRequest { model, prompt, stream, sampling, seed, ..run };
         Ok(Self { run, echo, conversation, store })
     }
 }

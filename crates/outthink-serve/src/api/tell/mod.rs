@@ -10,7 +10,7 @@ use crate::observe::store::Keeping;
 use crate::run::{Begun, Running};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use outthink_core::Outcome;
+use outthink_core::{Outcome, restore_integers};
 use outthink_strategy::DriveError;
 use outthink_strategy::Update;
 use serde_json::Value;
@@ -59,7 +59,7 @@ async fn whole(mut running: Running, mut wire: Box<dyn Wire>, effort: &'static s
     match *end {
         Ok(outcome) => {
             running.answered(200);
-            let body = wire.whole(&outcome);
+            let body = restore_integers(wire.whole(&outcome));
             if let Some(keeping) = wire.keeping() {
                 keeping.await;
             }

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use outthink_core::Outcome;
+use outthink_core::{Outcome, restore_integers};
 use outthink_runner::Event;
 use outthink_strategy::{DriveError, Update};
 use std::convert::Infallible;
@@ -75,7 +75,7 @@ impl Streaming {
                     event
                 } else {
                     if !out.is_empty() {
-                        yield Ok(std::mem::take(&mut out));
+                        yield Ok(restore_integers(std::mem::take(&mut out)));
                         due = Instant::now() + KEEP_ALIVE;
                     }
                     let Ok(event) = timeout_at(due, self.running.next()).await else {
@@ -89,7 +89,7 @@ impl Streaming {
                     Event::Update(update) => self.wire.update(update, &mut out),
                 }
                 if out.len() >= PIECE {
-                    yield Ok(std::mem::take(&mut out));
+                    yield Ok(restore_integers(std::mem::take(&mut out)));
                     due = Instant::now() + KEEP_ALIVE;
                 }
             }
@@ -108,7 +108,7 @@ impl Streaming {
                 }
                 None => {}
             }
-            yield Ok(out);
+            yield Ok(restore_integers(out));
         }
     }
 }
