@@ -232,7 +232,11 @@ impl Gateway {
         {
             return Err(format!("names the efforts {inner} and {outer}: give one"));
         }
-        let engine = if model.is_empty() && effort.is_some() { Ok(own) } else { self.engine(Some(model)) };
+        let engine = if model.is_empty() && effort.is_some() {
+            Ok(own)
+        } else {
+            self.engine(Some(if model.is_empty() { name } else { model }))
+        };
         Ok((engine.map_err(|error| error.message)?, effort.or(asked.effort)))
     }
 

@@ -286,6 +286,7 @@ impl<'s> Session<'s> {
                 self.ended();
             }
             Err(error) => {
+                self.table.learn_abilities(id, &error);
                 self.table.fail(id, error.to_string());
                 self.first_error.get_or_insert(error);
                 self.tell_end(id);
@@ -472,7 +473,7 @@ impl Setup {
                 let what = format!("a verifier, or log-probabilities, which the engine of {} does not give", arm.name);
                 return fail(what, hint);
             }
-            if needs.continuation && !can.continuation {
+            if needs.continuation && !can.continuation.is_possible() {
                 let hint = "use the embedded engine, vLLM, SGLang or llama.cpp, or a strategy such as adaptive";
                 return fail(format!("to continue a text, which the engine of {} cannot", arm.name), hint);
             }

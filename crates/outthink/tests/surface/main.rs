@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests and their helpers fail loudly")]
 
+mod auto;
 mod calls;
 mod content;
 mod errors;
