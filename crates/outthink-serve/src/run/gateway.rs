@@ -248,27 +248,30 @@ impl Gateway {
         request: &RunRequest,
         compares: bool,
     ) -> Result<Runner, ApiError> {
+        let several = ways.len() > 1;
         let arm = |way: Way| {
             let engine = match allowance {
                 Some((allowance, prompt)) => Arc::new(Metered::new(way.engine, Arc::clone(allowance), prompt)),
                 None => way.engine,
             };
-            let arm = RunnerArm::new(engine);
-            let arm = match way.effort {
-                Some(effort) => arm.at(effort),
-                None => arm,
-            };
+            let mut arm = RunnerArm::new(engine);
+            if let Some(effort) = way.effort {
+                arm = arm.at(effort);
+            } else if let Some(effort) = request.thinking.effort.filter(|_| several) {
+                arm.name = format!("{}@{effort}", arm.name);
+            }
             let name = match &way.system {
                 Some(_) => format!("{} under another system message", arm.name),
                 None => arm.name,
             };
-            RunnerArm { name, system: way.system, ..arm }
+            let tokens_seen = if several { self.control().lengths.mean(&name) } else { None };
+            RunnerArm { name, system: way.system, tokens_seen, ..arm }
         };
         let mut arms = ways.into_iter().map(arm);
         let Some(first) = arms.next() else {
             return Err(ApiError::invalid("model", "no engine is there to ask"));
         };
-        let mut runner = arms.fold(Runner::new(first.engine), Runner::with_arm);
+        let mut runner = arms.fold(Runner::of(first), Runner::with_arm);
         let resources = &self.options.policy.resources;
         for verifier in resources.verifiers(&request.verifiers, runner.engine()).await? {
             runner = runner.with_verifier(verifier);

@@ -10,6 +10,7 @@ mod caller;
 mod control;
 mod fair;
 mod gateway;
+mod lengths;
 mod metered;
 mod options;
 mod queue;

@@ -12,6 +12,7 @@ mod limits;
 mod money;
 mod odd_events;
 mod pools;
+mod thinking;
 
 use outthink_core::{Cost, Effort, Engine, Price};
 use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, Secret, Timeouts};
