@@ -107,8 +107,9 @@ impl Effort {
             Self::None => (1, 0.5),
             Self::Minimal => (3, 0.85),
             Self::Low => (5, 0.90),
-            Self::Auto | Self::Medium => (16, 0.95),
-            Self::High => (32, 0.97),
+            Self::Medium => (16, 0.95),
+            // What can be compared is worth as much at `auto` as at `high`; what cannot is one sample.
+            Self::Auto | Self::High => (32, 0.97),
             Self::Xhigh => (64, 0.99),
             Self::Max => (128, 0.995),
         };

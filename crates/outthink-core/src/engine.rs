@@ -163,12 +163,42 @@ pub enum SampleEvent {
 /// The events of one sample. Dropping it cancels the sample's work in the engine at once.
 pub type SampleStream = Pin<Box<dyn Stream<Item = Result<SampleEvent, EngineError>> + Send>>;
 
+/// Whether an engine can do something that cannot be known before it was tried.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Support {
+    /// It can.
+    Yes,
+    /// It cannot.
+    #[default]
+    No,
+    /// Nobody asked it so far. It is asked before anything is bought that relies on it.
+    Unknown,
+}
+
+impl Support {
+    /// Whether it may be tried: only what is known not to work may not.
+    pub const fn is_possible(self) -> bool {
+        !matches!(self, Self::No)
+    }
+
+    /// Of several engines that stand for one: what any of them cannot do, all cannot.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Yes, Self::Yes) => Self::Yes,
+            (Self::No, _) | (_, Self::No) => Self::No,
+            _ => Self::Unknown,
+        }
+    }
+}
+
 /// What an engine can do beyond plain completions.
 #[expect(clippy::struct_excessive_bools, reason = "a record of independent abilities")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     /// Continues a given beginning of the reply.
-    pub continuation: bool,
+    pub continuation: Support,
     /// Gives log-probabilities.
     pub logprobs: bool,
     /// The samples of one request share the work on the prompt.

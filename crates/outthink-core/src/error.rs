@@ -43,6 +43,9 @@ pub struct EngineError {
 }
 
 impl EngineError {
+    /// The code of a failure to continue a text, where it is known that the engine cannot.
+    pub const CANNOT_CONTINUE: &str = "continuation_unsupported";
+
     /// A failure of the given origin that no retry helps.
     pub fn new(origin: Origin, message: impl Into<String>) -> Self {
         Self {

@@ -42,7 +42,7 @@ pub use budget::{Budget, Room};
 pub use effort::{Effort, EffortPlan, UnknownEffort};
 pub use engine::{
     Capabilities, Delta, Engine, Finish, FinishReason, LOGPROBS, ModelInfo, SampleEvent, SampleRequest, SampleStream,
-    Sampling, Source,
+    Sampling, Source, Support,
 };
 pub use entry::{DefaultValue, Entry, Kind, Paper, Setting, nearest, unknown};
 pub use error::{EngineError, Origin};

@@ -17,7 +17,8 @@ use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
 use outthink_core::{
-    Capabilities, Engine, EngineError, ModelInfo, Origin, SampleEvent, SampleRequest, SampleStream, Source, derive_seed,
+    Capabilities, Engine, EngineError, ModelInfo, Origin, SampleEvent, SampleRequest, SampleStream, Source, Support,
+    derive_seed,
 };
 use std::io::Read;
 use std::path::Path;
@@ -235,7 +236,7 @@ impl Engine for LlamaEngine {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            continuation: true,
+            continuation: Support::Yes,
             logprobs: true,
             shared_prefill: true,
             effort: self.chat.has_switch(),

@@ -91,7 +91,12 @@ pub struct Runner {
 impl Runner {
     /// A runner of `engine`, which is its arm 0.
     pub fn new(engine: Arc<dyn Engine>) -> Self {
-        Self { arms: vec![RunnerArm::new(engine)], verifiers: Vec::new(), comparer: None }
+        Self::of(RunnerArm::new(engine))
+    }
+
+    /// A runner whose arm 0 is `first`.
+    pub fn of(first: RunnerArm) -> Self {
+        Self { arms: vec![first], verifiers: Vec::new(), comparer: None }
     }
 
     /// Adds an arm; strategies know the arms by the order in which they were added.

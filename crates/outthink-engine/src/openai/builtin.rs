@@ -74,7 +74,7 @@ const ANTHROPIC: Entry = Entry {
 };
 const OPENROUTER: Entry = entry("openrouter", "OpenRouter", "https://openrouter.ai/docs/use-cases/reasoning-tokens");
 const GROQ: Entry = entry("groq", "Groq's API", "https://console.groq.com/docs/reasoning");
-const GENERIC: Entry = entry(
+pub(super) const GENERIC: Entry = entry(
     "generic",
     "any OpenAI-compatible server: the common core only",
     "https://platform.openai.com/docs/api-reference/chat/create",

@@ -85,7 +85,7 @@ impl Found {
         let words = format!("the engine cannot continue {}: {}", kind.words(), self.how);
         let hint =
             "use a strategy that needs no continuation, such as adaptive; `outthink probe` shows what a server can do";
-        Err(EngineError::new(Origin::Engine, words).with_hint(hint).with_code("continuation_unsupported").elsewhere())
+        Err(EngineError::new(Origin::Engine, words).with_hint(hint).with_code(EngineError::CANNOT_CONTINUE).elsewhere())
     }
 }
 

@@ -9,7 +9,7 @@ use super::inquiry::Inquiry;
 use super::probe::Verdict;
 use super::request::{self, Addressee};
 use super::upstream::Run;
-use super::{OpenAiEngine, render};
+use super::{Before, OpenAiEngine, render};
 use crate::size;
 use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use futures_util::stream;
@@ -23,6 +23,8 @@ struct Way {
     dialect: Arc<Dialect>,
     /// The prompt with the beginning, where it is rendered.
     prompt: Option<Value>,
+    /// Where the reply begins, by the model's own tags.
+    before: Before,
     /// What is to be said of it.
     note: Option<String>,
     /// Whether a reply without a word is a failure.
@@ -51,7 +53,13 @@ async fn prepare(engine: &OpenAiEngine, request: &SampleRequest) -> Result<Way, 
     let Some(beginning) = request.prefix.as_deref().filter(|p| !p.is_empty()) else {
         // Nothing is bought that a strategy could not go on from.
         engine.wire.known.find(of, Kind::Plain).await?.usable(Kind::Plain)?;
-        return Ok(Way { dialect: Arc::clone(&engine.dialect), prompt: None, note: None, must_speak: false });
+        return Ok(Way {
+            dialect: Arc::clone(&engine.dialect),
+            prompt: None,
+            before: Before::Nothing,
+            note: None,
+            must_speak: false,
+        });
     };
     let kind = Kind::of(beginning);
     let found = engine.wire.known.find(of, kind).await?;
@@ -60,13 +68,17 @@ async fn prepare(engine: &OpenAiEngine, request: &SampleRequest) -> Result<Way, 
     if dialect.continuation != way {
         dialect = Arc::new(Dialect { continuation: way, ..(*dialect).clone() });
     }
-    let prompt = match way {
-        Continuation::Rendered => Some(rendered(engine, of, request, beginning).await?),
-        _ => None,
+    let (prompt, before) = match way {
+        Continuation::Rendered => {
+            let rendered = rendered(engine, of, request, beginning).await?;
+            let before = Before::of(Some(&rendered.in_own_tags(beginning)));
+            (Some(rendered.prompt()), before)
+        }
+        _ => (None, Before::of(Some(beginning))),
     };
     let is_sure = found.verdict == Verdict::Yes;
     let note = "whether the engine keeps the beginning of a reply could not be checked";
-    Ok(Way { dialect, prompt, note: (!is_sure).then(|| note.to_owned()), must_speak: !is_sure })
+    Ok(Way { dialect, prompt, before, note: (!is_sure).then(|| note.to_owned()), must_speak: !is_sure })
 }
 
 async fn rendered(
@@ -74,7 +86,7 @@ async fn rendered(
     of: Inquiry<'_>,
     request: &SampleRequest,
     beginning: &str,
-) -> Result<Value, EngineError> {
+) -> Result<render::Rendered, EngineError> {
     if !render::is_text(&request.prompt.messages) {
         let words = "a rendered prompt cannot hold pictures or sound, so this reply cannot be continued";
         return Err(EngineError::new(Origin::Caller, words));
@@ -84,7 +96,7 @@ async fn rendered(
         return Err(EngineError::new(Origin::Engine, words));
     };
     let conversation = completion::conversation(request, engine.addressee(&engine.dialect));
-    Ok(renderer.join(of, &conversation, beginning).await?.prompt())
+    renderer.join(of, &conversation, beginning).await
 }
 
 struct Sample {
@@ -109,7 +121,7 @@ impl Sample {
             n: 1,
             prompt_chars: size::prompt_chars(request),
             max_tokens: request.max_tokens,
-            before: super::Before::of(request.prefix.as_deref()),
+            before: way.before,
             is_completion: way.prompt.is_some(),
         };
         Ok(Run::new(Arc::clone(&engine.wire), order))

@@ -102,6 +102,11 @@ pub struct Dialect {
 }
 
 impl Dialect {
+    /// Whether nothing is known of the server.
+    pub(super) fn is_generic(&self) -> bool {
+        self.name == super::builtin::GENERIC.name
+    }
+
     /// What each built-in one is, and where its server's API is documented, in the order of
     /// [`Dialect::all`].
     pub const ENTRIES: &'static [Entry] = &builtin::ENTRIES;

@@ -111,8 +111,8 @@ impl OpenAiEngine {
     /// Whether a request relies on continuation, now or later.
     fn relies_on_continuation(&self, request: &SampleRequest) -> bool {
         let begins = request.prefix.as_ref().is_some_and(|p| !p.is_empty());
-        // Where the dialect has none, nobody was promised any.
-        let promised = self.dialect.continuation != Continuation::None;
+        // Where the server is known to have none, nobody was promised any.
+        let promised = probe::may_continue(&self.dialect);
         let is_known = || self.wire.known.seen(Kind::Plain).is_some_and(|found| found.way != Continuation::None);
         promised && (begins || (request.may_continue && !is_known()))
     }

@@ -5,7 +5,7 @@ use super::dialect::{Continuation, TOKENS};
 use super::inquiry::{Inquiry, Short, is_refusal};
 use super::learned::Refused;
 use super::{Dialect, OpenAiEngine};
-use outthink_core::{Effort, EngineError};
+use outthink_core::{Effort, EngineError, Support};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -356,10 +356,19 @@ async fn ends(of: Inquiry<'_>, plain: &Short) -> Result<[Finding; 2], EngineErro
     Ok([usage, met])
 }
 
-/// What the engine says it can do, from the dialect and what was found out so far.
-pub(super) fn continues(dialect: &Dialect, seen: Option<&super::continuation::Found>) -> bool {
+/// Whether a text can be continued, as far as it was found out: what a dialect says is not believed, and of an
+/// unknown server nothing is.
+pub(super) fn continues(dialect: &Dialect, seen: Option<&super::continuation::Found>) -> Support {
     match seen {
-        Some(found) => found.way != Continuation::None,
-        None => dialect.continuation != Continuation::None,
+        Some(found) if found.way == Continuation::None => Support::No,
+        Some(found) if found.verdict == Verdict::Yes => Support::Yes,
+        Some(_) => Support::Unknown,
+        None if may_continue(dialect) => Support::Unknown,
+        None => Support::No,
     }
+}
+
+/// Whether it is worth asking a server of this dialect.
+pub(super) fn may_continue(dialect: &Dialect) -> bool {
+    dialect.continuation != Continuation::None || dialect.is_generic()
 }

@@ -9,6 +9,7 @@
 
 use super::dialect::Continuation;
 use super::inquiry::{Inquiry, is_refusal};
+use super::think;
 use outthink_core::{EngineError, Origin};
 use serde_json::{Map, Value, json};
 
@@ -37,9 +38,16 @@ pub(super) struct Conversation {
 pub(super) struct Rendered {
     pieces: Vec<String>,
     tokens: Option<Vec<u64>>,
+    /// The tags that the template itself opens reasoning with, where a beginning was joined to it.
+    opened_with: Option<think::Tags>,
 }
 
 impl Rendered {
+    /// A beginning with the tags of this template.
+    pub(super) fn in_own_tags(&self, beginning: &str) -> String {
+        self.opened_with.map_or_else(|| beginning.to_owned(), |tags| in_tags(beginning, tags))
+    }
+
     /// All of it as text.
     pub(super) fn text(&self) -> String {
         self.pieces.concat()
@@ -87,14 +95,24 @@ pub(super) enum Tail {
 
 /// The end of a rendered prompt.
 pub(super) fn tail(prompt: &str) -> Tail {
-    let (open, close) = TAGS;
     let text = prompt.trim_end();
-    if let Some(before) = text.strip_suffix(open) {
-        return Tail::Opened(before.len());
+    if let Some((open, _)) = opened_with(prompt) {
+        return Tail::Opened(text.len() - open.len());
     }
-    match text.strip_suffix(close).map(str::trim_end).and_then(|text| text.strip_suffix(open)) {
-        Some(before) => Tail::Empty(before.len()),
-        None => Tail::Nothing,
+    let empty = |(open, close): &think::Tags| text.strip_suffix(close)?.trim_end().strip_suffix(open);
+    think::TAGS.iter().find_map(empty).map_or(Tail::Nothing, |before| Tail::Empty(before.len()))
+}
+
+/// The tags that a template opens reasoning with at the end of a prompt.
+fn opened_with(prompt: &str) -> Option<think::Tags> {
+    think::TAGS.iter().find(|(open, _)| prompt.trim_end().ends_with(open)).copied()
+}
+
+/// A beginning that reasons, with a model's own tags in place of those that beginnings are written with.
+fn in_tags(beginning: &str, (open, close): think::Tags) -> String {
+    match beginning.trim_start().strip_prefix(TAGS.0) {
+        Some(rest) => format!("{open}{}", rest.replacen(TAGS.1, close, 1)),
+        None => beginning.to_owned(),
     }
 }
 
@@ -175,7 +193,7 @@ impl Renderer {
             Self::Text => {
                 let reply = of.json(&of.outside("/apply-template"), &body.into()).await?;
                 let text = reply["prompt"].as_str().ok_or_else(|| cannot("it sent no `prompt`"))?;
-                Ok(Rendered { pieces: vec![text.to_owned()], tokens: None })
+                Ok(Rendered { pieces: vec![text.to_owned()], tokens: None, opened_with: None })
             }
         }
     }
@@ -191,15 +209,17 @@ impl Renderer {
         beginning: &str,
     ) -> Result<Rendered, EngineError> {
         let mut prompt = self.render(of, conversation, None).await?;
+        prompt.opened_with = opened_with(&prompt.text());
+        let own = prompt.in_own_tags(beginning);
         if let Some(at) = cut_for(&prompt.text(), beginning)
             && !prompt.cut(at)
         {
             return Err(cannot("the tag that opens its reasoning is part of a longer token"));
         }
         match self {
-            Self::Text => prompt.pieces.push(beginning.to_owned()),
+            Self::Text => prompt.pieces.push(own),
             Self::Tokens => {
-                let body = json!({"model": of.model, "prompt": beginning, "add_special_tokens": false,
+                let body = json!({"model": of.model, "prompt": own, "add_special_tokens": false,
                     "return_token_strs": true});
                 let begun = tokens(&of.json(&of.outside("/tokenize"), &body).await?)?;
                 prompt.pieces.extend(begun.pieces);
@@ -223,7 +243,7 @@ fn tokens(reply: &Value) -> Result<Rendered, EngineError> {
             if ids.is_empty() || ids.len() != pieces.len() {
                 return Err(cannot("its tokens and their texts are not as many"));
             }
-            Ok(Rendered { pieces, tokens: Some(ids) })
+            Ok(Rendered { pieces, tokens: Some(ids), opened_with: None })
         }
         _ => Err(cannot("it sent no tokens and texts")),
     }
@@ -272,6 +292,16 @@ mod tests {
     }
 
     #[test]
+    fn reasoning_is_closed_by_the_models_own_marker() {
+        let mistral = "[/INST][THINK]";
+        assert_eq!(tail(mistral), Tail::Opened("[/INST]".len()));
+        let tags = opened_with(mistral).unwrap();
+        assert_eq!(in_tags("<think>\nhm\n</think>\n\n391", tags), "[THINK]\nhm\n[/THINK]\n\n391");
+        assert_eq!(in_tags("The answer is", tags), "The answer is");
+        assert_eq!(opened_with(QWEN), None);
+    }
+
+    #[test]
     fn a_beginning_that_was_rewritten_is_seen() {
         let open = "<think>\nmarker";
         assert!(is_kept(QWEN, &format!("{QWEN}{open}"), open));
@@ -289,6 +319,7 @@ mod tests {
         let prompt = |pieces: &[&str]| Rendered {
             pieces: pieces.iter().map(|p| (*p).to_owned()).collect(),
             tokens: Some((0..pieces.len() as u64).collect()),
+            opened_with: None,
         };
         let mut whole = prompt(&["assistant", "\n", "<think>", "\n"]);
         assert!(whole.cut("assistant\n".len()));

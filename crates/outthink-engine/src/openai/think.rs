@@ -6,7 +6,9 @@
 //! on by then.
 
 /// What opens and what closes reasoning.
-const TAGS: &[(&str, &str)] = &[
+pub(super) type Tags = (&'static str, &'static str);
+/// Those of all models that are known.
+pub(super) const TAGS: &[Tags] = &[
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
     ("<thought>", "</thought>"),

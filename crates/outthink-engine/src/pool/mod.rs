@@ -20,6 +20,7 @@ use duty::Criteria;
 use health::Health;
 use outthink_core::{
     Capabilities, Engine, EngineError, ModelInfo, Origin, Price, Relay, RelayFuture, SampleRequest, SampleStream,
+    Support,
 };
 use pick::Standing;
 use sample::Siblings;
@@ -224,9 +225,13 @@ impl Engine for PoolEngine {
 
     /// What all members can do.
     fn capabilities(&self) -> Capabilities {
+        let members = self.inner.members.iter();
         let all = |has: fn(Capabilities) -> bool| self.inner.members.iter().all(|m| has(m.engine.capabilities()));
         Capabilities {
-            continuation: all(|c| c.continuation),
+            continuation: members
+                .map(|m| m.engine.capabilities().continuation)
+                .reduce(Support::and)
+                .unwrap_or_default(),
             logprobs: all(|c| c.logprobs),
             shared_prefill: all(|c| c.shared_prefill),
             effort: all(|c| c.effort),

@@ -47,7 +47,7 @@ async fn live_samples_are_counted_repeatable_and_cancellable() {
 #[ignore = "needs a server"]
 async fn live_a_beginning_is_continued() {
     let engine = live().await;
-    if !engine.capabilities().continuation {
+    if !engine.capabilities().continuation.is_possible() {
         return;
     }
     let mut request = request(&[1]);

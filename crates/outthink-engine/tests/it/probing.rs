@@ -2,7 +2,7 @@
 //! reply, with and without a way to render prompts.
 
 use crate::{KEY, Whole, request, whole};
-use outthink_core::{Capabilities, Effort, Engine as _, SampleRequest, Thinking};
+use outthink_core::{Capabilities, Effort, Engine as _, SampleRequest, Support, Thinking};
 use outthink_engine::openai::{Ability, Continuation, Dialect, OpenAiEngine, OpenAiOptions, Secret, Verdict};
 use outthink_testkit::server::{Reply, Request, Scenario, Server};
 use serde_json::{Value, json};
@@ -233,7 +233,7 @@ async fn a_server_without_a_renderer_is_judged_by_its_replies() {
     let engine = engine_in(&server, "vllm");
     let error = continued(&engine, PLAIN).await.error.unwrap();
     assert!(error.message.contains("cannot continue the beginning of an answer"), "{error}");
-    assert!(error.hint.is_some() && !engine.capabilities().continuation);
+    assert!(error.hint.is_some() && engine.capabilities().continuation == Support::No);
 
     // It refuses reasoning.
     let server = Server::start(Scenario::by(|_, request| {
@@ -267,13 +267,13 @@ async fn a_continuation_that_says_nothing_is_a_failure_where_it_could_not_be_che
 async fn nothing_is_bought_for_a_strategy_that_could_not_go_on() {
     let server = Server::start(Scenario::chat([bad("continue_final_message is not supported")]));
     let engine = engine_in(&server, "vllm");
-    assert!(engine.capabilities().continuation, "as the dialect says, until it is known");
+    assert_eq!(engine.capabilities().continuation, Support::Unknown, "until it was asked");
     let request = SampleRequest { may_continue: true, ..request(&[1, 2]) };
     for sample in engine.start(request) {
         let all = whole(sample).await;
         assert!(all.started.is_empty() && all.error.unwrap().message.contains("cannot continue"));
     }
-    assert!(!engine.capabilities().continuation);
+    assert_eq!(engine.capabilities().continuation, Support::No);
     let asked = server.requests().len();
     let all = whole(engine.start(SampleRequest { may_continue: true, ..crate::request(&[3]) }).remove(0)).await;
     assert!(all.error.is_some() && server.requests().len() == asked, "known by now");
@@ -418,7 +418,7 @@ async fn the_table_says_what_was_found_and_the_engine_goes_by_it() {
     assert_eq!(way(Ability::ForcedEnd), Some(Continuation::Rendered));
     assert_eq!(engine.dialect().name, "generic", "of which nothing was known");
     let Capabilities { continuation, logprobs, .. } = engine.capabilities();
-    assert!(continuation && logprobs);
+    assert!(continuation == Support::Yes && logprobs);
     let before = server.requests().len();
     let all = continued(&engine, CLOSED).await;
     assert_eq!((all.content.as_str(), all.error), (" 4.", None));

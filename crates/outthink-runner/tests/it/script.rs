@@ -1,6 +1,6 @@
 //! An engine that plays texts in order, one word a token.
 
-use outthink_core::{Capabilities, EngineError, FinishReason, Origin, Price};
+use outthink_core::{Capabilities, EngineError, FinishReason, Origin, Price, Support};
 use outthink_testkit::engine::{Act, Scripted};
 
 pub(crate) const PROMPT_TOKENS: u64 = 10;
@@ -25,5 +25,5 @@ pub(crate) fn script(texts: &[&str]) -> Scripted {
 
 /// The same for an engine that continues texts.
 pub(crate) fn continuing(texts: &[&str]) -> Scripted {
-    script(texts).with_capabilities(Capabilities { continuation: true, ..Capabilities::default() })
+    script(texts).with_capabilities(Capabilities { continuation: Support::Yes, ..Capabilities::default() })
 }

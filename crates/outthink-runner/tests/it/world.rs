@@ -1,8 +1,8 @@
 //! An engine that reasons in steps of known worth, and a verifier that knows them.
 
 use outthink_core::{
-    Bill, Capabilities, Cost, Delta, Finish, FinishReason, Judging, Price, Prompt, Sample, Usage, Verdict, Verifier,
-    derive_seed,
+    Bill, Capabilities, Cost, Delta, Finish, FinishReason, Judging, Price, Prompt, Sample, Support, Usage, Verdict,
+    Verifier, derive_seed,
 };
 use outthink_testkit::engine::{Act, Scripted, Turn};
 use std::fmt::Write as _;
@@ -21,7 +21,7 @@ pub(crate) fn world(right: f64) -> Scripted {
 /// The same; whether it tells a stop text from its own end.
 pub(crate) fn world_that(right: f64, tells_stops: bool) -> Scripted {
     let capabilities =
-        Capabilities { continuation: true, logprobs: true, shared_prefill: true, ..Capabilities::default() };
+        Capabilities { continuation: Support::Yes, logprobs: true, shared_prefill: true, ..Capabilities::default() };
     Scripted::by("world", move |turn| play(turn, right, tells_stops))
         .with_price(Price::per_million_usd(1.0, 0.1, 2.0).unwrap())
         .with_capabilities(capabilities)

@@ -121,6 +121,7 @@ impl Account {
         let fixed = Fixed::of(outcome, self.about.max_samples);
         self.control.metrics.billed(outcome, fixed.cost);
         self.control.live.billed(outcome, fixed);
+        self.control.lengths.saw(outcome);
         if let Some(tree) = &self.tree {
             lock(tree).closed(outcome, fixed.cost);
         }

@@ -1,5 +1,6 @@
 //! What outlives a reload of the configuration: the ledger, the metrics, the requests that run.
 
+use super::lengths::Lengths;
 use crate::observe::live::Live;
 use crate::observe::{Metrics, SpanSender, random};
 use outthink_ledger::Ledger;
@@ -14,6 +15,8 @@ pub struct Control {
     pub(crate) spans: Option<SpanSender>,
     /// The secret that hashes of texts are keyed with.
     pub(crate) salt: String,
+    /// How long the samples of each arm were.
+    pub(crate) lengths: Lengths,
 }
 
 impl Default for Control {
@@ -32,6 +35,7 @@ impl Control {
             live: Live::default(),
             spans: None,
             salt: format!("{:016x}{:016x}", random(), random()),
+            lengths: Lengths::default(),
         }
     }
 

@@ -235,7 +235,11 @@ impl Gateway {
         {
             return Err(format!("names the efforts {inner} and {outer}: give one"));
         }
-        let engine = if model.is_empty() && effort.is_some() { Ok(own) } else { self.engine(Some(model)) };
+        let engine = if model.is_empty() && effort.is_some() {
+            Ok(own)
+        } else {
+            self.engine(Some(if model.is_empty() { name } else { model }))
+        };
         Ok((engine.map_err(|error| error.message)?, effort.or(asked.effort)))
     }
 
@@ -247,27 +251,30 @@ impl Gateway {
         request: &RunRequest,
         compares: bool,
     ) -> Result<Runner, ApiError> {
+        let several = ways.len() > 1;
         let arm = |way: Way| {
             let engine = match allowance {
                 Some((allowance, prompt)) => Arc::new(Metered::new(way.engine, Arc::clone(allowance), prompt)),
                 None => way.engine,
             };
-            let arm = RunnerArm::new(engine);
-            let arm = match way.effort {
-                Some(effort) => arm.at(effort),
-                None => arm,
-            };
+            let mut arm = RunnerArm::new(engine);
+            if let Some(effort) = way.effort {
+                arm = arm.at(effort);
+            } else if let Some(effort) = request.thinking.effort.filter(|_| several) {
+                arm.name = format!("{}@{effort}", arm.name);
+            }
             let name = match &way.system {
                 Some(_) => format!("{} under another system message", arm.name),
                 None => arm.name,
             };
-            RunnerArm { name, system: way.system, ..arm }
+            let tokens_seen = if several { self.control().lengths.mean(&name) } else { None };
+            RunnerArm { name, system: way.system, tokens_seen, ..arm }
         };
         let mut arms = ways.into_iter().map(arm);
         let Some(first) = arms.next() else {
             return Err(ApiError::invalid("model", "no engine is there to ask"));
         };
-        let mut runner = arms.fold(Runner::new(first.engine), Runner::with_arm);
+        let mut runner = arms.fold(Runner::of(first), Runner::with_arm);
         let resources = &self.options.policy.resources;
         let payer = allowance.map(|(allowance, _)| allowance);
         for verifier in resources.verifiers(&request.verifiers, runner.engine(), payer).await? {

@@ -11,6 +11,7 @@ mod control;
 mod fair;
 mod gateway;
 mod judged;
+mod lengths;
 mod metered;
 mod options;
 mod queue;

@@ -97,7 +97,7 @@ async fn one_model_at_two_efforts_is_two_arms() {
         assert_eq!(reply["outthink"]["answer"], "9", "{arms}: {reply}");
         let named: Vec<&str> =
             reply["outthink"]["models"].as_array().unwrap().iter().filter_map(|m| m["arm"].as_str()).collect();
-        assert_eq!(named, ["m@high"], "{reply}");
+        assert_eq!(named, ["m@low", "m@high"], "{reply}");
     }
 }
 

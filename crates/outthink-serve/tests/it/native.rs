@@ -42,6 +42,6 @@ async fn native_fields_pass_through_untouched() {
     });
     assert_eq!(chat(address, &ask(native.clone())).await.status, 200);
     let seen = engine.last_request();
-    assert_eq!(serde_json::Value::Object(seen.prompt.extra), native);
+    assert_eq!(serde_json::Value::Object(seen.prompt.extra.clone()), native);
     assert_eq!(seen.max_tokens, Some(70));
 }

@@ -55,7 +55,7 @@ async fn tool_calls() {
     let body = ask(json!({"tools": tools, "tool_choice": "auto", "metadata": {"a": 1}, "new_field": [1]}));
     let reply = chat(address, &body).await;
     insta::assert_json_snapshot!(reply.json()["choices"]);
-    let extra = engine.last_request().prompt.extra;
+    let extra = engine.last_request().prompt.extra.clone();
     assert_eq!(
         serde_json::Value::Object(extra),
         json!({"tools": tools, "tool_choice": "auto", "metadata": {"a": 1}, "new_field": [1]})

@@ -67,7 +67,7 @@ impl Session<'_> {
         }
         let arm = parent.arm;
         let Some(prompt) = self.prompt_of(arm) else { return false };
-        let continues = self.table.state.capabilities(arm).continuation;
+        let continues = self.table.state.capabilities(arm).continuation.is_possible();
         let own_bytes = prompt_bytes(&prompt);
         let (prompt, text) = self.conversation(Arc::unwrap_or_clone(prompt), &parent);
         let next = compose(prompt, text, link, continues);

@@ -282,6 +282,7 @@ impl<'s> Session<'s> {
                 self.ended();
             }
             Err(error) => {
+                self.table.learn_abilities(id, &error);
                 self.table.fail(id, error.to_string());
                 self.first_error.get_or_insert(error);
                 self.tell_end(id);
@@ -420,6 +421,11 @@ impl<'s> Session<'s> {
     }
 
     fn outcome(&mut self, end: End, now: Duration) -> Result<Outcome, DriveError> {
+        let room = self.table.state.room(0);
+        let prompt = match room.cost.filter(|left| *left < room.prompt_cost) {
+            Some(left) => format!(" (the prompt alone may cost {}, and {left} is left)", room.prompt_cost),
+            None => String::new(),
+        };
         let table = std::mem::take(&mut self.table);
         let outcome = table.outcome(self.strategy.name(), end, now.as_secs_f64());
         let gave_up = matches!(end.reason, StopReason::Cancelled | StopReason::NothingHelps);
@@ -432,7 +438,7 @@ impl<'s> Session<'s> {
         let error = self.first_error.take().unwrap_or_else(|| match end.reason {
             StopReason::TimeUp => EngineError::new(Origin::Caller, "the time was up before the first word")
                 .with_hint("allow more seconds"),
-            _ => EngineError::new(Origin::Caller, "the budget does not pay for one sample")
+            _ => EngineError::new(Origin::Caller, format!("the budget does not pay for one sample{prompt}"))
                 .with_hint("raise the budget in tokens or dollars"),
         });
         Err(DriveError { error, outcome: Box::new(outcome) })
@@ -468,7 +474,7 @@ impl Setup {
                 let what = format!("a verifier, or log-probabilities, which the engine of {} does not give", arm.name);
                 return fail(what, hint);
             }
-            if needs.continuation && !can.continuation {
+            if needs.continuation && !can.continuation.is_possible() {
                 let hint = "use the embedded engine, vLLM, SGLang or llama.cpp, or a strategy such as adaptive";
                 return fail(format!("to continue a text, which the engine of {} cannot", arm.name), hint);
             }

@@ -55,7 +55,7 @@ impl Session<'_> {
         let thought = self.leading().and_then(|id| self.table.state.sample(id));
         let Some(thought) = thought.filter(|s| s.status == SampleStatus::Running) else { return false };
         let silent = thought.content.trim().is_empty() && thought.tool_calls.is_none();
-        let continues = self.table.state.capabilities(thought.arm).continuation;
+        let continues = self.table.state.capabilities(thought.arm).continuation.is_possible();
         if !silent || thought.reasoning.trim().is_empty() || !continues {
             return false;
         }

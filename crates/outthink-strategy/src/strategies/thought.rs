@@ -246,6 +246,18 @@ impl Thought {
         goes_on(format!("the thought goes on at {tokens} tokens")).watching(every)
     }
 
+    /// Whether a thought that could not be continued can still be answered in a further turn: the engine was found
+    /// unable to continue a text only now.
+    fn may_ask_in_a_turn(&self, state: &State, thought: &Sample) -> bool {
+        let parent = thought.parent.and_then(|parent| state.sample(parent));
+        let first_failure =
+            state.children(thought.parent.unwrap_or_default()).filter(|s| s.status == SampleStatus::Failed);
+        self.closed.is_some()
+            && !state.capabilities(0).continuation.is_possible()
+            && parent.is_some_and(Sample::is_done)
+            && first_failure.count() == 1
+    }
+
     /// Closes the thought early. Without a marker to close it by, the probe is the reply.
     fn exit_with(&mut self, state: &State, thought: &Sample, probe: &Sample, why: String) -> Decision {
         let running = state.samples.iter().filter(|s| s.status == SampleStatus::Running).map(|s| s.id);
@@ -336,6 +348,12 @@ impl Strategy for Thought {
         match thought.status {
             SampleStatus::Running => self.running(state, &thought),
             SampleStatus::Done => self.ended(state, &thought),
+            SampleStatus::Failed if self.may_ask_in_a_turn(state, &thought) => {
+                let parent = thought.parent.unwrap_or_default();
+                let span = self.answer_span(state.path_tokens(parent));
+                let step = self.go_on(parent, Link::Close, span);
+                Decision::new(step, "the engine cannot continue a text: it is asked in a further turn")
+            }
             _ if state.running() > 0 => Decision::new(Step::Wait, "probes are on their way"),
             _ => match self.settled_probe(state) {
                 Some(probe) => {

@@ -12,8 +12,8 @@ pub(crate) use entries::{End, Judgement, Opening, Start};
 
 use crate::confidence;
 use outthink_core::{
-    Answer, AnswerKind, Arm, ArmId, Bill, ClassId, Cost, Decision, Delta, Finish, FinishReason, Needs, Price, Prompt,
-    Room, Sample, SampleId, SampleStatus, Source, State, TraceEvent, Usage, derive_seed,
+    Answer, AnswerKind, Arm, ArmId, Bill, ClassId, Cost, Decision, Delta, EngineError, Finish, FinishReason, Needs,
+    Price, Prompt, Room, Sample, SampleId, SampleStatus, Source, State, Support, TraceEvent, Usage, derive_seed,
 };
 use outthink_verify::{Grouper, ReplyShape, find_answer, find_text_answer};
 use std::collections::HashMap;
@@ -198,6 +198,15 @@ impl Table {
         });
         self.refresh();
         id
+    }
+
+    /// Learns from a failure what an engine cannot do.
+    pub(crate) fn learn_abilities(&mut self, id: SampleId, error: &EngineError) {
+        let arm = self.state.sample(id).map(|s| s.arm as usize);
+        let arm = arm.and_then(|arm| self.state.arms.get_mut(arm));
+        if let Some(arm) = arm.filter(|_| error.code.as_deref() == Some(EngineError::CANNOT_CONTINUE)) {
+            arm.capabilities.continuation = Support::No;
+        }
     }
 
     /// Whether an answer was asked for within so many tokens: a probe, or words that close a text.

@@ -2,7 +2,7 @@
 
 use outthink_core::{
     Budget, Capabilities, Cost, Delta, Effort, EngineError, Finish, FinishReason, ModelInfo, Origin, Outcome, Price,
-    Prompt, SampleEvent, SampleId, SampleRequest, Sampling, Source, StopReason, Usage,
+    Prompt, SampleEvent, SampleId, SampleRequest, Sampling, Source, StopReason, Support, Usage,
 };
 use outthink_strategy::{Action, ArmInfo, DriveError, DriveRequest, Input, Session, Setup, StrategySpec};
 use std::sync::Arc;
@@ -283,7 +283,7 @@ fn a_run_whose_budget_ends_gives_what_there_is() {
 
 #[test]
 fn reasoning_whose_budget_ends_is_closed_and_answered() {
-    let can = Capabilities { continuation: true, ..Capabilities::default() };
+    let can = Capabilities { continuation: Support::Yes, ..Capabilities::default() };
     let setup = Setup { arms: vec![ArmInfo::new(model(), can)], ..Setup::default() };
     let mut session = Session::new(asks(QUESTION), effort(Effort::None).build().unwrap(), setup).unwrap();
     while session.poll(Duration::ZERO).is_some() {}
@@ -314,7 +314,7 @@ fn reasoning_whose_budget_ends_is_closed_and_answered() {
 
 #[test]
 fn a_step_that_failed_is_no_empty_success() {
-    let can = Capabilities { continuation: true, ..Capabilities::default() };
+    let can = Capabilities { continuation: Support::Yes, ..Capabilities::default() };
     let setup = Setup { arms: vec![ArmInfo::new(model(), can)], ..Setup::default() };
     let spec = StrategySpec { name: "budget-forcing".into(), thinking_cap: Some(8), ..effort(Effort::Low) };
     let mut session = Session::new(asks(QUESTION), spec.build().unwrap(), setup).unwrap();

@@ -2,7 +2,7 @@
 
 use outthink_core::{
     Capabilities, Delta, Effort, Finish, FinishReason, ModelInfo, Outcome, Price, Prompt, SampleEvent, SampleId,
-    SampleRequest, Thinking, Usage,
+    SampleRequest, Support, Thinking, Usage,
 };
 use outthink_strategy::{Action, ArmInfo, DriveRequest, Input, Session, Setup, StrategySpec};
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ fn info(effort: Option<Effort>) -> ArmInfo {
     let price = Price::per_million_usd(1.0, 0.5, 2.0).unwrap();
     let model = ModelInfo { id: "m".into(), context: None, price };
     let thinking = effort.map(|effort| Thinking { effort: Some(effort), budget: None });
-    ArmInfo { thinking, ..ArmInfo::new(model, Capabilities { continuation: true, ..Capabilities::default() }) }
+    ArmInfo { thinking, ..ArmInfo::new(model, Capabilities { continuation: Support::Yes, ..Capabilities::default() }) }
 }
 
 /// What an engine does with a request: pieces, each with its tokens, and the end.

@@ -27,7 +27,9 @@ mod rates;
 pub use act::{Act, calls_a_tool, fails, overloaded, reply, says, thinks_then_says};
 pub use rates::{Rates, SampleFault, Saying};
 
-use outthink_core::{Capabilities, Engine, ModelInfo, Price, SampleEvent, SampleRequest, SampleStream, Source, Usage};
+use outthink_core::{
+    Capabilities, Engine, ModelInfo, Price, SampleEvent, SampleRequest, SampleStream, Source, Support, Usage,
+};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -129,7 +131,7 @@ impl Scripted {
 
     /// An engine with known success rates, which continues texts and gives log-probabilities.
     pub fn by_rates(rates: Rates) -> Self {
-        let capabilities = Capabilities { continuation: true, logprobs: true, ..Capabilities::default() };
+        let capabilities = Capabilities { continuation: Support::Yes, logprobs: true, ..Capabilities::default() };
         Self::by("scripted", move |turn| rates.acts(turn)).with_capabilities(capabilities)
     }
 

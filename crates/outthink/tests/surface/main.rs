@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests and their helpers fail loudly")]
 
+mod auto;
 mod budgets;
 mod calls;
 mod content;
@@ -14,6 +15,7 @@ mod money;
 mod odd_events;
 mod pools;
 mod replicas;
+mod thinking;
 
 use outthink_core::{Cost, Effort, Engine, Price};
 use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, Secret, Timeouts};
