@@ -46,6 +46,12 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// How far the mixture lies to one side of all points of its curve, as [`FormFit::beside`].
+    pub fn beside(&self, curve: &Curve<'_>, noise: &Noise) -> Option<f64> {
+        let points = curve.compute.iter().zip(curve.accuracy).enumerate();
+        crate::forms::beside(points.map(|(i, (&c, a))| (self.at(c) - a) / noise.stderr(i)))
+    }
+
     /// Accuracy at `compute` by the mixture.
     pub fn at(&self, compute: f64) -> f64 {
         self.candidates.iter().map(|c| c.weight * c.fit.at(compute)).sum()
@@ -75,6 +81,7 @@ pub fn choose(curve: &Curve<'_>, noise: Option<&Noise>, forms: &[Form], level: f
     if fits.is_empty() {
         return Err(refusal.unwrap_or(LawError::TooFewPoints { form: "any form", parameters: 1, points: 0, need: 2 }));
     }
+    let all_miss = fits.iter().all(|f| f.beside.is_some());
     let (scores, forecast_points) = prequential(curve, noise, &fits);
     let best_aicc = fits.iter().map(|f| f.aicc).fold(f64::INFINITY, f64::min);
     let aicc: Vec<f64> =
@@ -92,6 +99,18 @@ pub fn choose(curve: &Curve<'_>, noise: Option<&Noise>, forms: &[Form], level: f
             weight: if score_sum > 0.0 { by_score[i] / score_sum } else { aicc[i] / aicc_sum },
         })
         .collect();
+    // A curve that misses all its points on one side is no candidate as long as another does not.
+    for c in &mut candidates {
+        if c.fit.beside.is_some() && !all_miss {
+            c.weight = 0.0;
+        }
+    }
+    let left: f64 = candidates.iter().map(|c| c.weight).sum();
+    let even = 1.0 / candidates.iter().filter(|c| all_miss || c.fit.beside.is_none()).count() as f64;
+    for c in &mut candidates {
+        let stands = all_miss || c.fit.beside.is_none();
+        c.weight = if left > 0.0 { c.weight / left } else { even * f64::from(u8::from(stands)) };
+    }
     candidates.sort_by(|x, y| y.weight.total_cmp(&x.weight));
     let told_apart = candidates.len() > 1 && candidates[0].weight >= TOLD_APART;
     Ok(Choice { candidates, forecast_points, told_apart, left_out })
@@ -116,12 +135,12 @@ fn prequential(curve: &Curve<'_>, noise: Option<&Noise>, fits: &[FormFit]) -> (V
             for at in first..n {
                 let (cheap, dear) = (&order[..at], order[at]);
                 let (compute, accuracy) = curve.subset(cheap);
-                let part = noise.map(|n| n.subset(cheap)).transpose().ok()?;
+                let part = noise.map(|n| n.subset(cheap));
                 let early =
                     fit(whole.form, &Curve { compute: &compute, accuracy: &accuracy }, part.as_ref(), 0.5).ok()?;
                 let gap = curve.accuracy[dear] - early.at(curve.compute[dear]);
                 let own = match noise {
-                    Some(noise) => noise.stderr(dear) * (1.0 - noise.shared).sqrt(),
+                    Some(noise) => noise.own(dear),
                     None => early.rms * (at as f64 / (at as f64 - whole.constants.len() as f64)).sqrt(),
                 };
                 let sd = own.hypot(MISFIT);

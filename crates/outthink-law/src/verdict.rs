@@ -278,15 +278,14 @@ struct Trend {
 impl Trend {
     fn of(curve: &Curve<'_>, noise: &Noise) -> Self {
         let xs: Vec<f64> = curve.compute.iter().map(|c| c.log2()).collect();
-        let ones = vec![1.0; xs.len()];
-        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
-        let (s11, w1) = noise.quadratic(&ones);
-        let (_, wx) = noise.quadratic(&xs);
-        let (s1x, sxx) = (dot(&w1, &xs), dot(&wx, &xs));
-        let (s1y, sxy) = (dot(&w1, curve.accuracy), dot(&wx, curve.accuracy));
-        let det = (s11 * sxx - s1x * s1x).max(1e-300);
-        let slope = (s11 * sxy - s1x * s1y) / det;
-        let error = (s11 / det).sqrt();
+        // The line by the points' own errors; what they have in common enters the error of its slope.
+        let weights: Vec<f64> = (0..xs.len()).map(|i| noise.own(i).powi(-2)).collect();
+        let all: f64 = weights.iter().sum();
+        let middle = weights.iter().zip(&xs).map(|(w, x)| w * x).sum::<f64>() / all;
+        let spread = weights.iter().zip(&xs).map(|(w, x)| w * (x - middle).powi(2)).sum::<f64>().max(1e-300);
+        let pull: Vec<f64> = weights.iter().zip(&xs).map(|(w, x)| w * (x - middle) / spread).collect();
+        let slope: f64 = pull.iter().zip(curve.accuracy).map(|(p, a)| p * a).sum();
+        let error = noise.variance_of(&pull).sqrt().max(1e-12);
         let mut contrast = 0.0_f64;
         for i in 0..xs.len() {
             for j in 0..xs.len() {
@@ -387,7 +386,7 @@ impl Outlook {
 
 /// Draws of the S: half of the prior has its floor at 0, half anywhere below the ceiling.
 fn posterior(curve: &Curve<'_>, noise: &Noise, question: Question) -> Result<Option<Vec<Ess>>, LawError> {
-    let noise = noise.with_misfit(MISFIT)?;
+    let noise = noise.with_misfit(MISFIT);
     let xs: Vec<f64> = curve.compute.iter().map(|c| c.log2()).collect();
     let low = xs.iter().copied().fold(f64::INFINITY, f64::min) - 2.0;
     let high = xs.iter().copied().fold(f64::NEG_INFINITY, f64::max) + 2.0;
@@ -434,7 +433,7 @@ fn posterior(curve: &Curve<'_>, noise: &Noise, question: Question) -> Result<Opt
 /// How many times the problems are needed to see a gain of the threshold.
 fn more_problems(curve: &Curve<'_>, noise: &Noise, last: f64, question: Question) -> String {
     let at = curve.compute.iter().position(|&c| c == last).unwrap_or(0);
-    let apart = (noise.stderr(at).powi(2) * (1.0 - noise.shared) * 2.0).sqrt();
+    let apart = noise.own(at) * std::f64::consts::SQRT_2;
     let times = (1.96 * apart / question.threshold).powi(2);
     format!(
         "about {:.0} times the problems at each setting: a gain of {:.1} points between two settings has a standard \
@@ -454,7 +453,7 @@ fn what_a_doubling_tells(
     question: Question,
 ) -> String {
     let at = curve.compute.iter().position(|&c| c == last).unwrap_or(0);
-    let apart = (noise.stderr(at).powi(2) * (1.0 - noise.shared) * 2.0).sqrt();
+    let apart = noise.own(at) * std::f64::consts::SQRT_2;
     let mut rng = Rng::stream(question.seed, 0x7e11);
     let settles = |times: f64, rng: &mut Rng| {
         let error = apart / times.sqrt();
