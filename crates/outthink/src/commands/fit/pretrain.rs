@@ -4,7 +4,7 @@ use super::{DataArgs, Table, brackets, brackets_e, figure, law_error, print_json
 use crate::error::CliError;
 use clap::Args;
 use outthink_law::pretrain::{
-    FLOP_PER_PARAM_TOKEN, IsoflopFit, KaplanFit, PretrainFit, PretrainOptions, RepeatedFit, Runs, fit, fit_isoflop,
+    FLOP_PER_PARAM_TOKEN, Held, IsoflopFit, KaplanFit, PretrainFit, PretrainOptions, RepeatedFit, Runs, fit, fit_isoflop,
     fit_kaplan, fit_repeated,
 };
 use serde_json::{Value, json};
@@ -117,6 +117,7 @@ pub(super) fn run(args: &PretrainArgs) -> Result<(), CliError> {
         seed: args.data.seed,
         huber_delta: args.huber_delta,
         level: args.data.level,
+        held: Held::default(),
     };
     let runs = columns.runs();
     // Repeated data are no fresh data: with them the law of fresh data is a part of the larger one.
