@@ -273,6 +273,9 @@ pub struct HeldOut {
     pub error: f64,
 }
 
+/// A run held out: its loss, and its forecast at each level.
+type Tested = (f64, Vec<Forecast>);
+
 /// Tests the intervals themselves: at each cut the law, its backtests and its bootstrap see the cheaper runs
 /// only, and the intervals must hold the dearer ones.
 ///
@@ -287,7 +290,7 @@ pub fn coverage_of_intervals(
 ) -> Result<Vec<HeldOut>, LawError> {
     let order = by_compute(runs);
     let n = order.len();
-    let mut rows: Vec<(f64, Vec<Forecast>)> = Vec::new();
+    let mut rows: Vec<Tested> = Vec::new();
     let mut refused = None;
     for cut in ORIGINS {
         let size = (cut * n as f64).round() as usize;
@@ -318,8 +321,8 @@ pub fn coverage_of_intervals(
         return Err(refused.unwrap_or(few));
     }
     let tried = rows.len();
-    let mean = |f: &dyn Fn(&(f64, Vec<Forecast>)) -> f64| rows.iter().map(f).sum::<f64>() / tried as f64;
-    let count = |f: &dyn Fn(&(f64, Vec<Forecast>)) -> bool| rows.iter().filter(|r| f(r)).count();
+    let mean = |f: &dyn Fn(&Tested) -> f64| rows.iter().map(f).sum::<f64>() / tried as f64;
+    let count = |f: &dyn Fn(&Tested) -> bool| rows.iter().filter(|r| f(r)).count();
     Ok((levels.iter().enumerate())
         .map(|(i, &level)| HeldOut {
             level,
