@@ -311,10 +311,13 @@ fn print(args: &PlanArgs, standing: &Standing, options: &[PlanOption]) {
             println!("  accuracy {:.3} [{:.3}, {:.3}]{p}", a.value, a.interval.low, a.interval.high);
         }
         if let Some(l) = o.loss {
-            println!(
-                "  loss {:.4} [{:.4}, {:.4}]; what that is in accuracy the law of the loss does not say",
-                l.value, l.interval.low, l.interval.high
-            );
+            // Constants without the runs behind them have no interval.
+            let interval = if l.interval.width() > 0.0 {
+                format!("[{:.4}, {:.4}]", l.interval.low, l.interval.high)
+            } else {
+                "(constants as given, without an interval)".to_owned()
+            };
+            println!("  loss {:.4} {interval}; for accuracy see `outthink fit task`", l.value);
         }
         let interval =
             o.usd_interval.map_or_else(String::new, |i| format!("   [{}, {}]", dollars(i.low), dollars(i.high)));

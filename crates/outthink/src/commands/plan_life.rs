@@ -13,6 +13,9 @@ use outthink_law::verdict::Ranged;
 /// Tokens beyond which a plan without a stock is told to name one: about what the largest open corpora hold.
 const LARGE_CORPUS: f64 = 1.5e13;
 
+/// What a plan that forgets the queries would do.
+const ALONE: &str = "a model trained anew, by the bill of training alone";
+
 /// What a model costs over its life, and what there is to train it on.
 #[derive(Debug, Args)]
 pub(super) struct LifeArgs {
@@ -213,13 +216,21 @@ pub(super) fn options(
     };
     match wish {
         Wish::Loss(loss) => match cheapest(&law.supply, &costs, &serving, loss).map_err(bad)? {
-            Some(life) => all.push(law.option(together, &life, standing, "")),
+            Some(life) => {
+                let nobody = Serving { queries: 0.0, ..serving };
+                let alone = cheapest(&law.supply, &costs, &nobody, loss).map_err(bad)?;
+                all.push(law.option(together, &life, standing, ""));
+                if let Some(found) = alone {
+                    let served = Life { serving_usd: standing.queries * costs.query(found.params, &serving), ..found };
+                    all.push(law.option(ALONE, &served, standing, ""));
+                }
+            }
             None => all.push(unreachable(loss)),
         },
         Wish::AsGoodAs(usd) | Wish::Beyond(usd) => {
             let alone = training_alone(&law.supply, &costs, &serving, usd).map_err(bad)?;
             if let Some(alone) = &alone {
-                all.push(law.option("a model trained anew, by the bill of training alone", alone, standing, ""));
+                all.push(law.option(ALONE, alone, standing, ""));
             }
             let today = standing.queries * costs.query(standing.params, &serving);
             let found = match wish {

@@ -115,6 +115,8 @@ struct Row {
     choice: Choice,
     judgement: Judgement,
     at: Vec<CurveForecast>,
+    /// Error of the last point without what the points have in common.
+    own: f64,
     beside: Option<f64>,
 }
 
@@ -143,10 +145,11 @@ pub(super) fn run(args: &RlArgs) -> Result<(), CliError> {
         let own = noise.own(compute.len() - 1);
         let at = args.at.iter().map(|&c| choice.forecast(c, own, args.data.level));
         let at = at.collect::<Result<Vec<_>, _>>().map_err(|e| law_error(&e))?;
-        rows.push(Row { group, law, intervals, rms, choice, judgement, at, beside });
+        rows.push(Row { group, law, intervals, rms, choice, judgement, at, own, beside });
     }
     if let Some(path) = &args.data.svg {
-        let drawn: Vec<(&Group, Sigmoid)> = rows.iter().map(|r| (&r.group, r.law)).collect();
+        let drawn: Vec<(&Group, Sigmoid, &Choice, f64)> =
+            rows.iter().map(|r| (&r.group, r.law, &r.choice, r.own)).collect();
         figure::rl(&drawn).write(path)?;
     }
     if args.data.json {
