@@ -9,8 +9,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::LawError;
+use crate::error::{check, need_positive};
 use crate::forms::{Curve, Form, FormFit, fit};
+use crate::interval::{Interval, quantile};
 use crate::noise::Noise;
+use crate::special::student_quantile;
 
 /// Weight above which one form is taken to be told from the others.
 const TOLD_APART: f64 = 0.9;
@@ -28,6 +31,8 @@ pub struct Candidate {
     pub score: Option<f64>,
     /// Mean absolute error of those forecasts.
     pub forecast_error: Option<f64>,
+    /// Variance of those forecasts beyond the points' own errors.
+    pub forecast_variance: Option<f64>,
     /// Weight in the mixture: by the score where there is one, else by `AICc`.
     pub weight: f64,
 }
@@ -43,9 +48,61 @@ pub struct Choice {
     pub told_apart: bool,
     /// Forms left out for want of points.
     pub left_out: Vec<Form>,
+    /// The largest compute fitted.
+    pub most: f64,
+    /// Median factor of compute between a forecast point and the last point it was forecast from.
+    pub reach: f64,
+}
+
+/// What a setting that was not measured yet is expected to give.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CurveForecast {
+    /// The compute.
+    pub compute: f64,
+    /// Accuracy expected.
+    pub accuracy: f64,
+    /// Where a measurement with errors such as those of the points is expected.
+    pub interval: Interval,
+    /// Compute over the largest fitted.
+    pub factor: f64,
+    /// Whether the forms were tested by forecasting; otherwise their spread and a misfit of two points stand in.
+    pub tested: bool,
 }
 
 impl Choice {
+    /// How far the mixture lies to one side of all points of its curve, as [`FormFit::beside`].
+    pub fn beside(&self, curve: &Curve<'_>, noise: &Noise) -> Option<f64> {
+        let points = curve.compute.iter().zip(curve.accuracy).enumerate();
+        crate::forms::beside(points.map(|(i, (&c, a))| (self.at(c) - a) / noise.stderr(i)))
+    }
+
+    /// Forecasts a setting: the mixture, with an interval from how the forms' forecasts of the dearer points
+    /// erred, how far the forms differ there, and the error of a measurement, `own`. Beyond the factor that
+    /// the tests reached, the error grows with the logarithm of the factor.
+    ///
+    /// # Errors
+    ///
+    /// Compute or level outside their ranges.
+    pub fn forecast(&self, compute: f64, own: f64, level: f64) -> Result<CurveForecast, LawError> {
+        need_positive("compute", &[compute])?;
+        check("level", &[level], "a number between 0 and 1", |x| x > 0.0 && x < 1.0)?;
+        let accuracy = self.at(compute);
+        let factor = compute / self.most;
+        let apart: f64 = self.candidates.iter().map(|c| c.weight * (c.fit.at(compute) - accuracy).powi(2)).sum();
+        let tested = self.forecast_points > 0;
+        let erred: f64 = (self.candidates.iter())
+            .map(|c| c.weight * c.forecast_variance.unwrap_or(4.0 * MISFIT * MISFIT))
+            .sum::<f64>()
+            .max(MISFIT * MISFIT);
+        let reach = self.reach.max(2.0);
+        let wider = if factor > reach { factor.ln() / reach.ln() } else { 1.0 };
+        let sd = (own * own + apart + erred * wider * wider).sqrt();
+        // The variance of the forecasts is estimated from few of them.
+        let half = sd * student_quantile(f64::midpoint(1.0, level), self.forecast_points as f64 + 3.0);
+        let interval = Interval { low: (accuracy - half).max(0.0), high: (accuracy + half).min(1.0), level };
+        Ok(CurveForecast { compute, accuracy, interval, factor, tested })
+    }
+
     /// Accuracy at `compute` by the mixture.
     pub fn at(&self, compute: f64) -> f64 {
         self.candidates.iter().map(|c| c.weight * c.fit.at(compute)).sum()
@@ -75,6 +132,7 @@ pub fn choose(curve: &Curve<'_>, noise: Option<&Noise>, forms: &[Form], level: f
     if fits.is_empty() {
         return Err(refusal.unwrap_or(LawError::TooFewPoints { form: "any form", parameters: 1, points: 0, need: 2 }));
     }
+    let all_miss = fits.iter().all(|f| f.beside.is_some());
     let (scores, forecast_points) = prequential(curve, noise, &fits);
     let best_aicc = fits.iter().map(|f| f.aicc).fold(f64::INFINITY, f64::min);
     let aicc: Vec<f64> =
@@ -89,17 +147,45 @@ pub fn choose(curve: &Curve<'_>, noise: Option<&Noise>, forms: &[Form], level: f
             aicc_weight: aicc[i] / aicc_sum,
             score: scores[i].map(|s| s.0),
             forecast_error: scores[i].map(|s| s.1),
+            forecast_variance: scores[i].map(|s| s.2),
             weight: if score_sum > 0.0 { by_score[i] / score_sum } else { aicc[i] / aicc_sum },
         })
         .collect();
+    // A curve that misses all its points on one side is no candidate as long as another does not.
+    for c in &mut candidates {
+        if c.fit.beside.is_some() && !all_miss {
+            c.weight = 0.0;
+        }
+    }
+    let left: f64 = candidates.iter().map(|c| c.weight).sum();
+    let even = 1.0 / candidates.iter().filter(|c| all_miss || c.fit.beside.is_none()).count() as f64;
+    for c in &mut candidates {
+        let stands = all_miss || c.fit.beside.is_none();
+        c.weight = if left > 0.0 { c.weight / left } else { even * f64::from(u8::from(stands)) };
+    }
     candidates.sort_by(|x, y| y.weight.total_cmp(&x.weight));
     let told_apart = candidates.len() > 1 && candidates[0].weight >= TOLD_APART;
-    Ok(Choice { candidates, forecast_points, told_apart, left_out })
+    let most = curve.compute.iter().copied().fold(0.0, f64::max);
+    let reach = reach(curve, forecast_points);
+    Ok(Choice { candidates, forecast_points, told_apart, left_out, most, reach })
 }
 
-/// Score and mean absolute error of each form, over the points of the dearer half that all forms can
+/// Median factor between each forecast point and the last one before it.
+fn reach(curve: &Curve<'_>, targets: usize) -> f64 {
+    let mut compute = curve.compute.to_vec();
+    compute.sort_by(f64::total_cmp);
+    let from = compute.len() - targets;
+    let mut factors: Vec<f64> = (from.max(1)..compute.len()).map(|i| compute[i] / compute[i - 1]).collect();
+    factors.sort_by(f64::total_cmp);
+    if factors.is_empty() { 1.0 } else { quantile(&factors, 0.5) }
+}
+
+/// Of one form: score, mean absolute error, and variance beyond the points' own errors.
+type Scored = Option<(f64, f64, f64)>;
+
+/// Score and errors of each form, over the points of the dearer half that all forms can
 /// forecast from the cheaper ones.
-fn prequential(curve: &Curve<'_>, noise: Option<&Noise>, fits: &[FormFit]) -> (Vec<Option<(f64, f64)>>, usize) {
+fn prequential(curve: &Curve<'_>, noise: Option<&Noise>, fits: &[FormFit]) -> (Vec<Scored>, usize) {
     let n = curve.accuracy.len();
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&i, &j| curve.compute[i].total_cmp(&curve.compute[j]));
@@ -112,23 +198,24 @@ fn prequential(curve: &Curve<'_>, noise: Option<&Noise>, fits: &[FormFit]) -> (V
     let scores = fits
         .iter()
         .map(|whole| {
-            let (mut score, mut error) = (0.0, 0.0);
+            let (mut score, mut error, mut beyond) = (0.0, 0.0, 0.0);
             for at in first..n {
                 let (cheap, dear) = (&order[..at], order[at]);
                 let (compute, accuracy) = curve.subset(cheap);
-                let part = noise.map(|n| n.subset(cheap)).transpose().ok()?;
+                let part = noise.map(|n| n.subset(cheap));
                 let early =
                     fit(whole.form, &Curve { compute: &compute, accuracy: &accuracy }, part.as_ref(), 0.5).ok()?;
                 let gap = curve.accuracy[dear] - early.at(curve.compute[dear]);
                 let own = match noise {
-                    Some(noise) => noise.stderr(dear) * (1.0 - noise.shared).sqrt(),
+                    Some(noise) => noise.own(dear),
                     None => early.rms * (at as f64 / (at as f64 - whole.constants.len() as f64)).sqrt(),
                 };
                 let sd = own.hypot(MISFIT);
                 score -= 0.5 * (gap / sd).powi(2) + sd.ln();
                 error += gap.abs();
+                beyond += gap * gap - own * own;
             }
-            Some((score, error / targets as f64))
+            Some((score, error / targets as f64, (beyond / targets as f64).max(0.0)))
         })
         .collect();
     (scores, targets)

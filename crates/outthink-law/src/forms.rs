@@ -1,8 +1,10 @@
 //! The forms that accuracy takes against compute of any kind: thinking tokens, training steps, FLOP.
 //!
-//! All are fitted by generalised least squares with the covariance of the points, L-BFGS with
-//! analytic gradients from many starts, and get profile-likelihood intervals (Venzon and Moolgavkar
-//! 1988), which follow a curved valley where a standard error would not.
+//! All are fitted by least squares weighted by each point's own error, so that a curve goes through its
+//! points (see [`crate::noise`]), by L-BFGS with analytic gradients from many starts. The intervals are
+//! those of the profile likelihood (Venzon and Moolgavkar 1988), which follow a curved valley where a
+//! standard error would not; the rise of the objective at their ends is scaled by what the errors in
+//! common add to the variance of the constant (the sandwich of Huber 1967).
 
 use outthink_core::{Entry, Paper};
 use serde::{Deserialize, Serialize};
@@ -12,7 +14,7 @@ use crate::entry::LawEntry;
 use crate::error::{check, need_points, need_positive, same_len};
 use crate::interval::Interval;
 use crate::noise::Noise;
-use crate::optim::{Limits, minimise};
+use crate::optim::{Limits, minimise, solve};
 use crate::profile::profile;
 use crate::special::{expit, logit, normal_quantile, student_quantile};
 
@@ -154,6 +156,9 @@ pub struct FormFit {
     pub middle: f64,
     /// Root mean square of the residuals.
     pub rms: f64,
+    /// How far the curve lies above all of its points (below: negative), in the least of their standard
+    /// errors, where that is more than one: such a curve does not describe them.
+    pub beside: Option<f64>,
     unknowns: [f64; 4],
     mid: f64,
     unit: f64,
@@ -184,7 +189,8 @@ const WHISPER: f64 = 1e-4;
 /// Fits one form.
 ///
 /// With `noise` absent the size of the errors is estimated from the scatter about this form and the
-/// intervals use Student's t; with it present its covariance is taken as known.
+/// intervals use Student's t; with it present its covariance is taken as known: each point's own error
+/// weighs it in the fit, and the whole of it is in the intervals.
 ///
 /// # Errors
 ///
@@ -229,11 +235,11 @@ pub fn fit(form: Form, curve: &Curve<'_>, noise: Option<&Noise>, level: f64) -> 
             rest.push(v - y);
             slopes.push(g);
         }
-        let (chi2, wr) = known.quadratic(&rest);
+        let chi2 = known.square(&rest);
         let mut g = [0.0; 4];
-        for (w, slope) in wr.iter().zip(&slopes) {
+        for (i, (r, slope)) in rest.iter().zip(&slopes).enumerate() {
             for (g, s) in g.iter_mut().zip(slope) {
-                *g += 2.0 * w * s;
+                *g += 2.0 * r / known.own(i).powi(2) * s;
             }
         }
         let free = form != Form::LogLinear;
@@ -270,9 +276,11 @@ pub fn fit(form: Form, curve: &Curve<'_>, noise: Option<&Noise>, level: f64) -> 
         (t * t * variance, n as f64 * (value / n as f64).max(1e-14).ln())
     };
     let natural = |q: &[f64; 4]| constants(form, q, mid, unit);
+    let slopes: Vec<[f64; 4]> = xs.iter().map(|x| form.value(&at, *x).1).collect();
+    let wider = in_common(&slopes, p, known, whisper);
     let intervals = (0..p)
         .map(|i| {
-            let ends = profile(objective, &at, i, rise, range(form, i));
+            let ends = profile(objective, &at, i, rise * wider[i], range(form, i));
             interval_of(form, i, &at, ends, (mid, unit), level)
         })
         .collect();
@@ -288,9 +296,53 @@ pub fn fit(form: Form, curve: &Curve<'_>, noise: Option<&Noise>, level: f64) -> 
         n,
         middle: mid.exp(),
         rms: (xs.iter().zip(curve.accuracy).map(|(x, y)| (form.value(&at, *x).0 - y).powi(2)).sum::<f64>() / nf).sqrt(),
+        beside: noise.and_then(|noise| {
+            beside(
+                (xs.iter().zip(curve.accuracy).enumerate())
+                    .map(|(i, (x, y))| (form.value(&at, *x).0 - y) / noise.stderr(i)),
+            )
+        }),
         unknowns: at,
         mid,
         unit,
+    })
+}
+
+/// The least of the gaps (in standard errors) between a curve and its points, with its sign, where all are
+/// on one side and more than one.
+pub(crate) fn beside(gaps: impl Iterator<Item = f64> + Clone) -> Option<f64> {
+    let (low, high) = gaps.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), g| (low.min(g), high.max(g)));
+    if low.is_finite() && low > 1.0 { Some(low) } else { (high.is_finite() && high < -1.0).then_some(high) }
+}
+
+/// For each unknown: its variance with what the points have in common over that without.
+///
+/// With J the slopes, W the weights of the fit and V the covariance: (H J'W V W J H) over (H J'W J H), H the
+/// inverse of J'W J. Held between a sixteenth and 400, for where the points leave an unknown free both
+/// are near nothing.
+fn in_common(slopes: &[[f64; 4]], p: usize, noise: &Noise, whisper: f64) -> [f64; 4] {
+    let mut normal = [[0.0; 4]; 4];
+    for (i, s) in slopes.iter().enumerate() {
+        for j in 0..p {
+            for k in 0..p {
+                normal[j][k] += s[j] * s[k] / noise.own(i).powi(2);
+            }
+        }
+    }
+    let mut ridged = normal;
+    for (i, row) in ridged.iter_mut().enumerate() {
+        row[i] = if i < p { row[i] + whisper } else { 1.0 };
+    }
+    std::array::from_fn(|unknown| {
+        let mut unit = [0.0; 4];
+        unit[unknown] = 1.0;
+        let Some(h) = solve(ridged, unit).filter(|_| unknown < p) else { return 1.0 };
+        let weights: Vec<f64> = (slopes.iter().enumerate())
+            .map(|(i, s)| s.iter().zip(&h).map(|(s, h)| s * h).sum::<f64>() / noise.own(i).powi(2))
+            .collect();
+        let own: f64 = weights.iter().enumerate().map(|(i, w)| (w * noise.own(i)).powi(2)).sum();
+        let ratio = noise.variance_of(&weights) / own;
+        if ratio.is_finite() { ratio.clamp(1.0 / 16.0, 400.0) } else { 1.0 }
     })
 }
 

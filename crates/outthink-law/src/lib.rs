@@ -11,8 +11,10 @@
 //! - [`forms`], [`noise`], [`choose`], [`joint`]: accuracy against thinking tokens or any compute, how
 //!   its points err together, which form forecasts best, several curves pooled.
 //! - [`coverage`]: pass@k far beyond the samples drawn, from counts of right samples.
+//! - [`task`]: from loss to the accuracy of a task, with the uncertainty of both steps.
 //! - [`verdict`]: whether a curve still rises, slows or is at a wall, or cannot be told.
-//! - [`plan`]: bills of training and inference, and options side by side.
+//! - [`plan`], [`lifetime`]: bills of training and inference, options side by side, and the size and tokens
+//!   that cost least over a model's life.
 //!
 //! # Examples
 //!
@@ -38,6 +40,7 @@ pub mod estimate;
 pub mod forms;
 mod interval;
 pub mod joint;
+pub mod lifetime;
 pub mod noise;
 mod optim;
 pub mod plan;
@@ -47,6 +50,7 @@ pub mod rl;
 mod rng;
 mod smc;
 mod special;
+pub mod task;
 pub mod verdict;
 pub mod vote;
 

@@ -1,9 +1,12 @@
 //! How the points of one curve err, together and apart.
 //!
 //! Accuracies measured on the same problems err together: a hard set is hard at every setting. That
-//! part of the stated standard error does not blur the shape of the curve, and a fit that takes the
-//! errors for independent sees far less than the data hold. Where per-problem results are at hand the
-//! covariance is computed from them; otherwise a share of the variance is taken to be common.
+//! part of the stated standard error does not blur the shape of the curve. It must not move the curve
+//! off its points either: least squares under the full covariance, with common errors scaled by the
+//! measured values, draws curves that pass all their points on one side (Peelle's pertinent puzzle;
+//! `D'Agostini` 1994). So a curve is fitted by what is each point's own error, and the common part enters
+//! the intervals alone. Where per-problem results are at hand the covariance is computed from them;
+//! otherwise a share of the variance is taken to be common.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +22,8 @@ pub const USUAL_SHARED: f64 = 0.5;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Noise {
     covariance: Vec<Vec<f64>>,
-    precision: Vec<Vec<f64>>,
+    /// Standard deviation of each point's own part.
+    own: Vec<f64>,
     /// Share of the variance that the points have in common, on average.
     pub shared: f64,
     /// Whether the size of the errors was estimated from the scatter about a curve.
@@ -52,7 +56,8 @@ impl Noise {
             .map(|i| (0..n).map(|j| if i == j { stderr[i] * stderr[i] } else { common[i] * common[j] }).collect())
             .collect();
         let mean = shared.iter().sum::<f64>() / (n as f64).max(1.0);
-        Self::from_covariance(covariance, mean)
+        let own = stderr.iter().zip(shared).map(|(s, share)| s * (1.0 - share).sqrt()).collect();
+        Ok(Self { covariance, own, shared: mean, guessed: false })
     }
 
     /// From each problem's own accuracy at each setting: `results[setting][problem]`.
@@ -99,7 +104,9 @@ impl Noise {
             row[i] += (row[i] / 30.0).max(least);
         }
         let shared: f64 = if pairs > 0.0 { ratio / pairs } else { 0.0 };
-        Self::from_covariance(covariance, shared.clamp(0.0, 0.99))
+        let shared = shared.clamp(0.0, 0.99);
+        let own = covariance.iter().enumerate().map(|(i, row)| (row[i] * (1.0 - shared)).sqrt()).collect();
+        Ok(Self { covariance, own, shared, guessed: false })
     }
 
     /// Independent errors of one size for all points, estimated from the scatter about a curve.
@@ -107,16 +114,6 @@ impl Noise {
         let mut noise = Self::stated(&vec![size; points], 0.0)?;
         noise.guessed = true;
         Ok(noise)
-    }
-
-    fn from_covariance(covariance: Vec<Vec<f64>>, shared: f64) -> Result<Self, LawError> {
-        let precision = invert(&covariance).ok_or(LawError::BadValue {
-            what: "covariance of the points",
-            row: 0,
-            value: f64::NAN,
-            need: "points that do not determine each other",
-        })?;
-        Ok(Self { covariance, precision, shared, guessed: false })
     }
 
     /// Points.
@@ -129,9 +126,14 @@ impl Noise {
         self.covariance.is_empty()
     }
 
-    /// Standard error of point `i` by itself.
+    /// Standard error of point `i`, what it has in common with the others included.
     pub fn stderr(&self, i: usize) -> f64 {
         self.covariance[i][i].sqrt()
+    }
+
+    /// Standard error of point `i` without what the points have in common.
+    pub fn own(&self, i: usize) -> f64 {
+        self.own[i]
     }
 
     /// Standard error of the difference of two points, what they have in common left out.
@@ -140,77 +142,32 @@ impl Noise {
     }
 
     /// The same errors with `misfit` more standard deviation at each point, apart from each other.
-    pub(crate) fn with_misfit(&self, misfit: f64) -> Result<Self, LawError> {
-        let mut covariance = self.covariance.clone();
-        for (i, row) in covariance.iter_mut().enumerate() {
+    pub(crate) fn with_misfit(&self, misfit: f64) -> Self {
+        let mut more = self.clone();
+        for (i, row) in more.covariance.iter_mut().enumerate() {
             row[i] += misfit * misfit;
         }
-        Ok(Self { guessed: self.guessed, ..Self::from_covariance(covariance, self.shared)? })
+        more.own.iter_mut().for_each(|own| *own = own.hypot(misfit));
+        more
     }
 
     /// The points `keep` only.
-    pub(crate) fn subset(&self, keep: &[usize]) -> Result<Self, LawError> {
+    pub(crate) fn subset(&self, keep: &[usize]) -> Self {
         let covariance = keep.iter().map(|&i| keep.iter().map(|&j| self.covariance[i][j]).collect()).collect();
-        Ok(Self { guessed: self.guessed, ..Self::from_covariance(covariance, self.shared)? })
+        let own = keep.iter().map(|&i| self.own[i]).collect();
+        Self { covariance, own, ..*self }
     }
 
-    /// r' W r, with W the inverse of the covariance.
+    /// Σ (r / own)².
     pub(crate) fn square(&self, r: &[f64]) -> f64 {
-        self.precision.iter().zip(r).map(|(row, ri)| ri * row.iter().zip(r).map(|(w, x)| w * x).sum::<f64>()).sum()
+        self.own.iter().zip(r).map(|(own, r)| (r / own).powi(2)).sum()
     }
 
-    /// r' W r and W r, with W the inverse of the covariance.
-    pub(crate) fn quadratic(&self, r: &[f64]) -> (f64, Vec<f64>) {
-        let mut sum = 0.0;
-        let wr: Vec<f64> = (self.precision.iter().zip(r))
-            .map(|(row, &ri)| {
-                let w: f64 = row.iter().zip(r).map(|(w, x)| w * x).sum();
-                sum += ri * w;
-                w
-            })
-            .collect();
-        (sum, wr)
+    /// Variance of Σ `weights` · accuracy, what the points have in common included.
+    pub(crate) fn variance_of(&self, weights: &[f64]) -> f64 {
+        let row = |row: &Vec<f64>| row.iter().zip(weights).map(|(v, w)| v * w).sum::<f64>();
+        self.covariance.iter().zip(weights).map(|(v, w)| w * row(v)).sum::<f64>().max(0.0)
     }
-}
-
-/// The lower Cholesky factor; `None` where the matrix is not positive definite.
-fn cholesky(a: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
-    let n = a.len();
-    let mut l = vec![vec![0.0; n]; n];
-    for i in 0..n {
-        for j in 0..=i {
-            let sum: f64 = a[i][j] - (0..j).map(|k| l[i][k] * l[j][k]).sum::<f64>();
-            if i == j {
-                if sum <= 0.0 || !sum.is_finite() {
-                    return None;
-                }
-                l[i][i] = sum.sqrt();
-            } else {
-                l[i][j] = sum / l[j][j];
-            }
-        }
-    }
-    Some(l)
-}
-
-/// The inverse of a positive definite matrix.
-fn invert(a: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
-    let n = a.len();
-    let l = cholesky(a)?;
-    let mut inverse = Vec::with_capacity(n);
-    for column in 0..n {
-        let mut x = vec![0.0; n];
-        for i in 0..n {
-            let e = if i == column { 1.0 } else { 0.0 };
-            x[i] = (e - (0..i).map(|k| l[i][k] * x[k]).sum::<f64>()) / l[i][i];
-        }
-        for i in (0..n).rev() {
-            x[i] = (x[i] - (i + 1..n).map(|k| l[k][i] * x[k]).sum::<f64>()) / l[i][i];
-        }
-        // The inverse is symmetric: a column is a row.
-        inverse.push(x);
-    }
-    Some(inverse)
 }
 
 #[cfg(test)]
@@ -221,11 +178,10 @@ mod tests {
     fn what_is_common_cancels_in_differences() {
         let noise = Noise::stated(&[0.1, 0.1], 0.75).unwrap();
         assert!((noise.stderr_of_difference(0, 1) - 0.1 * 0.5_f64.sqrt()).abs() < 1e-12);
-        // A shift of both points costs less than a shift of one.
-        let (both, _) = noise.quadratic(&[0.1, 0.1]);
-        let (one, _) = noise.quadratic(&[0.1, 0.0]);
-        assert!(both < one, "{both} {one}");
-        assert!((both - 2.0 / 1.75).abs() < 1e-9, "{both}");
+        assert!((noise.variance_of(&[1.0, -1.0]).sqrt() - noise.stderr_of_difference(0, 1)).abs() < 1e-12);
+        // The mean of both has the common part in full and half of what is their own.
+        assert!((noise.variance_of(&[0.5, 0.5]) - 0.01 * (0.75 + 0.125)).abs() < 1e-12);
+        assert!((noise.own(0) - 0.05).abs() < 1e-12 && (noise.stderr(0) - 0.1).abs() < 1e-12);
     }
 
     #[test]

@@ -22,15 +22,48 @@ use crate::interval::Interval;
 use crate::noise::Noise;
 use crate::rng::Rng;
 use crate::smc::{Effort, sample};
-use crate::special::{expit, logit, normal_cdf};
+use crate::special::{expit, logit, normal_cdf, normal_quantile};
 
 /// Settings below which no verdict is given: an S has three constants or four.
 const LEAST_SETTINGS: usize = 4;
+/// Settings with which two questions can still be answered without the S: whether the last step gained
+/// anything worth having, and whether accuracy falls.
+const LEAST_STEPS: usize = 3;
 /// No smooth law is exact: standard deviation of the points about it, beside their own errors.
 const MISFIT: f64 = 0.01;
 /// Scale of the prior of the logarithm of the steepness, whose centre is 1 a doubling: from a tenth
 /// to nine tenths of its height the S then takes 4.4 doublings, give or take a factor of two.
 const SPREAD: f64 = 0.7;
+
+/// Of what the curve is the accuracy: a wall of voting is none of the model's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// Of one answer, after more thinking.
+    #[default]
+    Thinking,
+    /// Of a vote over more samples.
+    Voting,
+    /// Of training for longer.
+    Training,
+}
+
+impl Subject {
+    /// The question in words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Thinking => "does more thinking still help on this benchmark?",
+            Self::Voting => {
+                "does a vote over more samples still help? (coverage, which a verifier could use, is another \
+                             question)"
+            }
+            Self::Training => "does more training still help on this benchmark?",
+        }
+    }
+}
+
+/// Accuracy from which a benchmark has little room left to show a gain.
+const SATURATED: f64 = 0.95;
 
 /// How to judge.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,12 +76,14 @@ pub struct Question {
     pub seed: u64,
     /// Draws from the posterior.
     pub draws: usize,
+    /// Of what the curve is the accuracy.
+    pub subject: Subject,
 }
 
 impl Default for Question {
-    /// Two points a doubling, 90 % intervals, seed 0, 4,000 draws.
+    /// Two points a doubling, 90 % intervals, seed 0, 4,000 draws, of thinking.
     fn default() -> Self {
-        Self { threshold: 0.02, level: 0.9, seed: 0, draws: 4_000 }
+        Self { threshold: 0.02, level: 0.9, seed: 0, draws: 4_000, subject: Subject::default() }
     }
 }
 
@@ -90,8 +125,13 @@ pub struct Ranged {
 /// A verdict with the numbers behind it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
+    /// The question, in words.
+    pub question: String,
     /// The verdict.
     pub verdict: Verdict,
+    /// Whether the benchmark itself has little room left: the last accuracy lies within its error of 0.95 or
+    /// more, so that a small gain says little of the model.
+    pub saturated: bool,
     /// Posterior probability of the verdict; `None` where it cannot be told.
     pub probability: Option<f64>,
     /// Gain expected of doubling the largest compute.
@@ -117,6 +157,8 @@ pub struct Judgement {
 impl Judgement {
     fn untold(n: usize, question: Question, because: String, next_runs: String) -> Self {
         Self {
+            question: question.subject.words().to_owned(),
+            saturated: false,
             verdict: Verdict::CannotBeTold,
             probability: None,
             next_doubling: None,
@@ -173,13 +215,20 @@ pub fn judge(curve: &Curve<'_>, noise: &Noise, question: Question) -> Result<Jud
     let mut settings = curve.compute.to_vec();
     settings.sort_by(f64::total_cmp);
     settings.dedup();
+    let flat = curve.accuracy.iter().all(|&a| a == 0.0) || curve.accuracy.iter().all(|&a| a == 1.0);
+    if settings.len() == LEAST_STEPS
+        && !flat
+        && let Some(judged) = last_step(curve, noise, &settings, question)
+    {
+        return Ok(judged);
+    }
     if let Some(refused) = too_thin(curve, settings.len(), question) {
         return Ok(refused);
     }
     let (first, last) = (settings[0], settings[settings.len() - 1]);
     let doublings = (last / first).log2();
     let trend = Trend::of(curve, noise);
-    let Some(ess) = posterior(curve, noise, question)? else {
+    let Some(ess) = posterior(curve, noise, question) else {
         return Err(LawError::NoConvergence { form: "the S of the verdict", starts: question.draws });
     };
     let next: Vec<f64> = ess.iter().map(|s| s.at(2.0 * last) - s.at(last)).collect();
@@ -226,8 +275,19 @@ pub fn judge(curve: &Curve<'_>, noise: &Noise, question: Question) -> Result<Jud
         (Verdict::StillRising, 1.0 - either, because)
     };
     let next_runs = what_a_doubling_tells(curve, noise, &ess, (last, verdict), question);
+    let saturated = top_of(curve, last) >= SATURATED;
+    let because = if saturated && verdict != Verdict::StillRising {
+        format!(
+            "{because}; but at {:.1} % this benchmark has little room left: harder problems may show more",
+            100.0 * top_of(curve, last)
+        )
+    } else {
+        because
+    };
     Ok(Judgement {
+        question: question.subject.words().to_owned(),
         verdict,
+        saturated,
         probability: Some(probability),
         next_doubling: Some(ranged(&next)),
         ceiling: Some(ranged(&ceilings)),
@@ -265,6 +325,65 @@ fn too_thin(curve: &Curve<'_>, settings: usize, question: Question) -> Option<Ju
     Some(Judgement::untold(n, question, because, next_runs.to_owned()))
 }
 
+/// Mean accuracy at one setting.
+fn top_of(curve: &Curve<'_>, setting: f64) -> f64 {
+    let at: Vec<f64> = curve.compute.iter().zip(curve.accuracy).filter(|p| *p.0 == setting).map(|(_, a)| *a).collect();
+    at.iter().sum::<f64>() / at.len().max(1) as f64
+}
+
+/// Three settings, such as low, medium and high: no S is fitted to them, but where the errors allow, the last
+/// step itself says whether it gained anything worth having. A doubling gains what the step did, spread over its
+/// doublings; that the next one gains no more is taken from the shape of all measured curves, which bend
+/// down. `None` where the errors do not allow an answer.
+fn last_step(curve: &Curve<'_>, noise: &Noise, settings: &[f64], question: Question) -> Option<Judgement> {
+    let index = |setting: f64| curve.compute.iter().position(|&c| c == setting);
+    let (before, last) = (settings[settings.len() - 2], settings[settings.len() - 1]);
+    let (i, j) = (index(before)?, index(last)?);
+    let doublings = (last / before).log2();
+    // Steps of less than a third of a doubling blow any error up.
+    if doublings < 1.0 / 3.0 {
+        return None;
+    }
+    let gain = (curve.accuracy[j] - curve.accuracy[i]) / doublings;
+    let error = noise.stderr_of_difference(i, j).max(1e-6) / doublings;
+    let less = normal_cdf((question.threshold - gain) / error);
+    let trend = Trend::of(curve, noise);
+    if less < 0.9 && trend.z > -2.0 {
+        return None;
+    }
+    let z = normal_quantile(f64::midpoint(1.0, question.level));
+    let interval = Interval { low: gain - z * error, high: gain + z * error, level: question.level };
+    let saturated = top_of(curve, last) >= SATURATED;
+    let (probability, mut because) = if trend.z <= -2.0 {
+        (normal_cdf(-trend.z), format!("accuracy falls by {:.1} points a doubling", -100.0 * trend.slope))
+    } else {
+        let words = format!(
+            "three settings, and the last step gained {:+.1} points a doubling, below {:.1}",
+            100.0 * gain,
+            100.0 * question.threshold
+        );
+        (less, words)
+    };
+    if saturated {
+        because += "; but this benchmark has little room left: harder problems may show more";
+    }
+    Some(Judgement {
+        question: question.subject.words().to_owned(),
+        verdict: Verdict::AtTheWall,
+        saturated,
+        probability: Some(probability),
+        next_doubling: Some(Ranged { value: gain, interval }),
+        ceiling: None,
+        pace: None,
+        less_than_threshold: Some(less),
+        less_than_half_pace: None,
+        threshold: question.threshold,
+        n: curve.accuracy.len(),
+        because,
+        next_runs: "one more setting at twice the largest would show whether the curve bends or stands".to_owned(),
+    })
+}
+
 /// The straight line through the points, to see whether anything moves at all.
 struct Trend {
     slope: f64,
@@ -278,15 +397,14 @@ struct Trend {
 impl Trend {
     fn of(curve: &Curve<'_>, noise: &Noise) -> Self {
         let xs: Vec<f64> = curve.compute.iter().map(|c| c.log2()).collect();
-        let ones = vec![1.0; xs.len()];
-        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
-        let (s11, w1) = noise.quadratic(&ones);
-        let (_, wx) = noise.quadratic(&xs);
-        let (s1x, sxx) = (dot(&w1, &xs), dot(&wx, &xs));
-        let (s1y, sxy) = (dot(&w1, curve.accuracy), dot(&wx, curve.accuracy));
-        let det = (s11 * sxx - s1x * s1x).max(1e-300);
-        let slope = (s11 * sxy - s1x * s1y) / det;
-        let error = (s11 / det).sqrt();
+        // The line by the points' own errors; what they have in common enters the error of its slope.
+        let weights: Vec<f64> = (0..xs.len()).map(|i| noise.own(i).powi(-2)).collect();
+        let all: f64 = weights.iter().sum();
+        let middle = weights.iter().zip(&xs).map(|(w, x)| w * x).sum::<f64>() / all;
+        let spread = weights.iter().zip(&xs).map(|(w, x)| w * (x - middle).powi(2)).sum::<f64>().max(1e-300);
+        let pull: Vec<f64> = weights.iter().zip(&xs).map(|(w, x)| w * (x - middle) / spread).collect();
+        let slope: f64 = pull.iter().zip(curve.accuracy).map(|(p, a)| p * a).sum();
+        let error = noise.variance_of(&pull).sqrt().max(1e-12);
         let mut contrast = 0.0_f64;
         for i in 0..xs.len() {
             for j in 0..xs.len() {
@@ -351,7 +469,7 @@ impl Outlook {
     pub fn new(curve: &Curve<'_>, noise: &Noise, question: Question) -> Result<Self, LawError> {
         curve.check(Some(noise))?;
         crate::error::need_points("the outlook of a curve", LEAST_SETTINGS - 1, curve.accuracy.len())?;
-        let draws = posterior(curve, noise, question)?;
+        let draws = posterior(curve, noise, question);
         let lost = LawError::NoConvergence { form: "the S of the outlook", starts: question.draws };
         Ok(Self { draws: draws.ok_or(lost)?, level: question.level })
     }
@@ -386,8 +504,8 @@ impl Outlook {
 }
 
 /// Draws of the S: half of the prior has its floor at 0, half anywhere below the ceiling.
-fn posterior(curve: &Curve<'_>, noise: &Noise, question: Question) -> Result<Option<Vec<Ess>>, LawError> {
-    let noise = noise.with_misfit(MISFIT)?;
+fn posterior(curve: &Curve<'_>, noise: &Noise, question: Question) -> Option<Vec<Ess>> {
+    let noise = noise.with_misfit(MISFIT);
     let xs: Vec<f64> = curve.compute.iter().map(|c| c.log2()).collect();
     let low = xs.iter().copied().fold(f64::INFINITY, f64::min) - 2.0;
     let high = xs.iter().copied().fold(f64::NEG_INFINITY, f64::max) + 2.0;
@@ -420,7 +538,7 @@ fn posterior(curve: &Curve<'_>, noise: &Noise, question: Question) -> Result<Opt
     let top = found.iter().map(|r| r.1.ln_evidence).fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = found.iter().map(|r| (r.1.ln_evidence - top).exp()).sum();
     if found.is_empty() || !sum.is_finite() {
-        return Ok(None);
+        return None;
     }
     let mut all = Vec::with_capacity(question.draws);
     for (with_floor, posterior) in &found {
@@ -428,13 +546,13 @@ fn posterior(curve: &Curve<'_>, noise: &Noise, question: Question) -> Result<Opt
         let take = (share * posterior.draws.len() as f64).round() as usize;
         all.extend(posterior.draws.iter().take(take).map(|p| ess(p, *with_floor)));
     }
-    Ok(Some(all))
+    Some(all)
 }
 
 /// How many times the problems are needed to see a gain of the threshold.
 fn more_problems(curve: &Curve<'_>, noise: &Noise, last: f64, question: Question) -> String {
     let at = curve.compute.iter().position(|&c| c == last).unwrap_or(0);
-    let apart = (noise.stderr(at).powi(2) * (1.0 - noise.shared) * 2.0).sqrt();
+    let apart = noise.own(at) * std::f64::consts::SQRT_2;
     let times = (1.96 * apart / question.threshold).powi(2);
     format!(
         "about {:.0} times the problems at each setting: a gain of {:.1} points between two settings has a standard \
@@ -454,7 +572,7 @@ fn what_a_doubling_tells(
     question: Question,
 ) -> String {
     let at = curve.compute.iter().position(|&c| c == last).unwrap_or(0);
-    let apart = (noise.stderr(at).powi(2) * (1.0 - noise.shared) * 2.0).sqrt();
+    let apart = noise.own(at) * std::f64::consts::SQRT_2;
     let mut rng = Rng::stream(question.seed, 0x7e11);
     let settles = |times: f64, rng: &mut Rng| {
         let error = apart / times.sqrt();

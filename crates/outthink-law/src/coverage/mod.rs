@@ -7,11 +7,18 @@
 //! coverage). Fitting the curve of pass@k itself uses the same samples many times over and gives
 //! intervals that are far too narrow, so the counts are fitted and not the curve.
 //!
+//! The forecast mixes this law with the exponentiated power law of Brown et al. 2024 ([`power`]), whose
+//! exponents several models of a benchmark share ([`pooled`]): with few right samples both err by much and in
+//! opposite directions, so each has half of the weight; with many the power law forecasts better (measured in
+//! docs/laws.md), and the weight of the Beta law falls as their number grows. The interval is the Beta law's,
+//! which draws the constants, the luck of the samples and the doubt about hopeless problems.
+//!
 //! Departures: the constants are not set at their maximum but integrated over a grid (from 100 samples
 //! of each of 128 problems the maximum alone moves by ten points of coverage at 10,000 between one draw
 //! of the samples and the next); counts above a twentieth of the samples enter as "more than", so that
 //! the lower tail is what is fitted; and models measured on the same problems are fitted together.
 
+mod pooled;
 mod posterior;
 mod power;
 
@@ -39,6 +46,8 @@ pub const ENTRY: LawEntry = LawEntry {
 };
 
 const FORM: &str = "the Beta-Binomial law of coverage with an atom at zero";
+/// Right samples below which the Beta law has half of the weight of the forecast.
+const FEW_RIGHT: f64 = 15.0;
 /// Prior chance of an atom behind the point forecast: hopeless problems need evidence.
 const ATOM_CHANCE: f64 = 0.001;
 /// Prior chance of an atom for the second reading that widens the interval.
@@ -106,6 +115,10 @@ pub struct Forecast {
     pub k: u64,
     /// Expected share of problems solved.
     pub coverage: f64,
+    /// The same by the Beta law alone.
+    pub by_beta: f64,
+    /// The same by the exponentiated power law alone; `None` where it cannot be fitted.
+    pub by_power: Option<f64>,
     /// Interval of that share: the constants, the luck of the draw and the doubt about an atom.
     pub interval: Interval,
     /// Whether it reaches beyond the samples drawn, and so rests on the law.
@@ -119,6 +132,11 @@ pub struct CoverageFit {
     pub law: SuccessLaw,
     /// Problems fitted.
     pub n: usize,
+    /// The exponentiated power law, its exponent read in the light of the other models; `None` where the
+    /// samples give no curve.
+    pub power: Option<ExponentiatedPower>,
+    /// Weight of the Beta law in forecasts, 0 to 1; the power law has the rest.
+    pub beta_weight: f64,
     draws: Vec<SuccessLaw>,
     sceptic: Vec<SuccessLaw>,
     counts: Vec<(u64, u64)>,
@@ -178,12 +196,16 @@ pub fn fit_jointly(models: &[Successes<'_>], options: CoverageOptions) -> Result
     let evidence = posterior::Evidence::new(&counts);
     let plain = posterior::posteriors(&evidence, ATOM_CHANCE);
     let sceptic = posterior::posteriors(&evidence, ATOM_CHANCE_SCEPTIC);
-    let fits = counts.into_iter().zip(plain.iter().zip(&sceptic)).map(|(counts, (cells, sceptic))| {
-        let mean = |f: fn(&SuccessLaw) -> f64| cells.iter().map(|(l, w)| w * f(l)).sum::<f64>();
-        let law = SuccessLaw { a: mean(|l| l.a.ln()).exp(), b: mean(|l| l.b.ln()).exp(), atom: mean(|l| l.atom) };
-        let (n, draws, sceptic) = (counts.len(), draw(cells, options), draw(sceptic, options));
-        CoverageFit { law, n, draws, sceptic, counts, options }
-    });
+    let powers = pooled::fit_pooled(&counts, options.seed);
+    let fits =
+        counts.into_iter().zip(plain.iter().zip(&sceptic)).zip(powers).map(|((counts, (cells, sceptic)), power)| {
+            let right: u64 = counts.iter().map(|c| c.1).sum();
+            let beta_weight = if power.is_some() { 0.5 * (FEW_RIGHT / right as f64).min(1.0) } else { 1.0 };
+            let mean = |f: fn(&SuccessLaw) -> f64| cells.iter().map(|(l, w)| w * f(l)).sum::<f64>();
+            let law = SuccessLaw { a: mean(|l| l.a.ln()).exp(), b: mean(|l| l.b.ln()).exp(), atom: mean(|l| l.atom) };
+            let (n, draws, sceptic) = (counts.len(), draw(cells, options), draw(sceptic, options));
+            CoverageFit { law, n, power, beta_weight, draws, sceptic, counts, options }
+        });
     Ok(fits.collect())
 }
 
@@ -256,14 +278,20 @@ impl CoverageFit {
             }
         }
         let n = self.n as f64;
-        let (coverage, ours) = self.carry_on(&self.draws, k, known, &open);
+        let (by_beta, ours) = self.carry_on(&self.draws, k, known, &open);
         let (_, other) = self.carry_on(&self.sceptic, k, known, &open);
+        let by_beta = by_beta / n;
+        // What is solved stays solved, whatever the power law's line says of it.
+        let by_power = self.power.map(|law| if open.is_empty() { by_beta } else { law.at(k as f64).max(known / n) });
+        let coverage = by_power.map_or(by_beta, |p| self.beta_weight * by_beta + (1.0 - self.beta_weight) * p);
         Ok(Forecast {
             k,
-            coverage: coverage / n,
+            coverage,
+            by_beta,
+            by_power,
             interval: Interval {
-                low: ours.low.min(other.low) / n,
-                high: ours.high.max(other.high) / n,
+                low: (ours.low.min(other.low) / n).min(coverage),
+                high: (ours.high.max(other.high) / n).max(coverage),
                 level: self.options.level,
             },
             extrapolated: !open.is_empty(),

@@ -1,9 +1,10 @@
 //! The exponentiated power law of coverage: coverage(k) = exp(−a k^−b).
 //!
 //! Brown et al. 2024 (arXiv:2407.21787, eq. 3, with the signs written out). It is fitted to the curve
-//! of unbiased pass@k, whose points come from the same samples: a description of the curve within what was
-//! drawn, and no forecast. It stands beside [`super::CoverageFit`] for comparison. Its intervals are those
-//! of a bootstrap over problems, and hold for the curve that more problems of the kind would give.
+//! of unbiased pass@k, whose points come from the same samples, so its own residuals say nothing of how sure
+//! it is: its intervals are those of a bootstrap over problems, and hold for the curve that more problems of
+//! the kind would give. As a point forecast it is a good one where the samples are many, and
+//! [`super::CoverageFit`] mixes it in.
 
 use crate::entry::LawEntry;
 use outthink_core::{Entry, Paper};
@@ -21,7 +22,7 @@ use super::{Successes, checked};
 pub const POWER: LawEntry = LawEntry {
     entry: Entry {
         paper: Some(Paper::new("Brown et al. 2024", "https://arxiv.org/abs/2407.21787")),
-        ..Entry::new("coverage-power", "pass@k within the samples that were drawn; no forecast")
+        ..Entry::new("coverage-power", "pass@k over a set of problems, as a power law of its logarithm")
     },
     formula: "pass@k = exp(−a k^−b)",
     fitted_to: "inference",
@@ -62,8 +63,7 @@ impl ExponentiatedPower {
 ///
 /// As [`super::fit`]; also where all problems have fewer than three samples, or all are solved by one.
 pub fn fit_power(data: &Successes<'_>) -> Result<ExponentiatedPower, LawError> {
-    let curves = Curves::of(data)?;
-    curves.fit(&vec![1; curves.problems.len()])
+    Curves::of(data)?.fit_once()
 }
 
 /// 95 % intervals of the constants that [`fit_power`] gives, from `draws` bootstrap draws of problems.
@@ -86,14 +86,23 @@ pub fn power_intervals(data: &Successes<'_>, draws: usize, seed: u64) -> Result<
 }
 
 /// Each problem's pass@k at the values of k that are fitted.
-struct Curves {
+pub(super) struct Curves {
     ks: Vec<u64>,
     problems: Vec<Vec<f64>>,
 }
 
 impl Curves {
     fn of(data: &Successes<'_>) -> Result<Self, LawError> {
-        let counts = checked(data)?;
+        Self::of_counts(&checked(data)?)
+    }
+
+    /// The law with each problem counted once.
+    pub(super) fn fit_once(&self) -> Result<ExponentiatedPower, LawError> {
+        self.fit(&vec![1; self.problems.len()])
+    }
+
+    /// From pairs of samples and right ones.
+    pub(super) fn of_counts(counts: &[(u64, u64)]) -> Result<Self, LawError> {
         let most = counts.iter().map(|c| c.0).min().unwrap_or(0);
         let mut ks: Vec<u64> =
             (0..200).map(|i| 10_f64.powf(f64::from(i) / 10.0).round() as u64).take_while(|&k| k <= most).collect();

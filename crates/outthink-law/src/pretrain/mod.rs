@@ -8,11 +8,15 @@
 //! which removes the near-perfect correlation of A with α; starts are drawn by seed around the
 //! data's own scale instead of from a fixed grid of 4,500; L-BFGS uses the analytic gradient.
 
+mod forecast;
 mod isoflop;
 mod kaplan;
 mod repeat;
 mod robust;
 
+pub use forecast::{
+    Backtest, FittedLoss, Forecast, HeldOut, HeldRun, LossFit, LossForm, backtest, coverage_of_intervals, fit_form,
+};
 pub use isoflop::{ISOFLOP, IsoflopFit, Parabola, fit_isoflop};
 pub use kaplan::{KAPLAN, Kaplan, KaplanFit, fit_kaplan};
 pub use repeat::{REPEATED, Repeated, RepeatedFit, fit_repeated};
@@ -53,6 +57,61 @@ pub struct Runs<'a> {
     pub loss: &'a [f64],
 }
 
+/// Constants that are not fitted: given by another study, or tied to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Held {
+    /// One exponent for both terms, β = α.
+    pub tied: bool,
+    /// E.
+    pub floor: Option<f64>,
+    /// α.
+    pub alpha: Option<f64>,
+    /// β.
+    pub beta: Option<f64>,
+}
+
+impl Held {
+    /// Constants left to fit.
+    fn free(&self) -> usize {
+        let held = [self.floor, self.alpha, self.beta].iter().flatten().count();
+        5 - held - usize::from(self.tied && (self.alpha.is_none() || self.beta.is_none()))
+    }
+
+    fn check(&self) -> Result<(), LawError> {
+        for (what, value) in [("floor", self.floor), ("alpha", self.alpha), ("beta", self.beta)] {
+            if let Some(value) = value {
+                need_positive(what, &[value])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The unknowns with what is held in place.
+    fn apply(&self, p: &[f64; 5]) -> [f64; 5] {
+        let alpha = self.alpha.or(self.beta.filter(|_| self.tied)).unwrap_or(p[1]);
+        let beta = self.beta.unwrap_or(if self.tied { alpha } else { p[3] });
+        [p[0], alpha, p[2], beta, self.floor.map_or(p[4], f64::ln)]
+    }
+
+    /// Slopes in the unknowns that are left.
+    fn slopes(&self, mut slopes: [f64; 5]) -> [f64; 5] {
+        if self.tied && self.beta.is_none() {
+            slopes[1] += slopes[3];
+            slopes[3] = 0.0;
+        }
+        if self.alpha.is_some() || (self.tied && self.beta.is_some()) {
+            slopes[1] = 0.0;
+        }
+        if self.beta.is_some() {
+            slopes[3] = 0.0;
+        }
+        if self.floor.is_some() {
+            slopes[4] = 0.0;
+        }
+        slopes
+    }
+}
+
 /// How to fit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PretrainOptions {
@@ -66,12 +125,14 @@ pub struct PretrainOptions {
     pub huber_delta: f64,
     /// Level of the intervals.
     pub level: f64,
+    /// Constants of the Chinchilla law that are not fitted.
+    pub held: Held,
 }
 
 impl Default for PretrainOptions {
-    /// 300 starts, 1,000 draws, seed 0, delta 1e-3 (Hoffmann et al.), level 0.95.
+    /// 300 starts, 1,000 draws, seed 0, delta 1e-3 (Hoffmann et al.), level 0.95, nothing held.
     fn default() -> Self {
-        Self { starts: 300, bootstraps: 1_000, seed: 0, huber_delta: 1e-3, level: 0.95 }
+        Self { starts: 300, bootstraps: 1_000, seed: 0, huber_delta: 1e-3, level: 0.95, held: Held::default() }
     }
 }
 
@@ -235,22 +296,25 @@ struct Logs {
     tokens: Vec<f64>,
     mid_params: f64,
     mid_tokens: f64,
+    held: Held,
 }
 
 impl LogLaw<5> for Logs {
     fn predict(&self, p: &[f64; 5], run: usize) -> (f64, [f64; 5]) {
+        let p = self.held.apply(p);
         let (n, d) = (self.params[run], self.tokens[run]);
         let floor = p[4].exp();
         let of_params = (p[0] - p[1] * n).exp();
         let of_tokens = (p[2] - p[3] * d).exp();
         let sum = of_params + of_tokens + floor;
         let (np, dp) = (of_params / sum, of_tokens / sum);
-        (sum.ln(), [np, -np * n, dp, -dp * d, floor / sum])
+        (sum.ln(), self.held.slopes([np, -np * n, dp, -dp * d, floor / sum]))
     }
 }
 
 impl Logs {
     fn law(&self, p: &[f64; 5]) -> Chinchilla {
+        let p = self.held.apply(p);
         Chinchilla {
             floor: p[4].exp(),
             a: (p[0] + p[1] * self.mid_params).exp(),
@@ -287,11 +351,12 @@ impl Logs {
 /// # Ok::<(), outthink_law::LawError>(())
 /// ```
 pub fn fit(runs: &Runs<'_>, options: PretrainOptions) -> Result<PretrainFit, LawError> {
-    checked(runs, &options, FORM, 5)?;
+    options.held.check()?;
+    checked(runs, &options, FORM, options.held.free())?;
     let n = runs.loss.len();
     let (params, mid_params) = ln_centred(runs.params);
     let (tokens, mid_tokens) = ln_centred(runs.tokens);
-    let logs = Logs { params, tokens, mid_params, mid_tokens };
+    let logs = Logs { params, tokens, mid_params, mid_tokens, held: options.held };
     let ln_loss: Vec<f64> = runs.loss.iter().map(|l| l.ln()).collect();
     let lowest = runs.loss.iter().copied().fold(f64::INFINITY, f64::min);
     let middle = runs.loss.iter().sum::<f64>() / n as f64;

@@ -80,7 +80,8 @@ fn polished<const P: usize>(
         while damping < 1e6 {
             let mut damped = normal;
             for (i, row) in damped.iter_mut().enumerate() {
-                row[i] *= 1.0 + damping;
+                // An unknown that is held has no slope anywhere.
+                row[i] = if row[i] == 0.0 { 1.0 } else { row[i] * (1.0 + damping) };
             }
             if let Some(step) = solve(damped, slope) {
                 let next: [f64; P] = std::array::from_fn(|i| at[i] - step[i]);

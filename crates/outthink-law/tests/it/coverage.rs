@@ -9,22 +9,26 @@ use super::made::Draws;
 
 #[test]
 fn pythia_at_10_000_from_100() {
-    pythia(0..10);
-}
-
-#[test]
-#[ignore = "four times the seeds of the test above"]
-fn pythia_over_more_seeds() {
-    for tens in 1..5 {
-        pythia(10 * tens..10 * tens + 10);
+    if let Some([error, ..]) = pythia(0..10) {
+        assert!(error <= 0.03, "{error}");
     }
 }
 
-fn pythia(seeds: std::ops::Range<u64>) {
+/// Ten draws tell .021 from .029 by luck alone; fifty are held to the figure, and to both parts of the mixture.
+#[test]
+#[ignore = "five times the seeds of the test above"]
+fn pythia_over_more_seeds() {
+    if let Some([error, of_beta, of_power]) = pythia(0..50) {
+        assert!(error <= 0.025 && error <= of_beta.min(of_power), "{error} {of_beta} {of_power}");
+    }
+}
+
+/// Mean absolute errors of the forecast, of the Beta law and of the power law, where the data are there.
+fn pythia(seeds: std::ops::Range<u64>) -> Option<[f64; 3]> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/laws/monkeys_pythia_math.csv");
     let Ok(text) = std::fs::read_to_string(&path) else {
         println!("skipped: {} is absent", path.display());
-        return;
+        return None;
     };
     let mut models: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for line in text.lines().skip(1) {
@@ -33,9 +37,9 @@ fn pythia(seeds: std::ops::Range<u64>) {
         models.entry(cells[0]).or_default().push(cells[4].parse().unwrap());
     }
     assert_eq!(models.len(), 4);
-    let (mut error, mut held, mut tried) = (0.0, 0, 0);
+    let (mut error, mut of_beta, mut of_power, mut held, mut tried) = (0.0, 0.0, 0.0, 0, 0);
     for seed in seeds {
-        let mut draws = Draws::seeded(seed);
+        let mut draws = Draws::mixed(seed);
         let subsets: Vec<Vec<u64>> =
             models.values().map(|all| all.iter().map(|&c| draws.hypergeometric(10_000, c, 100)).collect()).collect();
         let samples = vec![100; 128];
@@ -45,18 +49,24 @@ fn pythia(seeds: std::ops::Range<u64>) {
             let truth = all.iter().filter(|&&c| c > 0).count() as f64 / all.len() as f64;
             let at = fit.forecast(10_000).unwrap();
             println!(
-                "{model} {truth:.3} {:.3} {:.3}-{:.3} {:?}",
-                at.coverage, at.interval.low, at.interval.high, fit.law
+                "{model} {truth:.3} {:.3} {:.3}-{:.3} beta {:.3} power {:.3}",
+                at.coverage,
+                at.interval.low,
+                at.interval.high,
+                at.by_beta,
+                at.by_power.unwrap()
             );
             error += (at.coverage - truth).abs();
+            of_beta += (at.by_beta - truth).abs();
+            of_power += (at.by_power.unwrap() - truth).abs();
             held += u32::from(at.interval.contains(truth));
             tried += 1;
         }
     }
-    let error = error / f64::from(tried);
-    println!("mean absolute error {error:.4}, held {held} of {tried}");
-    assert!(error <= 0.04, "{error}");
+    let [error, of_beta, of_power] = [error, of_beta, of_power].map(|e| e / f64::from(tried));
+    println!("mean absolute error {error:.4} (Beta {of_beta:.4}, power {of_power:.4}), held {held} of {tried}");
     assert!(f64::from(held) >= 0.85 * f64::from(tried), "{held} of {tried}");
+    Some([error, of_beta, of_power])
 }
 
 #[test]

@@ -8,4 +8,5 @@ mod estimate;
 mod made;
 mod pretrain;
 mod rl;
+mod through;
 mod verdict;

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use outthink_law::LawError;
-use outthink_law::pretrain::{Chinchilla, PretrainFit, PretrainOptions, Runs, fit};
+use outthink_law::pretrain::{
+    Chinchilla, Held, LossForm, PretrainFit, PretrainOptions, Runs, backtest, coverage_of_intervals, fit, fit_form,
+};
 
 struct Table {
     params: Vec<f64>,
@@ -147,4 +149,74 @@ fn refuses_what_it_cannot_fit() {
     let few = Runs { params: &good.params[..5], tokens: &good.tokens[..5], loss: &good.loss[..5] };
     let few = fit(&few, PretrainOptions::default()).unwrap_err();
     assert!(matches!(few, LawError::TooFewPoints { points: 5, need: 6, .. }));
+}
+
+/// A grid of runs of a known law, with normal errors of `sigma` in ln loss.
+fn grid_of(law: &Chinchilla, sigma: f64, seed: u64) -> Table {
+    let mut draws = super::made::Draws::mixed(seed);
+    let mut table = Table { params: vec![], tokens: vec![], loss: vec![] };
+    for i in 0..8 {
+        for j in 0..6 {
+            let (n, d) = (2e7 * 1.9_f64.powi(i), 8.0 * 2e7 * 1.9_f64.powi(i) * 2_f64.powi(j));
+            table.params.push(n);
+            table.tokens.push(d);
+            table.loss.push(law.loss(n, d) * (sigma * draws.normal()).exp());
+        }
+    }
+    table
+}
+
+const LAW: Chinchilla = Chinchilla { floor: 1.7, a: 400.0, alpha: 0.34, b: 1_500.0, beta: 0.36 };
+
+#[test]
+fn constants_that_are_held_stay_and_tied_exponents_are_one() {
+    let table = grid_of(&LAW, 0.002, 1);
+    let of = |held: Held| {
+        let options = PretrainOptions { held, bootstraps: 4, starts: 60, ..PretrainOptions::default() };
+        fit(&table.runs(), options).unwrap()
+    };
+    let tied = of(Held { tied: true, ..Held::default() });
+    assert_eq!(tied.law.alpha, tied.law.beta);
+    assert!((tied.law.floor - 1.7).abs() < 0.15, "{:?}", tied.law);
+    assert!(tied.draws.iter().all(|d| d.alpha == d.beta));
+    let held = of(Held { floor: Some(1.7), alpha: Some(0.34), ..Held::default() });
+    assert!((held.law.floor - 1.7).abs() < 1e-9 && held.law.alpha == 0.34, "{:?}", held.law);
+    assert!((held.law.beta - 0.36).abs() < 0.02, "{:?}", held.law);
+    let bad = PretrainOptions { held: Held { floor: Some(-1.0), ..Held::default() }, ..PretrainOptions::default() };
+    assert!(matches!(fit(&table.runs(), bad), Err(LawError::BadValue { what: "floor", .. })));
+}
+
+#[test]
+fn forecasts_widen_with_distance_and_level() {
+    let table = grid_of(&LAW, 0.004, 2);
+    let options = PretrainOptions { bootstraps: 60, starts: 60, ..PretrainOptions::default() };
+    let runs = table.runs();
+    let (test, fitted) =
+        (backtest(LossForm::Tied, &runs, options).unwrap(), fit_form(LossForm::Tied, &runs, options).unwrap());
+    assert!(test.tested && test.held.len() > 10 && test.scale >= test.scatter);
+    let most = runs.params.iter().zip(runs.tokens).map(|(n, d)| 6.0 * n * d).fold(0.0, f64::max);
+    let at = |scale: f64, level: f64| {
+        let side = (most * scale / 6.0 / 40.0).sqrt();
+        test.forecast(&fitted, most, (side, 40.0 * side), level).unwrap()
+    };
+    let (near, far) = (at(2.0, 0.9), at(1e4, 0.9));
+    assert!(!near.beyond && far.beyond && far.factor > 9e3);
+    assert!(near.interval.width() / near.loss < far.interval.width() / far.loss);
+    assert!(at(2.0, 0.95).interval.width() > near.interval.width());
+    assert!(near.interval.contains(LAW.loss(near.params, near.tokens)), "{near:?}");
+    assert!(test.forecast(&fitted, most, (0.0, 1.0), 0.9).is_err());
+}
+
+/// The dearer runs of the published set lie within intervals that saw the cheaper ones only.
+#[test]
+fn forecast_intervals_hold_published_runs() {
+    let options = PretrainOptions { bootstraps: 100, starts: 40, ..PretrainOptions::default() };
+    for leave_out in [0, 5] {
+        let Some(table) = published(leave_out) else { return };
+        let rows = coverage_of_intervals(LossForm::Chinchilla, &table.runs(), options, &[0.9, 0.95]).unwrap();
+        println!("{rows:?}");
+        let share = |i: usize| rows[i].held as f64 / rows[i].tried as f64;
+        assert!(share(0) > 0.8 && share(1) > 0.9, "{rows:?}");
+        assert!((rows[1].held_by_mean as f64) < 0.5 * rows[1].tried as f64, "the mean's interval is another thing");
+    }
 }

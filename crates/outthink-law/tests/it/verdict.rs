@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use outthink_law::forms::Curve;
 use outthink_law::noise::{Noise, USUAL_SHARED};
-use outthink_law::verdict::{Judgement, Question, Verdict, judge, likelihood_words};
+use outthink_law::verdict::{Judgement, Question, Subject, Verdict, judge, likelihood_words};
 
 use super::made::Draws;
 
@@ -142,4 +142,30 @@ fn seeds() {
             println!("{shared} {below:?}");
         }
     }
+}
+
+/// Low, medium and high: where the errors allow it, three settings say that the last step gained little.
+#[test]
+fn three_settings_say_what_the_last_step_gained() {
+    let tokens = [1e3, 4e3, 16e3];
+    let little = of(&tokens, &[0.60, 0.70, 0.702], &[0.008; 3]);
+    assert_eq!(little.verdict, Verdict::AtTheWall);
+    assert!(little.probability.unwrap() > 0.9 && little.because.contains("last step"), "{little:?}");
+    // Errors of a few problems do not allow it, and a step that gained much is no wall.
+    assert_eq!(of(&tokens, &[0.60, 0.70, 0.702], &[0.07; 3]).verdict, Verdict::CannotBeTold);
+    assert_eq!(of(&tokens, &[0.40, 0.55, 0.70], &[0.008; 3]).verdict, Verdict::CannotBeTold);
+    let falling = of(&tokens, &[0.70, 0.66, 0.60], &[0.01; 3]);
+    assert!(falling.verdict == Verdict::AtTheWall && falling.because.contains("falls"), "{falling:?}");
+}
+
+/// A benchmark that is nearly full is not the model's wall, and a vote is not the model.
+#[test]
+fn the_verdict_names_its_question() {
+    let tokens = [1e3, 2e3, 4e3, 8e3, 16e3, 32e3];
+    let full = of(&tokens, &[0.80, 0.90, 0.95, 0.965, 0.97, 0.97], &[0.01; 6]);
+    assert!(full.saturated && full.because.contains("little room left"), "{full:?}");
+    let noise = Noise::stated(&[0.01; 6], USUAL_SHARED).unwrap();
+    let curve = Curve { compute: &tokens, accuracy: &[0.3, 0.5, 0.62, 0.64, 0.65, 0.645] };
+    let vote = judge(&curve, &noise, Question { subject: Subject::Voting, ..Question::default() }).unwrap();
+    assert!(vote.question.contains("vote") && vote.question.contains("coverage") && !vote.saturated);
 }

@@ -17,6 +17,7 @@ pub(crate) mod keys;
 pub(crate) mod lab;
 pub(crate) mod models;
 pub(crate) mod plan;
+mod plan_life;
 pub(crate) mod pretrain;
 pub(crate) mod probe;
 pub(crate) mod reason;

@@ -1,15 +1,15 @@
 //! `outthink plan`: where the next dollar goes.
 
-use super::fit::{Group, Table, law_error, pretrain_columns, read_groups, rl_curves};
+use super::fit::{Group, Words, law_error, read_groups, rl_curves};
+use super::plan_life::{self, LifeArgs, Wish};
 use crate::error::CliError;
 use clap::Args;
 use outthink_law::forms::Curve;
 use outthink_law::noise::Noise;
 use outthink_law::plan::{
-    Aim, Check, Hardware, LossLaw, PlanOption, Standing, cascade, crossover_queries, inference_flops, larger_model,
-    more_data, more_rl, more_thinking, training_flops,
+    Aim, Check, Hardware, PlanOption, Standing, cascade, crossover_queries, inference_flops, more_rl, more_thinking,
+    training_flops,
 };
-use outthink_law::pretrain::{PretrainFit, PretrainOptions, RepeatedFit, fit, fit_repeated};
 use outthink_law::verdict::{Outlook, Question};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -51,8 +51,10 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "USD", default_value_t = 2.0)]
     usd_per_hour: f64,
     /// Runs that the law of the loss is fitted to, as for `fit pretrain`.
-    #[arg(long, value_name = "DATA")]
+    #[arg(long, value_name = "DATA", conflicts_with = "law")]
     pretrain: Option<PathBuf>,
+    #[command(flatten)]
+    life: LifeArgs,
     /// A training curve, as for `fit rl`.
     #[arg(long, value_name = "DATA", requires = "usd_per_step")]
     rl: Option<PathBuf>,
@@ -62,10 +64,12 @@ pub(crate) struct PlanArgs {
     /// An effort curve, as for `fit inference`.
     #[arg(long, value_name = "DATA")]
     inference: Option<PathBuf>,
-    /// A column by another name, as `tokens=mean_output_tokens`; for the files that have it.
+    /// A column by another name, as `tokens=mean_output_tokens`; for the files that have it, or for one of them, as
+    /// `rl:step=update`.
     #[arg(long = "map", value_name = "NAME=COLUMN")]
     maps: Vec<String>,
-    /// Rows to keep, as `model=gpt-5`; for the files that have the column.
+    /// Rows to keep, as `model=gpt-5` or `params>=1e8`; for the files that have the column, or for one of them, as
+    /// `inference:model=gpt-5` (pretrain, rl, inference).
     #[arg(long = "where", value_name = "COLUMN=VALUE")]
     filters: Vec<String>,
     /// Problems behind each accuracy, where the files do not say.
@@ -131,17 +135,6 @@ fn standing(args: &PlanArgs) -> Result<Standing, CliError> {
     })
 }
 
-/// The rows of a file, with the maps and filters that it knows.
-fn table(args: &PlanArgs, path: &Path) -> Result<Table, CliError> {
-    let bare = Table::read(path, &[], &[])?;
-    let columns = bare.columns();
-    let known =
-        |pair: &&String, side: usize| pair.split('=').nth(side).is_some_and(|name| columns.iter().any(|c| c == name));
-    let maps: Vec<String> = args.maps.iter().filter(|m| known(m, 1)).cloned().collect();
-    let filters: Vec<String> = args.filters.iter().filter(|f| known(f, 0)).cloned().collect();
-    Table::read(path, &maps, &filters)
-}
-
 /// The one curve that a plan goes by.
 fn only(groups: Vec<Group>, path: &std::path::Path) -> Result<Group, CliError> {
     let names: Vec<String> = groups.iter().take(6).map(|g| format!("`{}`", g.name)).collect();
@@ -167,25 +160,19 @@ fn outlook(args: &PlanArgs, group: &Group) -> Result<Outlook, CliError> {
     Outlook::new(&Curve { compute: &compute, accuracy: &accuracy }, &noise, question).map_err(|e| law_error(&e))
 }
 
-/// The law of the loss, and of repeats where the file has them.
-fn loss_law(args: &PlanArgs, path: &Path) -> Result<(PretrainFit, Option<(RepeatedFit, f64)>), CliError> {
-    let columns = pretrain_columns(&table(args, path)?)?;
-    let options = PretrainOptions { seed: args.seed, level: args.level, bootstraps: 300, ..PretrainOptions::default() };
-    let repeats = match &columns.unique {
-        Some(unique) => {
-            fit_repeated(&columns.runs(), unique, options).ok().map(|f| (f, unique.iter().copied().fold(0.0, f64::max)))
-        }
-        None => None,
-    };
-    Ok((fit(&columns.runs(), options).map_err(|e| law_error(&e))?, repeats))
-}
-
 pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     let mut standing = standing(args)?;
+    let words = Words { maps: &args.maps, filters: &args.filters };
+    let given = [("pretrain", &args.pretrain), ("rl", &args.rl), ("inference", &args.inference)];
+    let given: Vec<(&str, &Path)> = given.iter().filter_map(|(f, p)| p.as_deref().map(|p| (*f, p))).collect();
+    words.check(&given)?;
     let effort = match &args.inference {
         Some(path) => {
             let errors = super::fit::Errors { problems: args.problems, shared: None };
-            let group = only(read_groups(&table(args, path)?, &[], &["tokens", "samples", "compute"], errors)?, path)?;
+            let group = only(
+                read_groups(&words.table(path, "inference")?, &[], &["tokens", "samples", "compute"], errors)?,
+                path,
+            )?;
             let outlook = outlook(args, &group)?;
             if args.tokens_per_query.is_none() {
                 // Without word of today's length, the longest measured is today's.
@@ -200,9 +187,10 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
         (None, Some(usd)) => Some(Aim::Usd(usd)),
         (None, None) => None,
     };
+    let of_loss = args.pretrain.is_some() || args.life.published();
     let mut options = Vec::new();
     if let Some(aim) = aim {
-        if args.inference.is_none() && args.rl.is_none() && args.pretrain.is_none() {
+        if args.inference.is_none() && args.rl.is_none() && !of_loss {
             return Err(CliError::usage("a plan towards an aim needs a law to go by")
                 .hint("give data by --inference, --rl or --pretrain; without an aim, plan prints the bills"));
         }
@@ -212,23 +200,26 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
             options.push(best_cascade(&standing, outlook, check, group, aim));
         }
         if let (Some(path), Some(usd)) = (&args.rl, args.usd_per_step) {
-            let group = only(rl_curves(&table(args, path)?, args.problems)?, path)?;
+            let group = only(rl_curves(&words.table(path, "rl")?, args.problems)?, path)?;
             let done = group.compute.iter().copied().fold(0.0, f64::max);
             options.push(more_rl(&standing, &outlook(args, &group)?, (done, usd), aim));
         }
-        if let Some(path) = &args.pretrain {
-            let (fit, repeats) = loss_law(args, path)?;
-            let law = LossLaw { law: &fit.law, draws: &fit.draws, level: args.level };
-            // Towards an accuracy no law of the loss leads: it is shown for what today's training cost.
-            let usd = args.budget_usd.unwrap_or_else(|| standing.hardware.usd(training_cost(args)));
-            if usd > 0.0 {
-                options.push(larger_model(&standing, &law, usd));
-                options.extend(more_data(&standing, &law, usd, None));
-                if let Some((repeated, unique)) = &repeats {
-                    options.extend(more_data(&standing, &law, usd, Some((&repeated.law, *unique))));
-                }
-            }
-        }
+    }
+    // Towards an accuracy no law of the loss leads: it is shown for what today's training cost.
+    let today = standing.hardware.usd(training_cost(args));
+    let wish = match (args.life.target_loss, aim) {
+        (Some(loss), _) => Some(Wish::Loss(loss)),
+        (None, Some(Aim::Usd(usd))) => Some(Wish::Beyond(usd)),
+        (None, Some(Aim::Accuracy(_))) => (today > 0.0).then_some(Wish::AsGoodAs(today)),
+        (None, None) => None,
+    };
+    if args.life.target_loss.is_some() && !of_loss {
+        return Err(CliError::usage("a loss needs a law of the loss").hint("give --pretrain or --law"));
+    }
+    if let (true, Some(wish)) = (of_loss, wish) {
+        let table = args.pretrain.as_ref().map(|path| words.table(path, "pretrain")).transpose()?;
+        let law = plan_life::Law::read(&args.life, table, args.level, args.seed)?;
+        options.extend(plan_life::options(&args.life, &law, &standing, wish)?);
     }
     if args.json {
         println!("{:#}", as_json(args, &standing, &options));
@@ -269,11 +260,15 @@ fn best_cascade(standing: &Standing, outlook: &Outlook, check: Check, group: &Gr
     }
 }
 
-fn dollars(usd: f64) -> String {
+/// Dollars as people write them: cents below a thousand, four digits below a dollar.
+pub(super) fn dollars(usd: f64) -> String {
     match usd.abs() {
         x if !x.is_finite() => "no amount".to_owned(),
+        x if x >= 1e12 => format!("${:.2} trillion", usd / 1e12),
+        x if x >= 1e9 => format!("${:.2} billion", usd / 1e9),
         x if x >= 1e6 => format!("${:.2} million", usd / 1e6),
         x if x >= 1_000.0 => format!("${usd:.0}"),
+        x if x >= 1.0 || x == 0.0 => format!("${usd:.2}"),
         _ => format!("${usd:.4}"),
     }
 }
@@ -316,10 +311,13 @@ fn print(args: &PlanArgs, standing: &Standing, options: &[PlanOption]) {
             println!("  accuracy {:.3} [{:.3}, {:.3}]{p}", a.value, a.interval.low, a.interval.high);
         }
         if let Some(l) = o.loss {
-            println!(
-                "  loss {:.4} [{:.4}, {:.4}]; what that is in accuracy the law of the loss does not say",
-                l.value, l.interval.low, l.interval.high
-            );
+            // Constants without the runs behind them have no interval.
+            let interval = if l.interval.width() > 0.0 {
+                format!("[{:.4}, {:.4}]", l.interval.low, l.interval.high)
+            } else {
+                "(constants as given, without an interval)".to_owned()
+            };
+            println!("  loss {:.4} {interval}; for accuracy see `outthink fit task`", l.value);
         }
         let interval =
             o.usd_interval.map_or_else(String::new, |i| format!("   [{}, {}]", dollars(i.low), dollars(i.high)));

@@ -1,11 +1,13 @@
 //! `outthink report`: a recording and its laws on one page.
 
+use super::fit::Words;
 use super::store::StoreArgs;
 use crate::error::CliError;
 use crate::plot::{Figure, Panel};
-use crate::report::{self, Page, Recording, Section, Study};
+use crate::report::{self, Drawn, Page, Recording, Section, Study};
 use anyhow::Context;
 use clap::Args;
+use outthink_law::verdict::Judgement;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -33,6 +35,15 @@ pub(crate) struct ReportArgs {
     /// model.
     #[arg(long, value_name = "FILE")]
     inference: Option<PathBuf>,
+    /// A column of these files by another name, as `loss=final_loss`, or of one of them, as `rl:step=update`.
+    #[arg(long = "map", value_name = "NAME=COLUMN")]
+    maps: Vec<String>,
+    /// Rows of these files to keep, as `model=gpt-5` or `pretrain:params>=1e8`.
+    #[arg(long = "where", value_name = "COLUMN=VALUE")]
+    filters: Vec<String>,
+    /// Problems behind each accuracy, where the files do not say.
+    #[arg(long, value_name = "N")]
+    problems: Option<u64>,
     /// A plan to show, as `outthink plan --json` prints it.
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
@@ -61,11 +72,17 @@ pub(crate) fn run(args: &ReportArgs) -> Result<ExitCode, CliError> {
         }
     }
     let studies: Vec<Study> = recordings.iter().flat_map(|(_, studies)| studies.clone()).collect();
-    let (panels, notes) = panels(args, &studies)?;
+    let (panels, notes, judged) = panels(args, &studies)?;
     let mut sections = next_doublings(args, &studies);
     sections.extend(plan(args)?);
-    let page =
-        Page { recordings: &recordings, panels: &panels, notes: &notes, sections: &sections, samples: args.samples };
+    let page = Page {
+        recordings: &recordings,
+        panels: &panels,
+        notes: &notes,
+        judged: &judged,
+        sections: &sections,
+        samples: args.samples,
+    };
     let html = report::render(&page);
     write(&args.out, html.as_bytes())?;
     println!("{} ({})", args.out.display(), crate::render::bytes(html.len() as u64));
@@ -92,35 +109,43 @@ fn check(args: &ReportArgs) -> Result<(), CliError> {
     }
 }
 
-fn panels(args: &ReportArgs, studies: &[Study]) -> Result<(Vec<Panel>, Vec<String>), CliError> {
-    let (mut panels, mut notes) = (Vec::new(), Vec::new());
-    let mut take = |given: &Option<PathBuf>, draw: fn(&Path) -> Result<(Panel, String), CliError>, without: &str| {
-        match given {
-            Some(path) => {
-                let (panel, note) = draw(path)?;
-                panels.push(panel);
-                notes.push(note);
-            }
-            None => notes.push(without.to_owned()),
-        }
-        Ok::<_, CliError>(())
+/// The panels, what to say of them, and the verdicts on curves from files.
+type Panels = (Vec<Panel>, Vec<String>, Vec<(String, Judgement)>);
+
+fn panels(args: &ReportArgs, studies: &[Study]) -> Result<Panels, CliError> {
+    let (mut panels, mut notes, mut judged) = (Vec::new(), Vec::new(), Vec::new());
+    let given = [("pretrain", &args.pretrain), ("rl", &args.rl), ("inference", &args.inference)];
+    let given: Vec<(&str, &Path)> = given.iter().filter_map(|(f, p)| p.as_deref().map(|p| (*f, p))).collect();
+    let words = Words { maps: &args.maps, filters: &args.filters };
+    words.check(&given)?;
+    let mut take = |drawn: Drawn| {
+        panels.push(drawn.panel);
+        notes.push(drawn.note);
+        judged.extend(drawn.judged);
     };
-    take(
-        &args.pretrain,
-        report::pretrain_panel,
-        "No training runs were given (--pretrain): the law of pre-training is left out.",
-    )?;
-    take(&args.rl, report::rl_panel, "No curves of reinforcement learning were given (--rl): that law is left out.")?;
+    let mut without = Vec::new();
+    match &args.pretrain {
+        Some(path) => take(report::pretrain_panel(&words.table(path, "pretrain")?)?),
+        None => without.push("No training runs were given (--pretrain): the law of pre-training is left out."),
+    }
+    match &args.rl {
+        Some(path) => take(report::rl_panel(&words.table(path, "rl")?, args.problems, args.threshold)?),
+        None => without.push("No curves of reinforcement learning were given (--rl): that law is left out."),
+    }
+    notes.extend(without.into_iter().map(str::to_owned));
     let mut thinking = report::thinking_panel(studies);
     if let Some(path) = &args.inference {
-        thinking.series.extend(report::effort_series(path, 2)?);
+        let table = words.table(path, "inference")?;
+        let (series, more) = report::effort_series(&table, args.problems, args.threshold, 2)?;
+        thinking.series.extend(series);
+        judged.extend(more);
     }
     if thinking.series.is_empty() {
         notes.push("No samples were given: the law of inference is left out.".into());
     } else {
         panels.push(thinking);
     }
-    Ok((panels, notes))
+    Ok((panels, notes, judged))
 }
 
 /// What the next doublings of thinking bring, for each study that can tell.

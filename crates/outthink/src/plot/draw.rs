@@ -19,7 +19,9 @@ const COLUMNS: usize = 3;
 /// Pixels of a panel in SVG.
 const PANEL: (f64, f64) = (430.0, 305.0);
 /// Pixels of a row of the legend under it.
-const LEGEND_ROW: f64 = 19.0;
+const LEGEND_ROW: f64 = 24.0;
+/// Characters of a name that one column of the legend shows.
+const LEGEND_CHARS: usize = 46;
 /// Pixels of PNG for each of SVG.
 const SCALE: f32 = 2.0;
 
@@ -124,9 +126,20 @@ fn values(panel: &Panel, vertical: bool) -> impl Iterator<Item = f64> {
     })
 }
 
+/// A name that fits the legend: of one that is too long the beginning and the end, where names differ.
+fn legend_name(name: &str) -> String {
+    let chars: Vec<char> = name.chars().collect();
+    if chars.len() <= LEGEND_CHARS {
+        return name.to_owned();
+    }
+    let (head, tail) = (LEGEND_CHARS / 3, LEGEND_CHARS - LEGEND_CHARS / 3 - 1);
+    let part = |from: usize, to: usize| chars[from..to].iter().collect::<String>();
+    format!("{}…{}", part(0, head).trim_end(), part(chars.len() - tail, chars.len()).trim_start())
+}
+
 /// How many names fit side by side under a panel.
 fn legend_columns(panel: &Panel) -> usize {
-    let longest = panel.series.iter().map(|s| s.name.chars().count()).max().unwrap_or(0);
+    let longest = panel.series.iter().map(|s| s.name.chars().count().min(LEGEND_CHARS)).max().unwrap_or(0);
     ((PANEL.0 - 60.0) / (longest as f64 * 6.8 + 40.0)).floor().clamp(1.0, 4.0) as usize
 }
 
@@ -153,7 +166,7 @@ fn lines(series: &Series, panel: &Panel, (points, dashed): (&[(f64, f64)], bool)
     let line = |(i, points): (usize, Vec<(f64, f64)>)| {
         let mut line = LinePlot::new().with_data(points).with_color(colour).with_stroke_width(2.0);
         if i == 0 && !series.name.is_empty() {
-            line = line.with_legend(series.name.clone());
+            line = line.with_legend(legend_name(&series.name));
             if dashed {
                 // A dash of the library's is as long as ours, so that the piece stays whole.
                 line = line.with_dashed();
@@ -222,7 +235,7 @@ fn cloud(series: &Series, panel: &Panel, points: &[Point], colour: &str) -> Opti
         cloud = cloud.with_y_err_asymmetric(kept.iter().map(|p| arms(p)));
     }
     if !series.name.is_empty() {
-        cloud = cloud.with_legend(series.name.clone());
+        cloud = cloud.with_legend(legend_name(&series.name));
     }
     (!kept.is_empty()).then_some(Plot::Scatter(cloud))
 }

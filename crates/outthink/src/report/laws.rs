@@ -1,44 +1,37 @@
-//! The panels of the laws that are read from files: loss against compute, accuracy against RL
-//! compute, and effort curves that others measured.
+//! The panels of the laws that are read from files: loss against compute, accuracy against RL compute, and
+//! effort curves that others measured. The files are read and fitted as `outthink fit` does.
 
-use crate::commands::replay::eval_error;
+use crate::commands::fit::{
+    Errors, Group, Table, fresh_law, law_error, pretrain_columns, read_groups, rl_curves, rl_points, rl_run,
+};
 use crate::error::CliError;
 use crate::plot::{Axis, Panel, Point, Series};
-use outthink_eval::each_row;
-use outthink_law::pretrain::{self, PretrainOptions, Runs};
-use outthink_law::rl::{self, Run};
-use serde_json::{Map, Value};
-use std::collections::BTreeMap;
-use std::path::Path;
+use outthink_law::choose::{Choice, choose};
+use outthink_law::forms::{Curve, Form};
+use outthink_law::noise::Noise;
+use outthink_law::pretrain::PretrainOptions;
+use outthink_law::rl;
+use outthink_law::verdict::{Judgement, Question, Subject, judge};
 
-/// Operations of training a parameter on a token, for tables that give compute instead of tokens.
-const FLOP_PER_PARAM_TOKEN: f64 = 6.0;
 /// Points of a drawn law.
 const STEPS: u32 = 60;
 /// Curves in one panel at most: more cannot be told apart.
 const MOST_CURVES: usize = 7;
 
-/// Loss against compute, with the compute-optimal frontier of the fitted law; and what to say of it.
-pub(crate) fn pretrain_panel(path: &Path) -> Result<(Panel, String), CliError> {
-    let (mut params, mut tokens, mut loss) = (Vec::new(), Vec::new(), Vec::new());
-    let read = each_row(path, |row| {
-        let n = need(row, &["params", "N", "Model Size", "parameters"])?;
-        let d = match number(row, &["tokens", "D"]) {
-            Some(d) => d,
-            None => need(row, &["flops", "compute", "C", "Training FLOP"])? / (FLOP_PER_PARAM_TOKEN * n),
-        };
-        params.push(n);
-        tokens.push(d);
-        loss.push(need(row, &["loss", "L"])?);
-        Ok(())
-    });
-    read.map_err(|e| eval_error(&e))?;
-    let runs = Runs { params: &params, tokens: &tokens, loss: &loss };
+/// A panel, what to say of it, and the verdicts on its curves.
+pub(crate) struct Drawn {
+    pub(crate) panel: Panel,
+    pub(crate) note: String,
+    pub(crate) judged: Vec<(String, Judgement)>,
+}
+
+/// Loss against compute, with the compute-optimal frontier of the fitted law.
+pub(crate) fn pretrain_panel(table: &Table) -> Result<Drawn, CliError> {
+    let columns = pretrain_columns(table)?;
     let options = PretrainOptions { bootstraps: 200, ..PretrainOptions::default() };
-    let fit = pretrain::fit(&runs, options).map_err(|e| law(path, &e))?;
-    let compute = |(n, d): (&f64, &f64)| FLOP_PER_PARAM_TOKEN * n * d;
+    let (columns, fit) = fresh_law(columns, options)?;
     let points: Vec<Point> =
-        (params.iter().zip(&tokens).zip(&loss)).map(|(nd, &y)| Point { x: compute(nd), y, interval: None }).collect();
+        columns.flops.iter().zip(&columns.loss).map(|(&x, &y)| Point { x, y, interval: None }).collect();
     let (low, high) = ends(points.iter().map(|p| p.x));
     // A hundredfold beyond the dearest run, where the question is.
     let at = spread(low, high * 100.0);
@@ -56,7 +49,7 @@ pub(crate) fn pretrain_panel(path: &Path) -> Result<(Panel, String), CliError> {
         Series::dashed("floor E", 6, at.iter().map(|&c| (c, fit.law.floor)).collect()),
     ];
     let range = floor.map(|i| format!(" [{:.3}, {:.3}]", i.low, i.high)).unwrap_or_default();
-    let note = format!(
+    let mut note = format!(
         "Pre-training: L(N, D) = E + A/N^α + B/D^β over {} runs: E {:.3}{range}, α {:.3}, β {:.3}. At 10 times the dearest run's compute the law expects a loss of {:.3}.",
         fit.n,
         fit.law.floor,
@@ -64,149 +57,135 @@ pub(crate) fn pretrain_panel(path: &Path) -> Result<(Panel, String), CliError> {
         fit.law.beta,
         fit.law.optimum(10.0 * high).loss
     );
+    for more in &columns.notes {
+        note += &format!(" Note: {more}.");
+    }
     let panel = Panel {
         title: "Loss against compute".into(),
         x: Axis::log("training compute, FLOP"),
         y: Axis::linear("loss"),
         series,
     };
-    Ok((panel, note))
+    Ok(Drawn { panel, note, judged: Vec::new() })
 }
 
 /// Accuracy against steps or compute of reinforcement learning, a curve a model.
-pub(crate) fn rl_panel(path: &Path) -> Result<(Panel, String), CliError> {
-    let mut curves: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
-    let read = each_row(path, |row| {
-        let x = need(row, &["step", "Step", "steps", "compute", "flops"])?;
-        if let Some(y) = number(row, &["accuracy", "acc"]) {
-            let name = ["model", "size", "run"].iter().find_map(|k| text(row, k)).unwrap_or_else(|| "accuracy".into());
-            curves.entry(name).or_default().push((x, y));
-            return Ok(());
-        }
-        // One column a model.
-        for (name, value) in row.iter().skip(1) {
-            if let Some(y) = value.as_f64() {
-                curves.entry(name.clone()).or_default().push((x, y));
-            }
-        }
-        Ok(())
-    });
-    read.map_err(|e| eval_error(&e))?;
-    let mut runs: Vec<Run> = curves
-        .into_iter()
-        .map(|(name, mut points)| {
-            points.retain(|p| p.0 > 0.0);
-            points.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let (compute, accuracy) = points.into_iter().unzip();
-            Run { size: size_of(&name), name, compute, accuracy }
-        })
-        .filter(|run| !run.compute.is_empty())
-        .collect();
-    runs.sort_by(|a, b| a.size.unwrap_or(0.0).total_cmp(&b.size.unwrap_or(0.0)));
-    runs.truncate(MOST_CURVES);
-    let fit = rl::fit(&runs).map_err(|e| law(path, &e))?;
+pub(crate) fn rl_panel(table: &Table, problems: Option<u64>, threshold: f64) -> Result<Drawn, CliError> {
+    let mut groups = rl_curves(table, problems)?;
+    let left = groups.len().saturating_sub(MOST_CURVES);
+    groups.truncate(MOST_CURVES);
+    let runs: Vec<rl::Run> = groups.iter().map(rl_run).collect();
+    let fit = rl::fit(&runs).map_err(|e| law_error(&e))?;
     let backtest = rl::backtest(&runs, 0.25).ok();
-    let mut series = Vec::new();
-    for (colour, (run, law)) in runs.iter().zip(&fit.laws).enumerate() {
+    let (mut series, mut judged) = (Vec::new(), Vec::new());
+    for (colour, ((group, law), rms)) in groups.iter().zip(&fit.laws).zip(&fit.rms).enumerate() {
         // Every few steps: hundreds of markers hide each other.
-        let every = run.compute.len().div_ceil(40);
-        let points = (run.compute.iter().zip(&run.accuracy))
+        let every = group.compute.len().div_ceil(40);
+        let points = (group.compute.iter().zip(&group.accuracy))
+            .filter(|p| *p.0 > 0.0)
             .step_by(every.max(1))
             .map(|(&x, &y)| Point { x, y, interval: None })
             .collect();
-        series.push(Series::points(run.name.clone(), colour, points));
-        let (low, high) = ends(run.compute.iter().copied());
+        let (low, high) = ends(group.compute.iter().copied().filter(|c| *c > 0.0));
+        let (compute, accuracy, noise) = rl_points(group, *rms)?;
+        let curve = Curve { compute: &compute, accuracy: &accuracy };
+        let choice = choose(&curve, Some(&noise), &Form::ALL, 0.9).map_err(|e| law_error(&e))?;
+        let own = noise.own(compute.len() - 1);
+        series.push(Series::band(colour, band(&choice, (high, 4.0 * high), own)));
+        series.push(Series::points(group.name.clone(), colour, points));
         series.push(Series::line("", colour, spread(low, high).iter().map(|&c| (c, law.at(c))).collect()));
         series.push(Series::dashed("", colour, spread(high, high * 4.0).iter().map(|&c| (c, law.at(c))).collect()));
+        let question = Question { threshold, subject: Subject::Training, ..Question::default() };
+        judged.push((group.name.clone(), judge(&curve, &noise, question).map_err(|e| law_error(&e))?));
     }
     let ceilings: Vec<String> =
-        runs.iter().zip(&fit.laws).map(|(run, law)| format!("{} {:.3}", run.name, law.ceiling)).collect();
+        groups.iter().zip(&fit.laws).map(|(group, law)| format!("{} {:.3}", group.name, law.ceiling)).collect();
     let error = backtest.map(|b| {
         format!(" The last quarter of each curve, forecast from the rest, is off by {:.3} on average.", b.error)
     });
-    let note = format!("Reinforcement learning: ceilings {}.{}", ceilings.join(", "), error.unwrap_or_default());
+    let more = if left > 0 { format!(" {left} further curves are not drawn.") } else { String::new() };
+    let note = format!("Reinforcement learning: ceilings {}.{}{more}", ceilings.join(", "), error.unwrap_or_default());
     let panel = Panel {
         title: "Accuracy against RL compute".into(),
         x: Axis::log("steps of reinforcement learning"),
         y: Axis::share("accuracy"),
         series,
     };
-    Ok((panel, note))
+    Ok(Drawn { panel, note, judged })
 }
 
-/// Effort curves: accuracy against thinking tokens, a curve a model.
-pub(crate) fn effort_series(path: &Path, first_colour: usize) -> Result<Vec<Series>, CliError> {
-    let mut curves: BTreeMap<String, Vec<Point>> = BTreeMap::new();
-    let read = each_row(path, |row| {
-        let x = need(row, &["tokens", "mean_output_tokens", "avg_tokens_used", "samples"])?;
-        let y = need(row, &["accuracy"])?;
-        let interval = number(row, &["stderr"]).map(|s| ((y - 1.96 * s).max(0.0), (y + 1.96 * s).min(1.0)));
-        let name: Vec<String> = ["model", "task"].iter().filter_map(|k| text(row, k)).map(|n| brief(&n)).collect();
-        let name = if name.is_empty() { "measured".to_owned() } else { name.join(", ") };
-        curves.entry(name).or_default().push(Point { x, y, interval });
-        Ok(())
-    });
-    read.map_err(|e| eval_error(&e))?;
-    if curves.len() > MOST_CURVES {
+/// Where the forecasts of a curve lie at 90 %.
+fn band(choice: &Choice, (from, to): (f64, f64), own: f64) -> Vec<(f64, f64, f64)> {
+    let at = |c: f64| choice.forecast(c, own, 0.9).ok().map(|f| (c, f.interval.low, f.interval.high));
+    spread(from, to).into_iter().filter_map(at).collect()
+}
+
+/// Effort curves: accuracy against thinking tokens, a curve a model, each with its law, band and verdict.
+pub(crate) fn effort_series(
+    table: &Table,
+    problems: Option<u64>,
+    threshold: f64,
+    first_colour: usize,
+) -> Result<(Vec<Series>, Vec<(String, Judgement)>), CliError> {
+    let errors = Errors { problems, shared: None };
+    let groups = read_groups(table, &[], &["tokens", "samples", "compute", "flops"], errors)?;
+    if groups.len() > MOST_CURVES {
         return Err(CliError::usage(format!(
             "{} holds {} curves, and a panel shows {MOST_CURVES}",
-            path.display(),
-            curves.len()
+            table.name,
+            groups.len()
         ))
-        .hint("keep the rows of fewer models or tasks"));
+        .hint("keep fewer models or tasks by --where inference:model=NAME"));
     }
-    Ok(curves
-        .into_iter()
-        .enumerate()
-        .map(|(i, (name, points))| Series::points(name, first_colour + i, points))
-        .collect())
+    let (mut series, mut judged) = (Vec::new(), Vec::new());
+    for (i, group) in groups.iter().enumerate() {
+        let colour = first_colour + i;
+        let noise = group.noise()?;
+        let points = (group.compute.iter().zip(&group.accuracy).enumerate())
+            .map(|(i, (&x, &y))| {
+                let error = noise.as_ref().map(|n| 1.96 * n.stderr(i));
+                Point { x, y, interval: error.map(|s| ((y - s).max(0.0), (y + s).min(1.0))) }
+            })
+            .collect();
+        series.push(Series::points(brief(&group.name), colour, points));
+        series.extend(effort_law(group, noise.as_ref(), colour)?);
+        if let Some(noise) = &noise {
+            let curve = Curve { compute: &group.compute, accuracy: &group.accuracy };
+            let question = Question { threshold, ..Question::default() };
+            judged.push((brief(&group.name), judge(&curve, noise, question).map_err(|e| law_error(&e))?));
+        }
+    }
+    Ok((series, judged))
 }
 
-/// A model's name without who serves it and when it was made.
+/// The law of one effort curve and its forecast to four times the tokens, where there are points enough.
+fn effort_law(group: &Group, noise: Option<&Noise>, colour: usize) -> Result<Vec<Series>, CliError> {
+    let flat = group.accuracy.iter().all(|&a| a == 0.0) || group.accuracy.iter().all(|&a| a == 1.0);
+    if group.settings() < 3 || flat {
+        return Ok(Vec::new());
+    }
+    let curve = Curve { compute: &group.compute, accuracy: &group.accuracy };
+    let choice = choose(&curve, noise, &Form::ALL, 0.9).map_err(|e| law_error(&e))?;
+    let (low, high) = ends(group.compute.iter().copied());
+    let own = noise.map_or(0.0, |n| n.stderr(group.compute.len() - 1));
+    let line = |from: f64, to: f64| spread(from, to).iter().map(|&c| (c, choice.at(c))).collect();
+    Ok(vec![
+        Series::band(colour, band(&choice, (high, 4.0 * high), own)),
+        Series::line("", colour, line(low, high)),
+        Series::dashed("", colour, line(high, 4.0 * high)),
+    ])
+}
+
+/// Names without who serves the model and when it was made.
 fn brief(name: &str) -> String {
-    let model = name.rsplit('/').next().unwrap_or(name);
-    match model.rsplit_once('-') {
-        Some((head, date)) if date.len() == 8 && date.bytes().all(|b| b.is_ascii_digit()) => head.to_owned(),
-        _ => model.to_owned(),
-    }
-}
-
-fn law(path: &Path, error: &outthink_law::LawError) -> CliError {
-    CliError::failure(format!("{}: {error}", path.display()))
-}
-
-fn number(row: &Map<String, Value>, names: &[&str]) -> Option<f64> {
-    let read = |value: &Value| value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
-    names.iter().find_map(|name| read(row.get(*name)?)).filter(|n: &f64| n.is_finite())
-}
-
-fn need(row: &Map<String, Value>, names: &[&str]) -> Result<f64, String> {
-    number(row, names).ok_or_else(|| {
-        let known: Vec<&str> = row.keys().map(String::as_str).collect();
-        format!("no number in {}: the columns are {}", names.join(", "), known.join(", "))
-    })
-}
-
-fn text(row: &Map<String, Value>, name: &str) -> Option<String> {
-    match row.get(name)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-/// The parameters that a name such as `Qwen3-1.7b` tells.
-fn size_of(name: &str) -> Option<f64> {
-    let lower = name.to_lowercase();
-    let digits = |c: char| c.is_ascii_digit() || c == '.';
-    lower.split(|c: char| !digits(c) && c != 'b' && c != 'm').find_map(|word| {
-        let (number, unit) = match (word.strip_suffix('b'), word.strip_suffix('m')) {
-            (Some(number), _) => (number, 1e9),
-            (_, Some(number)) => (number, 1e6),
-            _ => return None,
-        };
-        number.parse::<f64>().ok().map(|n| n * unit)
-    })
+    let one = |part: &str| {
+        let model = part.rsplit('/').next().unwrap_or(part);
+        match model.rsplit_once('-') {
+            Some((head, date)) if date.len() == 8 && date.bytes().all(|b| b.is_ascii_digit()) => head.to_owned(),
+            _ => model.to_owned(),
+        }
+    };
+    name.split(" / ").map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
@@ -220,19 +199,12 @@ fn spread(low: f64, high: f64) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{brief, size_of};
+    use super::brief;
 
     #[test]
     fn names_are_short() {
         assert_eq!(brief("anthropic/claude-3-7-sonnet-20250219"), "claude-3-7-sonnet");
+        assert_eq!(brief("OTIS / anthropic/claude-3-7-sonnet-20250219"), "OTIS, claude-3-7-sonnet");
         assert_eq!(brief("gpt-4"), "gpt-4");
-    }
-
-    #[test]
-    fn sizes_are_read_off_names() {
-        assert_eq!(size_of("0.6b"), Some(0.6e9));
-        assert_eq!(size_of("Qwen3-14B"), Some(14e9));
-        assert_eq!(size_of("SmolLM2-135M-Instruct"), Some(135e6));
-        assert_eq!(size_of("gpt-4"), None);
     }
 }

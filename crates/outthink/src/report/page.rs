@@ -17,6 +17,8 @@ pub(crate) struct Page<'a> {
     pub(crate) panels: &'a [Panel],
     /// What could not be drawn, and how it can.
     pub(crate) notes: &'a [String],
+    /// Verdicts on curves that were read from files, by their names.
+    pub(crate) judged: &'a [(String, Judgement)],
     /// Further sections: heading and rows.
     pub(crate) sections: &'a [Section],
     /// Samples of a problem that are shown at most.
@@ -94,25 +96,39 @@ fn facts(html: &mut String, recording: &Recording) {
 fn verdicts(html: &mut String, page: &Page<'_>) {
     html.push_str("<section><h2>Is it at a wall?</h2>\n");
     for study in page.recordings.iter().flat_map(|(_, studies)| studies) {
-        let j = &study.judgement;
-        let sure = j.probability.map(|p| format!(" <small>({}, {})</small>", likelihood_words(p), percent(p)));
-        let _ = write!(
-            html,
-            "<div class=\"verdict {}\"><p class=\"big\">{}: <strong>{}</strong>{}</p>\n<p>{}.</p>\n",
-            word(j),
-            escape(&study.label),
-            j.verdict.words(),
-            sure.unwrap_or_default(),
-            escape(capital(&j.because).trim_end_matches('.'))
+        let warnings = study.rungs.last().map(|r| r.vote.warnings.as_slice()).unwrap_or_default();
+        verdict(html, &study.label, &study.judgement, warnings);
+    }
+    for (name, judgement) in page.judged {
+        verdict(html, name, judgement, &[]);
+    }
+    let none = page.judged.is_empty() && page.recordings.iter().all(|(_, studies)| studies.is_empty());
+    if none {
+        html.push_str(
+            "<p>No curve of accuracy was given (a recording, --rl or --inference), so nothing is judged.</p>\n",
         );
-        html.push_str(&numbers(j));
-        let _ = writeln!(html, "<p>{}.</p>", escape(capital(&j.next_runs).trim_end_matches('.')));
-        for warning in study.rungs.last().map(|r| r.vote.warnings.as_slice()).unwrap_or_default() {
-            let _ = writeln!(html, "<p class=\"warning\">{}.</p>", escape(&capital(warning)));
-        }
-        html.push_str("</div>\n");
     }
     html.push_str("</section>\n");
+}
+
+fn verdict(html: &mut String, label: &str, j: &Judgement, warnings: &[String]) {
+    let sure = j.probability.map(|p| format!(" <small>({}, {})</small>", likelihood_words(p), percent(p)));
+    let _ = write!(
+        html,
+        "<div class=\"verdict {}\"><p class=\"big\">{}: <strong>{}</strong>{}</p>\n<p>{}</p>\n<p>{}.</p>\n",
+        word(j),
+        escape(label),
+        j.verdict.words(),
+        sure.unwrap_or_default(),
+        escape(&capital(&j.question)),
+        escape(capital(&j.because).trim_end_matches('.'))
+    );
+    html.push_str(&numbers(j));
+    let _ = writeln!(html, "<p>{}.</p>", escape(capital(&j.next_runs).trim_end_matches('.')));
+    for warning in warnings {
+        let _ = writeln!(html, "<p class=\"warning\">{}.</p>", escape(&capital(warning)));
+    }
+    html.push_str("</div>\n");
 }
 
 fn numbers(j: &Judgement) -> String {

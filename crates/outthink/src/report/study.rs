@@ -8,7 +8,7 @@ use outthink_law::coverage::{self, CoverageFit, CoverageOptions, Forecast, Succe
 use outthink_law::estimate::{Ballots, Estimate, Resampling, maj_at_k, mean_over_problems, pass_at_k};
 use outthink_law::forms::Curve;
 use outthink_law::noise::Noise;
-use outthink_law::verdict::{self, Judgement, Outlook, Question};
+use outthink_law::verdict::{self, Judgement, Outlook, Question, Subject};
 use outthink_strategy::StrategySpec;
 use outthink_verify::{Comparison, Grouper};
 use std::collections::HashMap;
@@ -238,7 +238,7 @@ fn judge(rungs: &[Rung], votes_at: &[Vec<f64>], threshold: f64) -> Result<(Judge
             rungs.iter().map(|r| ((r.vote.interval.high - r.vote.interval.low) / 3.92).max(0.01)).collect();
         Noise::stated(&wide, outthink_law::noise::USUAL_SHARED).map_err(|e| law_error(&e))?
     };
-    let question = Question { threshold, ..Question::default() };
+    let question = Question { threshold, subject: Subject::Voting, ..Question::default() };
     let judgement = verdict::judge(&curve, &noise, question).map_err(|e| law_error(&e))?;
     // Points that carry no verdict carry no outlook either.
     let told = judgement.verdict != verdict::Verdict::CannotBeTold;

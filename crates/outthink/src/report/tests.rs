@@ -57,7 +57,14 @@ fn page_of(recording: Recording) -> String {
     let panels = [thinking_panel(std::slice::from_ref(&study))];
     let recordings = [(recording, vec![study])];
     let section = Section { title: NASTY.into(), text: NASTY.into(), head: vec!["a"], rows: vec![vec![NASTY.into()]] };
-    render(&Page { recordings: &recordings, panels: &panels, notes: &[NASTY.into()], sections: &[section], samples: 3 })
+    render(&Page {
+        recordings: &recordings,
+        panels: &panels,
+        notes: &[NASTY.into()],
+        judged: &[],
+        sections: &[section],
+        samples: 3,
+    })
 }
 
 #[test]

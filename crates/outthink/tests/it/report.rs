@@ -67,10 +67,11 @@ fn a_page_and_its_figures_are_made_from_files() {
 fn what_cannot_be_reported_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("bad.csv"), "a,b\n1,2\n").unwrap();
-    let cases: [(&[&str], i32, &str); 4] = [
+    let cases: [(&[&str], i32, &str); 5] = [
         (&["report"], 2, "outthink runs list"),
         (&["report", "store:none"], 2, "the store holds no run `none`"),
-        (&["report", "--pretrain", "bad.csv"], 1, "the columns are a, b"),
+        (&["report", "--pretrain", "bad.csv"], 2, "it has a, b"),
+        (&["report", "--pretrain", "bad.csv", "--where", "x=1"], 2, "no file has a column `x`"),
         (&["report", "bad.csv", "--threshold", "3"], 2, "between 0 and 1"),
     ];
     for (args, code, words) in cases {
@@ -80,4 +81,37 @@ fn what_cannot_be_reported_is_refused() {
         assert!(told.contains(words), "{args:?}: {told}");
     }
     assert!(!folder.path().join("report.html").exists(), "nothing is half-written");
+}
+
+/// `report` and `fit` read one file alike, and curves from files are judged on the page.
+#[test]
+fn the_page_has_the_numbers_of_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    // Repeats among the runs: a reader that takes them for fresh data finds another floor.
+    let mut table = runs().replace("params,tokens,loss", "params,tokens,loss,unique_tokens");
+    table = table
+        .lines()
+        .map(|l| {
+            let tokens = l.split(',').nth(1).unwrap_or_default();
+            if l.starts_with("params") { format!("{l}\n") } else { format!("{l},{tokens}\n") }
+        })
+        .collect();
+    for n in [1e7, 1e8, 1e9] {
+        let _ = writeln!(table, "{n:e},3e10,{},1e9", 2.2 + 400.0 / f64::powf(n, 0.34));
+    }
+    std::fs::write(folder.path().join("runs.csv"), table).unwrap();
+    let mut curve = String::from("tokens,accuracy,stderr,model\n");
+    for (i, a) in [0.3, 0.5, 0.62, 0.64, 0.65, 0.645].into_iter().enumerate() {
+        let _ = writeln!(curve, "{},{a},0.02,m", 1_000 << i);
+    }
+    std::fs::write(folder.path().join("curve.csv"), curve).unwrap();
+    let args = ["report", "--pretrain", "runs.csv", "--inference", "curve.csv", "--out", "page.html"];
+    let output = run(folder.path(), &args);
+    assert!(output.status.success(), "{}", report(&output, folder.path()));
+    let page = std::fs::read_to_string(folder.path().join("page.html")).unwrap();
+    let output = run(folder.path(), &["fit", "pretrain", "runs.csv", "--json", "--bootstraps", "10"]);
+    let fit: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let floor = format!("E {:.3}", fit["chinchilla"]["law"]["floor"].as_f64().unwrap());
+    assert!(page.contains(&floor), "no `{floor}` in the page");
+    assert!(page.contains("at the wall") && page.contains("Does more thinking still help"), "the curve is judged");
 }

@@ -1,19 +1,31 @@
 //! A table of measurements and its columns by the names that the laws know.
 
-use super::super::replay::eval_error;
+use super::filter::Filter;
+use super::source;
 use crate::error::CliError;
-use outthink_eval::each_row;
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Names under which a column is found without `--map`, the law's own name first.
 const ALIASES: &[(&str, &[&str])] = &[
-    ("params", &["params", "parameters", "n_params", "model_size"]),
-    ("tokens", &["tokens", "mean_output_tokens", "avg_tokens_used", "thinking_tokens", "n_tokens"]),
-    ("flops", &["flops", "flop", "training_flop", "training_flops"]),
-    ("loss", &["loss", "final_loss", "val_loss"]),
+    ("params", &["params", "parameters", "n_params", "num_params", "total_params", "model_size"]),
+    (
+        "tokens",
+        &[
+            "tokens",
+            "mean_output_tokens",
+            "avg_tokens_used",
+            "thinking_tokens",
+            "n_tokens",
+            "train_tokens",
+            "total_tokens",
+            "pretraining_data_size",
+        ],
+    ),
+    ("flops", &["flops", "flop", "training_flop", "training_flops", "total_flops"]),
+    ("loss", &["loss", "final_loss", "val_loss", "eval_loss", "validation_loss"]),
     ("unique_tokens", &["unique_tokens"]),
-    ("step", &["step", "steps"]),
+    ("step", &["step", "steps", "_step", "global_step", "train_global_step"]),
     ("compute", &["compute", "rl_compute"]),
     ("size", &["size"]),
     ("accuracy", &["accuracy", "acc"]),
@@ -27,18 +39,74 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("benchmark", &["benchmark", "task"]),
 ];
 
+/// Cells that say that there is nothing in them.
+const EMPTY: [&str; 8] = ["n/a", "na", "#n/a", "null", "none", "-", "--", "?"];
+
 /// Rows with their numbers in the file, and what the user calls their columns.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Table {
     /// The file, for messages.
     pub(crate) name: String,
-    rows: Vec<(usize, Map<String, Value>)>,
+    rows: Vec<source::Row>,
     maps: Vec<(String, String)>,
+    /// Factors by the law's names.
+    scales: Vec<(String, f64)>,
+    /// What was left out or taken for granted, in words.
+    notes: Vec<String>,
+}
+
+/// The unit that a column's name ends in, as `Model Size (B)`: the name without it, and its factor.
+fn unit_of(name: &str) -> (&str, f64) {
+    let bare = name.trim();
+    let Some((head, unit)) = bare.strip_suffix(')').and_then(|b| b.rsplit_once('(')) else { return (bare, 1.0) };
+    let factor = match unit.trim() {
+        "K" | "k" | "thousands" => Some(1e3),
+        "M" | "millions" => Some(1e6),
+        "B" | "billions" => Some(1e9),
+        "T" | "trillions" => Some(1e12),
+        "%" => Some(0.01),
+        other => other.to_lowercase().strip_prefix("1e").and_then(|e| e.parse::<i32>().ok()).map(|e| 10_f64.powi(e)),
+    };
+    factor.map_or((bare, 1.0), |factor| (head.trim(), factor))
+}
+
+/// Whether a column is what an alias names: by its whole name, or by the part after its last dot or slash.
+fn goes_by(column: &str, alias: &str, whole: bool) -> bool {
+    let bare = unit_of(column).0;
+    let part = if whole { bare } else { bare.rsplit(['.', '/']).next().unwrap_or(bare) };
+    plain(part) == alias
 }
 
 /// A name as it is compared: `Model Size` and `model_size` are one.
 fn plain(name: &str) -> String {
     name.trim().to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect()
+}
+
+/// The files that paths stand for: themselves, or what lies in a folder, by name.
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+    let mut all = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            all.push(path.clone());
+            continue;
+        }
+        let unreadable = |e: std::io::Error| CliError::usage(format!("cannot read {}: {e}", path.display()));
+        let mut inside = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(unreadable)? {
+            let file = entry.map_err(unreadable)?.path();
+            let ending = file.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
+            if file.is_file() && ["csv", "tsv", "json", "jsonl", "parquet", "gz", "log"].contains(&ending.as_str()) {
+                inside.push(file);
+            }
+        }
+        inside.sort();
+        if inside.is_empty() {
+            return Err(CliError::usage(format!("{} holds no tables", path.display()))
+                .hint("tables end in .csv, .tsv, .json, .jsonl, .parquet, .log or .gz"));
+        }
+        all.extend(inside);
+    }
+    Ok(all)
 }
 
 /// `NAME=COLUMN` in two.
@@ -53,6 +121,7 @@ fn pair(given: &str, flag: &str, example: &str) -> Result<(String, String), CliE
 fn text_of(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
+        Value::String(text) if EMPTY.contains(&text.trim().to_lowercase().as_str()) => String::new(),
         Value::String(text) => text.trim().to_owned(),
         other => other.to_string(),
     }
@@ -61,41 +130,62 @@ fn text_of(value: &Value) -> String {
 impl Table {
     /// Reads a table and keeps the rows that the filters ask for.
     pub(crate) fn read(path: &Path, maps: &[String], filters: &[String]) -> Result<Self, CliError> {
-        let maps = maps
+        Self::read_all(&[path.to_owned()], maps, filters, &[])
+    }
+
+    /// Reads several files, or folders of files, as one table; with more than one file each row has its
+    /// file's name in the column `file`.
+    pub(crate) fn read_all(
+        paths: &[PathBuf],
+        maps: &[String],
+        filters: &[String],
+        scales: &[String],
+    ) -> Result<Self, CliError> {
+        let known: Vec<&str> = ALIASES.iter().map(|a| a.0).collect();
+        let named = |given: &str, flag: &str, example: &str| {
+            let (name, value) = pair(given, flag, example)?;
+            if known.contains(&name.as_str()) {
+                return Ok((name, value));
+            }
+            Err(CliError::usage(format!("no law has a column `{name}`"))
+                .hint(format!("known are {}", known.join(", "))))
+        };
+        let maps = maps.iter().map(|m| named(m, "--map", "loss=COLUMN")).collect::<Result<Vec<_>, _>>()?;
+        let scales = scales
             .iter()
-            .map(|m| {
-                let (name, column) = pair(m, "--map", "loss=COLUMN")?;
-                let known: Vec<&str> = ALIASES.iter().map(|a| a.0).collect();
-                if known.contains(&name.as_str()) {
-                    return Ok((name, column));
+            .map(|s| {
+                let (name, factor) = named(s, "--scale", "params=1e9")?;
+                match factor.parse::<f64>() {
+                    Ok(f) if f.is_finite() && f > 0.0 => Ok((name, f)),
+                    _ => Err(CliError::usage(format!("`{factor}` is no factor")).hint("write --scale params=1e9")),
                 }
-                Err(CliError::usage(format!("no law has a column `{name}`"))
-                    .hint(format!("known are {}", known.join(", "))))
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let filters = filters.iter().map(|f| pair(f, "--where", "model=NAME")).collect::<Result<Vec<_>, _>>()?;
+        let filters = filters.iter().map(|f| Filter::parse(f)).collect::<Result<Vec<_>, _>>()?;
+        let files = files(paths)?;
         let mut rows = Vec::new();
-        let mut number = 0;
-        each_row(path, |row| {
-            number += 1;
-            rows.push((number, row.clone()));
-            Ok(())
-        })
-        .map_err(|e| {
-            let mut error = eval_error(&e);
-            error.code = crate::error::USAGE;
-            error
-        })?;
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("data").to_owned();
-        let mut table = Self { name, rows, maps };
+        for file in &files {
+            let mut more = source::rows(file)?;
+            if files.len() > 1 {
+                let stem = file.file_stem().and_then(|n| n.to_str()).unwrap_or_default();
+                for (_, row) in &mut more {
+                    row.entry("file".to_owned()).or_insert_with(|| Value::String(stem.to_owned()));
+                }
+            }
+            rows.extend(more);
+        }
+        let name_of = |path: &Path| path.file_name().and_then(|n| n.to_str()).unwrap_or("data").to_owned();
+        let name = paths.first().map_or_else(|| "data".to_owned(), |p| name_of(p));
+        let name = if files.len() > 1 { format!("{name} ({} files)", files.len()) } else { name };
+        let mut table = Self { name, rows, maps, scales, notes: Vec::new() };
         if table.rows.is_empty() {
             return Err(CliError::usage(format!("{} holds no rows", table.name)));
         }
-        for (column, value) in &filters {
-            let Some(found) = table.find_exact(column) else { return Err(table.unknown(column)) };
-            table.rows.retain(|(_, row)| row.get(&found).is_some_and(|v| text_of(v) == *value));
+        for filter in &filters {
+            let Some(found) = table.find_exact(&filter.column) else { return Err(table.unknown(&filter.column)) };
+            table.rows.retain(|(_, row)| filter.keeps(&row.get(&found).map(text_of).unwrap_or_default()));
             if table.rows.is_empty() {
-                return Err(CliError::usage(format!("no row has `{value}` in `{column}`")));
+                return Err(CliError::usage(format!("no row of {} is left by --where {filter}", table.name)));
             }
         }
         for (_, column) in &table.maps {
@@ -104,6 +194,94 @@ impl Table {
             }
         }
         Ok(table)
+    }
+
+    /// What was left out or taken for granted, in words.
+    pub(crate) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Leaves out the rows in which one of `columns` is empty, and notes it.
+    pub(crate) fn without_gaps(mut self, columns: &[String]) -> Result<Self, CliError> {
+        for column in columns {
+            let gap = |row: &Map<String, Value>| row.get(column).is_none_or(|v| text_of(v).is_empty());
+            let gaps: Vec<String> = self.rows.iter().filter(|r| gap(&r.1)).map(|r| r.0.to_string()).collect();
+            if gaps.is_empty() {
+                continue;
+            }
+            self.rows.retain(|r| !gap(&r.1));
+            let shown = if gaps.len() > 6 { format!("{}, ...", gaps[..6].join(", ")) } else { gaps.join(", ") };
+            self.notes.push(format!("left out: {} rows without `{column}` (row {shown})", gaps.len()));
+        }
+        if self.rows.is_empty() {
+            return Err(CliError::usage(format!("every row of {} lacks one of {}", self.name, columns.join(", "))));
+        }
+        Ok(self)
+    }
+
+    /// Keeps the last row of each value of `key`, by `order`: what a run ended at.
+    pub(crate) fn last_of(mut self, key: &str, order: &str) -> Result<Self, CliError> {
+        let (keys, at) = (self.texts(key), self.numbers(order)?);
+        let mut last: Vec<(String, usize)> = Vec::new();
+        for (row, name) in keys.iter().enumerate() {
+            match last.iter_mut().find(|l| l.0 == *name) {
+                Some(l) if at[row] >= at[l.1] => l.1 = row,
+                Some(_) => {}
+                None => last.push((name.clone(), row)),
+            }
+        }
+        let keep: Vec<usize> = last.iter().map(|l| l.1).collect();
+        self.notes.push(format!("the last `{order}` of each `{key}`: {} of {} rows", keep.len(), self.rows.len()));
+        self.rows = keep.into_iter().map(|i| self.rows[i].clone()).collect();
+        Ok(self)
+    }
+
+    /// The rows in groups of one value of the columns each, in the order of the names.
+    pub(crate) fn split(&self, by: &[String]) -> Result<Vec<(String, Self)>, CliError> {
+        let columns: Vec<String> = by
+            .iter()
+            .map(|name| self.find(name).map_or_else(|| self.column_named(name), Ok))
+            .collect::<Result<_, _>>()?;
+        let mut groups: std::collections::BTreeMap<String, Vec<source::Row>> = std::collections::BTreeMap::new();
+        for row in &self.rows {
+            let name: Vec<String> = columns.iter().map(|c| row.1.get(c).map(text_of).unwrap_or_default()).collect();
+            groups.entry(name.join(" / ")).or_default().push(row.clone());
+        }
+        let of = |(name, rows): (String, Vec<source::Row>)| {
+            let table = Self { name: format!("{}, {name}", self.name), rows, ..self.clone() };
+            (name, table)
+        };
+        Ok(groups.into_iter().map(of).collect())
+    }
+
+    /// A column that names several experiments, with how many it names: fitted as one law they give none.
+    pub(crate) fn experiments(&self) -> Option<(String, usize)> {
+        const NAMES: [&str; 18] = [
+            "dataset",
+            "data",
+            "corpus",
+            "experiment",
+            "exp",
+            "family",
+            "model_family",
+            "setting",
+            "source",
+            "study",
+            "tokenizer",
+            "arch",
+            "architecture",
+            "optimizer",
+            "schedule",
+            "recipe",
+            "train_set",
+            "group",
+        ];
+        self.columns().into_iter().filter(|c| NAMES.contains(&plain(unit_of(c).0).as_str())).find_map(|column| {
+            let mut values = self.texts(&column);
+            values.sort();
+            values.dedup();
+            (values.len() > 1 && values.len() * 2 <= self.len()).then_some((column, values.len()))
+        })
     }
 
     /// Rows left.
@@ -141,7 +319,14 @@ impl Table {
         }
         let aliases = ALIASES.iter().find(|a| a.0 == name)?.1;
         let columns = self.columns();
-        aliases.iter().find_map(|alias| columns.iter().find(|c| plain(c) == *alias).cloned())
+        let by = |whole: bool| {
+            aliases.iter().find_map(|alias| {
+                // A part of a name may be one letter too short to mean anything.
+                let long = whole || alias.len() > 1;
+                columns.iter().find(|c| long && goes_by(c, alias, whole)).cloned()
+            })
+        };
+        by(true).or_else(|| by(false))
     }
 
     /// A column by its own name.
@@ -159,6 +344,8 @@ impl Table {
 
     /// The numbers of a column; an empty cell is `None`.
     pub(crate) fn numbers(&self, column: &str) -> Result<Vec<Option<f64>>, CliError> {
+        let called = |name: &str| self.find(name).as_deref() == Some(column);
+        let scale = self.scales.iter().find(|(name, _)| called(name)).map_or(unit_of(column).1, |s| s.1);
         self.rows
             .iter()
             .map(|(number, row)| {
@@ -167,7 +354,7 @@ impl Table {
                     return Ok(None);
                 }
                 match text.parse::<f64>() {
-                    Ok(x) if x.is_finite() => Ok(Some(x)),
+                    Ok(x) if x.is_finite() => Ok(Some(scale * x)),
                     _ => Err(CliError::usage(format!("`{column}` in row {number} of {} is `{text}`", self.name))
                         .hint("give a finite number, or leave the row out")),
                 }

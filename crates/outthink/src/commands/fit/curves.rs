@@ -34,6 +34,18 @@ impl Group {
         }
     }
 
+    /// Leaves out the points before `compute`.
+    pub(crate) fn cut_before(&mut self, compute: f64) {
+        let keep: Vec<usize> = (0..self.compute.len()).filter(|&i| self.compute[i] >= compute).collect();
+        let pick = |column: &[f64]| keep.iter().map(|&i| column[i]).collect::<Vec<f64>>();
+        if keep.len() < self.compute.len() {
+            self.accuracy = pick(&self.accuracy);
+            self.stderr = self.stderr.as_ref().map(|s| pick(s));
+            self.shared = if self.shared.is_empty() { Vec::new() } else { pick(&self.shared) };
+            self.compute = pick(&self.compute);
+        }
+    }
+
     /// Different values of compute.
     pub(crate) fn settings(&self) -> usize {
         let mut values = self.compute.clone();
@@ -120,6 +132,11 @@ pub(crate) fn read_groups(table: &Table, by: &[String], axis: &[&str], errors: E
         // A mean over k answers a problem has less noise of its own, and so a larger common share.
         let shared = repeats.iter().map(|k| (own / (own + (1.0 - own) / k)).min(0.99)).collect();
         all.push(Group { name, compute, accuracy, stderr: sizes, shared, paired: None });
+    }
+    // Sizes in the order of their numbers, not of their letters.
+    let size = |g: &Group| super::rl::size_of(g.name.rsplit(" / ").next().unwrap_or_default());
+    if all.iter().all(|g| size(g).is_some()) {
+        all.sort_by(|x, y| size(x).unwrap_or(0.0).total_cmp(&size(y).unwrap_or(0.0)));
     }
     Ok(all)
 }

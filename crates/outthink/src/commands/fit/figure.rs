@@ -47,11 +47,18 @@ pub(super) fn pretrain(columns: &Columns, fit: &PretrainFit) -> Figure {
     })
 }
 
-/// Accuracy against steps, each run with its sigmoid.
-pub(super) fn rl(runs: &[(&Group, Sigmoid)]) -> Figure {
+/// Where forecasts between `from` and `to` lie at 90 %.
+fn band(colour: usize, choice: &Choice, (from, to): (f64, f64), own: f64) -> Series {
+    let at = |c: f64| choice.forecast(c, own, 0.9).ok().map(|f| (c, f.interval.low, f.interval.high));
+    Series::band(colour, steps(from, to).filter_map(at).collect())
+}
+
+/// Accuracy against steps, each run with its sigmoid and the band of its forecast.
+pub(super) fn rl(runs: &[(&Group, Sigmoid, &Choice, f64)]) -> Figure {
     let mut series = Vec::new();
-    for (colour, (group, law)) in runs.iter().enumerate() {
+    for (colour, (group, law, choice, own)) in runs.iter().enumerate() {
         let (low, high) = ends(group.compute.iter().copied().filter(|c| *c > 0.0));
+        series.push(band(colour, choice, (high, 4.0 * high), *own));
         let points = group.compute.iter().zip(&group.accuracy).filter(|p| *p.0 > 0.0).map(|(c, a)| plain(*c, *a));
         series.push(Series::points(group.name.clone(), colour, points.collect()));
         series.push(Series::line("", colour, steps(low, high).map(|c| (c, law.at(c))).collect()));
@@ -79,6 +86,9 @@ pub(super) fn curves(groups: &[(&Group, Option<&Choice>)]) -> Figure {
                     .collect();
                 let (low, high) = ends(group.compute.iter().copied());
                 if let Some(choice) = choice {
+                    let last = group.compute.len().saturating_sub(1);
+                    let own = group.stderr.as_ref().map(|s| s[last]).or(group.paired.as_ref().map(|n| n.stderr(last)));
+                    series.push(band(colour, choice, (high, 2.0 * high), own.unwrap_or(0.0)));
                     series.push(Series::line("", colour, steps(low, high).map(|c| (c, choice.at(c))).collect()));
                     series.push(Series::dashed(
                         "",

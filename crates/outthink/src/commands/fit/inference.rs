@@ -6,11 +6,11 @@ use super::{DataArgs, Group, StoreArgs, brackets, figure, law_error, pools, prin
 use crate::error::CliError;
 use clap::Args;
 use outthink_law::Interval;
-use outthink_law::choose::{Choice, choose};
+use outthink_law::choose::{Choice, CurveForecast, choose};
 use outthink_law::forms::{Curve, Form};
 use outthink_law::joint::{Slope, pool_slopes};
 use outthink_law::noise::Noise;
-use outthink_law::verdict::{Judgement, Question, Verdict, judge, likelihood_words};
+use outthink_law::verdict::{Judgement, Question, Subject, Verdict, judge, likelihood_words};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -32,6 +32,9 @@ pub(super) struct InferenceArgs {
     /// Gain of a doubling below which it is not worth having, as a share of questions.
     #[arg(long, value_name = "GAIN", default_value_t = 0.02)]
     threshold: f64,
+    /// Tokens (or samples) a question at which accuracy is forecast.
+    #[arg(long, value_name = "TOKENS", value_delimiter = ',')]
+    at: Vec<f64>,
     /// Samples a problem at which coverage is forecast.
     #[arg(long, value_name = "K", value_delimiter = ',')]
     forecast: Vec<u64>,
@@ -56,13 +59,14 @@ impl InferenceArgs {
         Ok(Asked { ks: self.forecast.clone(), subsample: self.subsample, seeds: self.seeds })
     }
 
-    pub(super) fn question(&self) -> Question {
-        Question { threshold: self.threshold, level: self.data.level, seed: self.data.seed, ..Question::default() }
+    pub(super) fn question(&self, subject: Subject) -> Question {
+        let (level, seed) = (self.data.level, self.data.seed);
+        Question { threshold: self.threshold, level, seed, subject, ..Question::default() }
     }
 }
 
 pub(super) fn run(args: &InferenceArgs) -> Result<(), CliError> {
-    if args.data.data.to_str().is_some_and(|d| d.starts_with("store:")) {
+    if args.data.data.iter().any(|d| d.to_str().is_some_and(|d| d.starts_with("store:"))) {
         return pools::run(args);
     }
     let table = args.data.read()?;
@@ -79,7 +83,9 @@ pub(super) fn run(args: &InferenceArgs) -> Result<(), CliError> {
     }
     let errors = Errors { problems: args.problems, shared: args.shared };
     let groups = read_groups(&table, &args.by, &["tokens", "samples", "compute", "flops"], errors)?;
-    curves(args, &table.name, groups)
+    // A vote over more samples is not more thinking, and its wall is another's.
+    let votes = table.find("tokens").is_none() && table.find("samples").is_some();
+    curves(args, &table.name, groups, if votes { Subject::Voting } else { Subject::Thinking })
 }
 
 /// What is known of one curve.
@@ -87,10 +93,14 @@ struct Row {
     group: Group,
     choice: Option<Choice>,
     judgement: Judgement,
+    /// Forecasts at the tokens asked for.
+    at: Vec<CurveForecast>,
+    /// How far the curve lies to one side of its points, in standard errors, where it does.
+    beside: Option<f64>,
 }
 
 /// Fits and judges each curve, then all of them jointly.
-pub(super) fn curves(args: &InferenceArgs, name: &str, groups: Vec<Group>) -> Result<(), CliError> {
+pub(super) fn curves(args: &InferenceArgs, name: &str, groups: Vec<Group>, subject: Subject) -> Result<(), CliError> {
     let alone = groups.len() == 1;
     let (thin, groups): (Vec<Group>, Vec<Group>) = groups.into_iter().partition(|g| g.settings() < 3 && !alone);
     if groups.is_empty() {
@@ -98,7 +108,7 @@ pub(super) fn curves(args: &InferenceArgs, name: &str, groups: Vec<Group>) -> Re
             "the straight line has two constants and needs three points: give more settings, or join curves by --by",
         ));
     }
-    let rows = groups.into_par_iter().map(|group| row(args, group)).collect::<Result<Vec<Row>, CliError>>()?;
+    let rows = groups.into_par_iter().map(|group| row(args, group, subject)).collect::<Result<Vec<Row>, CliError>>()?;
     let pooled = jointly(&rows);
     if let Some(path) = &args.data.svg {
         let drawn: Vec<(&Group, Option<&Choice>)> = rows.iter().map(|r| (&r.group, r.choice.as_ref())).collect();
@@ -106,7 +116,10 @@ pub(super) fn curves(args: &InferenceArgs, name: &str, groups: Vec<Group>) -> Re
     }
     if args.data.json {
         let curves: Vec<Value> = (rows.iter())
-            .map(|r| json!({ "curve": r.group.name, "n": r.group.accuracy.len(), "choice": r.choice, "verdict": r.judgement }))
+            .map(|r| {
+                json!({ "curve": r.group.name, "n": r.group.accuracy.len(), "choice": r.choice, "verdict": r.judgement,
+                "at": r.at, "beside_its_points": r.beside })
+            })
             .collect();
         let thin: Vec<&str> = thin.iter().map(|g| g.name.as_str()).collect();
         print_json(
@@ -121,6 +134,8 @@ pub(super) fn curves(args: &InferenceArgs, name: &str, groups: Vec<Group>) -> Re
             Some(choice) => print_curve(&r.group.name, choice, "tokens", brackets),
             None => println!("{}", r.group.name),
         }
+        print_beside(r.beside);
+        print_forecasts(&r.at, "tokens");
         print_judgement(&r.judgement);
     }
     if let Some(p) = &pooled {
@@ -146,7 +161,7 @@ pub(super) fn curves(args: &InferenceArgs, name: &str, groups: Vec<Group>) -> Re
     Ok(())
 }
 
-fn row(args: &InferenceArgs, group: Group) -> Result<Row, CliError> {
+fn row(args: &InferenceArgs, group: Group, subject: Subject) -> Result<Row, CliError> {
     let noise = group.noise()?;
     let curve = Curve { compute: &group.compute, accuracy: &group.accuracy };
     let flat = group.accuracy.iter().all(|&a| a == 0.0) || group.accuracy.iter().all(|&a| a == 1.0);
@@ -166,8 +181,16 @@ fn row(args: &InferenceArgs, group: Group) -> Result<Row, CliError> {
         }
         (None, None) => Noise::stated(&vec![0.05; group.accuracy.len()], 0.0).map_err(|e| law_error(&e))?,
     };
-    let judgement = judge(&curve, &noise, args.question()).map_err(|e| law_error(&e))?;
-    Ok(Row { group, choice, judgement })
+    let judgement = judge(&curve, &noise, args.question(subject)).map_err(|e| law_error(&e))?;
+    let beside = choice.as_ref().and_then(|c| c.beside(&curve, &noise));
+    let last = (0..curve.compute.len()).max_by(|&i, &j| curve.compute[i].total_cmp(&curve.compute[j])).unwrap_or(0);
+    let mut at = Vec::new();
+    if let Some(choice) = &choice {
+        for &tokens in &args.at {
+            at.push(choice.forecast(tokens, noise.stderr(last), args.data.level).map_err(|e| law_error(&e))?);
+        }
+    }
+    Ok(Row { group, choice, judgement, at, beside })
 }
 
 /// The gains of a doubling of all curves that rise or fall, pooled.
@@ -220,12 +243,39 @@ pub(super) fn print_curve(name: &str, choice: &Choice, unit: &str, brackets: fn(
     }
 }
 
+/// Says that a curve does not describe its points.
+pub(super) fn print_beside(beside: Option<f64>) {
+    if let Some(gap) = beside {
+        println!(
+            "  no form describes these points: the best lies {:.1} standard errors or more {} all of them; do not read \
+             its constants",
+            gap.abs(),
+            if gap > 0.0 { "above" } else { "below" }
+        );
+    }
+}
+
+/// Prints forecasts of settings that were not measured.
+pub(super) fn print_forecasts(at: &[CurveForecast], unit: &str) {
+    for f in at {
+        let tested = if f.tested { "" } else { "   (too few points to test a forecast)" };
+        println!(
+            "  at {:.4e} {unit}, {:.2} times the largest: accuracy {:.3} {}{tested}",
+            f.compute,
+            f.factor,
+            f.accuracy,
+            brackets(f.interval, 3)
+        );
+    }
+}
+
 /// Prints the verdict of one curve.
 pub(super) fn print_judgement(j: &Judgement) {
     let sure = match (j.verdict, j.probability) {
         (Verdict::CannotBeTold, _) | (_, None) => String::new(),
         (_, Some(p)) => format!(" ({}, {p:.2})", likelihood_words(p)),
     };
+    println!("  {}", j.question);
     println!("  verdict: {}{sure}: {}", j.verdict.words(), j.because);
     if let Some(g) = j.next_doubling {
         let less = j.less_than_threshold.map_or_else(String::new, |p| {

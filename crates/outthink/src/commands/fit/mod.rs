@@ -4,13 +4,20 @@ mod columns;
 mod coverage;
 mod curves;
 mod figure;
+mod filter;
 mod inference;
 mod pools;
 mod pretrain;
 mod rl;
+mod source;
+mod task;
+mod words;
 
 pub(crate) use columns::Table;
 pub(crate) use curves::{Errors, Group, read_groups};
+pub(crate) use pretrain::fresh_law;
+pub(crate) use rl::{as_run as rl_run, begun as rl_points};
+pub(crate) use words::Words;
 
 use super::store::StoreArgs;
 use crate::error::CliError;
@@ -33,20 +40,26 @@ enum Law {
     Rl(rl::RlArgs),
     /// Accuracy against thinking tokens, or coverage against samples, and whether there is a wall.
     Inference(inference::InferenceArgs),
+    /// Accuracy of a task against parameters and tokens, by way of the loss.
+    Task(task::TaskArgs),
 }
 
 /// Where the numbers come from, and how they are shown; the same for all laws.
 #[derive(Debug, Args)]
 pub(crate) struct DataArgs {
-    /// CSV, JSON, JSON lines or Parquet.
-    #[arg(value_name = "DATA")]
-    pub(crate) data: PathBuf,
+    /// CSV, JSON, JSON lines, Parquet, a `trainer_state.json`, a run tracker's export or a trainer's console; several
+    /// files, or a folder of them, are read as one table with a column `file`.
+    #[arg(value_name = "DATA", required = true)]
+    pub(crate) data: Vec<PathBuf>,
     /// A column by another name, as `loss=final_loss`; may be given several times.
     #[arg(long = "map", value_name = "NAME=COLUMN")]
     pub(crate) maps: Vec<String>,
-    /// Rows to keep, as `model=gpt-5`; all that are given must hold.
+    /// Rows to keep, as `model=gpt-5` or `params>=1e8` (= != < <= > >=); all that are given must hold.
     #[arg(long = "where", value_name = "COLUMN=VALUE")]
     pub(crate) filters: Vec<String>,
+    /// A column in another unit, as `params=1e9` for billions; a name such as `Model Size (B)` says it itself.
+    #[arg(long = "scale", value_name = "NAME=FACTOR")]
+    pub(crate) scales: Vec<String>,
     /// Level of the intervals.
     #[arg(long, value_name = "P", default_value_t = 0.95)]
     pub(crate) level: f64,
@@ -62,13 +75,21 @@ pub(crate) struct DataArgs {
 }
 
 impl DataArgs {
+    /// The one input, where several cannot be read as one.
+    pub(crate) fn only(&self) -> Result<&std::path::Path, CliError> {
+        match &self.data[..] {
+            [one] => Ok(one),
+            _ => Err(CliError::usage("recorded samples are read from one input").hint("give one file or one run")),
+        }
+    }
+
     /// Reads the table.
     pub(crate) fn read(&self) -> Result<Table, CliError> {
         if !(self.level > 0.0 && self.level < 1.0) {
             return Err(CliError::usage(format!("a level of {} is no probability", self.level))
                 .hint("give one between 0 and 1, such as 0.95"));
         }
-        Table::read(&self.data, &self.maps, &self.filters)
+        Table::read_all(&self.data, &self.maps, &self.filters, &self.scales)
     }
 }
 
@@ -78,6 +99,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<ExitCode, CliError> {
         Law::Pretrain(args) => pretrain::run(args)?,
         Law::Rl(args) => rl::run(args)?,
         Law::Inference(args) => inference::run(args)?,
+        Law::Task(args) => task::run(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -104,7 +126,14 @@ pub(crate) fn print_json(value: &serde_json::Value) {
 
 /// The columns of pre-training runs, for a plan.
 pub(crate) fn pretrain_columns(table: &Table) -> Result<pretrain::Columns, CliError> {
-    pretrain::Columns::of(table, 0)
+    pretrain::Columns::of(table.clone(), 0)
+}
+
+/// Notes on what was read, for people; JSON has them as `notes`.
+pub(crate) fn print_notes(notes: &[String]) {
+    for note in notes {
+        println!("note: {note}");
+    }
 }
 
 /// The curves of reinforcement learning, for a plan.

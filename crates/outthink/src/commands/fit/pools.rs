@@ -11,6 +11,7 @@ use outthink_eval::{Pool, PoolProblem, learn_table};
 use outthink_law::cost::{Solved, cost_to_solve};
 use outthink_law::estimate::{Ballots, Estimate, Resampling, maj_at_k, mean_over_problems};
 use outthink_law::noise::Noise;
+use outthink_law::verdict::Subject;
 use outthink_law::vote::maj_limit;
 use outthink_verify::Grouper;
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ struct Recorded<'a> {
 }
 
 pub(super) fn run(args: &InferenceArgs) -> Result<(), CliError> {
-    let pools = store::pools(&args.data.data, &args.store)?;
+    let pools = store::pools(args.data.only()?, &args.store)?;
     if let Some(path) = &args.out {
         let all: Vec<&Pool> = pools.iter().collect();
         let Some(table) = learn_table(&all) else {
@@ -64,7 +65,7 @@ pub(super) fn run(args: &InferenceArgs) -> Result<(), CliError> {
     }
     if !groups.is_empty() {
         println!("\naccuracy against tokens, paired by problem");
-        inference::curves(args, &pools[0].name, groups)?;
+        inference::curves(args, &pools[0].name, groups, Subject::Thinking)?;
     }
     Ok(())
 }

@@ -4,11 +4,11 @@ use super::curves::Errors;
 use super::{DataArgs, Group, Table, brackets, figure, law_error, print_json, read_groups};
 use crate::error::CliError;
 use clap::Args;
-use outthink_law::choose::{Choice, choose};
+use outthink_law::choose::{Choice, CurveForecast, choose};
 use outthink_law::forms::{Curve, Form};
 use outthink_law::noise::Noise;
 use outthink_law::rl::{Run, Sigmoid, SigmoidIntervals, backtest, fit};
-use outthink_law::verdict::{Judgement, Question, judge};
+use outthink_law::verdict::{Judgement, Question, Subject, judge};
 use serde_json::{Value, json};
 
 #[derive(Debug, Args)]
@@ -24,6 +24,12 @@ pub(super) struct RlArgs {
     /// Share of each curve, from its end, that is forecast from the rest.
     #[arg(long, value_name = "SHARE", default_value_t = 0.25)]
     hold_out: f64,
+    /// Steps (or compute) at which accuracy is forecast.
+    #[arg(long, value_name = "STEPS", value_delimiter = ',')]
+    at: Vec<f64>,
+    /// Leave out evaluations before this step: the first phase of training follows no law of its later course.
+    #[arg(long, value_name = "STEPS", default_value_t = 0.0)]
+    from_step: f64,
     /// Gain of a doubling below which it is not worth having, as a share of questions.
     #[arg(long, value_name = "GAIN", default_value_t = 0.02)]
     threshold: f64,
@@ -108,16 +114,26 @@ struct Row {
     rms: f64,
     choice: Choice,
     judgement: Judgement,
+    at: Vec<CurveForecast>,
+    /// Error of the last point without what the points have in common.
+    own: f64,
+    beside: Option<f64>,
 }
 
 pub(super) fn run(args: &RlArgs) -> Result<(), CliError> {
     let table = args.data.read()?;
-    let groups = read(&table, &args.by, Errors { problems: args.problems, shared: None })?;
+    let mut groups = read(&table, &args.by, Errors { problems: args.problems, shared: None })?;
+    groups.iter_mut().for_each(|g| g.cut_before(args.from_step));
     let runs: Vec<Run> = groups.iter().map(as_run).collect();
     let whole = fit(&runs).map_err(|e| law_error(&e))?;
     let test = backtest(&runs, args.hold_out).map_err(|e| law_error(&e))?;
-    let question =
-        Question { threshold: args.threshold, level: args.data.level, seed: args.data.seed, ..Question::default() };
+    let question = Question {
+        threshold: args.threshold,
+        level: args.data.level,
+        seed: args.data.seed,
+        subject: Subject::Training,
+        ..Question::default()
+    };
     let mut rows = Vec::new();
     for (i, group) in groups.into_iter().enumerate() {
         let (law, intervals, rms) = (whole.laws[i], whole.intervals[i], whole.rms[i]);
@@ -125,15 +141,22 @@ pub(super) fn run(args: &RlArgs) -> Result<(), CliError> {
         let curve = Curve { compute: &compute, accuracy: &accuracy };
         let choice = choose(&curve, Some(&noise), &Form::ALL, args.data.level).map_err(|e| law_error(&e))?;
         let judgement = judge(&curve, &noise, question).map_err(|e| law_error(&e))?;
-        rows.push(Row { group, law, intervals, rms, choice, judgement });
+        let beside = choice.beside(&curve, &noise);
+        let own = noise.own(compute.len() - 1);
+        let at = args.at.iter().map(|&c| choice.forecast(c, own, args.data.level));
+        let at = at.collect::<Result<Vec<_>, _>>().map_err(|e| law_error(&e))?;
+        rows.push(Row { group, law, intervals, rms, choice, judgement, at, own, beside });
     }
     if let Some(path) = &args.data.svg {
-        let drawn: Vec<(&Group, Sigmoid)> = rows.iter().map(|r| (&r.group, r.law)).collect();
+        let drawn: Vec<(&Group, Sigmoid, &Choice, f64)> =
+            rows.iter().map(|r| (&r.group, r.law, &r.choice, r.own)).collect();
         figure::rl(&drawn).write(path)?;
     }
     if args.data.json {
         let runs: Vec<Value> = (rows.iter())
-            .map(|r| json!({ "run": r.group.name, "law": r.law, "intervals": r.intervals, "rms": r.rms, "choice": r.choice, "verdict": r.judgement }))
+            .map(|r| json!({ "run": r.group.name, "law": r.law, "intervals": r.intervals, "rms": r.rms, "choice": r.choice,
+                "verdict": r.judgement, "at": r.at, "beside_its_points": r.beside,
+                "sigmoid_at": args.at.iter().map(|&c| json!({ "compute": c, "accuracy": r.law.at(c) })).collect::<Vec<_>>() }))
             .collect();
         print_json(&json!({ "schema": 1, "law": "rl", "runs": runs, "backtest": test,
             "ceiling_logit_per_doubling_of_size": whole.ceiling_per_doubling }));
@@ -168,6 +191,11 @@ pub(super) fn run(args: &RlArgs) -> Result<(), CliError> {
     println!();
     for r in &rows {
         super::inference::print_curve(&r.group.name, &r.choice, "C", brackets);
+        super::inference::print_beside(r.beside);
+        super::inference::print_forecasts(&r.at, "steps");
+        for &c in &args.at {
+            println!("  at {c:.4e} steps by the joint sigmoid: accuracy {:.3}", r.law.at(c));
+        }
         super::inference::print_judgement(&r.judgement);
     }
     Ok(())

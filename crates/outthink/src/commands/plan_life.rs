@@ -1,0 +1,256 @@
+//! The options of a plan that train a model anew: its size and tokens for the whole of its life.
+
+use super::fit::{Table, fresh_law, law_error, pretrain_columns};
+use super::plan::dollars;
+use crate::error::CliError;
+use clap::Args;
+use outthink_law::Interval;
+use outthink_law::lifetime::{Costs, Life, Serving, Supply, best_for, cheapest, training_alone};
+use outthink_law::plan::{PlanOption, Standing, training_flops};
+use outthink_law::pretrain::{Chinchilla, PretrainOptions, Repeated, fit_repeated};
+use outthink_law::verdict::Ranged;
+
+/// Tokens beyond which a plan without a stock is told to name one: about what the largest open corpora hold.
+const LARGE_CORPUS: f64 = 1.5e13;
+
+/// What a plan that forgets the queries would do.
+const ALONE: &str = "a model trained anew, by the bill of training alone";
+
+/// What a model costs over its life, and what there is to train it on.
+#[derive(Debug, Args)]
+pub(super) struct LifeArgs {
+    /// Unique tokens at hand; further ones are repeats, and worth less with each pass.
+    #[arg(long, value_name = "U")]
+    unique_tokens: Option<f64>,
+    /// The loss wanted, for the least dollars of training and serving.
+    #[arg(long, value_name = "L")]
+    pub(super) target_loss: Option<f64>,
+    /// A published law instead of runs, as E=1.82,A=482,alpha=0.348,B=2085,beta=0.366.
+    #[arg(long, value_name = "CONSTANTS", value_parser = constants)]
+    law: Option<Chinchilla>,
+    /// Prompt tokens of a query.
+    #[arg(long, value_name = "N", default_value_t = 0.0)]
+    prompt_tokens: f64,
+    /// Share of the prompt tokens that a cache holds.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    cached_share: f64,
+    /// Share of the peak that reading prompts reaches [default: as training].
+    #[arg(long, value_name = "SHARE")]
+    prefill_utilisation: Option<f64>,
+    /// Share of the peak that generating reaches [default: as training; batches of served models often reach less].
+    #[arg(long, value_name = "SHARE")]
+    decode_utilisation: Option<f64>,
+    /// Parameters that a token passes, as a share of all (mixture of experts).
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    active_share: f64,
+    /// Dollars beyond the final run (failed runs, experiments, staff), as a share of it.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    overhead: f64,
+}
+
+fn constants(text: &str) -> Result<Chinchilla, String> {
+    let mut found = [None; 5];
+    for part in text.split(',') {
+        let (name, value) = part.split_once('=').ok_or_else(|| format!("`{part}` is no constant"))?;
+        let at = ["E", "A", "alpha", "B", "beta"].iter().position(|n| *n == name.trim());
+        let at = at.ok_or_else(|| format!("no constant `{name}`; a law has E, A, alpha, B and beta"))?;
+        let value = value.trim().parse::<f64>().ok().filter(|v| v.is_finite() && *v > 0.0);
+        found[at] = Some(value.ok_or_else(|| format!("`{part}`: give a number above 0"))?);
+    }
+    match found {
+        [Some(floor), Some(a), Some(alpha), Some(b), Some(beta)] => Ok(Chinchilla { floor, a, alpha, b, beta }),
+        _ => Err("give all five: E, A, alpha, B and beta".to_owned()),
+    }
+}
+
+impl LifeArgs {
+    /// Whether there is a law of the loss without a file.
+    pub(super) fn published(&self) -> bool {
+        self.law.is_some()
+    }
+
+    fn costs(&self, standing: &Standing) -> Costs {
+        Costs {
+            hardware: standing.hardware,
+            active: self.active_share,
+            overhead: self.overhead,
+            price: standing.usd_per_million_tokens.map(|usd| (usd, standing.params)),
+        }
+    }
+
+    fn serving(&self, standing: &Standing) -> Serving {
+        let training = standing.hardware.utilisation;
+        Serving {
+            queries: standing.queries,
+            prompt_tokens: self.prompt_tokens,
+            cached: self.cached_share,
+            generated_tokens: standing.tokens_per_query,
+            prefill_utilisation: self.prefill_utilisation.unwrap_or(training),
+            decode_utilisation: self.decode_utilisation.unwrap_or(training),
+        }
+    }
+}
+
+/// The law of the loss with its draws.
+pub(super) struct Law {
+    supply: Supply,
+    draws: Vec<Supply>,
+    level: f64,
+}
+
+impl Law {
+    /// From runs, or from constants.
+    pub(super) fn read(args: &LifeArgs, table: Option<Table>, level: f64, seed: u64) -> Result<Self, CliError> {
+        if args.unique_tokens.is_some_and(|u| !(u.is_finite() && u > 0.0)) {
+            return Err(CliError::usage("--unique-tokens is no stock").hint("give a number above 0, such as 15e12"));
+        }
+        let stock = args.unique_tokens;
+        let Some(table) = table else {
+            let law = args.law.ok_or_else(|| CliError::usage("no law of the loss").hint("give --pretrain or --law"))?;
+            return Ok(Self { supply: Supply::fresh(law, stock), draws: Vec::new(), level });
+        };
+        let columns = pretrain_columns(&table)?;
+        let options = PretrainOptions { seed, level, bootstraps: 300, ..PretrainOptions::default() };
+        let repeats = columns.unique.as_ref().and_then(|unique| fit_repeated(&columns.runs(), unique, options).ok());
+        if let Some(found) = repeats {
+            let of = |law: Repeated| Supply { law, stock };
+            let draws = found.draws.iter().map(|d| of(*d)).collect();
+            return Ok(Self { supply: of(found.law), draws, level });
+        }
+        let (_, found) = fresh_law(columns, options)?;
+        let draws = found.draws.iter().map(|d| Supply::fresh(*d, stock)).collect();
+        Ok(Self { supply: Supply::fresh(found.law, stock), draws, level })
+    }
+
+    fn loss(&self, params: f64, tokens: f64) -> Ranged {
+        let value = self.supply.loss(params, tokens);
+        let draws: Vec<f64> = self.draws.iter().map(|d| d.loss(params, tokens)).collect();
+        let interval = if draws.is_empty() {
+            Interval { low: value, high: value, level: self.level }
+        } else {
+            Interval::from_draws(&draws, self.level)
+        };
+        Ranged { value, interval }
+    }
+
+    fn option(&self, name: &str, life: &Life, standing: &Standing, more: &str) -> PlanOption {
+        let stock = match self.supply.stock {
+            Some(stock) if life.epochs > 1.0 => format!("{:.1} passes over {stock:.3e} unique ones", life.epochs),
+            Some(stock) => format!("of {stock:.3e} at hand"),
+            None if life.tokens > LARGE_CORPUS => {
+                "more than the largest open corpora hold: name your stock by --unique-tokens".to_owned()
+            }
+            None => "all fresh".to_owned(),
+        };
+        PlanOption {
+            name: name.to_owned(),
+            accuracy: None,
+            loss: Some(self.loss(life.params, life.tokens)),
+            once_usd: life.training_usd,
+            usd_interval: None,
+            serving_usd: life.serving_usd,
+            probability: None,
+            note: format!(
+                "{:.3e} parameters on {:.3e} tokens ({:.0} a parameter; {stock}), {:.2} times the size of today's, {:.2e} \
+                 FLOP{more}",
+                life.params,
+                life.tokens,
+                life.tokens / life.params,
+                life.params / standing.params,
+                training_flops(life.params, life.tokens)
+            ),
+        }
+    }
+}
+
+/// What is asked of a model trained anew.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wish {
+    /// As good as the best split of these dollars of training, for the least over its life.
+    AsGoodAs(f64),
+    /// The lowest loss for these dollars beyond what serving costs today.
+    Beyond(f64),
+    /// This loss for the least.
+    Loss(f64),
+}
+
+/// The options.
+pub(super) fn options(
+    args: &LifeArgs,
+    law: &Law,
+    standing: &Standing,
+    wish: Wish,
+) -> Result<Vec<PlanOption>, CliError> {
+    let (costs, serving) = (args.costs(standing), args.serving(standing));
+    let bad = |e: outthink_law::LawError| law_error(&e);
+    let together = "a model trained anew, for training and serving together";
+    let mut all = Vec::new();
+    if let (Wish::Beyond(usd), Some(before)) = (wish, standing.trained_tokens) {
+        let params = standing.params;
+        let tokens = before + usd / costs.training(params, 1.0);
+        let life = Life {
+            params,
+            tokens,
+            epochs: law.supply.epochs(tokens),
+            loss: law.supply.loss(params, tokens),
+            training_usd: usd,
+            serving_usd: standing.queries * costs.query(params, &serving),
+        };
+        let name = if life.epochs > 1.0 { "more passes over the data" } else { "more data at the same size" };
+        all.push(law.option(name, &life, standing, ""));
+    }
+    let unreachable = |loss: f64| PlanOption {
+        name: together.to_owned(),
+        accuracy: None,
+        loss: None,
+        once_usd: f64::INFINITY,
+        usd_interval: None,
+        serving_usd: f64::INFINITY,
+        probability: None,
+        note: match law.supply.stock {
+            Some(stock) => {
+                format!("no size reaches a loss of {loss:.4} on {stock:.3e} unique tokens: the wall of data")
+            }
+            None => format!("no size reaches a loss of {loss:.4}: it lies at or below the floor of the law"),
+        },
+    };
+    match wish {
+        Wish::Loss(loss) => match cheapest(&law.supply, &costs, &serving, loss).map_err(bad)? {
+            Some(life) => {
+                let nobody = Serving { queries: 0.0, ..serving };
+                let alone = cheapest(&law.supply, &costs, &nobody, loss).map_err(bad)?;
+                all.push(law.option(together, &life, standing, ""));
+                if let Some(found) = alone {
+                    let served = Life { serving_usd: standing.queries * costs.query(found.params, &serving), ..found };
+                    all.push(law.option(ALONE, &served, standing, ""));
+                }
+            }
+            None => all.push(unreachable(loss)),
+        },
+        Wish::AsGoodAs(usd) | Wish::Beyond(usd) => {
+            let alone = training_alone(&law.supply, &costs, &serving, usd).map_err(bad)?;
+            if let Some(alone) = &alone {
+                all.push(law.option(ALONE, alone, standing, ""));
+            }
+            let today = standing.queries * costs.query(standing.params, &serving);
+            let found = match wish {
+                Wish::Beyond(_) => best_for(&law.supply, &costs, &serving, today + usd).map_err(bad)?,
+                _ => match &alone {
+                    Some(alone) => cheapest(&law.supply, &costs, &serving, alone.loss).map_err(bad)?,
+                    None => None,
+                },
+            };
+            if let Some(life) = found {
+                let more = alone.map_or_else(String::new, |a| {
+                    format!(
+                        "; {} in all where the bill of training alone leads to {}",
+                        dollars(life.usd()),
+                        dollars(a.usd())
+                    )
+                });
+                all.push(law.option(together, &life, standing, &more));
+            }
+        }
+    }
+    Ok(all)
+}
