@@ -7,7 +7,7 @@ use crate::vocabulary::{PieceKind, Vocabulary, printable};
 use std::path::Path;
 
 /// Tensors begin at multiples of this.
-const ALIGNMENT: usize = 32;
+pub(crate) const ALIGNMENT: usize = 32;
 
 /// Codes of the types of values in GGUF.
 #[derive(Clone, Copy)]
@@ -123,7 +123,7 @@ pub fn write_gguf(
 }
 
 /// From Hugging Face's name of a tensor to llama.cpp's.
-fn name(name: &str) -> String {
+pub(crate) fn name(name: &str) -> String {
     let short = [
         ("model.embed_tokens", "token_embd"),
         ("model.norm", "output_norm"),

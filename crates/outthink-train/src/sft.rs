@@ -7,7 +7,7 @@ use crate::objective::Weighted;
 use crate::optimizer::AdamWConfig;
 use crate::rng::Rng;
 use crate::schedule::Schedule;
-use crate::tasks::{CharTokenizer, END, Split, Task, Teacher, draw, level_in, prompt};
+use crate::tasks::{CharTokenizer, END, Split, THOUGHT, Task, Teacher, draw, level_in, prompt};
 use crate::trainer::Trainer;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
@@ -41,6 +41,10 @@ pub struct Worked<'a> {
     pub levels: RangeInclusive<u32>,
     /// The teacher's habits.
     pub teacher: Teacher,
+    /// Share of solutions whose thought is cut at a random token and followed by the answer all the same. Only the
+    /// answer is learnt from them: so a model can answer from an unfinished thought, and does not learn to
+    /// leave its thoughts unfinished.
+    pub interrupt: f64,
 }
 
 impl Examples for Worked<'_> {
@@ -49,7 +53,10 @@ impl Examples for Worked<'_> {
         let solution = self.task.solve(&problem.question, &self.teacher, rng).ok_or_else(|| {
             TrainError::setting("the task's question", format!("`{}`", problem.question), "one that it can solve")
         })?;
-        Example::new(&problem.question, &solution.reply())
+        let example = Example::new(&problem.question, &solution.reply())?;
+        // No number is drawn where nothing is cut, so that such runs do not change.
+        let cut = self.interrupt > 0.0 && rng.uniform() < self.interrupt;
+        Ok(if cut { example.interrupted(rng) } else { example })
     }
 }
 
@@ -125,6 +132,16 @@ impl Example {
         tokens.extend(reply);
         tokens.push(END);
         Ok(Self { tokens, prompt: prompt_len })
+    }
+
+    /// The same with the thought cut at a random token, and all before the answer as the prompt.
+    fn interrupted(mut self, rng: &mut Rng) -> Self {
+        if let Some(end) = self.tokens.iter().rposition(|t| *t == THOUGHT).filter(|end| *end > self.prompt) {
+            let cut = self.prompt + rng.below(end - self.prompt);
+            self.tokens.drain(cut..end);
+            self.prompt = cut + 1;
+        }
+        self
     }
 }
 

@@ -26,14 +26,19 @@ impl Default for Chain {
 }
 
 /// A chain as its question states it.
-struct Steps {
-    first: u64,
+pub(super) struct Steps {
+    pub(super) first: u64,
     /// Operator and operand.
-    rest: Vec<(char, u64)>,
-    modulus: u64,
+    pub(super) rest: Vec<(char, u64)>,
+    pub(super) modulus: u64,
 }
 
 impl Chain {
+    /// Modulo a prime from 2 to 97.
+    pub(super) fn modulo(modulus: u64) -> Self {
+        Self { modulus }
+    }
+
     /// Reads the modulus.
     pub(super) fn parse(given: &str) -> Result<Self, TaskError> {
         let prime = |m: &u64| (2..=97).contains(m) && (2..*m).all(|d| !m.is_multiple_of(d));
@@ -47,7 +52,7 @@ impl Chain {
 
 impl Steps {
     /// Reads `8*5+11-7 mod 13`; values are below the modulus.
-    fn parse(question: &str) -> Option<Self> {
+    pub(super) fn parse(question: &str) -> Option<Self> {
         let (chain, modulus) = question.split_once(" mod ")?;
         let modulus: u64 = modulus.parse().ok().filter(|m| (2..=97).contains(m))?;
         let value = |text: &str| text.parse().ok().filter(|&v| text.len() <= 2 && v < modulus);
@@ -61,7 +66,7 @@ impl Steps {
         Some(Self { first, rest, modulus })
     }
 
-    fn apply(&self, left: u64, operator: char, right: u64) -> u64 {
+    pub(super) fn apply(&self, left: u64, operator: char, right: u64) -> u64 {
         let modulus = self.modulus;
         match operator {
             '+' => (left + right) % modulus,
@@ -70,7 +75,7 @@ impl Steps {
         }
     }
 
-    fn value(&self) -> u64 {
+    pub(super) fn value(&self) -> u64 {
         self.rest.iter().fold(self.first, |at, &(operator, right)| self.apply(at, operator, right))
     }
 }

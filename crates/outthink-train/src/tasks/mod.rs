@@ -10,6 +10,7 @@
 mod chain;
 mod chars;
 mod countdown;
+mod recheck;
 mod reply;
 mod sums;
 mod teacher;
@@ -17,6 +18,7 @@ mod teacher;
 pub use chain::Chain;
 pub use chars::{ANSWER, CharTokenizer, END, MARKS, THINK, THOUGHT, VOCABULARY};
 pub use countdown::Countdown;
+pub use recheck::Recheck;
 pub use reply::{CHAT_TEMPLATE, Grade, Solution, Verdict, answer_of, prompt};
 pub use sums::{Add, Multiply};
 pub use teacher::Teacher;
@@ -129,7 +131,9 @@ pub fn level_in(levels: &RangeInclusive<u32>, rng: &mut Rng) -> u32 {
 #[non_exhaustive]
 pub enum TaskError {
     /// No task has this name.
-    #[error("unknown task `{0}`: use chain, chain:MODULUS, countdown, countdown:LINES, add or multiply")]
+    #[error(
+        "unknown task `{0}`: use chain, chain:MODULUS, recheck, recheck:MODULUS, countdown, countdown:LINES, add or multiply"
+    )]
     UnknownTask(String),
     /// The parameter of the task makes no sense.
     #[error("`{given}` is no parameter of {task}: {need}")]
@@ -174,6 +178,8 @@ pub fn task(name: &str) -> Result<Box<dyn Task>, TaskError> {
     match (kind, parameter) {
         ("chain", None) => Ok(Box::new(Chain::default())),
         ("chain", Some(given)) => Ok(Box::new(Chain::parse(given)?)),
+        ("recheck", None) => Ok(Box::new(Recheck::default())),
+        ("recheck", Some(given)) => Ok(Box::new(Recheck::parse(given)?)),
         ("countdown", None) => Ok(Box::new(Countdown::default())),
         ("countdown", Some(given)) => Ok(Box::new(Countdown::parse(given)?)),
         ("add", None) => Ok(Box::new(Add)),
@@ -189,7 +195,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn all() -> Vec<Box<dyn Task>> {
-        ["chain", "chain:11", "countdown", "countdown:40", "add", "multiply"].iter().map(|n| task(n).unwrap()).collect()
+        ["chain", "chain:11", "recheck", "recheck:5", "countdown", "countdown:40", "add", "multiply"]
+            .iter()
+            .map(|n| task(n).unwrap())
+            .collect()
     }
 
     #[test]
@@ -197,7 +206,7 @@ mod tests {
         for task_ in all() {
             assert_eq!(task(&task_.name()).unwrap().name(), task_.name());
         }
-        for bad in ["", "chess", "chain:", "chain:1", "chain:x", "countdown:0", "add:3"] {
+        for bad in ["", "chess", "chain:", "chain:1", "chain:x", "recheck:11", "countdown:0", "add:3"] {
             assert!(task(bad).is_err(), "{bad}");
         }
     }

@@ -4,3 +4,4 @@
 mod learning;
 mod runs;
 mod sampling;
+mod transformers;

@@ -22,7 +22,7 @@ enum TrainCommand {
     Rl(Box<reason::RlArgs>),
     /// Write a recipe for TRL or verl that takes its reward from `outthink serve`.
     Recipe(recipe::RecipeArgs),
-    /// Write a trained model as GGUF, for the embedded engine and llama.cpp.
+    /// Write a trained model as GGUF or as a Hugging Face folder, for llama.cpp, vLLM and transformers.
     Export(export::ExportArgs),
 }
 

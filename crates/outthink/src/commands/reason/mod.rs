@@ -23,7 +23,7 @@ use std::time::Instant;
 /// What both kinds of training need.
 #[derive(Debug, Args)]
 struct Common {
-    /// Problems: chain, chain:MODULUS, countdown, countdown:LINES, add or multiply.
+    /// Problems: chain, chain:MODULUS, recheck, recheck:MODULUS, countdown, countdown:LINES, add or multiply.
     #[arg(long, value_name = "TASK", default_value = "chain:11")]
     task: String,
     /// Levels of the problems, such as 1-3: operations, numbers or digits.
@@ -77,6 +77,16 @@ pub(crate) struct SftArgs {
     /// Probability that a step of the teacher's is wrong.
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     slip: f64,
+    /// Share of solutions whose thought is cut at a random token before the answer: the model learns to answer from
+    /// an unfinished thought, not to leave thoughts unfinished.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    interrupt: f64,
+    /// Context of a fresh model, in tokens [default: twice the longest solution].
+    #[arg(long, value_name = "TOKENS")]
+    context: Option<usize>,
+    /// Width of a fresh model's heads.
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    head_width: usize,
 }
 
 #[derive(Debug, Args)]
@@ -201,7 +211,7 @@ fn model_in(folder: &Path) -> PathBuf {
 
 /// Runs `train sft`.
 pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
-    for (name, share) in [("hurry", args.hurry), ("slip", args.slip)] {
+    for (name, share) in [("hurry", args.hurry), ("slip", args.slip), ("interrupt", args.interrupt)] {
         if !(0.0..=1.0).contains(&share) {
             return Err(CliError::usage(format!("--{name} {share} is no share")).hint("give a number from 0 to 1"));
         }
@@ -211,14 +221,15 @@ pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
         read(folder)?
     } else {
         // More than twice the longest solution, so that reinforcement may think longer.
-        let context = (task.longest(*levels.end()) * 2 + 64).next_multiple_of(32);
+        let context = args.context.unwrap_or((task.longest(*levels.end()) * 2 + 64).next_multiple_of(32));
         let sized = ModelConfig::sized(VOCABULARY, context, args.size.0, args.size.1);
-        let shape = ModelConfig { heads: (args.size.0 / 16).max(1), tied: false, ..sized };
+        let width = args.head_width.min(args.size.0);
+        let shape = ModelConfig { tied: false, ..sized.with_heads_of(width).map_err(|e| train_error(&e))? };
         Model::new(shape, args.common.seed).map_err(|e| train_error(&e))?
     };
     let teacher = Teacher { hurry: args.hurry, slip: args.slip };
     let mut given;
-    let mut worked = Worked { task: &*task, levels: levels.clone(), teacher };
+    let mut worked = Worked { task: &*task, levels: levels.clone(), teacher, interrupt: args.interrupt };
     let examples: &mut dyn Examples = match &args.examples {
         Some(path) => {
             let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -239,7 +250,9 @@ pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
         seed: args.common.seed,
         threads: args.common.threads.max(1),
     };
-    let habits = json!({ "kind": "sft", "task": args.common.task, "teacher": teacher, "sft": config });
+    let habits = json!({
+        "kind": "sft", "task": args.common.task, "teacher": teacher, "interrupt": args.interrupt, "sft": config,
+    });
     let mut sft = Sft::new(model, examples, config).map_err(|e| train_error(&e))?;
     let mut run = begin(&args.common, &*task, &levels, (sft.model().config().parameters(), &habits))?;
     while !sft.is_done() {
