@@ -76,7 +76,24 @@ pub(crate) fn function(name: &str) -> Option<Func> {
 pub(crate) fn starts_atom(name: &str) -> bool {
     function(name).is_some()
         || GREEK.contains(&name)
-        || matches!(name, "frac" | "pi" | "infty" | "binom" | "lfloor" | "lceil" | "mathbb" | "emptyset" | "imath")
+        || matches!(
+            name,
+            "frac"
+                | "pi"
+                | "infty"
+                | "binom"
+                | "lfloor"
+                | "lceil"
+                | "mathbb"
+                | "emptyset"
+                | "imath"
+                | "jmath"
+                | "dots"
+                | "reals"
+                | "e"
+                | "i"
+                | "d"
+        )
 }
 
 /// A letter as a constant or a variable.
@@ -93,25 +110,33 @@ impl Parser {
         match self.peek()? {
             Tok::Num(_) => self.number(),
             Tok::Text(text) => {
+                let bracketed = text.contains('(');
                 let bare = text.trim_matches(['(', ')', ' ', '.'].as_slice()).to_owned();
                 let text = crate::normal::fold_words(text);
                 self.at_next();
                 let mut letters = bare.chars();
                 match (letters.next(), letters.next()) {
+                    (Some(c @ ('e' | 'i')), None) if !bracketed => Some(letter(c)),
                     (Some(c), None) if c.is_ascii_alphabetic() => Some(Expr::Var(c.to_string())),
                     _ => Some(Expr::Text(text)),
                 }
             }
             Tok::Begin(name) => {
-                let known = name.ends_with("matrix");
+                let (matrix, cases) = (name.ends_with("matrix"), name.ends_with("cases"));
                 self.at_next();
-                if known { self.matrix() } else { None }
+                if matrix || cases { self.matrix(cases) } else { None }
             }
             Tok::Word(word) => {
                 let word = word.clone();
                 self.at_next();
                 self.word(&word)
             }
+            Tok::Name(name) => {
+                let name = format!("\\{name}");
+                self.at_next();
+                Some(Expr::Var(name))
+            }
+            Tok::Money(_) => None,
             Tok::Cmd(name) => {
                 let name = name.clone();
                 self.at_next();
@@ -133,7 +158,7 @@ impl Parser {
         }
     }
 
-    fn at_next(&mut self) {
+    pub(crate) fn at_next(&mut self) {
         self.bump();
     }
 
@@ -148,8 +173,12 @@ impl Parser {
         }
         let mut letters = word.chars();
         match (letters.next(), letters.next()) {
-            (Some(c), None) => self.subscripted(letter(c)),
-            _ if word.len() <= 3 => {
+            (Some('C'), None) if self.is_combination() => {
+                let Expr::Bracket { items, .. } = self.atom()? else { return None };
+                Some(Expr::Call(Func::Binomial, items))
+            }
+            (Some(c), None) if c.is_ascii() => self.subscripted(letter(c)),
+            _ if word.len() <= 3 && word.is_ascii() => {
                 let mut factors: Vec<Expr> = word.chars().map(letter).collect();
                 let last = factors.pop()?;
                 let last = self.subscripted(last)?;
@@ -205,15 +234,23 @@ impl Parser {
         match name {
             "pi" => return Some(Expr::Pi),
             "infty" => return Some(Expr::Infinity),
-            "imath" => return Some(Expr::I),
+            "imath" | "jmath" | "i" => return Some(Expr::I),
+            "e" => return Some(Expr::E),
+            "d" => return Some(Expr::Var("d".to_owned())),
+            "dots" => return Some(Expr::Var("\\dots".to_owned())),
+            "reals" => return Some(crate::relation::reals()),
             "emptyset" => return Some(Expr::Set(Vec::new())),
             "frac" => return self.fraction(),
+            "choose" => return None,
             "binom" => {
                 let top = self.argument()?;
                 return Some(Expr::Call(Func::Binomial, vec![top, self.argument()?]));
             }
             "mathbb" => {
                 let Expr::Var(name) = self.argument()? else { return None };
+                if name == "R" {
+                    return Some(crate::relation::reals());
+                }
                 return Some(Expr::Var(format!("\\mathbb{name}")));
             }
             "lfloor" | "lceil" => {
@@ -267,6 +304,9 @@ impl Parser {
             }
         }
         let mut arguments = self.arguments()?;
+        if matches!(func, Func::Sin | Func::Cos | Func::Tan | Func::Cot | Func::Sec | Func::Csc) {
+            arguments = arguments.into_iter().map(in_radians).collect();
+        }
         match func {
             Func::Log if arguments.len() == 1 => arguments.push(base),
             Func::Log if arguments.len() == 2 => {}
@@ -300,5 +340,24 @@ impl Parser {
         }
         let one = if factors.len() == 1 { factors.pop()? } else { Expr::Mul(factors) };
         Some(vec![one])
+    }
+
+    /// Whether `(5, 2)` follows directly: `C(5, 2)` is a number of combinations.
+    fn is_combination(&self) -> bool {
+        matches!(
+            (self.ahead(0), self.ahead(1), self.ahead(2), self.ahead(3), self.ahead(4)),
+            (Some(Tok::Sym('(')), Some(Tok::Num(_)), Some(Tok::Sym(',')), Some(Tok::Num(_)), Some(Tok::Sym(')')))
+        ) && !self.spaced(0)
+    }
+}
+
+/// An angle in degrees as the number that a function of angles takes.
+fn in_radians(argument: Expr) -> Expr {
+    match argument {
+        Expr::Quantity(value, unit) if unit.is_angle() => {
+            let per = num_rational::BigRational::new(1.into(), 180.into());
+            Expr::Mul(vec![*value, Expr::Pi, Expr::Num { value: per * unit.factor, decimal: false }])
+        }
+        other => other,
     }
 }
