@@ -189,7 +189,15 @@ pub fn is_correct(answer: &str, gold: &str) -> bool {
     equivalent(answer, gold)
         || rounds_to(answer, gold)
         || unconditioned(gold).is_some_and(|gold| equivalent(answer, gold))
+        || (answer.len() == 1 && gold.lines().any(|line| opens_with_letter(line, answer)))
         || (gold.contains('\n') && lines.any(|line| equivalent(answer, line)))
+}
+
+/// Whether a reference is an option with its text but without a mark between them: `C Cecile`.
+fn opens_with_letter(gold: &str, letter: &str) -> bool {
+    let rest = gold.trim().strip_prefix(letter).and_then(|rest| rest.strip_prefix(' '));
+    letter.bytes().all(|b| (b'A'..=b'J').contains(&b))
+        && rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()))
 }
 
 /// A reference without the condition behind it.

@@ -54,7 +54,11 @@ fn bound_value<'a>(first: &'a Expr, rest: &'a [(Rel, Expr)]) -> Option<&'a Expr>
     if !rest.iter().all(|(rel, _)| matches!(rel, Rel::Eq | Rel::About)) {
         return rest.iter().all(|(rel, _)| matches!(rel, Rel::In | Rel::Eq)).then_some(last).filter(|_| is_name(first));
     }
-    let computes = |expr: &Expr| expr.is_scalar() && !expr.any(&|part| matches!(part, Expr::Var(_)));
+    let bare = |expr: &'a Expr| match expr {
+        Expr::Quantity(inner, _) => inner.as_ref(),
+        other => other,
+    };
+    let computes = |expr: &'a Expr| bare(expr).is_scalar() && !expr.any(&|part| matches!(part, Expr::Var(_)));
     if is_name(first) && !computes(first) {
         // `x = 9.5/3.14 \approx 3.03`: the exact value before the rounded one.
         let exactly = rest.iter().rev().find(|(rel, _)| *rel == Rel::Eq).map(|(_, side)| side);
@@ -68,7 +72,8 @@ fn bound_value<'a>(first: &'a Expr, rest: &'a [(Rel, Expr)]) -> Option<&'a Expr>
     if sides_compute && rest.iter().any(|(rel, _)| *rel == Rel::About) {
         return Some(first);
     }
-    (sides_compute && proved(first, last, true)).then_some(last)
+    // The last side of a chain is what it claims, also where a rounding or a slip stands before it.
+    (sides_compute || rest.len() > 1 && computes(last)).then_some(last)
 }
 
 impl Judge {
@@ -156,6 +161,8 @@ impl Judge {
     }
 
     fn unordered(&mut self, a: &[Expr], b: &[Expr]) -> bool {
+        // What is named twice is named.
+        let (a, b) = (&self.distinct(a), &self.distinct(b));
         if a.len() != b.len() {
             return false;
         }
@@ -167,6 +174,17 @@ impl Judge {
             let found = free.iter().position(|other| self.same(item, other));
             found.map(|index| free.swap_remove(index)).is_some()
         })
+    }
+
+    /// The items without those that are the same as one before.
+    fn distinct(&mut self, items: &[Expr]) -> Vec<Expr> {
+        let mut kept: Vec<Expr> = Vec::with_capacity(items.len());
+        for item in items {
+            if items.len() > MAX_UNORDERED || !kept.iter().any(|before| self.same(before, item)) {
+                kept.push(item.clone());
+            }
+        }
+        kept
     }
 
     fn ratios(&mut self, a: &[Expr], b: &[Expr]) -> bool {
@@ -210,6 +228,11 @@ impl Judge {
             && name_x == name_y
         {
             return x == y || self.same(&x, &y);
+        }
+        if first_a == first_b
+            && let (Some(x), Some(y)) = (bound_value(first_a, rest_a), bound_value(first_b, rest_b))
+        {
+            return self.same(x, y);
         }
         let truncated = |first: &Expr, rest: &[(Rel, Expr)]| match rest {
             [(Rel::About, side)] => Some((first.clone(), Rel::Eq, side.clone())),

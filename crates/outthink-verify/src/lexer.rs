@@ -286,7 +286,7 @@ impl Lexer<'_> {
             3
         } else if rest.starts_with("\\,") || rest.starts_with("\\!") {
             2
-        } else if rest.starts_with(',') && self.depth == 0 {
+        } else if (rest.starts_with(',') || rest.starts_with(' ')) && self.depth == 0 {
             1
         } else {
             return None;
@@ -336,7 +336,7 @@ impl Lexer<'_> {
                 }
             }
             "quad" | "qquad" | "space" | "thinspace" | "hspace" => self.spaced = true,
-            "text" | "mathrm" | "textbf" | "textit" | "mbox" | "textrm" | "mathsf" | "mathtt" => {
+            "text" | "textnormal" | "mathrm" | "textbf" | "textit" | "mbox" | "textrm" | "mathsf" | "mathtt" => {
                 let inside = self.group()?;
                 self.push(Tok::Text(inside));
             }

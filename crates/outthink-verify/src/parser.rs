@@ -489,7 +489,8 @@ impl Parser {
         match (open, close) {
             (SET_OPEN, SET_CLOSE) => Some(Expr::Set(items)),
             ('{', '}') if items.len() == 1 => items.pop(),
-            ('{', '}') => Some(Expr::Set(items)),
+            // Braces without backslashes group in LaTeX: what is in them is a list.
+            ('{', '}') => Some(Expr::List(items)),
             ('[', ']') if rows_of(&items).is_some() => Some(Expr::Matrix(rows_of(&items)?)),
             ('(' | '[', ')' | ']') if items.len() > 1 => Some(Expr::Bracket { open, close, items }),
             ('(', ')') | ('[', ']') => items.pop(),

@@ -76,6 +76,7 @@ pub(crate) fn function(name: &str) -> Option<Func> {
 pub(crate) fn starts_atom(name: &str) -> bool {
     function(name).is_some()
         || GREEK.contains(&name)
+        || matches!(name, "sum" | "prod" | "int" | "lim" | "partial" | "nabla" | "zeta")
         || matches!(
             name,
             "frac"
@@ -205,6 +206,7 @@ impl Parser {
         };
         if self.take_sym('_') {
             let index = match self.peek()? {
+                Tok::Sym('{') => self.raw_group()?,
                 Tok::Num(number) => {
                     let number = number.clone();
                     self.at_next();
@@ -262,6 +264,9 @@ impl Parser {
                 };
             }
             _ => {}
+        }
+        if function(name).is_none() && self.is_opaque(name) {
+            return self.subscripted(Expr::Var(format!("\\{name}")));
         }
         self.call(function(name)?)
     }
@@ -323,9 +328,9 @@ impl Parser {
 
     /// What a function is applied to: brackets, or the factors up to the next sign or function.
     fn arguments(&mut self) -> Option<Vec<Expr>> {
-        if matches!(self.peek(), Some(Tok::Sym('(' | '{'))) {
+        if matches!(self.peek(), Some(Tok::Sym('(' | '{' | SET_OPEN))) {
             return match self.atom()? {
-                Expr::Bracket { items, .. } | Expr::Set(items) => Some(items),
+                Expr::Bracket { items, .. } | Expr::Set(items) | Expr::List(items) => Some(items),
                 other => Some(vec![other]),
             };
         }
@@ -340,6 +345,45 @@ impl Parser {
         }
         let one = if factors.len() == 1 { factors.pop()? } else { Expr::Mul(factors) };
         Some(vec![one])
+    }
+
+    /// Whether a command is a sign whose meaning is not computed: `\\sum`, `\\int`, or one that is not known.
+    fn is_opaque(&self, name: &str) -> bool {
+        let structural = matches!(
+            name,
+            "cup"
+                | "cap"
+                | "setminus"
+                | "choose"
+                | "implies"
+                | "Rightarrow"
+                | "to"
+                | "over"
+                | "atop"
+                | "rfloor"
+                | "rceil"
+        );
+        !structural && !matches!(self.peek(), Some(Tok::Sym('{')))
+    }
+
+    /// The tokens of a group in braces as a text, whatever they mean.
+    fn raw_group(&mut self) -> Option<String> {
+        let (mut text, mut depth) = (String::new(), 0_usize);
+        loop {
+            match self.bump()? {
+                Tok::Sym('{') => depth += 1,
+                Tok::Sym('}') => {
+                    depth = depth.checked_sub(1)?;
+                    if depth == 0 {
+                        return Some(text);
+                    }
+                }
+                Tok::Num(part) | Tok::Word(part) | Tok::Name(part) | Tok::Cmd(part) => text.push_str(&part),
+                Tok::Text(part) => text.push_str(part.trim()),
+                Tok::Sym(c) => text.push(c),
+                Tok::Money(_) | Tok::Begin(_) | Tok::End => return None,
+            }
+        }
     }
 
     /// Whether `(5, 2)` follows directly: `C(5, 2)` is a number of combinations.

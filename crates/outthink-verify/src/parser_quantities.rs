@@ -46,7 +46,7 @@ impl Parser {
                 return Some(times(1_000));
             }
         }
-        if word.is_ascii() {
+        if word.is_ascii() || unit(&word).is_some() {
             return None;
         }
         // East Asian magnitudes run into what follows: the longest one that begins the word.
@@ -66,6 +66,7 @@ impl Parser {
                 word.trim().trim_end_matches('.').to_lowercase().as_str(),
                 "percent"
                     | "pct"
+                    | "percentage"
                     | "percents"
                     | "prozent"
                     | "pourcent"

@@ -40,7 +40,10 @@ pub(crate) fn plain(text: &str) -> String {
             None => break,
         }
     }
-    if text.contains("\\\\frac") || text.contains("\\\\sqrt") || text.contains("\\\\text") || text.contains("\\\\pi") {
+    // Backslashes that were escaped once too often; outside an environment there are no rows to end.
+    let doubled =
+        |at: usize| text.get(at + 2..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()));
+    if !text.contains("\\begin") && text.match_indices("\\\\").any(|(at, _)| doubled(at)) {
         return text.replace("\\\\", "\\");
     }
     text.to_owned()

@@ -94,8 +94,47 @@ pub(crate) fn without(whole: &Expr, holes: &[Expr]) -> Option<Expr> {
     Some(Expr::Union(parts))
 }
 
-/// The set of numbers that an inequality in one name means, and that name.
+/// The numbers whose absolute value lies in an interval of numbers that are not negative.
+fn of_absolute(set: &Expr) -> Option<Expr> {
+    let Expr::Bracket { open, close, items } = set else { return None };
+    let [low, high] = items.as_slice() else { return None };
+    let mirror = |c: char| match c {
+        '(' => ')',
+        '[' => ']',
+        ')' => '(',
+        _ => '[',
+    };
+    if *low == Expr::Infinity.neg() {
+        // Below a positive bound: one interval around zero.
+        return Some(Expr::Bracket {
+            open: mirror(*close),
+            close: *close,
+            items: vec![high.clone().neg(), high.clone()],
+        });
+    }
+    let negative = exact(low, &[])? < BigRational::default();
+    let below = Expr::Bracket {
+        open: mirror(*close),
+        close: mirror(*open),
+        items: vec![high.clone().neg(), low.clone().neg()],
+    };
+    (!negative).then(|| Expr::Union(vec![below, set.clone()]))
+}
+
+/// The set of numbers that an inequality in one name, or in its absolute value, means, and that name.
 pub(crate) fn interval<'a>(first: &'a Expr, rest: &'a [(Rel, Expr)]) -> Option<(Expr, &'a Expr)> {
+    let (set, name) = interval_of(first, rest)?;
+    match name {
+        Expr::Call(Func::Abs, items) => Some((of_absolute(&set)?, items.first()?)),
+        name => Some((set, name)),
+    }
+}
+
+/// The set of numbers in which a name lies by an inequality, and that name.
+fn interval_of<'a>(first: &'a Expr, rest: &'a [(Rel, Expr)]) -> Option<(Expr, &'a Expr)> {
+    let is_name = |expr: &Expr| {
+        is_name(expr) || matches!(expr, Expr::Call(Func::Abs, items) if matches!(items.as_slice(), [Expr::Var(_)]))
+    };
     let constant = |expr: &Expr| !expr.any(&|part| matches!(part, Expr::Var(_) | Expr::Text(_)));
     let bound = |name: &Expr, rel: Rel, value: &Expr| {
         if !is_name(name) || constant(name) || !constant(value) {

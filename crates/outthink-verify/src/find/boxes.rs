@@ -83,6 +83,39 @@ fn inside(text: &str, start: usize, end: usize) -> Option<(&str, usize)> {
     (!inside.is_empty()).then_some((inside, end + gap + length))
 }
 
+/// Words after which another box is another answer.
+const TURNS: &[&str] = &[
+    "so",
+    "then",
+    "but",
+    "thus",
+    "no",
+    "not",
+    "wait",
+    "therefore",
+    "hence",
+    "is",
+    "get",
+    "and",
+    "or",
+    "now",
+    "finally",
+];
+
+/// Whether a word is a line drawn in characters, such as `---`.
+fn is_rule(word: &str) -> bool {
+    let first = word.chars().next();
+    word.len() >= 3 && first.is_some_and(|c| c.is_ascii_punctuation() && word.chars().all(|other| other == c))
+}
+
+/// Without a name that the next box gives a value to: `y_2 =`.
+fn without_name(text: &str) -> &str {
+    let Some(name) = text.strip_suffix('=') else { return text };
+    let before = name.trim_end();
+    let start = before.rfind(' ').map_or(0, |at| at + 1);
+    if before.len() - start <= 6 { before.get(..start).unwrap_or(text).trim() } else { text }
+}
+
 /// Whether what stands between two boxes joins them.
 fn joins(between: &str) -> bool {
     if between.len() > 64 {
@@ -90,9 +123,19 @@ fn joins(between: &str) -> bool {
     }
     let mut plain = between.replace("\\text", " ").replace("\\qquad", " ").replace("\\quad", " ");
     plain.retain(|c| !matches!(c, '$' | '\\' | '{' | '}' | '(' | ')' | '[' | ']' | '*' | '~' | '!'));
-    let mut joined = false;
+    let plain = without_name(plain.trim());
+    // "\\boxed{1} papers and \\boxed{2} bins": a few words, then what joins.
+    if let Some((words, last)) = plain.rsplit_once(' ')
+        && JOINTS.contains(&last)
+        && !words.contains(['.', ':', ';', ',', '='])
+        && words.split_whitespace().count() <= 4
+        && !words.split_whitespace().any(|word| TURNS.contains(&word.to_lowercase().as_str()))
+    {
+        return true;
+    }
+    let mut joined = between.trim_end_matches('\\').is_empty();
     for word in plain.split_whitespace() {
-        if word.trim_end_matches(',').is_empty() || JOINTS.contains(&word.trim_matches(',')) {
+        if word.trim_end_matches(',').is_empty() || is_rule(word) || JOINTS.contains(&word.trim_matches(',')) {
             joined = true;
         } else {
             return false;

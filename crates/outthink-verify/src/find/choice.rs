@@ -13,6 +13,7 @@ const DENIALS: &[&str] =
 static SAID: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(concat!(
         r"(?:^|[\s*(])([A-J])[)*]*\s+(?:is|seems|appears|looks|must be|would be|should be)\s+(?:to be\s+)?(?:the\s+)?(?:most\s+)?(?:correct|right|best|true|answer|likely)\b",
+        r"|\b(?:[Ii] (?:think|believe|guess)(?: that)?|so|thus|hence|therefore),? (?:it is|it's|it must be) (?:option )?\(?\**([A-J])\b",
         r"|\b(?:choose|chose|pick|select|go with|went with|choosing|opt for)\s+(?:(?:option|choice|answer|letter)\s+)?\(?\**([A-J])\b",
     ))
     .ok()
@@ -72,8 +73,11 @@ pub(super) fn choice(text: &str) -> Option<String> {
     {
         return Some(letter);
     }
+    if let ([b'a'..=b'j'], true) = (bare.as_bytes(), lines().count() == 1) {
+        return Some(bare.to_uppercase());
+    }
     if let Some(found) = SAID.as_ref().and_then(|said| said.captures_iter(text).last()) {
-        return found.get(1).or_else(|| found.get(2)).map(|letter| letter.as_str().to_owned());
+        return found.get(1).or_else(|| found.get(2)).or_else(|| found.get(3)).map(|letter| letter.as_str().to_owned());
     }
     for word in ["option ", "Option ", "choice ", "Choice "] {
         if let Some((_, rest)) = last.rsplit_once(word)

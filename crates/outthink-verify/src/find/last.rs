@@ -16,6 +16,12 @@ pub(super) fn last(text: &str) -> Option<(String, AnswerKind)> {
     if let Some(inside) = closing_display(text) {
         return Some((inside, AnswerKind::LastExpression));
     }
+    // Mathematics in a sentence does not go over a line: a delimiter alone is a span that is broken.
+    if text.trim_end().ends_with(['$', ')'])
+        && text.lines().next_back().is_some_and(|line| matches!(line.trim(), "$" | "\\)"))
+    {
+        return None;
+    }
     let lines = text.lines().rev().map(str::trim).filter(|line| !line.is_empty()).take(MOST_LINES);
     lines.into_iter().find_map(|line| sentences(line).into_iter().rev().find_map(of_sentence))
 }
@@ -39,6 +45,8 @@ fn of_sentence(sentence: &str) -> Option<(String, AnswerKind)> {
         return None;
     }
     let sentence = without_citation(sentence);
+    let plain = sentence.contains("**").then(|| sentence.replace("**", ""));
+    let sentence = plain.as_deref().unwrap_or(sentence);
     let sentence = sentence.trim_start_matches(['#', '>', '*', ' '].as_slice()).trim_end_matches(['*', ' '].as_slice());
     let expression = |text: &str| Some((text.to_owned(), AnswerKind::LastExpression));
     if reads(sentence) {
@@ -92,7 +100,7 @@ fn suffix(sentence: &str) -> Option<&str> {
             || before.ends_with([':', '='])
             || [" are", " is", " be", " get"].iter().any(|w| before.ends_with(w));
         let spread = text.contains(" and ") || text.contains(" or ") || text.contains(", ");
-        let number_before = before.ends_with(|c: char| c.is_ascii_digit());
+        let number_before = before.ends_with(|c: char| c.is_ascii_digit() || "+-*/^(\u{d7}\u{f7}\u{2212}".contains(c));
         ((listed || !spread) && !number_before && reads(text)).then(|| unwrap_keeping_money(text))
     })
 }
@@ -102,7 +110,7 @@ fn unwrap_keeping_money(text: &str) -> &str {
 }
 
 /// The last number with the words behind it that belong to it.
-fn number(sentence: &str) -> Option<String> {
+pub(super) fn number(sentence: &str) -> Option<String> {
     let (start, end, number) = last_number_at(sentence)?;
     let start = money_before(sentence, start);
     let after = sentence.get(end..).unwrap_or_default();

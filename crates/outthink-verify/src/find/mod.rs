@@ -40,8 +40,8 @@ const MOST_BYTES: usize = 16_384;
 pub fn find_answer(text: &str) -> Option<Answer> {
     let reply = clean::reply(text);
     let answer = |(text, kind): (String, AnswerKind)| Some(Answer { text, kind });
-    if let Some(found) = answer_field(reply) {
-        return answer((found, AnswerKind::Json));
+    if let Some(found) = Some(reply).filter(|reply| reply.contains('{')).and_then(answer_field) {
+        return answer((found, AnswerKind::Tagged));
     }
     if let Some(found) = boxes::tagged(reply) {
         return answer((found, AnswerKind::Tagged));
@@ -63,6 +63,11 @@ pub fn find_answer(text: &str) -> Option<Answer> {
         .or_else(|| last::last(text))
         .or_else(|| last::short(text))
         .and_then(answer)
+}
+
+/// What of a completion is the reply: without reasoning and without what follows its end.
+pub(crate) fn reply(text: &str) -> &str {
+    clean::reply(text)
 }
 
 /// The last part of a long text, from a line on.
@@ -104,7 +109,7 @@ fn stated(text: &str, marker: Marker) -> Option<(String, AnswerKind)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use AnswerKind::{Boxed, Choice, Hashes, Json, LastExpression, LastNumber, Stated, Tagged};
+    use AnswerKind::{Boxed, Choice, Hashes, LastExpression, LastNumber, Stated, Tagged};
 
     #[test]
     fn where_answers_stand() {
@@ -141,7 +146,7 @@ mod tests {
             ("I choose Option C", "C", Choice),
             ("(B)", "B", Choice),
             ("So it must be (D).", "D", Choice),
-            ("{\"answer\": 42}", "42", Json),
+            ("{\"answer\": 42}", "42", Tagged),
             ("She has $1,234.50 left", "$1,234.50 left", LastNumber),
             ("It was -5 degrees", "-5 degrees", LastNumber),
             ("That is 25% of it", "25%", LastNumber),

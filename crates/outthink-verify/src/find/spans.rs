@@ -126,6 +126,9 @@ pub(super) fn reads(text: &str) -> bool {
         return false;
     }
     let marks = |c: char| c.is_numeric() || "\\=<>()[]{}|\u{3c0}\u{221a}\u{221e}\u{221e}".contains(c);
+    if text.trim_end_matches(['.', ' ']).ends_with(" a") || text.contains(" a ") {
+        return false;
+    }
     let single = text.trim_matches('$').trim().chars().count() == 1;
     if !single && !text.contains(marks) {
         return false;

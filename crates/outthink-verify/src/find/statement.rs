@@ -1,9 +1,9 @@
 //! What stands behind words such as "the answer is".
 
 use super::choice::{is_east_asian, letter};
-use super::spans::{delimited, reads, sentence};
+use super::spans::{delimited, last_span, reads, sentence};
 use crate::normal::unwrap;
-use crate::scan::{last_number, leading_number};
+use crate::scan::{last_number, last_number_at, leading_number};
 use crate::words::is_operator;
 use outthink_core::AnswerKind;
 
@@ -133,6 +133,7 @@ const MAX_WORDS: usize = 24;
 
 /// The answer with which a text behind a marker begins.
 pub(super) fn statement(rest: &str) -> Option<(String, AnswerKind)> {
+    let rest = rest.trim_start_matches([' ', '*', ':']).strip_prefix("\\\"").unwrap_or(rest);
     let marks = [':', '\u{ff1a}', '*', '=', ' ', '\t', '_', '}', '>', '\u{3000}', ','];
     let kept = rest.trim_start_matches(marks.as_slice());
     let skipped = rest.get(..rest.len() - kept.len())?;
@@ -155,7 +156,7 @@ pub(super) fn statement(rest: &str) -> Option<(String, AnswerKind)> {
     for verb in VERBS {
         clause = clause.trim_end().strip_suffix(verb).unwrap_or(clause);
     }
-    let clause = clause.trim();
+    let clause = clause.trim().trim_end_matches("\\\"");
     let stated = |text: &str| Some((text.to_owned(), AnswerKind::Stated));
     if reads(clause) {
         return stated(tidy(clause));
@@ -166,7 +167,25 @@ pub(super) fn statement(rest: &str) -> Option<(String, AnswerKind)> {
     if let Some(text) = longest_reading(clause) {
         return stated(tidy(text));
     }
+    if let Some((_, inside, _)) = last_span(clause).filter(|span| reads(&span.1)) {
+        return stated(&inside);
+    }
+    if clause.contains('\\')
+        && let Some(text) = bare_latex(clause)
+    {
+        return stated(text);
+    }
     words(clause)
+}
+
+/// LaTeX without delimiters amid words: "each is (\frac{2}{5}) tons".
+fn bare_latex(clause: &str) -> Option<&str> {
+    let start = clause.find('\\')?;
+    let start = clause.get(..start)?.trim_end_matches(['(', '[', '-']).len();
+    let text = clause.get(start..)?;
+    let ends =
+        text.match_indices([' ', '\u{ff0c}', '\u{3002}']).map(|(at, _)| at).chain([text.len()]).collect::<Vec<_>>();
+    ends.iter().rev().take(12).filter_map(|&end| text.get(..end)).find(|text| reads(text)).map(tidy)
 }
 
 /// Words as an answer; where there are too many of them, the last number among them.
@@ -177,12 +196,29 @@ fn words(clause: &str) -> Option<(String, AnswerKind)> {
     if text.is_empty() || REFUSED.iter().any(|word| lower.starts_with(word)) {
         return None;
     }
+    // A sentence about a number: "Jane started 3 hours ago".
+    if let Some(number) = sole_number(text) {
+        return Some((number, AnswerKind::Stated));
+    }
     if text.split_whitespace().count() > 8
         && let Some(number) = last_number(text)
     {
         return Some((number, AnswerKind::Stated));
     }
     (text.split_whitespace().count() <= MAX_WORDS).then(|| (text.to_owned(), AnswerKind::Stated))
+}
+
+/// The number of a sentence that holds no other one: five words or more, or East Asian writing.
+fn sole_number(text: &str) -> Option<String> {
+    let (start, end, _) = last_number_at(text)?;
+    let before = text.get(..start)?;
+    let others = |part: &str| part.contains(|c: char| c.is_ascii_digit());
+    let sentence = text.split_whitespace().count() >= 5 || before.contains(is_east_asian);
+    let computes = text.get(end..)?.split_whitespace().next().is_some_and(is_operator);
+    if !sentence || computes || others(before) || others(text.get(end..)?) || text.contains('\\') {
+        return None;
+    }
+    super::last::number(text)
 }
 
 /// The longest beginning of a clause that is mathematics, up to a soft end or a word that does not compute.
