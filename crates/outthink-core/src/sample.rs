@@ -19,8 +19,12 @@ pub enum AnswerKind {
     Stated,
     /// After `####`.
     Hashes,
-    /// The last number of the text.
+    /// In an `<answer>` tag.
+    Tagged,
+    /// The last number of the last statement: weak evidence.
     LastNumber,
+    /// The mathematics with which the last statement ends: weak evidence.
+    LastExpression,
     /// The letter of a multiple choice.
     Choice,
     /// A JSON value.
@@ -31,6 +35,14 @@ pub enum AnswerKind {
     Literal,
     /// The whole reply, of which no part stands out as the answer.
     Text,
+}
+
+impl AnswerKind {
+    /// Whether nothing in the reply marks the answer as the final one: it is what stood last, or all there is. Such
+    /// an answer does not outvote marked ones.
+    pub const fn is_weak(self) -> bool {
+        matches!(self, Self::LastNumber | Self::LastExpression | Self::Text)
+    }
 }
 
 /// A final answer that can be compared with others.

@@ -1,5 +1,6 @@
 //! The parsed form of an answer.
 
+use crate::units::Unit;
 use num_rational::BigRational;
 
 /// A function that can be evaluated.
@@ -27,6 +28,7 @@ pub(crate) enum Func {
     /// Arguments: value, index.
     Root,
     Factorial,
+    DoubleFactorial,
     Binomial,
     Max,
     Min,
@@ -44,6 +46,8 @@ pub(crate) enum Rel {
     Gt,
     Ge,
     In,
+    /// `\approx`: binds as `=` does.
+    About,
 }
 
 /// The parsed form of an answer.
@@ -55,6 +59,10 @@ pub(crate) enum Expr {
         decimal: bool,
     },
     Percent(Box<Expr>),
+    /// A value with its unit.
+    Quantity(Box<Expr>, Unit),
+    /// `a : b : ...`
+    Ratio(Vec<Expr>),
     Pi,
     E,
     I,
@@ -94,6 +102,7 @@ impl Expr {
         match self {
             Expr::Num { value, decimal } => Expr::Num { value: -value, decimal },
             Expr::Percent(inner) => Expr::Percent(Box::new(inner.neg())),
+            Expr::Quantity(inner, unit) => Expr::Quantity(Box::new(inner.neg()), unit),
             other => Expr::Mul(vec![Expr::int(-1), other]),
         }
     }
@@ -105,13 +114,14 @@ impl Expr {
     /// The direct parts.
     pub(crate) fn children(&self) -> Vec<&Expr> {
         match self {
-            Expr::Percent(inner) => vec![inner],
+            Expr::Percent(inner) | Expr::Quantity(inner, _) => vec![inner],
             Expr::Pow(base, exponent) => vec![base, exponent],
             Expr::Add(items)
             | Expr::Mul(items)
             | Expr::Call(_, items)
             | Expr::Bracket { items, .. }
             | Expr::Set(items)
+            | Expr::Ratio(items)
             | Expr::List(items)
             | Expr::Union(items)
             | Expr::Intersection(items) => items.iter().collect(),
@@ -146,6 +156,8 @@ impl Expr {
             matches!(
                 part,
                 Expr::Text(_)
+                    | Expr::Quantity(..)
+                    | Expr::Ratio(_)
                     | Expr::Bracket { .. }
                     | Expr::Set(_)
                     | Expr::List(_)
@@ -163,6 +175,8 @@ impl Expr {
         match self {
             Expr::PlusMinus => Expr::int(sign),
             Expr::Percent(inner) => Expr::Percent(Box::new(inner.with_sign(sign))),
+            Expr::Quantity(inner, unit) => Expr::Quantity(Box::new(inner.with_sign(sign)), unit.clone()),
+            Expr::Bracket { open, close, items } => Expr::Bracket { open: *open, close: *close, items: all(items) },
             Expr::Pow(base, exponent) => Expr::Pow(Box::new(base.with_sign(sign)), Box::new(exponent.with_sign(sign))),
             Expr::Add(items) => Expr::Add(all(items)),
             Expr::Mul(items) => Expr::Mul(all(items)),

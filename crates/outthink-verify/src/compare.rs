@@ -1,26 +1,33 @@
 //! Whether two answers mean the same.
 
-use crate::ast::{Expr, Rel};
 use crate::exact::exact;
-use crate::normal::{fold_words, is_literal_shape, squeeze, unwrap};
-use crate::parser::{Parsed, parse};
-use crate::points::{approx, proportional, scalars};
-use crate::relation::{flip, interval, is_name, mirrored};
+use crate::judge::Judge;
+use crate::normal::squeeze;
+use crate::options::option_letter;
+use crate::points::{Same, scalars};
+use crate::read::{MAX_LENGTH, Reading, mathematics, plain, read};
+use crate::{ast::Expr, parser::Parsed};
 use num_rational::BigRational;
+use std::borrow::Cow;
 
-/// Longer answers are compared as text.
-const MAX_LENGTH: usize = 4_096;
-/// Leaf comparisons within one pair of answers.
-const FUEL: u32 = 4_000;
-/// Larger unordered collections are compared in the order given.
-const MAX_UNORDERED: usize = 32;
+/// How answers are held against each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Equality {
+    /// For a reply against a reference: a unit, a name or a percent sign that one side leaves out is forgiven, and
+    /// a decimal equals what it rounds, to six places. Not transitive: `5 cm` and `5 m` both equal `5`.
+    #[default]
+    Lenient,
+    /// For replies among each other: exact, a unit is part of the answer. An equivalence relation, so that classes
+    /// do not depend on the order in which answers arrive.
+    Strict,
+}
 
-/// Whether two answers mean the same.
+/// Whether two answers mean the same, as a reply is held against a reference ([`Equality::Lenient`]).
 ///
-/// Judges numbers in any spelling, LaTeX, units, tuples, intervals, sets, matrices, equations and
-/// symbolic expressions; everything else is compared as words, case aside. It is reflexive and
-/// symmetric, never panics and takes bounded time. It is not transitive where decimals are rounded
-/// or percentages are read both ways (50% is both 0.5 and 50).
+/// Judges numbers in any spelling, LaTeX, units with conversion, money, times, tuples, intervals, sets, matrices,
+/// equations and symbolic expressions; everything else is compared as words, case aside. Equality is proved by
+/// normal forms over exact numbers or by agreement of analytic functions; what cannot be decided is not equal. It
+/// is reflexive and symmetric, never panics and takes bounded time.
 ///
 /// ```
 /// use outthink_verify::equivalent;
@@ -28,10 +35,25 @@ const MAX_UNORDERED: usize = 32;
 /// assert!(equivalent("\\frac{\\sqrt{8}}{2}", "\\sqrt{2}"));
 /// assert!(equivalent("x = 3", "3"));
 /// assert!(equivalent("5 \\text{ cm}", "5"));
+/// assert!(equivalent("5 \\text{ cm}", "0.05 m"));
+/// assert!(!equivalent("5 million", "5 billion"));
 /// assert!(equivalent("(x+1)^2", "x^2 + 2x + 1"));
 /// assert!(!equivalent("(1, 2]", "[1, 2]"));
 /// ```
 pub fn equivalent(a: &str, b: &str) -> bool {
+    equivalent_by(a, b, Equality::Lenient)
+}
+
+/// Whether two answers mean the same under a rule of equality.
+///
+/// ```
+/// use outthink_verify::{Equality, equivalent_by};
+///
+/// assert!(equivalent_by("5 cm", "5", Equality::Lenient));
+/// assert!(!equivalent_by("5 cm", "5", Equality::Strict));
+/// assert!(equivalent_by("5 cm", "50 mm", Equality::Strict));
+/// ```
+pub fn equivalent_by(a: &str, b: &str, equality: Equality) -> bool {
     let (a, b) = (a.trim(), b.trim());
     if a == b {
         return true;
@@ -44,33 +66,174 @@ pub fn equivalent(a: &str, b: &str) -> bool {
     if a.len() > MAX_LENGTH || b.len() > MAX_LENGTH {
         return squeeze(a) == squeeze(b);
     }
-    let (a, b) = (unwrap(a), unwrap(b));
-    if a == b || squeeze(a) == squeeze(b) {
+    let (a, b) = (plain(a), plain(b));
+    if a == b || squeeze(&a) == squeeze(&b) {
         return true;
     }
-    let (Some(left), Some(right)) = (read(a), read(b)) else {
-        let (a, b) = (fold_words(a), fold_words(b));
-        return a == b && !a.is_empty();
-    };
-    if let (Some(a), Some(b)) = (&left.unit, &right.unit)
-        && a != b
-    {
-        return false;
+    match equality {
+        Equality::Strict => strict(&a, &b),
+        Equality::Lenient => lenient(&a, &b),
     }
-    let mut judge = Judge { fuel: FUEL };
-    judge.same(&left.expr, &right.expr) || (bare_word(a) && fold_words(a) == fold_words(b))
+}
+
+fn strict(a: &str, b: &str) -> bool {
+    let (a, b) = (lettered(a), lettered(b));
+    match (read(&a, true), read(&b, true)) {
+        (Reading::Math(a), Reading::Math(b)) => {
+            let mut judge = Judge::new(Equality::Strict);
+            let (a, b) = (crate::judge::normalised(&a.expr), crate::judge::normalised(&b.expr));
+            judge.same(&a, &b)
+        }
+        (Reading::Time(a), Reading::Time(b)) => a == b,
+        (Reading::Words(a), Reading::Words(b)) => a == b && !a.is_empty(),
+        _ => false,
+    }
+}
+
+/// An option by its letter, everything else as it is.
+fn lettered(text: &str) -> Cow<'_, str> {
+    option_letter(text).map_or_else(|| Cow::Borrowed(text), |letter| Cow::Owned(letter.to_string()))
+}
+
+fn lenient(a: &str, b: &str) -> bool {
+    match (option_letter(a), option_letter(b)) {
+        (Some(x), Some(y)) if a.len() == 1 || b.len() == 1 => return x == y,
+        _ => {}
+    }
+    if let (Some(x), Some(y)) = (letters(a), letters(b))
+        && x == y
+    {
+        return true;
+    }
+    let (left, right) = match (read(a, false), read(b, false)) {
+        (Reading::Math(left), Reading::Math(right)) => (left, right),
+        (Reading::Time(a), Reading::Time(b)) => return a == b,
+        // Two-digit ratios look like times: `7:32` beside `S : T = 7:32`.
+        (Reading::Time(_), Reading::Math(other)) => return names_text(&other, b, a),
+        (Reading::Math(other), Reading::Time(_)) => return names_text(&other, a, b),
+        _ => {
+            let (a, b) = (crate::read::words(a), crate::read::words(b));
+            return a == b && !a.is_empty();
+        }
+    };
+    let mut judge = Judge::new(Equality::Lenient);
+    if judge.same(&left.expr, &right.expr) {
+        return true;
+    }
+    // A lone letter may be a unit after all, where the other side has one.
+    let measured = |expr: &Expr| matches!(expr, Expr::Quantity(..));
+    let other = |text: &str, against: &Parsed, judge: &mut Judge| {
+        mathematics(text, true).is_some_and(|read| {
+            (measured(&against.expr) || text.ends_with(['k', 'K'])) && judge.same(&read.expr, &against.expr)
+        })
+    };
+    if (left.ambiguous && other(a, &right, &mut judge)) || (right.ambiguous && other(b, &left, &mut judge)) {
+        return true;
+    }
+    // `1,5` is a list, but a number where the other side is the same number with a point.
+    let decimal = |text: &str, against: &Parsed, judge: &mut Judge| {
+        let single = matches!(against.expr, Expr::Num { .. } | Expr::Quantity(..));
+        single
+            && decimal_comma(text)
+                .and_then(|text| mathematics(&text, false))
+                .is_some_and(|read| judge.same(&read.expr, &against.expr))
+    };
+    if decimal(a, &right, &mut judge) || decimal(b, &left, &mut judge) {
+        return true;
+    }
+    let bare = |text: &str| text.chars().all(|c| c.is_ascii_alphabetic() || c == '(' || c == ')');
+    bare(a)
+        && a.len() <= 3
+        && crate::normal::fold_words(a).trim_matches(['(', ')'].as_slice())
+            == crate::normal::fold_words(b).trim_matches(['(', ')'].as_slice())
+}
+
+/// Whether one side is `name = ratio` and its ratio stands letter by letter on the other.
+fn names_text(math: &Parsed, text: &str, ratio: &str) -> bool {
+    matches!(&math.expr, Expr::Relation(first, _) if crate::relation::is_name(first))
+        && text.rsplit_once('=').is_some_and(|(_, right)| right.trim() == ratio.trim())
+}
+
+/// A number that is written with a decimal comma, with a point.
+fn decimal_comma(text: &str) -> Option<String> {
+    let (whole, places) = text.split_once(',')?;
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let places_end = places.find(|c: char| !c.is_ascii_digit()).unwrap_or(places.len());
+    let sign_free = whole.trim_start_matches(['-', '\u{20ac}', '$', ' '].as_slice());
+    (digits(sign_free) && places_end > 0 && !places.get(places_end..)?.contains(','))
+        .then(|| format!("{whole}.{places}"))
+}
+
+/// Several letters of options: `AC`, `A, C`, `A and C`.
+fn letters(text: &str) -> Option<String> {
+    if text.len() > 40 || !text.starts_with(|c: char| c.is_ascii_uppercase() || c == '(') {
+        return None;
+    }
+    let kept: String =
+        text.replace(" and ", ",").chars().filter(|c| !matches!(c, ',' | ' ' | '&' | '(' | ')')).collect();
+    let fits = (2..=10).contains(&kept.len()) && kept.bytes().all(|b| (b'A'..=b'J').contains(&b));
+    let ascending = kept.as_bytes().windows(2).all(|pair| matches!(pair, [a, b] if a < b));
+    (fits && ascending).then_some(kept)
 }
 
 /// Whether `answer` is right where `gold` is the reference answer.
 ///
-/// As [`equivalent`], but the reference may name several accepted spellings, one a line. An empty reference
-/// accepts nothing.
+/// As [`equivalent`], but the reference may name several accepted spellings, one a line; a condition behind it
+/// ("x = 3 when n = 2") may be left out; and where it is a decimal of three figures or more, an exact value that
+/// rounds to it is right. An empty reference accepts nothing.
 pub fn is_correct(answer: &str, gold: &str) -> bool {
-    let mut lines = gold.lines().filter(|line| !line.trim().is_empty()).peekable();
     if gold.trim().is_empty() {
         return false;
     }
-    equivalent(answer, gold) || lines.any(|line| equivalent(answer, line))
+    let mut lines = gold.lines().filter(|line| !line.trim().is_empty());
+    equivalent(answer, gold)
+        || rounds_to(answer, gold)
+        || unconditioned(gold).is_some_and(|gold| equivalent(answer, gold))
+        || (answer.len() == 1 && gold.lines().any(|line| opens_with_letter(line, answer)))
+        || (gold.contains('\n') && lines.any(|line| equivalent(answer, line)))
+}
+
+/// Whether a reference is an option with its text but without a mark between them: `C Cecile`.
+fn opens_with_letter(gold: &str, letter: &str) -> bool {
+    let rest = gold.trim().strip_prefix(letter).and_then(|rest| rest.strip_prefix(' '));
+    letter.bytes().all(|b| (b'A'..=b'J').contains(&b))
+        && rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()))
+}
+
+/// A reference without the condition behind it.
+fn unconditioned(gold: &str) -> Option<&str> {
+    let at = [" when ", " if ", " for all ", " where ", ", where "].iter().filter_map(|word| gold.find(word)).min()?;
+    gold.get(..at).map(|text| text.trim_end_matches(','))
+}
+
+/// Whether an exact value that is no decimal rounds to a decimal reference.
+fn rounds_to(answer: &str, gold: &str) -> bool {
+    let gold = plain(gold);
+    let figures = gold.chars().filter(char::is_ascii_digit).collect::<String>().trim_start_matches('0').len();
+    let Some((_, places)) =
+        gold.split_once('.').filter(|(_, p)| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))
+    else {
+        return false;
+    };
+    let text = plain(answer);
+    if figures < 3 || text.contains('.') || text.len() > 256 || places.len() > 12 {
+        return false;
+    }
+    let (Some(answer), Some(gold)) = (mathematics(&text, false), mathematics(&gold, false)) else { return false };
+    let half = BigRational::new(1.into(), num_traits::pow(num_bigint::BigInt::from(10), places.len()) * 2);
+    let Some(gold) = exact(&gold.expr, &[]) else { return false };
+    if let Some(value) = exact(&answer.expr, &[]) {
+        let apart = if value > gold { value - gold } else { gold - value };
+        return apart <= half;
+    }
+    let value = crate::real::evaluate(&answer.expr, &|_| f64::NAN);
+    let near = value.is_known().then(|| BigRational::from_float(value.mid)).flatten();
+    near.is_some_and(|value| (if value > gold { value - gold } else { gold - value }) <= half)
+}
+
+/// Whether a text, its wrappers aside, is mathematics as a whole.
+pub(crate) fn is_mathematics(text: &str) -> bool {
+    matches!(read(&plain(text), false), Reading::Math(_) | Reading::Time(_))
 }
 
 /// A normal form: answers with equal normal forms are equivalent, but not the other way round.
@@ -89,14 +252,13 @@ pub fn canonical(answer: &str) -> String {
     if text.len() > MAX_LENGTH {
         return squeeze(text);
     }
-    let text = unwrap(text);
-    match read(text) {
-        Some(Parsed { expr, unit: None }) => match exact(&expr, &[]) {
-            Some(value) if !matches!(expr, Expr::Percent(_)) => value.to_string(),
-            _ => squeeze(text),
-        },
-        Some(_) => squeeze(text),
-        None => Some(fold_words(text)).filter(|words| !words.is_empty()).unwrap_or_else(|| squeeze(text)),
+    let text = plain(text);
+    match read(&text, false) {
+        Reading::Math(Parsed { expr: Expr::Num { value, .. }, .. }) => value.to_string(),
+        Reading::Math(_) => squeeze(&text),
+        Reading::Time(seconds) => format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60),
+        Reading::Words(words) if !words.is_empty() && option_letter(&text).is_none() => words,
+        Reading::Words(_) => squeeze(&text),
     }
 }
 
@@ -115,150 +277,7 @@ fn plain_integer(text: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// Parses an answer; words, dates and times give nothing.
-fn read(text: &str) -> Option<Parsed> {
-    if is_literal_shape(text) || is_prose(text) {
-        return None;
-    }
-    parse(text).filter(|parsed| !matches!(parsed.expr, Expr::Text(_)))
-}
-
-fn bare_word(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_alphabetic() || c == '(' || c == ')')
-}
-
-/// Whether a text is one short word that is a word rather than a product of variables.
-fn is_prose(text: &str) -> bool {
-    let letters = text.bytes().all(|byte| byte.is_ascii_alphabetic());
-    letters
-        && text.len() > 1
-        && crate::parser_atoms::function(text).is_none()
-        && text != "pi"
-        && text.bytes().any(|byte| b"eiouEIOU".contains(&byte))
-}
-
-struct Judge {
-    fuel: u32,
-}
-
-impl Judge {
-    fn same(&mut self, a: &Expr, b: &Expr) -> bool {
-        if self.fuel == 0 {
-            return false;
-        }
-        self.fuel -= 1;
-        if a == b {
-            return true;
-        }
-        match (a, b) {
-            (Expr::Relation(..), Expr::Relation(..)) => self.relations(a, b),
-            (Expr::Relation(first, rest), other) | (other, Expr::Relation(first, rest)) => {
-                self.relation_with_value(first, rest, other)
-            }
-            (Expr::Percent(x), Expr::Percent(y)) => self.same(x, y),
-            (Expr::Percent(x), y) | (y, Expr::Percent(x)) if y.is_scalar() => {
-                self.same(x, y)
-                    || self.same(&Expr::Mul(vec![(**x).clone(), hundredth()]), y)
-                    || approx(&Expr::Mul(vec![(**x).clone(), hundredth()]), y)
-            }
-            (Expr::Bracket { open, close, items }, Expr::Bracket { open: open_b, close: close_b, items: items_b }) => {
-                open == open_b && close == close_b && self.ordered(items, items_b)
-            }
-            (Expr::Bracket { open: '(', close: ')', items }, Expr::List(others))
-            | (Expr::List(others), Expr::Bracket { open: '(', close: ')', items }) => self.ordered(items, others),
-            (Expr::Set(x) | Expr::List(x), Expr::Set(y) | Expr::List(y))
-            | (Expr::Union(x), Expr::Union(y))
-            | (Expr::Intersection(x), Expr::Intersection(y)) => self.unordered(x, y),
-            (Expr::Set(x), other) | (other, Expr::Set(x)) if other.is_scalar() => {
-                matches!(x.as_slice(), [one] if self.same(one, other))
-            }
-            (Expr::Matrix(x), Expr::Matrix(y)) => {
-                x.len() == y.len() && x.iter().zip(y).all(|(x, y)| self.ordered(x, y))
-            }
-            (Expr::Matrix(rows), Expr::Bracket { items, .. }) | (Expr::Bracket { items, .. }, Expr::Matrix(rows)) => {
-                let cells: Vec<Expr> = rows.iter().flatten().cloned().collect();
-                (rows.len() == 1 || cells.len() == rows.len()) && self.ordered(&cells, items)
-            }
-            (Expr::Text(x), Expr::Var(y)) | (Expr::Var(y), Expr::Text(x)) => x.eq_ignore_ascii_case(y),
-            _ => scalars(a, b),
-        }
-    }
-
-    fn ordered(&mut self, a: &[Expr], b: &[Expr]) -> bool {
-        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| self.same(a, b))
-    }
-
-    fn unordered(&mut self, a: &[Expr], b: &[Expr]) -> bool {
-        if a.len() != b.len() {
-            return false;
-        }
-        if a.len() > MAX_UNORDERED {
-            return self.ordered(a, b);
-        }
-        let mut free: Vec<&Expr> = b.iter().collect();
-        a.iter().all(|item| {
-            let found = free.iter().position(|other| self.same(item, other));
-            found.map(|index| free.swap_remove(index)).is_some()
-        })
-    }
-
-    fn relation_with_value(&mut self, first: &Expr, rest: &[(Rel, Expr)], other: &Expr) -> bool {
-        let Some((_, last)) = rest.last() else { return false };
-        let binds = rest.iter().all(|(rel, _)| matches!(rel, Rel::Eq | Rel::In));
-        if binds && is_name(first) {
-            return self.same(last, other);
-        }
-        let interval = interval(first, rest);
-        interval.is_some_and(|interval| interval == *other || self.same(&interval, other))
-    }
-
-    fn relations(&mut self, a: &Expr, b: &Expr) -> bool {
-        let (Expr::Relation(first_a, rest_a), Expr::Relation(first_b, rest_b)) = (a, b) else {
-            return false;
-        };
-        let truncated = |first: &Expr, rest: &[(Rel, Expr)]| match rest {
-            [(rel, side)] => Some((first.clone(), *rel, side.clone())),
-            [.., (rel, side)] if rest.iter().all(|(rel, _)| *rel == Rel::Eq) => {
-                Some((first.clone(), *rel, side.clone()))
-            }
-            _ => None,
-        };
-        if let (Some(x), Some(y)) = (truncated(first_a, rest_a), truncated(first_b, rest_b)) {
-            return self.two_sided(&x, &y) || self.two_sided(&x, &flip(&y));
-        }
-        if rest_a.len() != rest_b.len() {
-            return false;
-        }
-        let chain = |first: &Expr, rest: &[(Rel, Expr)]| -> (Vec<Expr>, Vec<Rel>) {
-            let sides = std::iter::once(first.clone()).chain(rest.iter().map(|r| r.1.clone()));
-            (sides.collect(), rest.iter().map(|r| r.0).collect())
-        };
-        let (sides_a, rels_a) = chain(first_a, rest_a);
-        let (mut sides_b, mut rels_b) = chain(first_b, rest_b);
-        if rels_a == rels_b && self.ordered(&sides_a, &sides_b) {
-            return true;
-        }
-        sides_b.reverse();
-        rels_b.reverse();
-        for rel in &mut rels_b {
-            *rel = mirrored(*rel);
-        }
-        rels_a == rels_b && self.ordered(&sides_a, &sides_b)
-    }
-
-    fn two_sided(&mut self, a: &(Expr, Rel, Expr), b: &(Expr, Rel, Expr)) -> bool {
-        if a.1 != b.1 {
-            return false;
-        }
-        if self.same(&a.0, &b.0) && self.same(&a.2, &b.2) {
-            return true;
-        }
-        let difference = |sides: &(Expr, Rel, Expr)| Expr::Add(vec![sides.0.clone(), sides.2.clone().neg()]);
-        let all_scalar = [&a.0, &a.2, &b.0, &b.2].into_iter().all(Expr::is_scalar);
-        all_scalar && proportional(&difference(a), &difference(b), a.1)
-    }
-}
-
-fn hundredth() -> Expr {
-    Expr::Num { value: BigRational::new(1.into(), 100.into()), decimal: false }
+/// Whether two scalars are proved the same.
+pub(crate) fn proved(a: &Expr, b: &Expr, rounded: bool) -> bool {
+    scalars(a, b, rounded) == Same::Yes
 }

@@ -9,6 +9,7 @@ pub(crate) fn evaluate(expr: &Expr, value_of: &dyn Fn(&str) -> f64) -> Complex {
     match expr {
         Expr::Num { value, .. } => Complex::real(value.to_f64().unwrap_or(f64::NAN)),
         Expr::Percent(inner) => evaluate(inner, value_of) * Complex::real(0.01),
+        Expr::Quantity(inner, _) => evaluate(inner, value_of),
         Expr::Pi => Complex::real(std::f64::consts::PI),
         Expr::E => Complex::real(std::f64::consts::E),
         Expr::I => Complex::I,
@@ -70,23 +71,23 @@ fn call(func: Func, values: &[Complex]) -> Complex {
                 first.pow(second.recip())
             }
         }
-        Func::Factorial => real(factorial),
+        Func::Factorial => real(gamma_after),
         Func::Binomial => {
             if first.is_real() && second.is_real() {
                 let below = first.re - second.re;
-                Complex::real(factorial(first.re) / (factorial(second.re) * factorial(below)))
+                Complex::real(gamma_after(first.re) / (gamma_after(second.re) * gamma_after(below)))
             } else {
                 Complex::NAN
             }
         }
         Func::Max => pick(f64::max),
         Func::Min => pick(f64::min),
-        Func::Gcd | Func::Lcm => Complex::NAN,
+        Func::Gcd | Func::Lcm | Func::DoubleFactorial => Complex::NAN,
     }
 }
 
 /// The gamma function at `x + 1` by the series of Lanczos, g = 7, n = 9.
-fn factorial(x: f64) -> f64 {
+pub(crate) fn gamma_after(x: f64) -> f64 {
     const COEFFICIENTS: [f64; 8] = [
         676.520_368_121_885_1,
         -1_259.139_216_722_402_8,

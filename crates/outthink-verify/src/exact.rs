@@ -25,11 +25,17 @@ pub(crate) fn exact(expr: &Expr, variables: &[(String, BigRational)]) -> Option<
             sum
         }
         Expr::Mul(items) => {
-            let mut product = BigRational::one();
+            // Reduced once at the end: a common divisor at each step would cost more than the products.
+            let (mut top, mut bottom) = (BigInt::one(), BigInt::one());
             for item in items {
-                product = bounded(product * exact(item, variables)?)?;
+                let item = exact(item, variables)?;
+                top *= item.numer();
+                bottom *= item.denom();
+                if top.bits() > MAX_BITS || bottom.bits() > MAX_BITS {
+                    return None;
+                }
             }
-            product
+            BigRational::new(top, bottom)
         }
         Expr::Pow(base, exponent) => power(&exact(base, variables)?, &exact(exponent, variables)?)?,
         Expr::Call(func, arguments) => {
@@ -65,7 +71,8 @@ fn power(base: &BigRational, exponent: &BigRational) -> Option<BigRational> {
         return Some(base.pow(exponent));
     }
     let index = exponent.denom().to_u32().filter(|&index| index <= 64)?;
-    if base.is_negative() {
+    // The real root: an odd one of a negative number is negative.
+    if base.is_negative() && index.is_multiple_of(2) {
         return None;
     }
     let root = root(base, index)?;
@@ -95,9 +102,14 @@ fn call(func: Func, values: &[BigRational]) -> Option<BigRational> {
             root(first, index.to_integer().to_u32().filter(|&n| n <= 64)?)
         }
         Func::Factorial => factorial(first),
+        Func::DoubleFactorial => {
+            let product: BigInt = (1..=small(first)?).rev().step_by(2).map(BigInt::from).product();
+            Some(BigRational::from_integer(product))
+        }
         Func::Binomial => binomial(first, values.get(1)?),
         Func::Max => values.iter().max().cloned(),
         Func::Min => values.iter().min().cloned(),
+        Func::Log => logarithm(first, values.get(1)?),
         Func::Gcd => fold(values, Integer::gcd),
         Func::Lcm => fold(values, Integer::lcm),
         _ => None,
@@ -141,4 +153,15 @@ fn binomial(n: &BigRational, k: &BigRational) -> Option<BigRational> {
     }
     let value = num_integer::binomial(BigInt::from(n), BigInt::from(k));
     Some(BigRational::from_integer(value))
+}
+
+/// The exact logarithm, where it is a whole number.
+fn logarithm(value: &BigRational, base: &BigRational) -> Option<BigRational> {
+    if !value.is_positive() || !base.is_positive() || base.is_one() {
+        return None;
+    }
+    let guess = value.to_f64()?.ln() / base.to_f64()?.ln();
+    let guess = guess.is_finite().then(|| guess.round())?.to_i64().filter(|n| n.abs() <= 1_024)?;
+    let whole = BigRational::from_integer(guess.into());
+    (power(base, &whole)? == *value).then_some(whole)
 }

@@ -1,6 +1,6 @@
 //! Classes of equivalent answers.
 
-use crate::{canonical, equivalent};
+use crate::{Equality, canonical, equivalent_by};
 use outthink_core::{Answer, AnswerKind, ClassId};
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 pub enum Comparison {
     /// Letter by letter, but for white space at the ends.
     Literal,
-    /// By meaning, as [`equivalent`] judges.
+    /// By meaning, as [`equivalent_by`] judges under a rule of equality.
     #[default]
     Math,
 }
@@ -27,18 +27,33 @@ pub enum Comparison {
 /// assert_eq!(grouper.class_of(&boxed("0.5")), 0);
 /// assert_eq!(grouper.text_of(0), Some("1/2"));
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Grouper {
     comparison: Comparison,
+    equality: Equality,
     /// The first answer of each class, and whether it is compared by the letter.
     classes: Vec<(String, bool)>,
     seen: HashMap<(String, bool), ClassId>,
 }
 
+impl Default for Grouper {
+    /// By meaning, under [`Equality::Strict`].
+    fn default() -> Self {
+        Self::new(Comparison::Math)
+    }
+}
+
 impl Grouper {
     /// A grouper without classes.
     pub fn new(comparison: Comparison) -> Self {
-        Self { comparison, ..Self::default() }
+        Self { comparison, equality: Equality::Strict, classes: Vec::new(), seen: HashMap::new() }
+    }
+
+    /// The same with another rule of equality. Under [`Equality::Lenient`] classes depend on the order of arrival.
+    #[must_use]
+    pub const fn with_equality(mut self, equality: Equality) -> Self {
+        self.equality = equality;
+        self
     }
 
     /// The class of `answer`: the first one whose first answer is equivalent, or a new one.
@@ -57,7 +72,7 @@ impl Grouper {
         let found = if literal {
             None
         } else {
-            self.classes.iter().position(|(first, by_letter)| !by_letter && equivalent(first, text))
+            self.classes.iter().position(|(first, by_letter)| !by_letter && equivalent_by(first, text, self.equality))
         };
         let class = found.unwrap_or_else(|| {
             self.classes.push((text.to_owned(), literal));

@@ -6,6 +6,8 @@ use std::fmt::Write;
 
 /// Deeper values are written as `null`; the parser of `serde_json` stops at 128 by itself.
 const MAX_DEPTH: usize = 128;
+/// Code fences that are looked at, from the last one on.
+const MAX_FENCES: usize = 16;
 
 /// The canonical JSON of a reply that is wholly a JSON object or array, in a code fence or not.
 ///
@@ -50,14 +52,37 @@ pub fn find_tool_call_answer(tool_calls: &Value) -> Option<Answer> {
     Some(Answer { text, kind: AnswerKind::ToolCall })
 }
 
-/// The `answer` field of a reply that is wholly, or ends with, a JSON object.
+/// The JSON object that a text begins with.
+fn leading_json(text: &str) -> Option<Value> {
+    let text = text.trim_start();
+    text.starts_with('{').then(|| first_value(text)).flatten().map(|found| found.0)
+}
+
+/// The value that a text begins with, and what follows it.
+fn first_value(text: &str) -> Option<(Value, &str)> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let value = values.next()?.ok()?;
+    Some((value, text.get(values.byte_offset()..)?))
+}
+
+/// The JSON of the last code fence, closed or not. A fence within one of its strings does not end it.
+fn fenced_json(text: &str) -> Option<Value> {
+    // Bounded, since each fence may begin one.
+    text.rmatch_indices("```").take(MAX_FENCES).find_map(|(at, fence)| {
+        let inside = text.get(at + fence.len()..)?.trim_start_matches(|c: char| c.is_ascii_alphanumeric()).trim_start();
+        let (value, rest) = inside.starts_with(['{', '[']).then(|| first_value(inside)).flatten()?;
+        let rest = rest.trim_start();
+        (rest.is_empty() || rest.starts_with("```")).then_some(value)
+    })
+}
+
+/// The answer field of a reply that is a JSON object, begins with one or holds one in its last code fence.
 pub(crate) fn answer_field(text: &str) -> Option<String> {
-    let value = whole_json(text)?;
+    let value = whole_json(text).or_else(|| fenced_json(text)).or_else(|| leading_json(text))?;
     let object = value.as_object()?;
-    let (_, value) = object.iter().rfind(|(key, _)| {
-        let key = key.to_ascii_lowercase();
-        matches!(key.as_str(), "answer" | "final_answer" | "finalanswer")
-    })?;
+    let named = |names: &[&str]| object.iter().rfind(|(key, _)| names.contains(&key.to_ascii_lowercase().as_str()));
+    let (_, value) =
+        named(&["answer", "final_answer", "finalanswer", "final answer"]).or_else(|| named(&["result", "solution"]))?;
     match value {
         Value::Null => None,
         Value::String(text) if text.trim().is_empty() => None,
@@ -77,14 +102,8 @@ fn whole_json(text: &str) -> Option<Value> {
 
 /// The JSON that the whole text is, or else that of its last code fence.
 pub(crate) fn last_json(text: &str) -> Option<Value> {
-    let text = text.trim();
-    if let Ok(value) = serde_json::from_str(text) {
-        return Some(value);
-    }
-    let before =
-        text.trim_end().strip_suffix("```").unwrap_or_else(|| text.rfind("```").map_or("", |end| &text[..end]));
-    let (_, inner) = before.rsplit_once("```")?;
-    serde_json::from_str(inner.trim_start_matches(|c: char| c.is_ascii_alphanumeric()).trim()).ok()
+    let text = crate::find::reply(text).trim();
+    serde_json::from_str(text).ok().or_else(|| fenced_json(text))
 }
 
 fn strip_fence(text: &str) -> &str {
@@ -188,5 +207,9 @@ mod tests {
         assert_eq!(answer_field("{\"Answer\": \"x\"}").as_deref(), Some("x"));
         assert_eq!(answer_field("{\"answer\": null}"), None);
         assert_eq!(answer_field("{\"other\": 1}"), None);
+        assert_eq!(answer_field("So:\n```json\n{\"answer\": 42, \"n\": 3}\n```\nDone.").as_deref(), Some("42"));
+        assert_eq!(answer_field("{\"result\": \"x\"} in 3 steps").as_deref(), Some("x"));
+        assert_eq!(last_json("```\n{\"s\": \"```\"}\n```").map(|v| v["s"].clone()), Some(json!("```")));
+        assert_eq!(last_json("\u{feff}<think>{}</think>```json\n[1]"), Some(json!([1])));
     }
 }

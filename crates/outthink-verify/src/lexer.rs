@@ -9,6 +9,8 @@ pub(crate) enum Tok {
     Num(String),
     /// A run of letters.
     Word(String),
+    /// A name that is no product: an angle, a segment.
+    Name(String),
     /// A LaTeX command without its backslash.
     Cmd(String),
     /// The inside of `\text{}` and its like.
@@ -17,6 +19,8 @@ pub(crate) enum Tok {
     Begin(String),
     /// An environment that ends.
     End,
+    /// A sign of money before a number.
+    Money(char),
     /// A sign; see [`SET_OPEN`], [`SET_CLOSE`] and [`ROW`].
     Sym(char),
 }
@@ -40,11 +44,14 @@ struct Lexer<'a> {
     out: Vec<Token>,
     spaced: bool,
     depth: usize,
+    /// Whether dollars do not come in pairs, so that one of them is money.
+    odd_dollars: bool,
 }
 
 /// The tokens of a text, or nothing if it holds something that is not mathematics.
 pub(crate) fn lex(text: &str) -> Option<Vec<Token>> {
-    let mut lexer = Lexer { rest: text, out: Vec::new(), spaced: false, depth: 0 };
+    let mut lexer =
+        Lexer { rest: text, out: Vec::new(), spaced: false, depth: 0, odd_dollars: text.matches('$').count() % 2 == 1 };
     while let Some(c) = lexer.rest.chars().next() {
         lexer.step(c)?;
     }
@@ -71,7 +78,25 @@ impl Lexer<'_> {
             return Some(());
         }
         if c.is_ascii_alphabetic() {
-            let end = self.letters(0);
+            let mut end = self.word_end();
+            // "7or8": the conjunction stands apart.
+            if !self.spaced && matches!(self.out.last().map(|t| &t.tok), Some(Tok::Num(_) | Tok::Sym(')' | ']'))) {
+                for word in ["or", "and"] {
+                    let after = self.rest.get(word.len()..).unwrap_or("");
+                    if self.rest.starts_with(word)
+                        && after.starts_with(|c: char| c.is_ascii_uppercase() || "(-\\".contains(c))
+                    {
+                        end = word.len();
+                    }
+                }
+            }
+            let word = self.rest.get(..end)?.to_owned();
+            self.skip(end);
+            self.push(Tok::Word(word));
+            return Some(());
+        }
+        let end = self.word_end();
+        if end > 0 {
             let word = self.rest.get(..end)?.to_owned();
             self.skip(end);
             self.push(Tok::Word(word));
@@ -85,9 +110,10 @@ impl Lexer<'_> {
             self.push(Tok::Sym('^'));
             return Some(());
         }
-        for (ascii, name) in [("<=", "le"), (">=", "ge"), ("!=", "ne"), ("+-", "pm")] {
+        for (ascii, name) in [("<=", "le"), (">=", "ge"), ("!=", "ne"), ("+-", "pm"), ("+/-", "pm"), ("=>", "implies")]
+        {
             if self.rest.starts_with(ascii) {
-                self.skip(2);
+                self.skip(ascii.len());
                 self.cmd(name);
                 return Some(());
             }
@@ -102,7 +128,31 @@ impl Lexer<'_> {
             ' ' | '\t' | '\n' | '\r' | '~' | '\u{a0}' | '\u{202f}' | '\u{2009}' => {
                 self.spaced = true;
             }
-            '$' | '\u{20ac}' | '\u{a3}' => {}
+            '$' => {
+                // An even dollar delimits; an odd one before a number is money.
+                if self.odd_dollars && self.rest.trim_start().starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+                    self.push(Tok::Money('$'));
+                }
+            }
+            '\u{20ac}' | '\u{a3}' | '\u{a5}' | '\u{20b9}' | '\u{20a9}' | '\u{20bd}' => self.push(Tok::Money(c)),
+            '\u{2026}' => self.cmd("dots"),
+            '\u{2248}' => self.cmd("approx"),
+            '\u{211d}' => self.cmd("reals"),
+            '\u{3c9}' => self.cmd("omega"),
+            '\u{3a9}' | '\u{2126}' => self.cmd("Omega"),
+            '\u{3bc}' | '\u{b5}' => self.cmd("mu"),
+            '\u{3bb}' => self.cmd("lambda"),
+            '\u{3c6}' => self.cmd("phi"),
+            '\u{2220}' => self.cmd("angle"),
+            '\u{25b3}' => self.cmd("triangle"),
+            '\u{2070}' => self.power("0"),
+            '\u{b9}' => self.power("1"),
+            '\u{2074}'..='\u{2079}' => {
+                let digit = char::from_digit(c as u32 - 0x2070, 10).unwrap_or('4');
+                self.power(&digit.to_string());
+            }
+            '\u{2153}' => self.fraction("1", "3"),
+            '\u{2154}' => self.fraction("2", "3"),
             '\u{2212}' | '\u{2013}' => self.push(Tok::Sym('-')),
             '\u{d7}' | '\u{b7}' | '\u{22c5}' => self.push(Tok::Sym('*')),
             '\u{f7}' => self.push(Tok::Sym('/')),
@@ -127,7 +177,7 @@ impl Lexer<'_> {
             '\u{b2}' => self.power("2"),
             '\u{b3}' => self.power("3"),
             '+' | '-' | '*' | '/' | '^' | '_' | '=' | '<' | '>' | '(' | ')' | '[' | ']' | '{' | '}' | ',' | ';'
-            | '|' | '!' | '%' | '&' | '\'' => self.push(Tok::Sym(c)),
+            | '|' | '!' | '%' | '&' | '\'' | ':' => self.push(Tok::Sym(c)),
             _ => return None,
         }
         Some(())
@@ -170,6 +220,11 @@ impl Lexer<'_> {
     fn number(&mut self) {
         let mut end = self.digits(0);
         let mut text = self.rest.get(..end).unwrap_or("").to_owned();
+        if let Some((length, plain)) = self.continental(end) {
+            self.skip(length);
+            self.push(Tok::Num(plain));
+            return;
+        }
         if (1..=3).contains(&end) {
             while let Some(separator) = self.separator(end) {
                 let from = end + separator;
@@ -199,14 +254,39 @@ impl Lexer<'_> {
         self.push(Tok::Num(text));
     }
 
+    /// A number in the continental form `1.500,00`: its length and its digits.
+    fn continental(&self, digits: usize) -> Option<(usize, String)> {
+        let (mut end, mut groups) = (digits, 0);
+        while (1..=3).contains(&digits)
+            && self.rest.as_bytes().get(end) == Some(&b'.')
+            && self.digits(end + 1) == end + 4
+        {
+            end += 4;
+            groups += 1;
+        }
+        let stop = self.digits(end + 1);
+        let decimals = self.rest.as_bytes().get(end) == Some(&b',') && (end + 2..=end + 3).contains(&stop);
+        let many = groups > 1 && self.rest.as_bytes().get(end) != Some(&b'.');
+        if groups == 0 || !(decimals || many) {
+            return None;
+        }
+        let whole = self.rest.get(..end)?.replace('.', "");
+        if !decimals {
+            return Some((end, whole));
+        }
+        Some((stop, format!("{whole}.{}", self.rest.get(end + 1..stop)?)))
+    }
+
     /// The length of a thousands separator at `at`, if exactly three digits follow it.
     fn separator(&self, at: usize) -> Option<usize> {
         let rest = self.rest.get(at..)?;
-        let length = if rest.starts_with("{,}") || rest.starts_with(",\\!") {
+        let length = if rest.starts_with(",\\! ") || rest.starts_with("{,} ") {
+            4
+        } else if rest.starts_with("{,}") || rest.starts_with(",\\!") {
             3
         } else if rest.starts_with("\\,") || rest.starts_with("\\!") {
             2
-        } else if rest.starts_with(',') && self.depth == 0 {
+        } else if (rest.starts_with(',') || rest.starts_with(' ')) && self.depth == 0 {
             1
         } else {
             return None;
@@ -233,7 +313,12 @@ impl Lexer<'_> {
                 '%' => self.push(Tok::Sym('%')),
                 '|' => self.push(Tok::Sym('|')),
                 ',' | ';' | ':' | '!' | ' ' | '>' => self.spaced = true,
-                '$' | '(' | ')' | '[' | ']' | '&' | '#' => {}
+                '$' => {
+                    if self.rest.trim_start().starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+                        self.push(Tok::Money('$'));
+                    }
+                }
+                '(' | ')' | '[' | ']' | '&' | '#' => {}
                 _ => return None,
             }
             return Some(());
@@ -243,21 +328,53 @@ impl Lexer<'_> {
         match name.as_str() {
             "left" | "right" | "big" | "Big" | "bigg" | "Bigg" | "bigl" | "bigr" | "Bigl" | "Bigr" | "displaystyle"
             | "textstyle" | "limits" | "mathbf" | "mathit" | "vec" | "boldsymbol" | "bm" | "mathcal"
-            | "overrightarrow" | "boxed" | "fbox" => {
+            | "overrightarrow" | "boxed" | "fbox" | "underline" | "middle" | "nolimits" | "scriptstyle" | "rm"
+            | "bf" | "it" | "hat" | "bar" | "phantom" => {
                 // An invisible delimiter: `\left.`
                 if self.rest.starts_with('.') && name.len() > 3 && !self.digit_at(1) {
                     self.skip(1);
                 }
             }
             "quad" | "qquad" | "space" | "thinspace" | "hspace" => self.spaced = true,
-            "text" | "mathrm" | "textbf" | "textit" | "mbox" | "textrm" | "mathsf" | "mathtt" => {
+            "text" | "textnormal" | "mathrm" | "textbf" | "textit" | "mbox" | "textrm" | "mathsf" | "mathtt" => {
                 let inside = self.group()?;
                 self.push(Tok::Text(inside));
             }
             "operatorname" => {
+                self.rest = self.rest.strip_prefix('*').unwrap_or(self.rest);
                 let inside = self.group()?;
-                self.push(Tok::Cmd(inside));
+                self.push(Tok::Cmd(inside.trim().to_owned()));
             }
+            "color" | "textcolor" | "label" | "tag" => {
+                self.group()?;
+            }
+            "overline" | "widehat" | "overarc" | "wideparen" | "arc" if self.names_points() => {
+                let inside = self.group()?;
+                self.push(Tok::Name(format!("{name}{}", inside.trim())));
+            }
+            "angle" | "triangle" | "measuredangle" | "odot" => {
+                self.rest = self.rest.trim_start();
+                let end = self.letters(0);
+                let inside = if self.rest.starts_with('{') {
+                    self.group()?
+                } else {
+                    let inside = self.rest.get(..end)?.to_owned();
+                    self.skip(end);
+                    inside
+                };
+                self.push(Tok::Name(format!("{name}{}", inside.trim())));
+            }
+            "langle" => self.push(Tok::Sym('(')),
+            "rangle" => self.push(Tok::Sym(')')),
+            "lbrack" => self.push(Tok::Sym('[')),
+            "rbrack" => self.push(Tok::Sym(']')),
+            "colon" => self.push(Tok::Sym(':')),
+            "cdots" | "ldots" | "dotsc" | "dotsb" => self.cmd("dots"),
+            "smallsetminus" | "backslash" => self.cmd("setminus"),
+            "euro" => self.push(Tok::Money('\u{20ac}')),
+            "pounds" => self.push(Tok::Money('\u{a3}')),
+            "ne" => self.cmd("ne"),
+            "simeq" | "sim" | "thickapprox" => self.cmd("approx"),
             "begin" => {
                 let mut inside = self.group()?;
                 if inside == "array" {
@@ -284,9 +401,27 @@ impl Lexer<'_> {
             "dbinom" | "tbinom" => self.cmd("binom"),
             "varnothing" => self.cmd("emptyset"),
             "circ" => self.cmd("degree"),
+            // `\quadx`: a space that ran into what follows.
+            _ if name.starts_with("quad") || name.starts_with("qquad") => {
+                let rest = name.trim_start_matches('q').trim_start_matches("uad").to_owned();
+                self.spaced = true;
+                self.push(Tok::Word(rest));
+            }
             _ => self.cmd(&name),
         }
         Some(())
+    }
+
+    /// Whether a group of capital letters follows: the points of a segment.
+    fn names_points(&self) -> bool {
+        braced(self.rest.trim_start())
+            .is_some_and(|inside| !inside.is_empty() && inside.bytes().all(|b| b.is_ascii_uppercase()))
+    }
+
+    /// The length of a run of letters of any script; signs of mathematics are none.
+    fn word_end(&self) -> usize {
+        let mathematical = |c: char| matches!(c, '\u{370}'..='\u{3ff}' | '\u{b5}' | '\u{2100}'..='\u{214f}' | '\u{1d400}'..='\u{1d7ff}');
+        self.rest.find(|c: char| !c.is_alphabetic() || mathematical(c)).unwrap_or(self.rest.len())
     }
 
     /// Takes a group in braces and gives its inside.
@@ -307,7 +442,8 @@ mod tests {
         let parts: Vec<String> = tokens
             .into_iter()
             .map(|token| match token.tok {
-                Tok::Num(text) | Tok::Word(text) => text,
+                Tok::Num(text) | Tok::Word(text) | Tok::Name(text) => text,
+                Tok::Money(c) => c.to_string(),
                 Tok::Cmd(name) => format!("\\{name}"),
                 Tok::Text(text) => format!("'{text}'"),
                 Tok::Begin(name) => format!("begin:{name}"),

@@ -88,6 +88,7 @@ pub(crate) fn braced(text: &str) -> Option<&str> {
 pub(crate) fn squeeze(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = unwrap(text);
+    let mut gap = false;
     'outer: while let Some(c) = rest.chars().next() {
         if c == '\\' {
             for noise in ["\\left", "\\right", "\\quad", "\\qquad"] {
@@ -104,7 +105,7 @@ pub(crate) fn squeeze(text: &str) -> String {
                     continue 'outer;
                 }
             }
-            for (from, to) in [("\\dfrac", "\\frac"), ("\\tfrac", "\\frac"), ("\\%", "%"), ("\\$", "")] {
+            for (from, to) in [("\\dfrac", "\\frac"), ("\\tfrac", "\\frac"), ("\\%", "%")] {
                 if let Some(after) = rest.strip_prefix(from) {
                     out.push_str(to);
                     rest = after;
@@ -113,7 +114,15 @@ pub(crate) fn squeeze(text: &str) -> String {
             }
         }
         if !c.is_whitespace() && c != '~' {
+            // "1 1/2" is not "11/2", nor are two words one.
+            if gap && out.ends_with(char::is_alphanumeric) && c.is_alphanumeric() {
+                let digits = out.ends_with(|c: char| c.is_ascii_digit()) == c.is_ascii_digit();
+                out.push_str(if digits { " " } else { "" });
+            }
             out.push(c);
+            gap = false;
+        } else {
+            gap = true;
         }
         rest = rest.get(c.len_utf8()..).unwrap_or("");
     }
@@ -143,10 +152,17 @@ pub(crate) fn is_literal_shape(text: &str) -> bool {
         }
         Some(count)
     };
-    parts('/').is_some_and(|count| count >= 3)
+    let date =
+        || text.split('/').any(|part| part.len() == 4) || text.split('/').filter(|part| part.len() == 2).count() >= 2;
+    parts('/').is_some_and(|count| count == 3 && date())
         || parts('-').is_some_and(|count| count == 3 && text.len() >= 8 && text.split('-').all(|part| part.len() != 1))
-        || parts(':').is_some_and(|count| count == 2 || count == 3)
+        || (parts(':').is_some_and(|count| count == 2) && looks_like_a_time(text))
         || parts('.').is_some_and(|count| count >= 3)
+}
+
+/// `10:30` and `20:60`, but not `6:8`: ratios are computed, times are not.
+fn looks_like_a_time(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(hours, minutes)| hours.len() <= 2 && minutes.len() == 2)
 }
 
 #[cfg(test)]

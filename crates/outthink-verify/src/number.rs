@@ -43,6 +43,12 @@ pub(crate) fn round_six(value: &BigRational) -> BigInt {
     (value * BigInt::from(1_000_000)).round().to_integer()
 }
 
+/// Whether a number is a decimal of at most twelve places.
+pub(crate) fn terminates(value: &BigRational) -> bool {
+    let places = num_traits::pow(BigInt::from(10), 12);
+    (places % value.denom()).is_zero()
+}
+
 /// Whether a decimal and another number are the same to six places.
 ///
 /// Numbers below a thousandth must agree to three digits as well: `0.0000001` is not 0.

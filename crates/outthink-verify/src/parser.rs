@@ -9,18 +9,27 @@ const MAX_DEPTH: usize = 64;
 /// More marks behind one atom are not parsed.
 const MAX_MARKS: usize = 8;
 
-/// An expression and the unit that it was given in, if that is a known one.
+/// An expression, and whether a letter in it that was read as a variable may be a unit: `5 m`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Parsed {
     pub(crate) expr: Expr,
-    pub(crate) unit: Option<String>,
+    pub(crate) ambiguous: bool,
 }
 
 /// Parses an answer that was cleaned; nothing if it is not mathematics.
 pub(crate) fn parse(text: &str) -> Option<Parsed> {
-    let mut parser = Parser { tokens: lex(text)?, at: 0, depth: 0, bars: 0, unit: None };
+    parse_tokens(lex(text)?, false)
+}
+
+/// As [`parse`], with single letters behind a number read as units, and `k` as thousands.
+pub(crate) fn parse_with_units(text: &str) -> Option<Parsed> {
+    parse_tokens(lex(text)?, true)
+}
+
+fn parse_tokens(tokens: Vec<Token>, letters: bool) -> Option<Parsed> {
+    let mut parser = Parser { tokens, at: 0, depth: 0, bars: 0, letters, ambiguous: false };
     let expr = parser.list()?;
-    (parser.at == parser.tokens.len()).then_some(Parsed { expr, unit: parser.unit })
+    (parser.at == parser.tokens.len()).then_some(Parsed { expr, ambiguous: parser.ambiguous })
 }
 
 pub(crate) struct Parser {
@@ -29,7 +38,10 @@ pub(crate) struct Parser {
     depth: usize,
     /// Open absolute-value bars.
     bars: usize,
-    pub(crate) unit: Option<String>,
+    /// Whether single letters behind a number are units.
+    pub(crate) letters: bool,
+    /// Whether there was such a letter.
+    pub(crate) ambiguous: bool,
 }
 
 impl Parser {
@@ -67,15 +79,23 @@ impl Parser {
         }
     }
 
-    fn take_separator(&mut self) -> bool {
-        let mut found = false;
-        while self.take_sym(',') || self.take_sym(';') {
-            found = true;
+    /// Takes a separator; whether it was a semicolon.
+    fn take_separator(&mut self) -> Option<bool> {
+        let mut found = None;
+        loop {
+            if self.take_sym(',') {
+                found = found.or(Some(false));
+            } else if self.take_sym(';') {
+                found = Some(true);
+            } else {
+                break;
+            }
         }
         if self.peek().is_some_and(Self::is_conjunction) {
             self.at += 1;
-            found = true;
+            found = found.or(Some(false));
         }
+        // `x = 1 \quad x = 2`, `(1,2) (2,1)`: a bare space separates nothing but after a relation.
         found
     }
 
@@ -91,6 +111,8 @@ impl Parser {
             return None;
         }
         let mut items = Vec::new();
+        // Where groups begin that semicolons separate: `p=5, q=2; p=7, q=2`.
+        let (mut starts, mut commas) = (vec![0], false);
         loop {
             let item = self.relation()?;
             if item.any(&|part| *part == Expr::PlusMinus) {
@@ -99,19 +121,28 @@ impl Parser {
             } else {
                 items.push(item);
             }
-            if !self.take_separator() {
+            match self.take_separator() {
+                None => break,
+                Some(true) => starts.push(items.len()),
+                Some(false) => commas = true,
+            }
+            // A comma at the very end separates nothing.
+            if self.at == self.tokens.len() {
                 break;
             }
         }
         self.depth -= 1;
+        if commas && starts.len() > 1 {
+            return Some(grouped(items, &starts));
+        }
         Some(items)
     }
 
     fn relation(&mut self) -> Option<Expr> {
-        let first = self.union()?;
+        let first = self.ratio()?;
         let mut rest = Vec::new();
         while let Some(rel) = self.take_relation() {
-            rest.push((rel, self.union()?));
+            rest.push((rel, self.ratio()?));
         }
         Some(if rest.is_empty() { first } else { Expr::Relation(Box::new(first), rest) })
     }
@@ -126,6 +157,8 @@ impl Parser {
                 "ge" => Rel::Ge,
                 "ne" => Rel::Ne,
                 "in" => Rel::In,
+                "approx" => Rel::About,
+                "equiv" => Rel::Eq,
                 _ => return None,
             },
             _ => return None,
@@ -134,8 +167,20 @@ impl Parser {
         Some(rel)
     }
 
+    fn ratio(&mut self) -> Option<Expr> {
+        let mut items = vec![self.union()?];
+        while self.take_sym(':') {
+            items.push(self.union()?);
+        }
+        if items.len() == 1 { items.pop() } else { Some(Expr::Ratio(items)) }
+    }
+
     fn union(&mut self) -> Option<Expr> {
         let first = self.sum()?;
+        if self.take_cmd("setminus") {
+            let Expr::Set(holes) = self.sum()? else { return None };
+            return crate::relation::without(&first, &holes);
+        }
         let (mut unions, mut cuts) = (vec![first], Vec::new());
         loop {
             if self.take_cmd("cup") {
@@ -197,9 +242,21 @@ impl Parser {
     }
 
     fn product(&mut self) -> Option<Expr> {
+        if let Some(Tok::Money(sign)) = self.peek() {
+            let sign = *sign;
+            self.at += 1;
+            return self.money(sign);
+        }
         let mut factors = vec![self.power()?];
         loop {
-            if self.take_sym('*') {
+            if let Some(Expr::Num { .. }) = factors.last()
+                && let Some(times) = self.take_magnitude()
+            {
+                factors.push(Expr::Num { value: times, decimal: false });
+            } else if self.take_percent_word(&factors) {
+                let last = factors.pop()?;
+                factors.push(Expr::Percent(Box::new(last)));
+            } else if self.take_sym('*') {
                 factors.push(self.signed_power()?);
             } else if self.take_sym('/') {
                 let divisor = self.signed_power()?;
@@ -210,14 +267,19 @@ impl Parser {
                     }
                     _ => factors.push(divisor.recip()),
                 }
-            } else if self.take_unit(&factors) {
+            } else if let Some(unit) = self.take_unit(&factors) {
+                let value = product_of(factors)?;
+                return Some(match unit {
+                    Some(unit) => Expr::Quantity(Box::new(value), unit),
+                    None => value,
+                });
             } else if self.starts_factor() {
                 factors.push(self.power()?);
             } else {
                 break;
             }
         }
-        if factors.len() == 1 { factors.pop() } else { Some(Expr::Mul(factors)) }
+        product_of(factors)
     }
 
     fn signed_power(&mut self) -> Option<Expr> {
@@ -235,7 +297,8 @@ impl Parser {
         match self.peek() {
             Some(Tok::Num(_)) => !self.spaced(0) || !matches!(self.previous(), Some(Tok::Num(_))),
             Some(Tok::Word(_) | Tok::Text(_)) => !self.peek().is_some_and(Self::is_conjunction),
-            Some(Tok::Begin(_)) => true,
+            Some(Tok::Begin(_) | Tok::Name(_)) => true,
+            Some(Tok::Money(_)) => false,
             Some(Tok::Cmd(name)) => crate::parser_atoms::starts_atom(name),
             Some(Tok::Sym('|')) => self.bars == 0,
             Some(Tok::Sym(c)) => matches!(c, '(' | '[' | '{' | &SET_OPEN),
@@ -261,17 +324,22 @@ impl Parser {
             if marks > MAX_MARKS {
                 return None;
             }
-            if self.take_sym('!') {
+            if self.peek() == Some(&Tok::Sym('!'))
+                && self.ahead(1) == Some(&Tok::Sym('!'))
+                && self.ahead(2) != Some(&Tok::Sym('!'))
+            {
+                self.at += 2;
+                value = Expr::Call(Func::DoubleFactorial, vec![value]);
+            } else if self.take_sym('!') {
                 value = Expr::Call(Func::Factorial, vec![value]);
             } else if self.take_sym('%') {
                 value = Expr::Percent(Box::new(value));
             } else if self.take_sym('_') {
                 let base = self.argument()?;
-                let Expr::Num { value: base, .. } = base else { return None };
-                self.unit = Some(format!("base {base}"));
+                value = Expr::Quantity(Box::new(value), crate::units::Unit::of_base(&base)?);
             } else if self.take_sym('^') {
-                if self.take_degree() {
-                    self.unit = Some("degree".to_owned());
+                if let Some(unit) = self.take_degree() {
+                    value = Expr::Quantity(Box::new(value), unit);
                     continue;
                 }
                 let exponent = self.exponent()?;
@@ -368,15 +436,34 @@ impl Parser {
         self.take_sym('|').then(|| Expr::Call(Func::Abs, vec![inside]))
     }
 
+    /// A cell of `cases`: a value, or a condition without its "if".
+    fn case(&mut self) -> Option<Expr> {
+        self.take_sym(',');
+        while matches!(self.peek(), Some(Tok::Text(text) | Tok::Word(text)) if matches!(text.trim(), "if" | "for" | "when" | "if "))
+        {
+            self.at += 1;
+        }
+        let cell = match self.peek() {
+            Some(Tok::Text(text)) => {
+                let text = crate::normal::fold_words(text);
+                self.at += 1;
+                Expr::Text(text)
+            }
+            _ => self.relation()?,
+        };
+        self.take_sym(',');
+        Some(cell)
+    }
+
     /// Rows of a matrix up to its end.
-    pub(crate) fn matrix(&mut self) -> Option<Expr> {
+    pub(crate) fn matrix(&mut self, cases: bool) -> Option<Expr> {
         let mut rows = vec![Vec::new()];
         loop {
             if self.peek() == Some(&Tok::End) {
                 self.at += 1;
                 break;
             }
-            let cell = self.sum()?;
+            let cell = if cases { self.case()? } else { self.sum()? };
             rows.last_mut()?.push(cell);
             if self.take_sym(ROW) {
                 if self.peek() != Some(&Tok::End) {
@@ -402,10 +489,47 @@ impl Parser {
         match (open, close) {
             (SET_OPEN, SET_CLOSE) => Some(Expr::Set(items)),
             ('{', '}') if items.len() == 1 => items.pop(),
-            ('{', '}') => Some(Expr::Set(items)),
+            // Braces without backslashes group in LaTeX: what is in them is a list.
+            ('{', '}') => Some(Expr::List(items)),
+            ('[', ']') if rows_of(&items).is_some() => Some(Expr::Matrix(rows_of(&items)?)),
             ('(' | '[', ')' | ']') if items.len() > 1 => Some(Expr::Bracket { open, close, items }),
             ('(', ')') | ('[', ']') => items.pop(),
             _ => None,
         }
     }
+}
+
+/// The product of factors; one factor is itself.
+fn product_of(mut factors: Vec<Expr>) -> Option<Expr> {
+    if factors.len() == 1 { factors.pop() } else { Some(Expr::Mul(factors)) }
+}
+
+/// Items in groups that begin at `starts`, each group of several as a tuple.
+fn grouped(items: Vec<Expr>, starts: &[usize]) -> Vec<Expr> {
+    let mut groups: Vec<Vec<Expr>> = Vec::new();
+    for (index, item) in items.into_iter().enumerate() {
+        if starts.contains(&index) {
+            groups.push(Vec::new());
+        }
+        if let Some(group) = groups.last_mut() {
+            group.push(item);
+        }
+    }
+    let tuple = |mut group: Vec<Expr>| match (group.len(), group.pop()) {
+        (1, Some(one)) => one,
+        (_, last) => Expr::Bracket { open: '(', close: ')', items: group.into_iter().chain(last).collect() },
+    };
+    groups.into_iter().map(tuple).collect()
+}
+
+/// The rows of a matrix that is written as lists in a list.
+fn rows_of(items: &[Expr]) -> Option<Vec<Vec<Expr>>> {
+    let rows: Option<Vec<Vec<Expr>>> = items
+        .iter()
+        .map(|item| match item {
+            Expr::Bracket { open: '[', close: ']', items } => Some(items.clone()),
+            _ => None,
+        })
+        .collect();
+    rows.filter(|rows| rows.len() > 1 && rows.iter().all(|row| row.len() == rows[0].len()))
 }

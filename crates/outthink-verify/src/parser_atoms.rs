@@ -76,7 +76,25 @@ pub(crate) fn function(name: &str) -> Option<Func> {
 pub(crate) fn starts_atom(name: &str) -> bool {
     function(name).is_some()
         || GREEK.contains(&name)
-        || matches!(name, "frac" | "pi" | "infty" | "binom" | "lfloor" | "lceil" | "mathbb" | "emptyset" | "imath")
+        || matches!(name, "sum" | "prod" | "int" | "lim" | "partial" | "nabla" | "zeta")
+        || matches!(
+            name,
+            "frac"
+                | "pi"
+                | "infty"
+                | "binom"
+                | "lfloor"
+                | "lceil"
+                | "mathbb"
+                | "emptyset"
+                | "imath"
+                | "jmath"
+                | "dots"
+                | "reals"
+                | "e"
+                | "i"
+                | "d"
+        )
 }
 
 /// A letter as a constant or a variable.
@@ -93,25 +111,33 @@ impl Parser {
         match self.peek()? {
             Tok::Num(_) => self.number(),
             Tok::Text(text) => {
+                let bracketed = text.contains('(');
                 let bare = text.trim_matches(['(', ')', ' ', '.'].as_slice()).to_owned();
                 let text = crate::normal::fold_words(text);
                 self.at_next();
                 let mut letters = bare.chars();
                 match (letters.next(), letters.next()) {
+                    (Some(c @ ('e' | 'i')), None) if !bracketed => Some(letter(c)),
                     (Some(c), None) if c.is_ascii_alphabetic() => Some(Expr::Var(c.to_string())),
                     _ => Some(Expr::Text(text)),
                 }
             }
             Tok::Begin(name) => {
-                let known = name.ends_with("matrix");
+                let (matrix, cases) = (name.ends_with("matrix"), name.ends_with("cases"));
                 self.at_next();
-                if known { self.matrix() } else { None }
+                if matrix || cases { self.matrix(cases) } else { None }
             }
             Tok::Word(word) => {
                 let word = word.clone();
                 self.at_next();
                 self.word(&word)
             }
+            Tok::Name(name) => {
+                let name = format!("\\{name}");
+                self.at_next();
+                Some(Expr::Var(name))
+            }
+            Tok::Money(_) => None,
             Tok::Cmd(name) => {
                 let name = name.clone();
                 self.at_next();
@@ -133,7 +159,7 @@ impl Parser {
         }
     }
 
-    fn at_next(&mut self) {
+    pub(crate) fn at_next(&mut self) {
         self.bump();
     }
 
@@ -148,8 +174,12 @@ impl Parser {
         }
         let mut letters = word.chars();
         match (letters.next(), letters.next()) {
-            (Some(c), None) => self.subscripted(letter(c)),
-            _ if word.len() <= 3 => {
+            (Some('C'), None) if self.is_combination() => {
+                let Expr::Bracket { items, .. } = self.atom()? else { return None };
+                Some(Expr::Call(Func::Binomial, items))
+            }
+            (Some(c), None) if c.is_ascii() => self.subscripted(letter(c)),
+            _ if word.len() <= 3 && word.is_ascii() => {
                 let mut factors: Vec<Expr> = word.chars().map(letter).collect();
                 let last = factors.pop()?;
                 let last = self.subscripted(last)?;
@@ -176,6 +206,7 @@ impl Parser {
         };
         if self.take_sym('_') {
             let index = match self.peek()? {
+                Tok::Sym('{') => self.raw_group()?,
                 Tok::Num(number) => {
                     let number = number.clone();
                     self.at_next();
@@ -205,15 +236,23 @@ impl Parser {
         match name {
             "pi" => return Some(Expr::Pi),
             "infty" => return Some(Expr::Infinity),
-            "imath" => return Some(Expr::I),
+            "imath" | "jmath" | "i" => return Some(Expr::I),
+            "e" => return Some(Expr::E),
+            "d" => return Some(Expr::Var("d".to_owned())),
+            "dots" => return Some(Expr::Var("\\dots".to_owned())),
+            "reals" => return Some(crate::relation::reals()),
             "emptyset" => return Some(Expr::Set(Vec::new())),
             "frac" => return self.fraction(),
+            "choose" => return None,
             "binom" => {
                 let top = self.argument()?;
                 return Some(Expr::Call(Func::Binomial, vec![top, self.argument()?]));
             }
             "mathbb" => {
                 let Expr::Var(name) = self.argument()? else { return None };
+                if name == "R" {
+                    return Some(crate::relation::reals());
+                }
                 return Some(Expr::Var(format!("\\mathbb{name}")));
             }
             "lfloor" | "lceil" => {
@@ -225,6 +264,9 @@ impl Parser {
                 };
             }
             _ => {}
+        }
+        if function(name).is_none() && self.is_opaque(name) {
+            return self.subscripted(Expr::Var(format!("\\{name}")));
         }
         self.call(function(name)?)
     }
@@ -267,6 +309,9 @@ impl Parser {
             }
         }
         let mut arguments = self.arguments()?;
+        if matches!(func, Func::Sin | Func::Cos | Func::Tan | Func::Cot | Func::Sec | Func::Csc) {
+            arguments = arguments.into_iter().map(in_radians).collect();
+        }
         match func {
             Func::Log if arguments.len() == 1 => arguments.push(base),
             Func::Log if arguments.len() == 2 => {}
@@ -283,9 +328,9 @@ impl Parser {
 
     /// What a function is applied to: brackets, or the factors up to the next sign or function.
     fn arguments(&mut self) -> Option<Vec<Expr>> {
-        if matches!(self.peek(), Some(Tok::Sym('(' | '{'))) {
+        if matches!(self.peek(), Some(Tok::Sym('(' | '{' | SET_OPEN))) {
             return match self.atom()? {
-                Expr::Bracket { items, .. } | Expr::Set(items) => Some(items),
+                Expr::Bracket { items, .. } | Expr::Set(items) | Expr::List(items) => Some(items),
                 other => Some(vec![other]),
             };
         }
@@ -300,5 +345,63 @@ impl Parser {
         }
         let one = if factors.len() == 1 { factors.pop()? } else { Expr::Mul(factors) };
         Some(vec![one])
+    }
+
+    /// Whether a command is a sign whose meaning is not computed: `\\sum`, `\\int`, or one that is not known.
+    fn is_opaque(&self, name: &str) -> bool {
+        let structural = matches!(
+            name,
+            "cup"
+                | "cap"
+                | "setminus"
+                | "choose"
+                | "implies"
+                | "Rightarrow"
+                | "to"
+                | "over"
+                | "atop"
+                | "rfloor"
+                | "rceil"
+        );
+        !structural && !matches!(self.peek(), Some(Tok::Sym('{')))
+    }
+
+    /// The tokens of a group in braces as a text, whatever they mean.
+    fn raw_group(&mut self) -> Option<String> {
+        let (mut text, mut depth) = (String::new(), 0_usize);
+        loop {
+            match self.bump()? {
+                Tok::Sym('{') => depth += 1,
+                Tok::Sym('}') => {
+                    depth = depth.checked_sub(1)?;
+                    if depth == 0 {
+                        return Some(text);
+                    }
+                }
+                Tok::Num(part) | Tok::Word(part) | Tok::Name(part) | Tok::Cmd(part) => text.push_str(&part),
+                Tok::Text(part) => text.push_str(part.trim()),
+                Tok::Sym(c) => text.push(c),
+                Tok::Money(_) | Tok::Begin(_) | Tok::End => return None,
+            }
+        }
+    }
+
+    /// Whether `(5, 2)` follows directly: `C(5, 2)` is a number of combinations.
+    fn is_combination(&self) -> bool {
+        matches!(
+            (self.ahead(0), self.ahead(1), self.ahead(2), self.ahead(3), self.ahead(4)),
+            (Some(Tok::Sym('(')), Some(Tok::Num(_)), Some(Tok::Sym(',')), Some(Tok::Num(_)), Some(Tok::Sym(')')))
+        ) && !self.spaced(0)
+    }
+}
+
+/// An angle in degrees as the number that a function of angles takes.
+fn in_radians(argument: Expr) -> Expr {
+    match argument {
+        Expr::Quantity(value, unit) if unit.is_angle() => {
+            let per = num_rational::BigRational::new(1.into(), 180.into());
+            Expr::Mul(vec![*value, Expr::Pi, Expr::Num { value: per * unit.factor, decimal: false }])
+        }
+        other => other,
     }
 }

@@ -1,56 +1,95 @@
-//! Comparison of scalars: exactly where possible, else at deterministic points.
+//! Comparison of scalars: exactly, else by normal forms, else by bounds on their values.
 
-use crate::ast::{Expr, Rel};
-use crate::eval::evaluate;
+use crate::ast::{Expr, Func, Rel};
+use crate::eval;
 use crate::exact::exact;
-use crate::number::{decimal_eq, round_six};
+use crate::number::{decimal_eq, round_six, terminates};
+use crate::poly;
+use crate::real::evaluate;
 use num_rational::BigRational;
 
-/// Points at which expressions with variables are compared, and how many must be defined.
-const POINTS: u64 = 8;
-const MIN_FINITE: u32 = 3;
+/// Points at which expressions with variables are compared, and how many must decide.
+const POINTS: u64 = 16;
+const MIN_SHARP: u32 = 3;
+
+/// What is known of whether two values are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Same {
+    Yes,
+    No,
+    /// It cannot be decided here: for votes and grades that is not the same.
+    Unknown,
+}
 
 fn is_decimal(expr: &Expr) -> bool {
     match expr {
         Expr::Num { decimal, .. } => *decimal,
         Expr::Percent(inner) => is_decimal(inner),
+        Expr::Mul(items) => items.iter().any(is_decimal) && items.iter().all(|item| exact(item, &[]).is_some()),
         _ => false,
     }
 }
 
-/// Whether two numbers agree to six places.
-pub(crate) fn approx(a: &Expr, b: &Expr) -> bool {
-    match (exact(a, &[]), exact(b, &[])) {
-        (Some(x), Some(y)) => decimal_eq(&x, &y),
-        _ => false,
-    }
-}
-
-/// Compares two expressions that stand for one number each, with variables or without.
-pub(crate) fn scalars(a: &Expr, b: &Expr) -> bool {
+/// Compares two expressions that stand for one number each, with variables or without. Where `rounded` is set, a
+/// decimal also equals what it is the rounding of, to six places.
+pub(crate) fn scalars(a: &Expr, b: &Expr, rounded: bool) -> Same {
     if !a.is_scalar() || !b.is_scalar() {
-        return false;
+        return Same::No;
     }
-    let decimal = is_decimal(a) || is_decimal(b);
+    let said = |same: bool| if same { Same::Yes } else { Same::No };
+    let infinite = |expr: &Expr| expr.any(&|part| *part == Expr::Infinity);
+    if infinite(a) || infinite(b) {
+        return said(sign_of_infinity(a).is_some_and(|sign| sign_of_infinity(b) == Some(sign)));
+    }
+    let (x, y) = (exact(a, &[]), exact(b, &[]));
+    let decimal = rounded && (is_decimal(a) || is_decimal(b));
+    if let (Some(x), Some(y)) = (&x, &y) {
+        return said(x == y || (decimal && !(terminates(x) && terminates(y)) && decimal_eq(x, y)));
+    }
+    if !decimal && let Some(same) = poly::decide(a, b) {
+        return said(same);
+    }
     let mut names = Vec::new();
     a.variables(&mut names);
     b.variables(&mut names);
-    if names.is_empty() {
-        if let (Some(x), Some(y)) = (exact(a, &[]), exact(b, &[])) {
-            return x == y || (decimal && decimal_eq(&x, &y));
-        }
-        let none = |_: &str| f64::NAN;
-        let (x, y) = (evaluate(a, &none), evaluate(b, &none));
-        if x.is_finite() && y.is_finite() {
-            let close = (x - y).abs() <= 1e-10 * x.abs().max(y.abs()) + 1e-13;
-            return close || (decimal && rounds_alike(x.re, y.re) && (x.im - y.im).abs() < 1e-9);
-        }
-        // Overflow is not infinity.
-        let infinite = |expr: &Expr| expr.any(&|part| *part == Expr::Infinity);
-        let both = infinite(a) && infinite(b);
-        return both && x.re == y.re && x.re.is_infinite() && x.is_real() && y.is_real();
+    if !names.is_empty() {
+        return functions(a, b);
     }
-    identical(a, b, &names)
+    constants(a, b, decimal)
+}
+
+/// The sign of an expression that is an infinity.
+fn sign_of_infinity(expr: &Expr) -> Option<bool> {
+    match expr {
+        Expr::Infinity => Some(true),
+        Expr::Mul(items) if items.len() == 2 && items.contains(&Expr::Infinity) => {
+            let other = items.iter().find(|item| **item != Expr::Infinity)?;
+            exact(other, &[]).map(|value| value > BigRational::default())
+        }
+        _ => None,
+    }
+}
+
+fn constants(a: &Expr, b: &Expr, decimal: bool) -> Same {
+    let none = |_: &str| f64::NAN;
+    let (x, y) = (evaluate(a, &none), evaluate(b, &none));
+    if x.is_known() && y.is_known() {
+        if x.differs(y) {
+            let close = decimal && rounds_alike(x.mid, y.mid);
+            return if close { Same::Yes } else { Same::No };
+        }
+        return if x.is_sharp(y) { Same::Yes } else { Same::Unknown };
+    }
+    if is_piecewise(a) || is_piecewise(b) {
+        return Same::Unknown;
+    }
+    let (x, y) = (eval::evaluate(a, &none), eval::evaluate(b, &none));
+    if !(x.is_finite() && y.is_finite()) {
+        return Same::Unknown;
+    }
+    let close = (x - y).abs() <= 1e-10 * x.abs().max(y.abs()) + 1e-13;
+    let rounded = decimal && rounds_alike(x.re, y.re) && (x.im - y.im).abs() < 1e-9;
+    if close || rounded { Same::Yes } else { Same::No }
 }
 
 fn rounds_alike(x: f64, y: f64) -> bool {
@@ -60,7 +99,27 @@ fn rounds_alike(x: f64, y: f64) -> bool {
     }
 }
 
-/// The value of a variable at a point: between 0.3 and 2.7 in size, of either sign.
+/// Whether a function that is not one formula everywhere is left: agreement at points then proves nothing.
+fn is_piecewise(expr: &Expr) -> bool {
+    expr.any(&|part| {
+        matches!(
+            part,
+            Expr::Call(
+                Func::Abs
+                    | Func::Floor
+                    | Func::Ceil
+                    | Func::Max
+                    | Func::Min
+                    | Func::Gcd
+                    | Func::Lcm
+                    | Func::DoubleFactorial,
+                _
+            )
+        )
+    })
+}
+
+/// The value of a variable at a point: of either sign, and of four sizes up to some thousands.
 fn sample(name: &str, point: u64) -> f64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ point.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     for byte in name.bytes() {
@@ -69,56 +128,72 @@ fn sample(name: &str, point: u64) -> f64 {
     hash ^= hash >> 31;
     hash = hash.wrapping_mul(0x94d0_49bb_1331_11eb);
     hash ^= hash >> 29;
-    let size = 0.3 + 2.4 * ((hash >> 40) as f64 / f64::from(1 << 24));
-    if point.is_multiple_of(3) { -size } else { size }
+    let part = (hash >> 40) as f64 / f64::from(1 << 24);
+    let size = match point % 8 {
+        0..=3 => 0.3 + 2.4 * part,
+        4 => 3.0 + 9.0 * part,
+        5 => 12.0 + 100.0 * part,
+        6 => 120.0 + 900.0 * part,
+        _ => 1_000.0 + 4_000.0 * part,
+    };
+    if point % 3 == 2 { -size } else { size }
 }
 
-/// Whether two expressions agree at several points (Schwartz, Zippel), exactly where possible.
-fn identical(a: &Expr, b: &Expr, names: &[String]) -> bool {
-    let mut finite = 0;
+/// Whether two functions agree: a point at which they differ is a proof, agreement at many is one where both are
+/// analytic (the identity theorem, up to the error of the values).
+fn functions(a: &Expr, b: &Expr) -> Same {
+    let complex = |expr: &Expr| expr.any(&|part| *part == Expr::I);
+    if complex(a) || complex(b) {
+        return complex_functions(a, b);
+    }
+    let mut sharp = 0;
     for point in 0..POINTS {
         let value_of = |name: &str| sample(name, point);
         let (x, y) = (evaluate(a, &value_of), evaluate(b, &value_of));
+        if !x.is_known() || !y.is_known() {
+            continue;
+        }
+        if x.differs(y) {
+            return Same::No;
+        }
+        sharp += u32::from(x.is_sharp(y));
+    }
+    if sharp < MIN_SHARP || is_piecewise(a) || is_piecewise(b) { Same::Unknown } else { Same::Yes }
+}
+
+fn complex_functions(a: &Expr, b: &Expr) -> Same {
+    let mut finite = 0;
+    for point in 0..POINTS {
+        let value_of = |name: &str| sample(name, point);
+        let (x, y) = (eval::evaluate(a, &value_of), eval::evaluate(b, &value_of));
         if !x.is_finite() || !y.is_finite() {
             continue;
         }
-        finite += 1;
         if (x - y).abs() > 1e-8 * x.abs().max(y.abs()) + 1e-11 {
-            return false;
+            return Same::No;
         }
+        finite += 1;
     }
-    if finite < MIN_FINITE {
-        return false;
-    }
-    let at: Vec<(String, BigRational)> = names
-        .iter()
-        .zip(2_i64..)
-        .map(|(name, index)| {
-            let value = BigRational::new((index * index + 7).into(), (2 * index + 1).into());
-            (name.clone(), value)
-        })
-        .collect();
-    match (exact(a, &at), exact(b, &at)) {
-        (Some(x), Some(y)) => {
-            let decimal = a.any(&is_decimal) || b.any(&is_decimal);
-            x == y || (decimal && decimal_eq(&x, &y))
-        }
-        _ => true,
-    }
+    if finite < MIN_SHARP || is_piecewise(a) || is_piecewise(b) { Same::Unknown } else { Same::Yes }
 }
 
 /// Whether two equations or inequalities `a rel 0` and `b rel 0` are the same up to a factor.
 pub(crate) fn proportional(a: &Expr, b: &Expr, rel: Rel) -> bool {
+    // Without variables every two sides are in proportion.
+    let varies = a.any(&|part| matches!(part, Expr::Var(_)));
+    if !varies || !a.is_scalar() || !b.is_scalar() || is_piecewise(a) || is_piecewise(b) {
+        return false;
+    }
     let mut ratio: Option<f64> = None;
     let mut finite = 0;
     for point in 0..POINTS {
         let value_of = |name: &str| sample(name, point);
         let (x, y) = (evaluate(a, &value_of), evaluate(b, &value_of));
-        if !(x.is_finite() && y.is_finite() && x.is_real() && y.is_real()) || y.re == 0.0 {
+        if !x.is_known() || !y.is_known() || y.mid.abs() <= y.err {
             continue;
         }
-        let here = x.re / y.re;
-        if !here.is_finite() || here == 0.0 {
+        let here = x.mid / y.mid;
+        if !here.is_finite() || x.mid.abs() <= x.err {
             return false;
         }
         let first = *ratio.get_or_insert(here);
@@ -128,7 +203,5 @@ pub(crate) fn proportional(a: &Expr, b: &Expr, rel: Rel) -> bool {
         finite += 1;
     }
     let sign_kept = ratio.is_some_and(|ratio| ratio > 0.0) || matches!(rel, Rel::Eq | Rel::Ne);
-    // Without variables every two sides are in proportion.
-    let varies = a.any(&|part| matches!(part, Expr::Var(_)));
-    finite >= MIN_FINITE && sign_kept && varies
+    finite >= MIN_SHARP && sign_kept
 }

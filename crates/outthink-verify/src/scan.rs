@@ -42,6 +42,11 @@ pub(crate) fn leading_number(text: &str) -> Option<&str> {
 
 /// The last number of a text, without currency; digits within words do not count.
 pub(crate) fn last_number(text: &str) -> Option<String> {
+    last_number_at(text).map(|found| found.2)
+}
+
+/// As [`last_number`], with where its digits begin and where they end.
+pub(crate) fn last_number_at(text: &str) -> Option<(usize, usize, String)> {
     let bytes = text.as_bytes();
     let part = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
     let mut found = None;
@@ -56,13 +61,13 @@ pub(crate) fn last_number(text: &str) -> Option<String> {
         let before = at.checked_sub(1);
         let end = at + number.len().max(1);
         if !part(before.and_then(|at| bytes.get(at))) {
-            found = Some((signed(bytes, at), number));
+            found = Some((at, end, signed(bytes, at), number));
         }
         at = end;
     }
-    found.map(|(negative, number)| {
+    found.map(|(start, end, negative, number)| {
         let sign = if negative { "-" } else { "" };
-        format!("{sign}{number}")
+        (start, end, format!("{sign}{number}"))
     })
 }
 

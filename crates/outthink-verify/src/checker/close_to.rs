@@ -92,7 +92,7 @@ fn value(text: &str) -> Option<f64> {
     }
     let text = normal::unwrap(text.trim());
     let side = text.rsplit_once(['=', '≈']).map_or(text, |(_, right)| right);
-    let number = evaluate(&parser::parse(side.trim())?.expr, &|_| f64::NAN);
+    let number = evaluate(&parser::parse(&crate::read::plain(side))?.expr, &|_| f64::NAN);
     (number.is_real() && number.is_finite()).then_some(number.re)
 }
 

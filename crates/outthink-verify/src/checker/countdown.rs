@@ -113,9 +113,11 @@ impl Countdown {
     /// Whether the last expression of a reply solves the game. What is looked at is its answer, or
     /// the last line that holds an operator; a side of `=` that is only the target does not count.
     pub fn accepts(&self, reply: &str) -> bool {
+        let reply = crate::find::reply(reply);
         let answer = crate::find_answer(reply).map(|a| a.text);
+        let solution = reply.lines().rev().take(64).any(|line| line.contains('=') && self.solves(line));
         let line = reply.lines().rev().find(|l| l.contains(['+', '-', '*', '/', '×', '÷', '\u{2212}']));
-        answer.as_deref().into_iter().chain(line).any(|text| self.solves(text))
+        answer.as_deref().into_iter().chain(line).any(|text| self.solves(text)) || (answer.is_none() && solution)
     }
 
     /// Whether an expression, alone or as a side of an equation, solves the game.
@@ -140,7 +142,12 @@ fn is_sub_multiset(part: &[u64], whole: &[u64]) -> bool {
 
 /// The exact value of an expression and the numbers in it.
 fn evaluate(text: &str) -> Option<(BigRational, Vec<u64>)> {
-    let plain = text.replace(['×', '·'], "*").replace("\\times", "*").replace("\\cdot", "*").replace('÷', "/");
+    let text = without_fractions(text);
+    let plain = text
+        .replace(['×', '·', '\u{2217}', '\u{22c5}'], "*")
+        .replace("\\times", "*")
+        .replace("\\cdot", "*")
+        .replace('÷', "/");
     let plain = plain.replace("\\div", "/").replace('\u{2212}', "-").replace(['[', '{'], "(").replace([']', '}'], ")");
     let plain =
         plain.trim().trim_matches(|c| c == '$' || c == '`' || c == '.').replace("\\left", "").replace("\\right", "");
@@ -148,6 +155,22 @@ fn evaluate(text: &str) -> Option<(BigRational, Vec<u64>)> {
     let mut parser = Parser { tokens: &tokens, at: 0, used: Vec::new(), depth: 0 };
     let value = parser.sum()?;
     (parser.at == tokens.len()).then_some((value, parser.used))
+}
+
+/// With `\frac{a}{b}` as a division.
+fn without_fractions(text: &str) -> String {
+    let mut text = text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac");
+    for _ in 0..MOST_NUMBERS {
+        let Some(at) = text.rfind("\\frac{") else { break };
+        let inside = |from: usize| text.get(from..).and_then(crate::normal::braced);
+        let top_at = at + "\\frac".len();
+        let Some(top) = inside(top_at) else { break };
+        let bottom_at = top_at + top.len() + 2;
+        let Some(bottom) = inside(bottom_at) else { break };
+        let end = bottom_at + bottom.len() + 2;
+        text = format!("{}(({top})/({bottom})){}", &text[..at], text.get(end..).unwrap_or_default());
+    }
+    text
 }
 
 struct Parser<'a> {
@@ -182,7 +205,10 @@ impl Parser<'_> {
         loop {
             if self.next_is('*') {
                 value *= self.atom()?;
-            } else if self.next_is('/') {
+            } else if self.tokens.get(self.at) == Some(&'(') {
+                // "(13-9)(10-4)" is a product.
+                value *= self.atom()?;
+            } else if self.next_is('/') || self.next_is(':') {
                 let divisor = self.atom()?;
                 if divisor.is_zero() {
                     return None;

@@ -1,0 +1,172 @@
+//! Where nothing is marked as the answer: the mathematics, or the number, that the last statement ends with.
+
+use super::spans::{last_span, reads, sentences};
+use crate::normal::unwrap;
+use crate::scan::last_number_at;
+use crate::words::is_operator;
+use outthink_core::AnswerKind;
+
+/// Lines and sentences that are looked at, from the last one on.
+const MOST_LINES: usize = 256;
+/// Starts that are tried within a sentence.
+const MOST_STARTS: usize = 12;
+
+/// The mathematics or the number that the last statement ends with.
+pub(super) fn last(text: &str) -> Option<(String, AnswerKind)> {
+    if let Some(inside) = closing_display(text) {
+        return Some((inside, AnswerKind::LastExpression));
+    }
+    // Mathematics in a sentence does not go over a line: a delimiter alone is a span that is broken.
+    if text.trim_end().ends_with(['$', ')'])
+        && text.lines().next_back().is_some_and(|line| matches!(line.trim(), "$" | "\\)"))
+    {
+        return None;
+    }
+    let lines = text.lines().rev().map(str::trim).filter(|line| !line.is_empty()).take(MOST_LINES);
+    lines.into_iter().find_map(|line| sentences(line).into_iter().rev().find_map(of_sentence))
+}
+
+/// The inside of a display that the reply ends with, over several lines too.
+fn closing_display(text: &str) -> Option<String> {
+    let text = text.trim_end().trim_end_matches('.');
+    for (open, close) in [("\\[", "\\]"), ("$$", "$$")] {
+        if let Some(before) = text.strip_suffix(close)
+            && let Some((_, inside)) = before.rsplit_once(open)
+        {
+            let inside = inside.split_whitespace().collect::<Vec<_>>().join(" ");
+            return (!inside.is_empty()).then_some(inside);
+        }
+    }
+    None
+}
+
+fn of_sentence(sentence: &str) -> Option<(String, AnswerKind)> {
+    if !sentence.contains(|c: char| c.is_numeric() || matches!(c, '\\' | '$' | '=')) {
+        return None;
+    }
+    let sentence = without_citation(sentence);
+    let plain = sentence.contains("**").then(|| sentence.replace("**", ""));
+    let sentence = plain.as_deref().unwrap_or(sentence);
+    let sentence = sentence.trim_start_matches(['#', '>', '*', ' '].as_slice()).trim_end_matches(['*', ' '].as_slice());
+    let expression = |text: &str| Some((text.to_owned(), AnswerKind::LastExpression));
+    if reads(sentence) {
+        return Some(kind_of(unwrap(sentence)));
+    }
+    let span = last_span(sentence);
+    let from = span.as_ref().map_or(0, |span| span.2);
+    if let Some((start, inside, end)) = span {
+        let tail = sentence.get(end..).unwrap_or_default();
+        let joined = sentence.get(start..).unwrap_or_default();
+        if tail.len() < 40 && !tail.trim().is_empty() && !tail.starts_with('.') && reads(joined) {
+            return expression(&joined.replace('$', "").replace("\\(", "").replace("\\)", ""));
+        }
+        if !tail.contains(|c: char| c.is_ascii_digit()) || !inside.contains(|c: char| c.is_ascii_alphabetic()) {
+            return expression(&inside);
+        }
+    }
+    let rest = sentence.get(from..).unwrap_or(sentence);
+    suffix(rest).map(kind_of).or_else(|| number(rest).map(|number| (number, AnswerKind::LastNumber)))
+}
+
+/// A number is the weaker of the two kinds.
+fn kind_of(text: &str) -> (String, AnswerKind) {
+    let letters = text.contains(['\\', '=', '<', '>', '{', '[', '(', '^', '|']);
+    let kind = if letters { AnswerKind::LastExpression } else { AnswerKind::LastNumber };
+    (text.to_owned(), kind)
+}
+
+/// The longest end of a sentence that reads as mathematics.
+fn suffix(sentence: &str) -> Option<&str> {
+    let begins = |word: &str| {
+        word.starts_with(|c: char| {
+            c.is_numeric() || "-\u{2212}+\\([{|$\u{20ac}\u{a3}\u{a5}\u{20b9}.\u{221a}".contains(c)
+        }) || (word.len() == 1 && word.chars().all(|c| c.is_ascii_alphabetic()) && !matches!(word, "a" | "A" | "I"))
+            || word.contains('=')
+    };
+    let mut at = 0;
+    let mut starts = Vec::new();
+    for word in sentence.split_inclusive(' ') {
+        if begins(word.trim()) {
+            starts.push(at);
+        }
+        at += word.len();
+    }
+    let skip = starts.len().saturating_sub(MOST_STARTS);
+    starts.iter().skip(skip).find_map(|&at| {
+        let text = sentence.get(at..)?;
+        let before = sentence.get(..at)?.trim_end();
+        // "5 apples and 7 pears" in running text are no list.
+        let listed = before.is_empty()
+            || before.ends_with([':', '='])
+            || [" are", " is", " be", " get"].iter().any(|w| before.ends_with(w));
+        let spread = text.contains(" and ") || text.contains(" or ") || text.contains(", ");
+        let number_before = before.ends_with(|c: char| c.is_ascii_digit() || "+-*/^(\u{d7}\u{f7}\u{2212}".contains(c));
+        ((listed || !spread) && !number_before && reads(text)).then(|| unwrap_keeping_money(text))
+    })
+}
+
+fn unwrap_keeping_money(text: &str) -> &str {
+    unwrap(text)
+}
+
+/// The last number with the words behind it that belong to it.
+pub(super) fn number(sentence: &str) -> Option<String> {
+    let (start, end, number) = last_number_at(sentence)?;
+    let start = money_before(sentence, start);
+    let after = sentence.get(end..).unwrap_or_default();
+    let mut best = number;
+    let mut stop = end;
+    for word in after.split_inclusive(' ').take(4) {
+        stop += word.len();
+        let Some(text) = sentence.get(start..stop) else { break };
+        if reads(text) {
+            unwrap(text).clone_into(&mut best);
+        } else if is_operator(word.trim()) {
+            return Some(text.trim().to_owned());
+        }
+    }
+    Some(best)
+}
+
+/// Where a sign of money before a number begins.
+fn money_before(sentence: &str, start: usize) -> usize {
+    let before = sentence.get(..start).unwrap_or_default();
+    let kept = before.trim_end_matches(['$', '\\', '\u{20ac}', '\u{a3}', '\u{a5}', '\u{20b9}', '-', '\u{2212}']);
+    if before.len() - kept.len() > 8 || !(kept.is_empty() || kept.ends_with([' ', '(', ':', '*', '='])) {
+        start
+    } else {
+        kept.len()
+    }
+}
+
+/// Without a reference such as `[1]` at the end.
+fn without_citation(sentence: &str) -> &str {
+    let trimmed = sentence.trim_end_matches(['.', ' '].as_slice());
+    if let Some(before) = trimmed.strip_suffix(']')
+        && let Some((text, number)) = before.rsplit_once('[')
+        && !number.is_empty()
+        && number.bytes().all(|b| b.is_ascii_digit())
+        && text.ends_with(' ')
+        && text.contains(|c: char| c.is_ascii_digit())
+    {
+        return text.trim_end();
+    }
+    sentence
+}
+
+/// A reply that is, or opens with, yes, no, true or false, or that is one word of mathematics.
+pub(super) fn short(text: &str) -> Option<(String, AnswerKind)> {
+    let bare = unwrap(text);
+    let mut words = bare.split_whitespace();
+    let first =
+        words.next()?.trim_end_matches([',', '.', '!', ':', '\u{3002}', '\u{ff0c}'].as_slice()).trim_matches('*');
+    let alone = words.next().is_none();
+    if crate::words::truth(&first.to_lowercase()).is_some()
+        && (alone || bare.get(first.len()..)?.starts_with([',', '.', '!', '*', ':']))
+    {
+        let kind = if alone { AnswerKind::Stated } else { AnswerKind::LastExpression };
+        return Some((first.to_owned(), kind));
+    }
+    let marked = text.trim().starts_with('$') || text.trim().starts_with("\\(");
+    (alone && marked && !bare.is_empty()).then(|| (bare.to_owned(), AnswerKind::LastExpression))
+}

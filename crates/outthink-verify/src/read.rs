@@ -1,0 +1,233 @@
+//! What the text of an answer means: mathematics, a time of day, or words.
+
+use crate::ast::Expr;
+use crate::glyphs::fold_all;
+use crate::normal::{braced, fold_words, is_literal_shape, unwrap};
+use crate::parser::{Parsed, parse, parse_with_units};
+use crate::words::number_word;
+
+/// Longer answers are compared as text.
+pub(crate) const MAX_LENGTH: usize = 4_096;
+
+/// The meaning of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Reading {
+    Math(Parsed),
+    /// Seconds after midnight.
+    Time(u32),
+    /// Words, in the form in which they are compared.
+    Words(String),
+}
+
+/// The text of an answer without its wrappers and in ASCII where it can be.
+pub(crate) fn plain(text: &str) -> String {
+    let folded = fold_all(text);
+    let mut text = unwrap(&folded);
+    for _ in 0..4 {
+        let mut inner = None;
+        for command in
+            ["\\text", "\\mathrm", "\\textbf", "\\mbox", "\\mathbf", "\\textit", "\\textrm", "\\underline", "\\mathit"]
+        {
+            if let Some(rest) = text.strip_prefix(command)
+                && let Some(inside) = braced(rest.trim_start())
+                && inside.len() + 2 == rest.trim_start().len()
+            {
+                inner = Some(unwrap(inside));
+            }
+        }
+        match inner.filter(|inner| !inner.is_empty()) {
+            Some(inner) => text = inner,
+            None => break,
+        }
+    }
+    // Backslashes that were escaped once too often; outside an environment there are no rows to end.
+    let doubled =
+        |at: usize| text.get(at + 2..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()));
+    if !text.contains("\\begin") && text.match_indices("\\\\").any(|(at, _)| doubled(at)) {
+        return text.replace("\\\\", "\\");
+    }
+    text.to_owned()
+}
+
+/// Reads an answer in plain form; `letters` takes single letters behind numbers for units.
+pub(crate) fn read(text: &str, letters: bool) -> Reading {
+    if let Some(seconds) = time(text) {
+        return Reading::Time(seconds);
+    }
+    if let Some(n) = Some(text).filter(|t| t.len() < 20).and_then(|t| number_word(&t.to_lowercase())) {
+        return Reading::Math(Parsed { expr: Expr::int(n.into()), ambiguous: false });
+    }
+    mathematics(text, letters).map_or_else(|| Reading::Words(words(text)), Reading::Math)
+}
+
+/// The mathematics that a text in plain form is; words, dates and times are none.
+pub(crate) fn mathematics(text: &str, letters: bool) -> Option<Parsed> {
+    if is_literal_shape(text) || is_prose(text) {
+        return None;
+    }
+    let spelled = spelled_out(text);
+    let text = spelled.as_deref().unwrap_or(text);
+    let parsed = if letters { parse_with_units(text) } else { parse(text) };
+    parsed.filter(|parsed| !matches!(parsed.expr, Expr::Text(_)) && !is_sentence(&parsed.expr))
+}
+
+/// Whether words are among the factors of a value, so that it is no value.
+fn is_sentence(expr: &Expr) -> bool {
+    expr.any(&|part| matches!(part, Expr::Mul(items) | Expr::Add(items) if items.iter().any(|item| matches!(item, Expr::Text(_)))))
+}
+
+/// Whether a text is one word that is a word rather than a product of variables.
+pub(crate) fn is_prose(text: &str) -> bool {
+    if text.len() < 2 || !text.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return false;
+    }
+    if crate::parser_atoms::function(text).is_some()
+        || matches!(text, "pi" | "infty" | "infinity" | "inf" | "oo" | "Infinity")
+    {
+        return false;
+    }
+    let capital = text.bytes().any(|byte| byte.is_ascii_uppercase());
+    let vowels: &[u8] = if text.len() > 2 { b"aeiou" } else { b"eiou" };
+    capital || text.len() > 3 || text.bytes().any(|byte| vowels.contains(&byte))
+}
+
+/// With words that compute as signs: "3 times x", "7 factorial", "2 to the power n". Nothing where there are none.
+fn spelled_out(text: &str) -> Option<String> {
+    const SIGNS: &[(&str, &str)] = &[
+        (" times ", " * "),
+        (" multiplied by ", " * "),
+        (" plus ", " + "),
+        (" minus ", " - "),
+        (" divided by ", " / "),
+        (" over ", " / "),
+        (" to the power of ", "^"),
+        (" to the power ", "^"),
+        (" raised to ", "^"),
+        (" factorial", "!"),
+        (" choose ", " \\choose "),
+    ];
+    let french = text.starts_with(']') || text.ends_with('[');
+    if text.len() > 256
+        || !(french || text.contains(' ') || text.contains("\\[") || text.contains("\\]") || text.contains("choose"))
+    {
+        return None;
+    }
+    let open = text.replace("\\]", "]").replace("\\[", "[");
+    let mut out = french_brackets(&open).unwrap_or(open);
+    if out.contains(' ') {
+        for (word, sign) in SIGNS {
+            out = out.replace(word, sign);
+        }
+        for (word, sign) in [(" squared", "^2"), (" cubed", "^3")] {
+            if let Some(before) = out.strip_suffix(word)
+                && before.ends_with(|c: char| c.is_ascii_digit() || c == ')' || c == 'x')
+            {
+                out = format!("{before}{sign}");
+            }
+        }
+    }
+    if let Some(at) = out.find("\\choose") {
+        let (top, bottom) = (out.get(..at)?, out.get(at + "\\choose".len()..)?);
+        let (before, top) = top.rsplit_once('{').map_or(("", top), |(before, top)| (before, top));
+        let (bottom, after) = bottom.split_once('}').unwrap_or((bottom, ""));
+        out = format!("{before}\\binom{{{top}}}{{{bottom}}}{after}");
+    }
+    (out != text).then_some(out)
+}
+
+/// `]0, 1[` as `(0, 1)`.
+fn french_brackets(text: &str) -> Option<String> {
+    let (opens, closes) = (text.starts_with(']'), text.ends_with('['));
+    if !(opens || closes) || !text.ends_with(['[', ']', ')']) || !text.starts_with(['[', ']', '(']) {
+        return None;
+    }
+    let inside = text.get(1..text.len().checked_sub(1)?)?;
+    let first = if opens { '(' } else { text.chars().next()? };
+    let last = if closes { ')' } else { text.chars().last()? };
+    Some(format!("{first}{}{last}", inside.replace(';', ",")))
+}
+
+/// A time of day: `10:30`, `3:30 PM`, `3 p.m.`, in seconds after midnight.
+fn time(text: &str) -> Option<u32> {
+    if text.len() > 24 || !text.contains(|c: char| c.is_ascii_digit()) || !text.contains([':', 'm', 'M']) {
+        return None;
+    }
+    let lower = text.trim().to_ascii_lowercase().replace(['\\', '~'], " ").replace("text{", " ").replace('}', " ");
+    let compact: String = lower.chars().filter(|c| !matches!(c, '.' | ' ')).collect();
+    if compact.len() > 12 {
+        return None;
+    }
+    let (clock, half) = match compact.strip_suffix("am") {
+        Some(clock) => (clock, Some(0)),
+        None => compact.strip_suffix("pm").map_or((compact.as_str(), None), |clock| (clock, Some(12))),
+    };
+    let parts: Vec<&str> = clock.split(':').collect();
+    let digits = |part: &&str| (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    if !parts.iter().all(digits) || parts.len() > 3 || (parts.len() == 1 && half.is_none()) {
+        return None;
+    }
+    if text.contains('.') && half.is_none() {
+        return None;
+    }
+    let number = |at: usize| parts.get(at).map_or(Some(0), |part| part.parse::<u32>().ok());
+    let (hour, minute, second) = (number(0)?, number(1)?, number(2)?);
+    let two_digits = parts.iter().skip(1).all(|part| part.len() == 2);
+    if hour > 24 || minute > 59 || second > 59 || !two_digits || (half.is_some() && !(1..=12).contains(&hour)) {
+        return None;
+    }
+    let hour = half.map_or(hour, |half| hour % 12 + half);
+    Some((hour * 60 + minute) * 60 + second)
+}
+
+/// Words as they are compared: case, punctuation between words and articles at the start aside.
+pub(crate) fn words(text: &str) -> String {
+    let folded = fold_words(text);
+    // Genotypes and the like: `Aa` is not `AA`.
+    let one = folded.chars().next();
+    if text.len() > 1
+        && text.len() < 8
+        && text.chars().all(|c| c.is_ascii_alphabetic() && one == Some(c.to_ascii_lowercase()))
+    {
+        return text.to_owned();
+    }
+    if let Some(truth) = crate::words::truth(&folded) {
+        return if truth { "yes" } else { "no" }.to_owned();
+    }
+    let spaced: Vec<&str> =
+        folded.split_whitespace().map(|word| word.trim_end_matches([',', ';', '.'].as_slice())).collect();
+    let joined = spaced.join(" ");
+    if joined.is_empty() { folded } else { joined }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_day_are_times() {
+        for (a, b) in [
+            ("10:30 AM", "10:30"),
+            ("3:30 PM", "15:30"),
+            ("3:30 p.m.", "15:30"),
+            ("12:00 am", "0:00"),
+            ("3 pm", "15:00"),
+            ("03:30", "3:30"),
+        ] {
+            assert_eq!(time(a), time(b), "{a} {b}");
+            assert!(time(a).is_some(), "{a}");
+        }
+        for text in ["20:60", "7:3", "3", "10.30", "1:2:3", "25 pm", ""] {
+            assert_eq!(time(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_are_no_products() {
+        for text in ["DNA", "cat", "war", "NW", "AB", "Aa", "no"] {
+            assert!(is_prose(text), "{text}");
+        }
+        for text in ["xy", "ab", "pqr", "sin", "pi", "x"] {
+            assert!(!is_prose(text), "{text}");
+        }
+    }
+}
