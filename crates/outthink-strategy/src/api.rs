@@ -8,8 +8,6 @@ use std::sync::Arc;
 pub struct DriveRequest {
     /// What is asked.
     pub prompt: Arc<Prompt>,
-    /// Whether one sample is passed on as it comes, so that nobody reads answers and votes: none are looked for.
-    pub passed_on: bool,
     /// Hard limits.
     pub budget: Budget,
     /// How tokens are drawn.

@@ -3,7 +3,8 @@
 use super::store::{Bounds, Document, Store};
 use outthink_core::{Confidence, Cost, Outcome, Sample, SampleId, StopReason, TraceEvent, Usage};
 use outthink_ledger::{Ledger, LedgerError};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,12 +36,12 @@ impl Traces {
         Self(Store::new(BOUNDS, ledger))
     }
 
-    /// Remembers how a request ended.
-    pub(crate) fn remember(&self, outcome: &Outcome, effort: &'static str, owner: Option<String>) {
+    /// Remembers how a request ended; what is remembered is taken out of the outcome.
+    pub(crate) fn remember(&self, outcome: &mut Outcome, effort: &'static str, owner: Option<String>) {
         let trace = Trace {
-            id: outcome.trace_id.clone(),
-            strategy: outcome.strategy.clone(),
-            model: outcome.model.clone(),
+            id: take(&mut outcome.trace_id),
+            strategy: take(&mut outcome.strategy),
+            model: take(&mut outcome.model),
             effort,
             stop: outcome.stop,
             chosen: outcome.chosen,
@@ -48,8 +49,8 @@ impl Traces {
             usage: outcome.usage,
             cost: outcome.cost,
             seconds: outcome.seconds,
-            decisions: outcome.trace.clone(),
-            samples: outcome.samples.iter().map(without_texts).collect(),
+            decisions: take(&mut outcome.trace),
+            samples: take(&mut outcome.samples).into_iter().map(without_texts).collect(),
         };
         // Nobody waits for it: whoever asks at once asks again.
         drop(self.0.keep(trace.id.clone(), owner, Arc::new(trace)));
@@ -80,24 +81,10 @@ impl Document for Trace {
     }
 }
 
-fn without_texts(sample: &Sample) -> Sample {
-    Sample {
-        id: sample.id,
-        parent: sample.parent,
-        seed: sample.seed,
-        class: sample.class,
-        usage: sample.usage,
-        mean_logprob: sample.mean_logprob,
-        score: sample.score,
-        model: sample.model.clone(),
-        member: sample.member.clone(),
-        cost: sample.cost,
-        status: sample.status,
-        finish_word: sample.finish_word.clone(),
-        finish: sample.finish,
-        error: sample.error.clone(),
-        ..Sample::default()
-    }
+fn without_texts(mut sample: Sample) -> Sample {
+    (sample.content, sample.reasoning, sample.turn) = (String::new(), String::new(), None);
+    (sample.answer, sample.tool_calls, sample.extra) = (None, None, Map::new());
+    sample
 }
 
 fn render(trace: &Trace) -> Value {

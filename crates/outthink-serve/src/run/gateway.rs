@@ -148,10 +148,8 @@ impl Gateway {
             .keeping(Keep::of(&self.config().privacy, &request.prompt))
             .within(Parent::read(caller.traceparent.as_deref(), &trace.0));
         let (effort, stream) = (request.effort.name(), request.stream);
-        let passed_on = request.passes_through() && request.verifiers.is_empty();
         let drive = DriveRequest {
             prompt: request.prompt.into(),
-            passed_on,
             budget: request.budget,
             sampling: request.sampling,
             seed: request.seed.unwrap_or_else(random),

@@ -31,5 +31,5 @@ pub use options::{Health, Limits, Policy, ServeOptions};
 pub(crate) use request::RunRequest;
 pub(crate) use resources::{ArmAsked, Judge, wrong};
 pub use resources::{MakeComparer, MakeJudge, MakeTests, Resources};
-pub(crate) use running::Running;
+pub(crate) use running::{Ended, Heard, Running};
 pub(crate) use weigh::bytes;

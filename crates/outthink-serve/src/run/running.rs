@@ -6,9 +6,44 @@ use crate::observe::{RequestLog, Traces};
 use outthink_core::Outcome;
 use outthink_runner::{Event, Run};
 use outthink_strategy::{DriveError, Update};
+use std::ops::Deref;
 use std::sync::Arc;
 
 type End = Result<Outcome, DriveError>;
+
+/// What happens next in a request.
+pub(crate) enum Heard {
+    /// Something is reported.
+    Update(Update),
+    /// The end; nothing comes after it.
+    End(Ended),
+}
+
+/// The end of a request. When it is dropped its trace is remembered, without the texts.
+pub(crate) struct Ended {
+    end: Box<End>,
+    effort: &'static str,
+    traces: Arc<Traces>,
+    owner: Option<String>,
+}
+
+impl Deref for Ended {
+    type Target = End;
+
+    fn deref(&self) -> &End {
+        &self.end
+    }
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let outcome = match &mut *self.end {
+            Ok(outcome) => outcome,
+            Err(failed) => &mut failed.outcome,
+        };
+        self.traces.remember(outcome, self.effort, self.owner.take());
+    }
+}
 
 /// One request while it runs.
 pub(crate) struct Running {
@@ -38,7 +73,7 @@ impl Running {
     }
 
     /// The next update, or the end once all updates are reported. Safe to cancel.
-    pub(crate) async fn next(&mut self) -> Event {
+    pub(crate) async fn next(&mut self) -> Heard {
         loop {
             let event = match &self.allowance {
                 None => self.run.next().await,
@@ -54,20 +89,22 @@ impl Running {
                     event = self.run.next() => event,
                 },
             };
-            match &event {
-                Event::Update(update) => self.entry.account.saw(update),
-                Event::End(end) => self.enter(end),
-            }
-            return event;
+            return match event {
+                Event::Update(update) => {
+                    self.entry.account.saw(&update);
+                    Heard::Update(update)
+                }
+                Event::End(end) => Heard::End(self.enter(end)),
+            };
         }
     }
 
     /// The end, with every update before it handed to `hear`.
-    pub(crate) async fn end(&mut self, mut hear: impl FnMut(&Update)) -> Box<End> {
+    pub(crate) async fn end(&mut self, mut hear: impl FnMut(&Update)) -> Ended {
         loop {
             match self.next().await {
-                Event::End(end) => return end,
-                Event::Update(update) => hear(&update),
+                Heard::End(end) => return end,
+                Heard::Update(update) => hear(&update),
             }
         }
     }
@@ -78,22 +115,17 @@ impl Running {
         self.entry.account.answered(status);
     }
 
-    fn enter(&mut self, end: &End) {
+    fn enter(&mut self, end: Box<End>) -> Ended {
+        let entry = &mut self.entry;
         if !std::mem::replace(&mut self.ended, true) {
-            self.entry.ended(end);
+            let outcome = match &*end {
+                Ok(outcome) => outcome,
+                Err(failed) => &failed.outcome,
+            };
+            entry.log.spent(&outcome.usage);
+            entry.account.ended(outcome);
         }
-    }
-}
-
-impl Entry {
-    fn ended(&mut self, end: &End) {
-        let outcome = match end {
-            Ok(outcome) => outcome,
-            Err(failed) => &failed.outcome,
-        };
-        self.log.spent(&outcome.usage);
-        self.account.ended(outcome);
-        self.traces.remember(outcome, self.effort, self.owner.take());
+        Ended { end, effort: entry.effort, traces: Arc::clone(&entry.traces), owner: entry.owner.take() }
     }
 }
 
@@ -104,7 +136,7 @@ impl Drop for Running {
         }
         // The client left; what was spent until now is known.
         if let Some(end) = self.run.leave() {
-            self.enter(&end);
+            drop(self.enter(Box::new(end)));
         }
     }
 }

@@ -3,12 +3,10 @@
 use super::socket::Exchange;
 use crate::error::ApiError;
 use crate::run::Gateway;
-use axum::Extension;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use futures_util::StreamExt;
@@ -21,8 +19,8 @@ use tokio::time::timeout;
 /// Encodings that are decoded.
 const KNOWN: &str = "gzip, deflate, zstd and identity";
 
-/// Puts the whole body, decoded, in the place of what is still to come.
-pub(super) async fn read(Extension(gateway): Extension<Arc<Gateway>>, request: Request, next: Next) -> Response {
+/// Puts the whole body, decoded, in the place of what is still to come; the reply where it is refused.
+pub(super) async fn read(gateway: &Gateway, request: Request) -> Result<Request, Response> {
     let (mut head, body) = request.into_parts();
     let (most, pause) = (gateway.options.max_body_bytes, gateway.options.limits.body);
     let whole = match collect(body, &head.headers, (most, pause)).await {
@@ -35,11 +33,11 @@ pub(super) async fn read(Extension(gateway): Extension<Arc<Gateway>>, request: R
     match whole {
         Ok(bytes) => {
             head.headers.remove(CONTENT_ENCODING);
-            next.run(Request::from_parts(head, Body::from(bytes))).await
+            Ok(Request::from_parts(head, Body::from(bytes)))
         }
         Err(error) => {
             tracing::info!(status = error.status.as_u16(), path = head.uri.path(), "refused");
-            error.into_response()
+            Err(error.into_response())
         }
     }
 }

@@ -2,7 +2,6 @@
 //! cookies, so nothing is allowed to a page that its reader did not type in.
 
 use crate::run::Gateway;
-use axum::Extension;
 use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -12,14 +11,13 @@ use axum::http::header::{
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use std::sync::Arc;
 
 /// Headers of a reply that a script may read.
 const EXPOSED: HeaderValue = HeaderValue::from_static("x-request-id, x-outthink-trace-id, retry-after");
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE, OPTIONS");
 
 /// Answers the questions of browsers, and marks replies that a page may read.
-pub(super) async fn allow(Extension(gateway): Extension<Arc<Gateway>>, request: Request, next: Next) -> Response {
+pub(super) async fn allow(gateway: &Gateway, request: Request, next: Next) -> Response {
     let origins = &gateway.config().server.cors_origins;
     let origin = request.headers().get(ORIGIN).filter(|_| !origins.is_empty()).cloned();
     let known = |origin: &HeaderValue| {

@@ -23,7 +23,6 @@ const PLACES: &str = "/v1/chat/completions, /v1/responses, /v1/models, /openapi.
 pub(super) fn router(service: Service, responses: Arc<Responses>) -> Router {
     api::routes(responses)
         .merge(admin::routes())
-        .layer(middleware::from_fn(body::read))
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(identify))
         // What follows needs no key: it holds nothing that is secret.
@@ -34,19 +33,22 @@ pub(super) fn router(service: Service, responses: Arc<Responses>) -> Router {
         .route("/health/ready", get(ready))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn(cors::allow))
         .layer(middleware::from_fn_with_state(service, begin))
 }
 
-/// Gives each request the settings in force and a name, which is in its headers, too.
+/// Gives each request the settings in force and a name, which is in its headers, too. What pages of others may do is
+/// decided here, so that their readers see every refusal.
 async fn begin(State(service): State<Service>, mut request: Request, next: Next) -> Response {
     let (gateway, trace) = (service.current(), TraceId::fresh());
     let name = HeaderValue::from_str(&trace.0);
     let most = gateway.options.limits.head_bytes;
-    request.extensions_mut().insert(gateway);
+    request.extensions_mut().insert(Arc::clone(&gateway));
     request.extensions_mut().insert(trace);
-    let mut response =
-        if head_bytes(&request) > most { head_too_large(most).into_response() } else { next.run(request).await };
+    let mut response = if head_bytes(&request) > most {
+        head_too_large(most).into_response()
+    } else {
+        cors::allow(&gateway, request, next).await
+    };
     if let Ok(name) = name {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), name.clone());
         response.headers_mut().insert(HeaderName::from_static("x-outthink-trace-id"), name);
@@ -66,12 +68,15 @@ fn head_too_large(most: usize) -> ApiError {
     error.with_code("request_head_too_large")
 }
 
-/// Finds out who asks, or refuses.
+/// Finds out who asks, or refuses; then reads the whole body.
 async fn identify(Extension(gateway): Extension<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
     match Caller::identify(gateway.control(), gateway.config(), request.headers()).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            match body::read(&gateway, request).await {
+                Ok(request) => next.run(request).await,
+                Err(refusal) => refusal,
+            }
         }
         Err(error) => {
             let reason = match error.code.as_deref() {

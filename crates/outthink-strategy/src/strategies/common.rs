@@ -147,10 +147,33 @@ pub(super) fn path_value(state: &State, id: SampleId, aggregate: Aggregate) -> f
 /// Whether a sample states an answer that can be compared with others.
 fn states_answer(state: &State, sample: &Sample) -> bool {
     sample.answer.as_ref().is_some_and(|answer| match answer.kind {
-        AnswerKind::LastNumber => asks(state),
+        AnswerKind::LastNumber | AnswerKind::LastExpression => asks(state),
         AnswerKind::Text => false,
+        AnswerKind::Stated => asks(state) || is_plain(&sample.content, &answer.text),
         _ => true,
     })
+}
+
+/// Words and signs right before an answer that is stated plainly.
+const COPULAS: &[&str] = &[
+    "is", "are", "was", "be", "equals", "ist", "sind", "lautet", "est", "sont", "es", "son", "\u{e9}", "s\u{e3}o",
+    "\u{e8}", "sono",
+];
+const SIGNS: &[char] =
+    &[':', '\u{ff1a}', '=', '\u{662f}', '\u{4e3a}', '\u{306f}', '\u{c740}', '\u{b294}', '\u{2014}', '>'];
+
+/// Whether an answer stands right behind "is" or a colon, and is short: an essay, too, says "the answer is simple:
+/// patience", or "the result is a calmer evening for all 4 of you".
+fn is_plain(reply: &str, answer: &str) -> bool {
+    if answer.split_whitespace().count() > 3 || answer.contains([':', '\u{ff1a}', '\u{ff0c}']) {
+        return false;
+    }
+    let Some((before, _)) = reply.rsplit_once(answer) else { return true };
+    let around =
+        |c: char| c.is_whitespace() || matches!(c, '*' | '$' | '_' | '`' | '\\' | '(' | '[' | '{' | '"' | '\'');
+    let before = before.trim_end_matches(around);
+    let word = before.rsplit(char::is_whitespace).next().unwrap_or_default().to_lowercase();
+    before.ends_with(SIGNS) || COPULAS.contains(&word.as_str())
 }
 
 /// Whether the request asks for something that can be compared.

@@ -12,8 +12,8 @@ pub(crate) use entries::{End, Judgement, Opening, Start};
 
 use crate::confidence;
 use outthink_core::{
-    Answer, AnswerKind, Arm, ArmId, Bill, ClassId, Cost, Decision, Delta, EngineError, Finish, FinishReason, Needs,
-    Price, Prompt, Room, Sample, SampleId, SampleStatus, Source, State, Support, TraceEvent, Usage, derive_seed,
+    Answer, Arm, ArmId, Bill, ClassId, Cost, Decision, Delta, EngineError, Finish, FinishReason, Needs, Price, Prompt,
+    Room, Sample, SampleId, SampleStatus, Source, State, Support, TraceEvent, Usage, derive_seed,
 };
 use outthink_verify::{Grouper, ReplyShape, find_answer, find_text_answer};
 use std::collections::HashMap;
@@ -81,8 +81,6 @@ pub(crate) struct Table {
     remarks: Vec<String>,
     seed: u64,
     seeded: bool,
-    /// Whether nobody reads answers.
-    passed_on: bool,
     trace: Vec<TraceEvent>,
     trace_id: String,
 }
@@ -115,9 +113,9 @@ impl Table {
                 arms: arms.iter().map(seen).collect(),
                 verifiers: opening.verifiers,
                 has_comparer: opening.has_comparer,
-                asks_for_answer: !request.passed_on && comparable::asks_for_answer(&request.prompt),
+                asks_for_answer: comparable::asks_for_answer(&request.prompt),
                 offers_tools: request.prompt.has_tools(),
-                asks_for_number: !request.passed_on && comparable::asks_for_number(&request.prompt),
+                asks_for_number: comparable::asks_for_number(&request.prompt),
                 ..State::default()
             },
             arms,
@@ -132,7 +130,6 @@ impl Table {
             remarks: Vec::new(),
             seed: request.seed,
             seeded: request.seeded,
-            passed_on: request.passed_on,
             trace: Vec::new(),
             trace_id: request.trace_id.clone(),
         };
@@ -384,9 +381,6 @@ impl Table {
     }
 
     fn find(&self, sample: &Sample) -> Option<Answer> {
-        if self.passed_on {
-            return None;
-        }
         match &sample.tool_calls {
             Some(calls) => self.shape.call_answer(calls),
             None if self.shape.is_json() => self.shape.json_answer(&sample.content),
@@ -551,7 +545,7 @@ impl Table {
 
 /// Whether an answer was marked as the final one, and is not just what stood last.
 fn is_marked(answer: &Answer) -> bool {
-    !matches!(answer.kind, AnswerKind::LastNumber | AnswerKind::Text)
+    !answer.kind.is_weak()
 }
 
 /// Bytes of a prompt in its wire form: it has no more tokens. No more is reserved for it.

@@ -56,17 +56,17 @@ pub(crate) async fn respond(begun: Begun, wire: Box<dyn Wire>) -> Response {
 /// The reply in one piece.
 async fn whole(mut running: Running, mut wire: Box<dyn Wire>, effort: &'static str) -> Response {
     let end = running.end(|update| wire.hear(update)).await;
-    match *end {
+    match &*end {
         Ok(outcome) => {
             running.answered(200);
-            let body = restore_integers(wire.whole(&outcome));
+            let body = restore_integers(wire.whole(outcome));
             if let Some(keeping) = wire.keeping() {
                 keeping.await;
             }
             ([(CONTENT_TYPE, "application/json")], body).into_response()
         }
         Err(failed) => {
-            let error = of_run(&failed, effort);
+            let error = of_run(failed, effort);
             running.answered(error.status.as_u16());
             error.into_response()
         }

@@ -1,14 +1,13 @@
 //! A reply as server-sent events, sent while the run works.
 
 use super::{Wire, of_run};
-use crate::run::Running;
+use crate::run::{Ended, Heard, Running};
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use outthink_core::{Outcome, restore_integers};
-use outthink_runner::Event;
-use outthink_strategy::{DriveError, Update};
+use outthink_core::restore_integers;
+use outthink_strategy::Update;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -35,8 +34,8 @@ impl Streaming {
         let first_words = async {
             loop {
                 match self.running.next().await {
-                    Event::End(result) => break end = Some(result),
-                    Event::Update(update) => {
+                    Heard::End(ended) => break end = Some(ended),
+                    Heard::Update(update) => {
                         let text = matches!(update, Update::Delta { .. });
                         held.push(update);
                         if text {
@@ -60,7 +59,7 @@ impl Streaming {
     fn events(
         mut self,
         held: Vec<Update>,
-        mut end: Option<Box<Result<Outcome, DriveError>>>,
+        mut end: Option<Ended>,
     ) -> impl futures_util::Stream<Item = Result<String, Infallible>> + Send {
         async_stream::stream! {
             let mut out = String::new();
@@ -85,8 +84,8 @@ impl Streaming {
                     event
                 };
                 match next {
-                    Event::End(result) => end = Some(result),
-                    Event::Update(update) => self.wire.update(update, &mut out),
+                    Heard::End(ended) => end = Some(ended),
+                    Heard::Update(update) => self.wire.update(update, &mut out),
                 }
                 if out.len() >= PIECE {
                     yield Ok(restore_integers(std::mem::take(&mut out)));
@@ -108,6 +107,8 @@ impl Streaming {
                 }
                 None => {}
             }
+            // Who has read the end finds the trace.
+            drop(end);
             yield Ok(restore_integers(out));
         }
     }
