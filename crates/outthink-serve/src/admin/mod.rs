@@ -202,6 +202,7 @@ fn dollars(field: &str, usd: Option<f64>) -> Result<Option<Cost>, ApiError> {
 /// What a team may spend, as the page sends it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names that a key's limits have")]
 struct TeamWanted {
     #[serde(default)]
     usd_per_day: Option<f64>,

@@ -259,7 +259,7 @@ mod tests {
             prop_assert_eq!(per_million(&format!("{whole}.{fraction}{}", "0".repeat(zeros))), Ok(nano));
             prop_assert_eq!(per_million(&format!("{nano}e-15")), Ok(nano));
             prop_assert_eq!(per_million(&format!("{nano}.0E-15")), Ok(nano));
-            prop_assert_eq!(per_million(&format!("0.{nano}1e-{:02}", 15 - nano.to_string().len() as i64 ).replace("e--", "e+")), Ok(nano + 1));
+            prop_assert_eq!(per_million(&format!("{nano}.1e-15")), Ok(nano + 1));
         }
 
         #[test]

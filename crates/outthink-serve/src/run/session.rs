@@ -59,8 +59,8 @@ mod tests {
     use outthink_core::Prompt;
     use serde_json::json;
 
-    fn request(extra: Value, turns: &[&str]) -> RunRequest {
-        let role = |i: usize| if i % 2 == 0 { "user" } else { "assistant" };
+    fn request(extra: &Value, turns: &[&str]) -> RunRequest {
+        let role = |i: usize| if i.is_multiple_of(2) { "user" } else { "assistant" };
         let messages = turns.iter().enumerate().map(|(i, text)| json!({"role": role(i), "content": text})).collect();
         let prompt = Prompt { messages, extra: extra.as_object().cloned().unwrap_or_default() };
         RunRequest { prompt, ..RunRequest::default() }
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn the_clients_name_comes_first_and_names_of_different_fields_are_different() {
-        let by = |extra: Value| of(&request(extra, &["hello"])).unwrap();
+        let by = |extra: Value| of(&request(&extra, &["hello"])).unwrap();
         let cache = by(json!({"prompt_cache_key": "a"}));
         assert_eq!(cache, by(json!({"prompt_cache_key": "a", "metadata": {"other": 1}})));
         assert_ne!(cache, by(json!({"metadata": {"user_id": "a"}})));
@@ -80,13 +80,14 @@ mod tests {
 
     #[test]
     fn without_a_name_the_turns_of_a_conversation_are_one_session() {
-        let at = |turns: &[&str]| of(&request(json!({}), turns));
+        let at = |turns: &[&str]| of(&request(&json!({}), turns));
         assert_eq!(at(&["hello"]), at(&["hello", "hi", "more"]));
         assert_ne!(at(&["hello"]), at(&["hallo"]));
         let long = "ä".repeat(3 * LOOKED_AT);
         assert!(at(&[&long]).unwrap().len() <= 2 * LOOKED_AT);
         assert_eq!(at(&[]), None);
-        let named = |prompt| of(&RunRequest { session: Some("a".into()), ..request(json!({"session_id": 7}), prompt) });
+        let named =
+            |prompt| of(&RunRequest { session: Some("a".into()), ..request(&json!({"session_id": 7}), prompt) });
         assert_eq!(named(&["hello"]), named(&["something else"]));
     }
 }

@@ -29,7 +29,7 @@ enum ConfigCommand {
     },
     /// Print the prices of a list in LiteLLM's format, in dollars for a million tokens, and what of them cannot be held.
     Prices {
-        /// The list, such as LiteLLM's model_prices_and_context_window.json.
+        /// The list, in the format of LiteLLM's table of model prices.
         #[arg(value_name = "FILE")]
         list: PathBuf,
         /// The models [default: all that charge by tokens].

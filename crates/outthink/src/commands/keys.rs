@@ -88,6 +88,7 @@ struct TeamArgs {
 
 /// Budgets. One that is left out is no limit.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "the names of the flags")]
 struct BudgetArgs {
     /// Dollars a day (UTC) at most.
     #[arg(long, value_name = "USD")]

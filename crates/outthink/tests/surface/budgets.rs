@@ -20,6 +20,7 @@ fn reply() -> Reply {
     Reply::text("It is 391.").usage(usage)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "limits are optional, and each of these is one")]
 fn nano(amount: u64) -> Option<Cost> {
     Some(Cost::from_nano(amount))
 }
@@ -211,7 +212,7 @@ async fn two_gateways_never_exceed_the_budget_of_a_team() {
         }
         let team = ledger.teams().await.unwrap().into_iter().find(|t| t.name == "shared").unwrap();
         assert_eq!((team.month.spent.nano(), team.month.reserved), (answered * COST, Cost::ZERO));
-        assert!(answered >= 1 && answered <= 20, "{answered}");
+        assert!((1..=20).contains(&answered), "{answered}");
     }
 }
 
