@@ -2,10 +2,9 @@
 
 use crate::Spent;
 use crate::advance::{Amount, Entry};
-use crate::batch::{Moment, Tx, accounts, int, uint};
+use crate::batch::{Moment, Tx, accounts, int, rows, uint};
 use crate::book::{DAY, MINUTE};
 use sqlx::{AssertSqlSafe, Row};
-use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// With what the names of their claims begin.
@@ -122,21 +121,7 @@ async fn charge(tx: &mut Tx<'_>, entry: &Entry) -> Result<Spent, sqlx::Error> {
         let mut sql =
             "INSERT INTO ledger_charges (trace, key_id, model, began, cost, prompt, generated, lapsed) VALUES "
                 .to_owned();
-        for row in 0..group.len() {
-            let n = row * 7;
-            let comma = if row == 0 { "" } else { ", " };
-            let _ = write!(
-                sql,
-                "{comma}(${}, ${}, ${}, ${}, ${}, ${}, ${}, 0)",
-                n + 1,
-                n + 2,
-                n + 3,
-                n + 4,
-                n + 5,
-                n + 6,
-                n + 7
-            );
-        }
+        sql.push_str(&rows(group.len(), 8));
         sql.push_str(" ON CONFLICT (trace) DO NOTHING");
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for paid in group {
@@ -147,7 +132,8 @@ async fn charge(tx: &mut Tx<'_>, entry: &Entry) -> Result<Spent, sqlx::Error> {
                 .bind(int(entry.began))
                 .bind(int(paid.spent.cost.nano()))
                 .bind(int(paid.spent.prompt))
-                .bind(int(paid.spent.generated));
+                .bind(int(paid.spent.generated))
+                .bind(0_i64);
         }
         // A group is written by one transaction: it is there as a whole or not at all.
         if query.execute(&mut **tx).await?.rows_affected() > 0 {

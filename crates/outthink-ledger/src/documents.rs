@@ -3,17 +3,21 @@
 //! A task of its own writes them, many in one transaction, so that no claim waits for them.
 
 use crate::LedgerError;
-use crate::batch::int;
+use crate::batch::{Tx, int, rows};
 use crate::schema::Kind;
 use crate::writer::now;
-use sqlx::{AnyPool, Connection, Row};
-use std::collections::BTreeSet;
+use sqlx::{AnyPool, AssertSqlSafe, Connection, Row};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Documents in one transaction at most.
 const BATCH: usize = 128;
+/// Documents in one statement.
+const ROWS: usize = 32;
+/// Documents that come within this time are written together.
+const GATHER: Duration = Duration::from_millis(10);
 /// Documents that wait to be written at most; more are not kept.
 const WAITING: usize = 4_096;
 /// How often what is too much of a kind is deleted.
@@ -96,6 +100,14 @@ impl Keeper {
     async fn run(mut self) {
         let mut orders = Vec::new();
         while self.orders.recv_many(&mut orders, BATCH).await > 0 {
+            if orders.len() > 1 {
+                sleep(GATHER).await;
+                while orders.len() < BATCH
+                    && let Ok(order) = self.orders.try_recv()
+                {
+                    orders.push(order);
+                }
+            }
             let (mut documents, mut waiting, mut closing) = (Vec::new(), Vec::new(), None);
             for order in orders.drain(..) {
                 match order {
@@ -131,21 +143,15 @@ impl Keeper {
         let kinds: BTreeSet<(&'static str, u64)> = documents.iter().map(|d| (d.kind, d.most)).collect();
         let mut connection = self.pool.acquire().await.map_err(failed())?;
         let mut tx = connection.begin_with(self.kind.begin()).await.map_err(failed())?;
+        // In one statement no document may come twice; the last one counts.
+        let mut last: BTreeMap<(&'static str, String), NewDocument> = BTreeMap::new();
         for document in documents {
-            sqlx::query(
-                "INSERT INTO ledger_documents (kind, id, owner, stored, expires, body) VALUES ($1, $2, $3, $4, $5, $6)
-                    ON CONFLICT (kind, id) DO UPDATE SET owner = excluded.owner, stored = excluded.stored,
-                    expires = excluded.expires, body = excluded.body",
-            )
-            .bind(document.kind)
-            .bind(document.id)
-            .bind(document.owner)
-            .bind(int(now))
-            .bind(int(now.saturating_add(document.seconds)))
-            .bind((document.body)())
-            .execute(&mut *tx)
-            .await
-            .map_err(failed())?;
+            last.insert((document.kind, document.id.clone()), document);
+        }
+        let mut documents: Vec<NewDocument> = last.into_values().collect();
+        while !documents.is_empty() {
+            let group = documents.split_off(documents.len().saturating_sub(ROWS));
+            insert(&mut tx, group, now).await.map_err(failed())?;
         }
         if self.trimmed.is_none_or(|at| at.elapsed() > TRIM) {
             self.trimmed = Some(Instant::now());
@@ -163,6 +169,27 @@ impl Keeper {
         }
         tx.commit().await.map_err(failed())
     }
+}
+
+async fn insert(tx: &mut Tx<'_>, group: Vec<NewDocument>, now: u64) -> Result<(), sqlx::Error> {
+    let mut sql = "INSERT INTO ledger_documents (kind, id, owner, stored, expires, body) VALUES ".to_owned();
+    sql.push_str(&rows(group.len(), 6));
+    sql.push_str(
+        " ON CONFLICT (kind, id) DO UPDATE SET owner = excluded.owner, stored = excluded.stored,
+            expires = excluded.expires, body = excluded.body",
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for document in group {
+        query = query
+            .bind(document.kind)
+            .bind(document.id)
+            .bind(document.owner)
+            .bind(int(now))
+            .bind(int(now.saturating_add(document.seconds)))
+            .bind((document.body)());
+    }
+    query.execute(&mut **tx).await?;
+    Ok(())
 }
 
 /// A document that has not expired.
