@@ -123,15 +123,17 @@ impl Thought {
             state.room(0).cap(whole, 1).map(|most| most.saturating_sub(ANSWER_TOKENS).max(1))
         };
         let cap = most.map_or_else(|| "no limit".to_owned(), |most| format!("{most} tokens"));
-        let mut why = format!("a thought of {} tokens to {cap}", self.floor);
+        let why = format!("a thought of {} tokens to {cap}", self.floor);
         let step = Step::Sample { arm: 0, count: 1, span: Span::whole(most) };
-        let Some(exit) = &self.exit else { return Decision::new(step, why) };
-        if state.offers_tools {
-            why += "; tools are offered, so it is not probed";
-            return Decision::new(step, why);
+        match &self.exit {
+            None => Decision::new(step, why),
+            Some(_) if state.offers_tools => {
+                Decision::new(step, format!("{why}; tools are offered, so it is not probed"))
+            }
+            Some(exit) => {
+                Decision::new(step, format!("{why}, probed every {} tokens", exit.every)).watching(exit.every)
+            }
         }
-        why += &format!(", probed every {} tokens", exit.every);
-        Decision::new(step, why).watching(exit.every)
     }
 
     /// Takes in the sample that the last decision asked for.

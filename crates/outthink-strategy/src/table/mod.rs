@@ -37,6 +37,7 @@ impl ArmEntry {
 }
 
 /// What is known of a sample that strategies do not see.
+#[expect(clippy::struct_excessive_bools, reason = "a record of independent facts")]
 #[derive(Debug, Default)]
 struct Held {
     /// Whether it runs, so that it counts at its full length.

@@ -75,7 +75,7 @@ fn probe() -> Value {
 #[tokio::test]
 async fn a_settled_thought_is_closed_and_the_client_sees_one_reply() {
     let front = front(reasoner("391}", "The answer is 391.", false)).await;
-    for (i, reply) in front.both(&probe()).await.into_iter().enumerate() {
+    for reply in front.both(&probe()).await {
         let answer = reply.answer();
         assert_eq!((answer.status, &answer.error), (200, &Value::Null), "{}", reply.body);
         assert_eq!(answer.message["content"], "The answer is 391.", "{}", reply.body);
@@ -98,8 +98,15 @@ async fn a_settled_thought_is_closed_and_the_client_sees_one_reply() {
             "{completion} for {pieces} pieces and {drawn} samples: {}",
             answer.receipt
         );
-        assert_eq!(front.server.accounts().total().left, i as u64 + 1, "the thought is cut off, and nothing else");
     }
+    let left = || front.server.accounts().total().left;
+    for _ in 0..100 {
+        if left() >= 2 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(left(), 2, "the thoughts are cut off, and nothing else");
 }
 
 #[tokio::test]

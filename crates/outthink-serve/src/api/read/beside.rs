@@ -98,7 +98,7 @@ fn arms(own: &mut Fields, request: &mut RunRequest) -> Result<(), ApiError> {
             let (model, system) = (text("model")?, text("system")?);
             let effort = text("effort")?.map(|word| word.parse::<Effort>()).transpose();
             let effort = effort.map_err(|error| wrong("arms", i, &format!("has an {error}")))?;
-            let arm = ArmAsked { model, system, effort };
+            let arm = ArmAsked { model, effort, system };
             if !map.is_empty() || arm == ArmAsked::default() {
                 return Err(wrong("arms", i, "names nothing or something unknown: give model, effort, system or more"));
             }
