@@ -61,7 +61,7 @@ fn at(path: &Path, line: usize, problem: &dyn std::fmt::Display) -> EvalError {
 
 fn each_parquet(path: &Path, mut take: impl FnMut(&Map<String, Value>) -> Result<(), String>) -> Result<(), EvalError> {
     let broken = |row: usize, e: parquet::errors::ParquetError| {
-        at(path, row, &format!("not readable as Parquet: {e} (files must be uncompressed or by snappy)"))
+        at(path, row, &format!("not readable as Parquet: {e} (files must be uncompressed, or compressed by snappy or zstd)"))
     };
     let reader = SerializedFileReader::new(open(path)?).map_err(|e| broken(0, e))?;
     let rows = reader.get_row_iter(None).map_err(|e| broken(0, e))?;
@@ -144,6 +144,36 @@ mod tests {
         assert_eq!(csv, lines);
         assert_eq!(lines, array);
         assert_eq!(rows("t.csv", b"flops\n9.22e+18\n").unwrap()[0]["flops"], 9.22e18);
+    }
+
+    /// A Parquet file of one column, compressed.
+    fn parquet(compression: parquet::basic::Compression) -> Vec<u8> {
+        use parquet::data_type::DoubleType;
+        use parquet::file::properties::WriterProperties;
+        use parquet::file::writer::SerializedFileWriter;
+        use std::sync::Arc;
+        let schema = parquet::schema::parser::parse_message_type("message m { required double loss; }").unwrap();
+        let properties = WriterProperties::builder().set_compression(compression).build();
+        let mut bytes = Vec::new();
+        let mut writer = SerializedFileWriter::new(&mut bytes, Arc::new(schema), Arc::new(properties)).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<DoubleType>().write_batch(&[2.5, 2.25], None, None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+        writer.close().unwrap();
+        bytes
+    }
+
+    #[test]
+    fn parquet_compressed_as_data_sets_are() {
+        use parquet::basic::{Compression, ZstdLevel};
+        for compression in
+            [Compression::UNCOMPRESSED, Compression::SNAPPY, Compression::ZSTD(ZstdLevel::try_new(3).unwrap())]
+        {
+            let got = rows("t.parquet", &parquet(compression)).unwrap();
+            assert_eq!((got.len(), &got[1]["loss"]), (2, &Value::from(2.25)), "{compression:?}");
+        }
     }
 
     #[test]

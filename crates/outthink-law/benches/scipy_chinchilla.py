@@ -15,6 +15,7 @@ import os
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
+import resource
 import subprocess
 import sys
 import tempfile
@@ -96,10 +97,14 @@ def main():
     folder = os.environ.get("CARGO_TARGET_DIR", os.path.join(HERE, "..", "..", "..", "target"))
     ours = os.path.join(folder, "release", "examples", "chinchilla_speed")
     rows = []
-    # In turns, so that what else runs on the machine burdens both.
+    # In turns, so that what else runs on the machine burdens both; and processor time beside the clock's.
     for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
         text = subprocess.check_output([ours, file.name], env=one, text=True)
-        rows.append(([float(x) for x in text.split()], scipy_fit(data)))
+        ours_cpu = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+        begin = time.process_time()
+        theirs = scipy_fit(data)
+        rows.append(([float(x) for x in text.split()], theirs, (ours_cpu, time.process_time() - begin)))
     os.unlink(file.name)
     ours, theirs = (min((r[i] for r in rows), key=lambda r: r[1]) for i in (0, 1))
     print(f"{len(data)} runs, {STARTS} starts, {DRAWS} bootstrap draws, one thread, the best of 3 turns")
@@ -107,6 +112,8 @@ def main():
     for name, row in (("outthink", ours), ("SciPy", theirs)):
         print(f"{name:<10}  {row[0]:>9.3f}   {row[1]:>9.3f}   {row[2]:.7f}  {row[3]:.4f}  {row[4]:.4f}  {row[5]:.4f}")
     print(f"faster by   {theirs[0] / ours[0]:>8.1f}x   {theirs[1] / ours[1]:>8.1f}x")
+    cpu = [min(r[2][i] for r in rows) for i in (0, 1)]
+    print(f"processor seconds in all: {cpu[0]:.2f} and {cpu[1]:.2f}, {cpu[1] / cpu[0]:.1f}x")
 
 
 if __name__ == "__main__":

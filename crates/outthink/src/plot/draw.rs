@@ -4,7 +4,7 @@ use super::{Axis, Figure, Ground, Mark, Panel, Point, Series};
 use crate::error::CliError;
 use kuva::backend::png::PngBackend;
 use kuva::backend::svg::SvgBackend;
-use kuva::plot::legend::LegendPosition;
+use kuva::plot::legend::{LegendEntry, LegendPosition, LegendShape};
 use kuva::plot::scatter::MarkerShape;
 use kuva::plot::{BandPlot, LinePlot, ScatterPlot};
 use kuva::render::figure::Figure as Grid;
@@ -91,6 +91,8 @@ fn panel_of(panel: &Panel, ground: Ground) -> (Vec<Plot>, Layout) {
         .with_legend_position(LegendPosition::OutsideBottomColumns)
         .with_legend_box(false)
         .with_legend_col_limit(legend_columns(panel))
+        // Given by us: of what the library gathers itself it counts too little, and cuts the last rows off.
+        .with_legend_entries(legend(panel, ground))
         .with_title_size(15)
         .with_label_size(13)
         .with_tick_size(11)
@@ -137,6 +139,27 @@ fn legend_name(name: &str) -> String {
     format!("{}…{}", part(0, head).trim_end(), part(chars.len() - tail, chars.len()).trim_start())
 }
 
+/// The legend of a panel, a row a name.
+fn legend(panel: &Panel, ground: Ground) -> Vec<LegendEntry> {
+    let colours = if ground == Ground::Light { ON_LIGHT } else { ON_DARK };
+    let named = panel.series.iter().filter(|s| !s.name.is_empty());
+    let entry = |series: &Series| {
+        let (shape, dasharray) = match &series.mark {
+            Mark::Line { dashed, .. } => (LegendShape::Line, dashed.then(|| "8 5".to_owned())),
+            Mark::Points(_) => (LegendShape::Marker(MARKERS[series.colour % MARKERS.len()]), None),
+            Mark::Band(_) => (LegendShape::Rect, None),
+        };
+        let color = colours[series.colour % colours.len()].to_owned();
+        LegendEntry { label: legend_name(&series.name), color, shape, dasharray }
+    };
+    named.map(entry).collect()
+}
+
+/// The names that the legend of a panel shows.
+fn names(panel: &Panel) -> impl Iterator<Item = &str> {
+    panel.series.iter().map(|s| s.name.as_str()).filter(|n| !n.is_empty())
+}
+
 /// How many names fit side by side under a panel.
 fn legend_columns(panel: &Panel) -> usize {
     let longest = panel.series.iter().map(|s| s.name.chars().count().min(LEGEND_CHARS)).max().unwrap_or(0);
@@ -144,7 +167,7 @@ fn legend_columns(panel: &Panel) -> usize {
 }
 
 fn legend_rows(panel: &Panel) -> usize {
-    panel.series.iter().filter(|s| !s.name.is_empty()).count().div_ceil(legend_columns(panel))
+    names(panel).count().div_ceil(legend_columns(panel))
 }
 
 fn plots_of(series: &Series, panel: &Panel, ground: Ground) -> Vec<Plot> {

@@ -72,8 +72,18 @@ pub(super) fn rl(runs: &[(&Group, Sigmoid, &Choice, f64)]) -> Figure {
     })
 }
 
+/// What the names of all curves begin with, up to a ` / `: it stands in the title and not in each line.
+fn common<'a>(names: &[&'a str]) -> &'a str {
+    let Some(first) = names.first() else { return "" };
+    let ends = first.match_indices(" / ").map(|(at, sep)| at + sep.len());
+    let shared = ends.filter(|&end| names.len() > 1 && names.iter().all(|n| n.starts_with(&first[..end])));
+    shared.last().map_or("", |end| &first[..end])
+}
+
 /// Accuracy against tokens, each curve with the mixture of its forms.
 pub(super) fn curves(groups: &[(&Group, Option<&Choice>)]) -> Figure {
+    let names: Vec<&str> = groups.iter().map(|(g, _)| g.name.as_str()).collect();
+    let shared = common(&names);
     let panels = (groups.chunks(MOST))
         .map(|chunk| {
             let mut series = Vec::new();
@@ -96,10 +106,11 @@ pub(super) fn curves(groups: &[(&Group, Option<&Choice>)]) -> Figure {
                         steps(high, 2.0 * high).map(|c| (c, choice.at(c))).collect(),
                     ));
                 }
-                series.push(Series::points(group.name.clone(), colour, points));
+                series.push(Series::points(&group.name[shared.len()..], colour, points));
             }
+            let of = shared.trim_end_matches(" / ");
             Panel {
-                title: "Accuracy against thinking".to_owned(),
+                title: if of.is_empty() { "Accuracy against thinking".to_owned() } else { of.to_owned() },
                 x: Axis::log("tokens a question"),
                 y: Axis::share("accuracy"),
                 series,

@@ -2,7 +2,7 @@
 
 use super::coverage::{self, Asked};
 use super::curves::Errors;
-use super::{DataArgs, Group, StoreArgs, brackets, figure, law_error, pools, print_json, read_groups};
+use super::{DataArgs, Group, StoreArgs, brackets, figure, law_error, pools, print_json, print_notes, read_groups};
 use crate::error::CliError;
 use clap::Args;
 use outthink_law::Interval;
@@ -83,9 +83,14 @@ pub(super) fn run(args: &InferenceArgs) -> Result<(), CliError> {
     }
     let errors = Errors { problems: args.problems, shared: args.shared };
     let groups = read_groups(&table, &args.by, &["tokens", "samples", "compute", "flops"], errors)?;
+    let points: usize = groups.iter().map(|g| g.compute.len()).sum();
+    let notes = match table.len() - points {
+        0 => Vec::new(),
+        n => vec![format!("left out: {n} of {} rows without an accuracy or without tokens", table.len())],
+    };
     // A vote over more samples is not more thinking, and its wall is another's.
     let votes = table.find("tokens").is_none() && table.find("samples").is_some();
-    curves(args, &table.name, groups, if votes { Subject::Voting } else { Subject::Thinking })
+    curves(args, (&table.name, &notes), groups, if votes { Subject::Voting } else { Subject::Thinking })
 }
 
 /// What is known of one curve.
@@ -100,7 +105,12 @@ struct Row {
 }
 
 /// Fits and judges each curve, then all of them jointly.
-pub(super) fn curves(args: &InferenceArgs, name: &str, groups: Vec<Group>, subject: Subject) -> Result<(), CliError> {
+pub(super) fn curves(
+    args: &InferenceArgs,
+    (name, notes): (&str, &[String]),
+    groups: Vec<Group>,
+    subject: Subject,
+) -> Result<(), CliError> {
     let alone = groups.len() == 1;
     let (thin, groups): (Vec<Group>, Vec<Group>) = groups.into_iter().partition(|g| g.settings() < 3 && !alone);
     if groups.is_empty() {
@@ -123,11 +133,12 @@ pub(super) fn curves(args: &InferenceArgs, name: &str, groups: Vec<Group>, subje
             .collect();
         let thin: Vec<&str> = thin.iter().map(|g| g.name.as_str()).collect();
         print_json(
-            &json!({ "schema": 1, "law": "inference", "curves": curves, "jointly": pooled, "too_few_settings": thin }),
+            &json!({ "schema": 1, "law": "inference", "notes": notes, "curves": curves, "jointly": pooled, "too_few_settings": thin }),
         );
         return Ok(());
     }
     println!("{name}: {} curves", rows.len());
+    print_notes(notes);
     for r in &rows {
         println!();
         match &r.choice {

@@ -8,6 +8,7 @@ mod filter;
 mod inference;
 mod pools;
 mod pretrain;
+mod pretrain_show;
 mod rl;
 mod source;
 mod task;

@@ -65,7 +65,7 @@ pub(super) fn run(args: &InferenceArgs) -> Result<(), CliError> {
     }
     if !groups.is_empty() {
         println!("\naccuracy against tokens, paired by problem");
-        inference::curves(args, &pools[0].name, groups, Subject::Thinking)?;
+        inference::curves(args, (&pools[0].name, &[]), groups, Subject::Thinking)?;
     }
     Ok(())
 }

@@ -77,6 +77,10 @@ pub(crate) fn read(table: &Table, by: &[String], errors: Errors) -> Result<Vec<G
         let shared = vec![errors.shared.unwrap_or(outthink_law::noise::USUAL_SHARED); accuracy.len()];
         groups.push(Group { name: column, compute, accuracy, stderr, shared, paired: None });
     }
+    // Sizes in the order of their numbers, not of the columns.
+    if groups.iter().all(|g| size_of(&g.name).is_some()) {
+        groups.sort_by(|x, y| size_of(&x.name).unwrap_or(0.0).total_cmp(&size_of(&y.name).unwrap_or(0.0)));
+    }
     if groups.is_empty() {
         return Err(table.need("accuracy").err().unwrap_or_else(|| CliError::usage("no accuracy")));
     }
