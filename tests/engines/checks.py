@@ -194,7 +194,7 @@ def answers(at):
     if not at.model.reasons:
         raise Skip("no reasoning")
     right = 0
-    for question, gold in problems(20):
+    for question, gold in problems(20, at.model.levels):
         message, _, _ = said(at.chat(messages=user(question)))
         right += has_text(message, at).split()[-1] == gold
     assert right >= 17, f"{right} of 20"

@@ -44,6 +44,7 @@ def main():
     asked.add_argument("--caps", default="16,32,64,128,256,512")
     asked.add_argument("--every", type=int, default=24)
     asked.add_argument("--agree", type=int, default=2)
+    asked.add_argument("--levels", default="2-3", help="operations of the chains")
     asked.add_argument("--out")
     asked = asked.parse_args()
     model = models.Reasoner()
@@ -52,7 +53,8 @@ def main():
     ways = {"whole": {"strategy": "single"}, "early exit": {"strategy": "probe", "settings": early}}
     for cap in map(int, asked.caps.split(",")):
         ways[f"cap {cap}"] = {"strategy": "budget-forcing", "thinking_cap": cap}
-    drawn = problems(asked.problems, seed=7)
+    low, high = map(int, asked.levels.split("-"))
+    drawn = problems(asked.problems, (low, high), seed=7)
     found = {}
     with engine.process:
         gateway = parts.Gateway(engine, model)

@@ -39,7 +39,7 @@ class Process:
         with open(self.log, "w") as log:
             environment = {**os.environ, **QUIET}
             self.process = subprocess.Popen(
-                ["nice", "-n", "10", *map(str, command)], stdout=log, stderr=log, env=environment
+                ["nice", "-n", str(max(0, 10 - os.nice(0))), *map(str, command)], stdout=log, stderr=log, env=environment
             )
         until = time.monotonic() + seconds
         while True:
