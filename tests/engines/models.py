@@ -46,8 +46,9 @@ class Reasoner:
     """The reasoner of benches/reasoner.sh: `<think>`, many tokens, `</think>`, an answer."""
 
     name, about, reasons, context = "desk-reasoner", "desk-reasoner (this project's)", True, 2304
+    levels = (1, 2)
     vllm = ["--reasoning-parser", "deepseek_r1"]
-    question = "3*5+2-4*6+1 mod 7"
+    question = "3*5+2 mod 7"
 
     def run(self):
         run = pathlib.Path(os.environ.get("OUTTHINK_REASONER", REPOSITORY / "target/reasoner/run"))

@@ -16,7 +16,7 @@ ENGINES = pathlib.Path(os.environ.get("OUTTHINK_ENGINES", pathlib.Path.home() / 
 LOGS = REPOSITORY / "target/engines"
 QUIET = {
     "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",
-    "VLLM_NO_USAGE_STATS": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_TARGET_DEVICE": "cpu", "VLLM_NO_USAGE_STATS": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind",
 }
 
 
@@ -39,7 +39,7 @@ class Process:
         with open(self.log, "w") as log:
             environment = {**os.environ, **QUIET}
             self.process = subprocess.Popen(
-                ["nice", "-n", "10", *map(str, command)], stdout=log, stderr=log, env=environment
+                ["nice", "-n", str(max(0, 10 - os.nice(0))), *map(str, command)], stdout=log, stderr=log, env=environment
             )
         until = time.monotonic() + seconds
         while True:
@@ -111,12 +111,12 @@ class Vllm(Engine):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         command = [
-            python, "-m", "vllm.entrypoints.cli.main", "serve", model.folder(python), "--served-model-name", model.name,
+            python.parent / "vllm", "serve", model.folder(python), "--served-model-name", model.name,
             "--host", "127.0.0.1", "--port", port, "--enforce-eager", "--max-model-len", model.context,
-            "--max-num-seqs", 16, "--enable-prompt-tokens-details", "--dtype", "float32",
+            "--max-num-seqs", 16, "--disable-uvicorn-access-log", "--enable-prompt-tokens-details", "--dtype", "float32",
             "--enable-auto-tool-choice", "--tool-call-parser", "hermes", *model.vllm,
         ]
-        self.process = Process(f"vllm-{model.name}", command, f"{self.url}/health", 600)
+        self.process = Process(f"vllm-{model.name}", command, f"{self.url}/health", 1800)
 
 
 class Llama(Engine):
@@ -150,7 +150,7 @@ class Transformers(Engine):
             python.parent / "transformers", "serve", folder, "--host", "127.0.0.1", "--port", port, "--device", "cpu",
             "--dtype", "float32",
         ]
-        self.process = Process(f"transformers-{model.name}", command, f"{self.url}/health", 600)
+        self.process = Process(f"transformers-{model.name}", command, f"{self.url}/health", 1800)
 
 
 class Gateway:

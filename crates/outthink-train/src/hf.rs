@@ -3,6 +3,10 @@
 //! The weights are those of a `LlamaForCausalLM`. Hugging Face turns the first half of a head against the second one
 //! where this crate and llama.cpp turn neighbours (Su et al. 2021, equation 34, in either order), so the rows of
 //! queries and keys change places.
+//!
+//! vLLM has no kernels for heads below 32 on processors, so narrower heads are widened by rows of zeros. The values
+//! stay the same: queries grow by what the scale of the scores loses, and the rotary base by the power that keeps
+//! the angles.
 
 use crate::error::TrainError;
 use crate::file::write_whole;
@@ -16,6 +20,9 @@ use std::path::Path;
 
 /// The words of a text as llama.cpp and BLOOM's tokenizer cut them; see [`crate::bpe`].
 const WORDS: &str = " ?[^(\\s|[.,!?…。，、।۔،])]+";
+
+/// Heads are at least this wide in the folder.
+const NARROWEST: usize = 32;
 
 /// Writes a model as a folder that `from_pretrained` and `vllm serve` take: `config.json`, `model.safetensors` in
 /// `f32`, `tokenizer.json`, `tokenizer_config.json` with the chat template, and `generation_config.json`, which
@@ -72,6 +79,9 @@ pub fn write_hf(
 /// The shape as transformers names it.
 fn config(model: &Model, vocabulary: &Vocabulary) -> Value {
     let c = model.config();
+    let wide = Heads::of(model);
+    // Angle i of a head is base^(-2 i / width).
+    let base = c.rope_theta.powf(wide.to as f64 / wide.from as f64);
     json!({
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -81,13 +91,13 @@ fn config(model: &Model, vocabulary: &Vocabulary) -> Value {
         "num_hidden_layers": c.layers,
         "num_attention_heads": c.heads,
         "num_key_value_heads": c.heads,
-        "head_dim": c.d_model / c.heads,
+        "head_dim": wide.to,
         "hidden_act": "silu",
         "max_position_embeddings": c.context,
         "rms_norm_eps": c.norm_eps,
         // transformers 5 reads the second, older versions the first.
-        "rope_theta": c.rope_theta,
-        "rope_parameters": { "rope_type": "default", "rope_theta": c.rope_theta },
+        "rope_theta": base,
+        "rope_parameters": { "rope_type": "default", "rope_theta": base },
         "attention_bias": false,
         "mlp_bias": false,
         "tie_word_embeddings": c.tied,
@@ -98,18 +108,12 @@ fn config(model: &Model, vocabulary: &Vocabulary) -> Value {
 }
 
 fn weights(folder: &Path, model: &Model) -> Result<Vec<u8>, TrainError> {
-    let c = model.config();
     let fail = |problem: String| TrainError::Checkpoint { path: folder.join("model.safetensors"), problem };
+    let heads = Heads::of(model);
     let mut parts: Vec<(&str, Vec<usize>, Vec<u8>)> = Vec::new();
     for tensor in model.tensors() {
-        let numbers = &model.weights()[tensor.range.clone()];
-        let turned = ["self_attn.q_proj", "self_attn.k_proj"].iter().any(|part| tensor.name.contains(part));
-        let bytes = if turned {
-            halves(numbers, c.d_model, c.d_model / c.heads).flat_map(f32::to_le_bytes).collect()
-        } else {
-            numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
-        };
-        parts.push((&tensor.name, tensor.shape.clone(), bytes));
+        let (shape, numbers) = heads.widen(&tensor.name, &tensor.shape, &model.weights()[tensor.range.clone()]);
+        parts.push((&tensor.name, shape, numbers.into_iter().flat_map(f32::to_le_bytes).collect()));
     }
     let mut views = Vec::with_capacity(parts.len());
     for (name, shape, bytes) in &parts {
@@ -121,12 +125,53 @@ fn weights(folder: &Path, model: &Model) -> Result<Vec<u8>, TrainError> {
     safetensors::serialize(views, Some(metadata)).map_err(|e| fail(format!("cannot be written: {e}")))
 }
 
-/// The rows of a matrix `[outputs, inputs]`, of each head the even ones first and the odd ones after them.
-fn halves(numbers: &[f32], inputs: usize, head: usize) -> impl Iterator<Item = f32> {
-    numbers.chunks(inputs * head).flat_map(move |head| {
-        let even = head.chunks(inputs).step_by(2);
-        even.chain(head.chunks(inputs).skip(1).step_by(2)).flatten().copied()
-    })
+/// Widths of a head, here and in the folder.
+#[derive(Debug, Clone, Copy)]
+struct Heads {
+    from: usize,
+    to: usize,
+}
+
+impl Heads {
+    fn of(model: &Model) -> Self {
+        let from = model.config().d_model / model.config().heads;
+        Self { from, to: from.max(NARROWEST) }
+    }
+
+    /// A tensor with its heads in the folder's order and width.
+    fn widen(self, name: &str, shape: &[usize], numbers: &[f32]) -> (Vec<usize>, Vec<f32>) {
+        let [outputs, inputs] = shape[..] else { return (shape.to_vec(), numbers.to_vec()) };
+        let is = |part: &str| name.contains(part);
+        if is("self_attn.q_proj") || is("self_attn.k_proj") {
+            // Scores are divided by the square root of the width.
+            let grown = if is("q_proj") { (self.to as f32 / self.from as f32).sqrt() } else { 1.0 };
+            let rows = self.halves(numbers, inputs).map(|n| n * grown).collect();
+            return (vec![outputs / self.from * self.to, inputs], rows);
+        }
+        if is("self_attn.v_proj") {
+            let zeros = vec![0.0; (self.to - self.from) * inputs];
+            let rows = numbers.chunks(self.from * inputs).flat_map(|head| head.iter().chain(&zeros)).copied().collect();
+            return (vec![outputs / self.from * self.to, inputs], rows);
+        }
+        if is("self_attn.o_proj") {
+            let zeros = vec![0.0; self.to - self.from];
+            let columns = numbers.chunks(self.from).flat_map(|head| head.iter().chain(&zeros)).copied().collect();
+            return (vec![outputs, inputs / self.from * self.to], columns);
+        }
+        (shape.to_vec(), numbers.to_vec())
+    }
+
+    /// The rows of each head: the even ones and zeros up to half of the width, then the odd ones and zeros.
+    fn halves(self, numbers: &[f32], inputs: usize) -> impl Iterator<Item = f32> {
+        let zeros = (self.to - self.from) / 2 * inputs;
+        numbers.chunks(inputs * self.from).flat_map(move |head| {
+            let part = |first: usize| {
+                let rows = head.chunks(inputs).skip(first).step_by(2).flatten().copied();
+                rows.chain(std::iter::repeat_n(0.0, zeros))
+            };
+            part(0).chain(part(1))
+        })
+    }
 }
 
 /// `tokenizer.json`: marks are found first, then words are cut and merged. Bytes that the vocabulary lacks are
@@ -182,9 +227,10 @@ mod tests {
     #[test]
     fn neighbours_become_halves() {
         let rows: Vec<f32> = (0..8).flat_map(|row| [row as f32, row as f32 + 0.5]).collect();
-        // Two heads of four rows.
-        let turned: Vec<f32> = halves(&rows, 2, 4).step_by(2).collect();
-        assert_eq!(turned, [0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0]);
+        // Two heads of four rows; then both of them widened to six.
+        let turned = |to: usize| Heads { from: 4, to }.halves(&rows, 2).step_by(2).collect::<Vec<f32>>();
+        assert_eq!(turned(4), [0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0]);
+        assert_eq!(turned(6), [0.0, 2.0, 0.0, 1.0, 3.0, 0.0, 4.0, 6.0, 0.0, 5.0, 7.0, 0.0]);
     }
 
     #[test]

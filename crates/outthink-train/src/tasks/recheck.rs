@@ -5,13 +5,13 @@ use super::reply::compared;
 use super::{Grade, Problem, Solution, Task, TaskError, Teacher};
 use crate::rng::Rng;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::ops::RangeInclusive;
 
 /// Chains modulo a small prime, worked out several times: `3*5+2-4 mod 7`.
 ///
-/// A pass writes the chain, then the same chain with its first operation carried out, until one number is left,
-/// with a colon and how often it was reached so far: `3*5+2-4`, `1+2-4`, `3-4`, `6:1`. Passes are repeated until
-/// some result was reached a number of times that is drawn for each problem, 2 to 6, or there were twelve; the
+/// A line of a pass carries out the first operation and copies the rest: `3*5=1 +2-4`, `1+2=3 -4`, `3-4=6:1`; the
+/// last one ends with how often its result was reached so far. Passes are repeated until some result was reached a number of times that is drawn for each problem, 2 to 6, or there were twelve; the
 /// answer is the result that was reached most often. A teacher who slips reaches other results now and then,
 /// and further passes outvote them: so the thought that ends too early is often wrong, and most thoughts end
 /// later than they need to. All numbers have one digit.
@@ -51,12 +51,17 @@ fn pass(steps: &Steps, slip: f64, rng: &mut Rng) -> (Vec<String>, u64) {
     let mut lines = Vec::with_capacity(steps.rest.len());
     let mut at = steps.first;
     for (index, &(operator, right)) in steps.rest.iter().enumerate() {
-        let rest = &steps.rest[index..];
-        lines.push(rest.iter().fold(at.to_string(), |line, (o, r)| format!("{line}{o}{r}")));
-        at = steps.apply(at, operator, right);
+        let mut next = steps.apply(at, operator, right);
         if rng.uniform() < slip {
-            at = (at + 1 + rng.below(steps.modulus as usize - 1) as u64) % steps.modulus;
+            next = (next + 1 + rng.below(steps.modulus as usize - 1) as u64) % steps.modulus;
         }
+        let mut line = format!("{at}{operator}{right}={next}");
+        for (number, (o, r)) in steps.rest[index + 1..].iter().enumerate() {
+            // Writing to a text cannot fail.
+            let _ = write!(line, "{}{o}{r}", if number == 0 { " " } else { "" });
+        }
+        lines.push(line);
+        at = next;
     }
     (lines, at)
 }
@@ -84,11 +89,13 @@ impl Task for Recheck {
         let mut reached: BTreeMap<u64, u32> = BTreeMap::new();
         let mut thought = Vec::new();
         for _ in 0..PASSES {
-            let (lines, result) = pass(&steps, teacher.slip, rng);
+            let (mut lines, result) = pass(&steps, teacher.slip, rng);
             let times = reached.entry(result).or_default();
             *times += 1;
+            if let Some(last) = lines.last_mut() {
+                let _ = write!(last, ":{times}");
+            }
             thought.extend(lines);
-            thought.push(format!("{result}:{times}"));
             if *times == agree {
                 break;
             }
@@ -103,8 +110,8 @@ impl Task for Recheck {
 
     fn longest(&self, level: u32) -> usize {
         let level = level.clamp(1, LONGEST) as usize;
-        // Lines of 2 l + 2 tokens for l = 1 to the level, "6:12\n", and the marks with the answer and the end.
-        PASSES * (level * (level + 3) + 5) + 4 + 1
+        // Lines of 2 l + 5 tokens for l = 1 to the level, ":12", and the marks with the answer and the end.
+        PASSES * (level * (level + 6) + 3) + 4 + 1
     }
 }
 
@@ -117,7 +124,7 @@ mod tests {
     fn a_pass_carries_out_one_operation_a_line() {
         let task = Recheck::default();
         let reply = task.solve("3*5+2-4 mod 7", &Teacher::default(), &mut Rng::stream(1, 0)).unwrap().reply();
-        assert!(reply.starts_with("3*5+2-4\n1+2-4\n3-4\n6:1\n3*5+2-4\n1+2-4\n3-4\n6:2"), "{reply}");
+        assert!(reply.starts_with("3*5=1 +2-4\n1+2=3 -4\n3-4=6:1\n3*5=1 +2-4\n1+2=3 -4\n3-4=6:2"), "{reply}");
         assert!(reply.ends_with("</think>#### 6"), "{reply}");
         for other in ["8*5+11 mod 13", "1+1+1+1+1+1+1+1+1+1 mod 7", "26 from 3 5 7", ""] {
             assert!(task.solve(other, &Teacher::default(), &mut Rng::stream(1, 0)).is_none(), "{other}");

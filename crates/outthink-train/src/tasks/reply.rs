@@ -11,8 +11,14 @@ pub fn prompt(question: &str) -> String {
     format!("{question}\n<think>")
 }
 
-/// The same as a chat template (Jinja): the last message is the question, and no other is read.
-pub const CHAT_TEMPLATE: &str = "{{ messages[-1]['content'] | trim }}\n<think>";
+/// The same as a chat template (Jinja): the last message of a user is the question, and no other is read. A beginning
+/// of the reply is kept, and how reasoning is written can be seen from it, so that servers tell it from the answer.
+pub const CHAT_TEMPLATE: &str = "{%- set last = messages[-1] -%}\
+{%- if last['role'] == 'assistant' -%}\
+{{ messages[-2]['content'] | trim }}\n<think>{{ last['reasoning_content'] or '' }}</think>{{ last['content'] }}\
+{%- else -%}\
+{{ last['content'] | trim }}\n{% if add_generation_prompt %}<think>{% endif %}\
+{%- endif -%}";
 
 /// A worked solution.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,7 +18,7 @@ with torch.no_grad():
     logits = model(torch.tensor([asked["tokens"]])).logits[0].flatten().tolist()
 chat = None
 if tokenizer.chat_template:
-    chat = tokenizer.apply_chat_template([{"role": "user", "content": "1+2 mod 7"}], tokenize=False)
+    chat = tokenizer.apply_chat_template([{"role": "user", "content": "1+2 mod 7"}], tokenize=False, add_generation_prompt=True)
 texts = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in asked["texts"]]
 decoded = [tokenizer.decode(ids) for ids in texts]
 print(json.dumps({"logits": logits, "texts": texts, "decoded": decoded, "chat": chat}))
