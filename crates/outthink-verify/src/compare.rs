@@ -130,6 +130,15 @@ fn lenient(a: &str, b: &str) -> bool {
     if (left.ambiguous && other(a, &right, &mut judge)) || (right.ambiguous && other(b, &left, &mut judge)) {
         return true;
     }
+    // Engineers write j for the imaginary unit.
+    let j = Expr::Var("j".to_owned());
+    let turned = |expr: &Expr| expr.map(&|part| (*part == j).then_some(Expr::I));
+    let (has_i, has_j) = (|expr: &Expr| expr.any(&|part| *part == Expr::I), |expr: &Expr| expr.any(&|part| *part == j));
+    if (has_i(&left.expr) && has_j(&right.expr) && judge.same(&left.expr, &turned(&right.expr)))
+        || (has_i(&right.expr) && has_j(&left.expr) && judge.same(&turned(&left.expr), &right.expr))
+    {
+        return true;
+    }
     // `1,5` is a list, but a number where the other side is the same number with a point.
     let decimal = |text: &str, against: &Parsed, judge: &mut Judge| {
         let single = matches!(against.expr, Expr::Num { .. } | Expr::Quantity(..));

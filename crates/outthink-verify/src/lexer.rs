@@ -328,8 +328,8 @@ impl Lexer<'_> {
         match name.as_str() {
             "left" | "right" | "big" | "Big" | "bigg" | "Bigg" | "bigl" | "bigr" | "Bigl" | "Bigr" | "displaystyle"
             | "textstyle" | "limits" | "mathbf" | "mathit" | "vec" | "boldsymbol" | "bm" | "mathcal"
-            | "overrightarrow" | "boxed" | "fbox" | "underline" | "middle" | "nolimits" | "scriptstyle" | "rm"
-            | "bf" | "it" | "hat" | "bar" | "phantom" => {
+            | "overrightarrow" | "boxed" | "fbox" | "underline" | "middle" | "nolimits" | "scriptstyle" | "large"
+            | "Large" | "LARGE" | "huge" | "small" | "normalsize" | "rm" | "bf" | "it" | "hat" | "bar" | "phantom" => {
                 // An invisible delimiter: `\left.`
                 if self.rest.starts_with('.') && name.len() > 3 && !self.digit_at(1) {
                     self.skip(1);

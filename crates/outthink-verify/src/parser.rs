@@ -128,6 +128,9 @@ impl Parser {
             }
             // A comma at the very end separates nothing.
             if self.at == self.tokens.len() {
+                if self.previous().is_some_and(Self::is_conjunction) {
+                    return None;
+                }
                 break;
             }
         }

@@ -61,6 +61,11 @@ impl Parser {
 
     /// Takes "percent" and its like after a number.
     pub(crate) fn take_percent_word(&mut self, factors: &[Expr]) -> bool {
+        let is = |by: usize, name: &str| matches!(self.ahead(by), Some(Tok::Word(word)) if word == name);
+        if matches!(factors.last(), Some(Expr::Num { .. })) && is(0, "per") && is(1, "cent") {
+            self.at += 2;
+            return true;
+        }
         let percent = match self.peek() {
             Some(Tok::Word(word) | Tok::Text(word)) => matches!(
                 word.trim().trim_end_matches('.').to_lowercase().as_str(),

@@ -12,10 +12,10 @@ pub(crate) use entries::{End, Judgement, Opening, Start};
 
 use crate::confidence;
 use outthink_core::{
-    Answer, AnswerKind, Arm, ArmId, Bill, ClassId, Cost, Decision, Delta, Finish, FinishReason, Needs, Price, Prompt,
-    Room, Sample, SampleId, SampleStatus, Source, State, TraceEvent, Usage, derive_seed,
+    Answer, Arm, ArmId, Bill, ClassId, Cost, Decision, Delta, Finish, FinishReason, Needs, Price, Prompt, Room, Sample,
+    SampleId, SampleStatus, Source, State, TraceEvent, Usage, derive_seed,
 };
-use outthink_verify::{Grouper, ReplyShape, find_answer, find_text_answer};
+use outthink_verify::{Grouper, Options, ReplyShape, find_answer, find_text_answer};
 use std::collections::HashMap;
 
 /// What is known of an arm.
@@ -69,6 +69,8 @@ pub(crate) struct Table {
     classes: Grouper,
     merged: HashMap<ClassId, ClassId>,
     shape: ReplyShape,
+    /// The options of the question, where it has some.
+    options: Option<Options>,
     needs: Needs,
     held: Vec<Held>,
     /// Reserved for judgements that are on their way.
@@ -118,6 +120,7 @@ impl Table {
             classes: Grouper::new(opening.comparison),
             merged: HashMap::new(),
             shape: ReplyShape::of_request(&request.prompt.extra),
+            options: request.prompt.last_user_text().and_then(|text| Options::of_prompt(&text)),
             needs: opening.needs,
             held: Vec::new(),
             judging: Bill::default(),
@@ -345,14 +348,23 @@ impl Table {
         }
     }
 
+    /// The answer of a text, by its letter where the question has options.
+    fn found(&self, content: &str) -> Option<Answer> {
+        let answer = find_answer(content)?;
+        Some(match &self.options {
+            Some(options) => options.resolve(answer),
+            None => answer,
+        })
+    }
+
     fn find(&self, sample: &Sample) -> Option<Answer> {
         match &sample.tool_calls {
             Some(calls) => self.shape.call_answer(calls),
             None if self.shape.is_json() => self.shape.json_answer(&sample.content),
             None if self.needs.comparer => {
-                find_answer(&sample.content).filter(is_marked).or_else(|| find_text_answer(&sample.content))
+                self.found(&sample.content).filter(is_marked).or_else(|| find_text_answer(&sample.content))
             }
-            None => find_answer(&sample.content),
+            None => self.found(&sample.content),
         }
     }
 
@@ -510,7 +522,7 @@ impl Table {
 
 /// Whether an answer was marked as the final one, and is not just what stood last.
 fn is_marked(answer: &Answer) -> bool {
-    !matches!(answer.kind, AnswerKind::LastNumber | AnswerKind::Text)
+    !answer.kind.is_weak()
 }
 
 /// Bytes of a prompt in its wire form: it has no more tokens. No more is reserved for it.
