@@ -264,10 +264,9 @@ pub fn canonical(answer: &str) -> String {
     let text = plain(text);
     match read(&text, false) {
         Reading::Math(Parsed { expr: Expr::Num { value, .. }, .. }) => value.to_string(),
-        Reading::Math(_) => squeeze(&text),
         Reading::Time(seconds) => format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60),
         Reading::Words(words) if !words.is_empty() && option_letter(&text).is_none() => words,
-        Reading::Words(_) => squeeze(&text),
+        Reading::Math(_) | Reading::Words(_) => squeeze(&text),
     }
 }
 
