@@ -1,6 +1,8 @@
 //! All that is known about one problem so far.
 
-use crate::{Arm, ArmId, Budget, Capabilities, ClassId, Cost, Effort, Room, Sample, SampleId, SampleStatus, Usage};
+use crate::{
+    AnswerKind, Arm, ArmId, Budget, Capabilities, ClassId, Cost, Effort, Room, Sample, SampleId, SampleStatus, Usage,
+};
 
 /// Votes for classes of equivalent answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -163,11 +165,29 @@ impl State {
         self.path(id).iter().map(|s| s.usage.completion).sum()
     }
 
-    /// The votes of the finished samples.
+    /// Classes that nothing but fallbacks stand for (the last number, the last expression of a reply), where another
+    /// class has a marked answer: they do not vote, since what a reply happens to end with is no answer against
+    /// one that is given as such.
+    pub fn fallback_classes(&self) -> Vec<ClassId> {
+        let (mut marked, mut fallback) = (Vec::new(), Vec::new());
+        for sample in self.voters() {
+            let (Some(class), Some(answer)) = (sample.class, &sample.answer) else { continue };
+            let is_fallback = matches!(answer.kind, AnswerKind::LastNumber | AnswerKind::LastExpression);
+            let list: &mut Vec<ClassId> = if is_fallback { &mut fallback } else { &mut marked };
+            if !list.contains(&class) {
+                list.push(class);
+            }
+        }
+        fallback.retain(|class| !marked.is_empty() && !marked.contains(class));
+        fallback
+    }
+
+    /// The votes of the finished samples; those of [`Self::fallback_classes`] are blank.
     pub fn tally(&self) -> Tally {
         let mut tally = Tally::default();
+        let fallback = self.fallback_classes();
         for sample in self.voters() {
-            match sample.class {
+            match sample.class.filter(|class| !fallback.contains(class)) {
                 None => tally.blank += 1,
                 Some(class) => match tally.classes.iter_mut().find(|c| c.0 == class) {
                     Some(entry) => entry.1 += 1,

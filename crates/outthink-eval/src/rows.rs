@@ -61,7 +61,11 @@ fn at(path: &Path, line: usize, problem: &dyn std::fmt::Display) -> EvalError {
 
 fn each_parquet(path: &Path, mut take: impl FnMut(&Map<String, Value>) -> Result<(), String>) -> Result<(), EvalError> {
     let broken = |row: usize, e: parquet::errors::ParquetError| {
-        at(path, row, &format!("not readable as Parquet: {e} (files must be uncompressed, or compressed by snappy or zstd)"))
+        at(
+            path,
+            row,
+            &format!("not readable as Parquet: {e} (files must be uncompressed, or compressed by snappy or zstd)"),
+        )
     };
     let reader = SerializedFileReader::new(open(path)?).map_err(|e| broken(0, e))?;
     let rows = reader.get_row_iter(None).map_err(|e| broken(0, e))?;

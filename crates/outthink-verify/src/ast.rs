@@ -171,20 +171,30 @@ impl Expr {
 
     /// The same with every `\pm` taken as `sign`.
     pub(crate) fn with_sign(&self, sign: i64) -> Expr {
-        let all = |items: &[Expr]| items.iter().map(|item| item.with_sign(sign)).collect();
+        self.map(&|part| (*part == Expr::PlusMinus).then(|| Expr::int(sign)))
+    }
+
+    /// The same with parts replaced for which `with` gives another; what it leaves is looked into.
+    pub(crate) fn map(&self, with: &dyn Fn(&Expr) -> Option<Expr>) -> Expr {
+        if let Some(other) = with(self) {
+            return other;
+        }
+        let one = |inner: &Expr| Box::new(inner.map(with));
+        let all = |items: &[Expr]| items.iter().map(|item| item.map(with)).collect();
         match self {
-            Expr::PlusMinus => Expr::int(sign),
-            Expr::Percent(inner) => Expr::Percent(Box::new(inner.with_sign(sign))),
-            Expr::Quantity(inner, unit) => Expr::Quantity(Box::new(inner.with_sign(sign)), unit.clone()),
-            Expr::Bracket { open, close, items } => Expr::Bracket { open: *open, close: *close, items: all(items) },
-            Expr::Pow(base, exponent) => Expr::Pow(Box::new(base.with_sign(sign)), Box::new(exponent.with_sign(sign))),
+            Expr::Percent(inner) => Expr::Percent(one(inner)),
+            Expr::Quantity(inner, unit) => Expr::Quantity(one(inner), unit.clone()),
+            Expr::Pow(base, exponent) => Expr::Pow(one(base), one(exponent)),
             Expr::Add(items) => Expr::Add(all(items)),
             Expr::Mul(items) => Expr::Mul(all(items)),
+            Expr::Ratio(items) => Expr::Ratio(all(items)),
+            Expr::Set(items) => Expr::Set(all(items)),
+            Expr::List(items) => Expr::List(all(items)),
             Expr::Call(func, items) => Expr::Call(*func, all(items)),
-            Expr::Relation(first, rest) => Expr::Relation(
-                Box::new(first.with_sign(sign)),
-                rest.iter().map(|(rel, side)| (*rel, side.with_sign(sign))).collect(),
-            ),
+            Expr::Bracket { open, close, items } => Expr::Bracket { open: *open, close: *close, items: all(items) },
+            Expr::Relation(first, rest) => {
+                Expr::Relation(one(first), rest.iter().map(|(rel, side)| (*rel, side.map(with))).collect())
+            }
             other => other.clone(),
         }
     }

@@ -130,6 +130,15 @@ fn lenient(a: &str, b: &str) -> bool {
     if (left.ambiguous && other(a, &right, &mut judge)) || (right.ambiguous && other(b, &left, &mut judge)) {
         return true;
     }
+    // Engineers write j for the imaginary unit.
+    let j = Expr::Var("j".to_owned());
+    let turned = |expr: &Expr| expr.map(&|part| (*part == j).then_some(Expr::I));
+    let (has_i, has_j) = (|expr: &Expr| expr.any(&|part| *part == Expr::I), |expr: &Expr| expr.any(&|part| *part == j));
+    if (has_i(&left.expr) && has_j(&right.expr) && judge.same(&left.expr, &turned(&right.expr)))
+        || (has_i(&right.expr) && has_j(&left.expr) && judge.same(&turned(&left.expr), &right.expr))
+    {
+        return true;
+    }
     // `1,5` is a list, but a number where the other side is the same number with a point.
     let decimal = |text: &str, against: &Parsed, judge: &mut Judge| {
         let single = matches!(against.expr, Expr::Num { .. } | Expr::Quantity(..));
@@ -255,10 +264,9 @@ pub fn canonical(answer: &str) -> String {
     let text = plain(text);
     match read(&text, false) {
         Reading::Math(Parsed { expr: Expr::Num { value, .. }, .. }) => value.to_string(),
-        Reading::Math(_) => squeeze(&text),
         Reading::Time(seconds) => format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60),
         Reading::Words(words) if !words.is_empty() && option_letter(&text).is_none() => words,
-        Reading::Words(_) => squeeze(&text),
+        Reading::Math(_) | Reading::Words(_) => squeeze(&text),
     }
 }
 

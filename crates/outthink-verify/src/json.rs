@@ -87,6 +87,10 @@ pub(crate) fn answer_field(text: &str) -> Option<String> {
         Value::Null => None,
         Value::String(text) if text.trim().is_empty() => None,
         Value::String(text) => Some(text.trim().to_owned()),
+        Value::Array(items) if !items.is_empty() && items.iter().all(|item| !item.is_object() && !item.is_array()) => {
+            let text = |item: &Value| item.as_str().map_or_else(|| canonical_json(item), str::to_owned);
+            Some(items.iter().map(text).collect::<Vec<_>>().join(", "))
+        }
         other => Some(canonical_json(other)),
     }
 }

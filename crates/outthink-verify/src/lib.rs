@@ -1,12 +1,13 @@
 //! Finding the final answer of a reply and judging when two answers are equal.
 //!
 //! This crate holds the one notion of "right" that scoring, voting and reward share: where in a
-//! reply the answer stands ([`find_answer`]), whether two answers mean the same ([`equivalent`]),
-//! and to which class of equals an answer belongs ([`Grouper`]).
+//! reply the answer stands ([`find_answer`]), whether two answers mean the same ([`equivalent`],
+//! [`equivalent_by`] under a rule), which option of a question an answer names ([`Options`]), and to which class
+//! of equals an answer belongs ([`Grouper`]).
 //!
 //! It never reads a file, never opens a socket, never runs code, never panics on any input, and
-//! spends a bounded time on each: inputs past 4 KiB are compared as text, nesting past 64 levels is
-//! not parsed, numbers past 4,096 bits are not computed.
+//! spends a bounded time on each: answers past 4 KiB are compared as text, of replies past 16 KiB the end
+//! is searched, nesting past 64 levels is not parsed, numbers past 4,096 bits are not computed.
 //!
 //! ```
 //! use outthink_verify::{equivalent, find_answer};

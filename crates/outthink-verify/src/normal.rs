@@ -157,7 +157,7 @@ pub(crate) fn is_literal_shape(text: &str) -> bool {
     parts('/').is_some_and(|count| count == 3 && date())
         || parts('-').is_some_and(|count| count == 3 && text.len() >= 8 && text.split('-').all(|part| part.len() != 1))
         || (parts(':').is_some_and(|count| count == 2) && looks_like_a_time(text))
-        || parts('.').is_some_and(|count| count >= 3)
+        || (parts('.').is_some_and(|count| count >= 3) && text.split('.').skip(1).any(|part| part.len() != 3))
 }
 
 /// `10:30` and `20:60`, but not `6:8`: ratios are computed, times are not.

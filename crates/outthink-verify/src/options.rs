@@ -105,6 +105,13 @@ impl Options {
 /// The letter of an answer that is an option: `D`, `(D)`, `D)`, `D. Jupiter`, `(D) 12`, `D - 36`.
 pub(crate) fn option_letter(text: &str) -> Option<char> {
     let text = text.trim();
+    if let Some(command) =
+        ["\\textbf", "\\text", "\\mathrm", "\\mathbf", "\\textrm"].iter().find_map(|c| text.strip_prefix(c))
+    {
+        let inside = crate::normal::braced(command)?;
+        let after = command.get(inside.len() + 2..)?;
+        return (after.is_empty() || after.starts_with(['\\', ' ', '~'])).then(|| option_letter(inside)).flatten();
+    }
     let (bracketed, rest) = text.strip_prefix('(').map_or((false, text), |rest| (true, rest));
     let letter = rest.chars().next().filter(|c| ('A'..='J').contains(c))?;
     let after = rest.get(1..)?;

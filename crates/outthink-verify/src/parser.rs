@@ -3,6 +3,7 @@
 use crate::ast::{Expr, Func, Rel};
 use crate::lexer::{ROW, SET_CLOSE, SET_OPEN, Tok, Token, lex};
 use crate::number::{as_fraction, parse_number};
+use crate::parser_quantities::Behind;
 
 /// Nesting past this is not parsed.
 const MAX_DEPTH: usize = 64;
@@ -128,6 +129,9 @@ impl Parser {
             }
             // A comma at the very end separates nothing.
             if self.at == self.tokens.len() {
+                if self.previous().is_some_and(Self::is_conjunction) {
+                    return None;
+                }
                 break;
             }
         }
@@ -270,8 +274,8 @@ impl Parser {
             } else if let Some(unit) = self.take_unit(&factors) {
                 let value = product_of(factors)?;
                 return Some(match unit {
-                    Some(unit) => Expr::Quantity(Box::new(value), unit),
-                    None => value,
+                    Behind::Unit(unit) => Expr::Quantity(Box::new(value), unit),
+                    Behind::Label => value,
                 });
             } else if self.starts_factor() {
                 factors.push(self.power()?);
@@ -298,11 +302,10 @@ impl Parser {
             Some(Tok::Num(_)) => !self.spaced(0) || !matches!(self.previous(), Some(Tok::Num(_))),
             Some(Tok::Word(_) | Tok::Text(_)) => !self.peek().is_some_and(Self::is_conjunction),
             Some(Tok::Begin(_) | Tok::Name(_)) => true,
-            Some(Tok::Money(_)) => false,
             Some(Tok::Cmd(name)) => crate::parser_atoms::starts_atom(name),
             Some(Tok::Sym('|')) => self.bars == 0,
             Some(Tok::Sym(c)) => matches!(c, '(' | '[' | '{' | &SET_OPEN),
-            Some(Tok::End) | None => false,
+            Some(Tok::End | Tok::Money(_)) | None => false,
         }
     }
 

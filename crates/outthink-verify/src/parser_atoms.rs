@@ -137,7 +137,6 @@ impl Parser {
                 self.at_next();
                 Some(Expr::Var(name))
             }
-            Tok::Money(_) => None,
             Tok::Cmd(name) => {
                 let name = name.clone();
                 self.at_next();
@@ -155,7 +154,7 @@ impl Parser {
                 self.at_next();
                 self.bracket(c)
             }
-            Tok::End => None,
+            Tok::End | Tok::Money(_) => None,
         }
     }
 

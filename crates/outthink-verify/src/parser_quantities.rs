@@ -11,6 +11,14 @@ use num_rational::BigRational;
 /// Words of one unit or label at most.
 const MOST_WORDS: usize = 8;
 
+/// What stands behind a value.
+pub(crate) enum Behind {
+    /// What it measures.
+    Unit(Unit),
+    /// What it counts, which is no part of the answer.
+    Label,
+}
+
 impl Parser {
     /// A sum of money; the sign is taken already.
     pub(crate) fn money(&mut self, sign: char) -> Option<Expr> {
@@ -61,6 +69,11 @@ impl Parser {
 
     /// Takes "percent" and its like after a number.
     pub(crate) fn take_percent_word(&mut self, factors: &[Expr]) -> bool {
+        let is = |by: usize, name: &str| matches!(self.ahead(by), Some(Tok::Word(word)) if word == name);
+        if matches!(factors.last(), Some(Expr::Num { .. })) && is(0, "per") && is(1, "cent") {
+            self.at += 2;
+            return true;
+        }
         let percent = match self.peek() {
             Some(Tok::Word(word) | Tok::Text(word)) => matches!(
                 word.trim().trim_end_matches('.').to_lowercase().as_str(),
@@ -82,7 +95,7 @@ impl Parser {
     }
 
     /// Takes words that follow a value and say what it measures (a unit) or what it counts (none).
-    pub(crate) fn take_unit(&mut self, factors: &[Expr]) -> Option<Option<Unit>> {
+    pub(crate) fn take_unit(&mut self, factors: &[Expr]) -> Option<Behind> {
         let tok = self.peek()?;
         if Self::is_conjunction(tok) || factors.is_empty() {
             return None;
@@ -90,10 +103,10 @@ impl Parser {
         let numeric = matches!(factors.last(), Some(Expr::Num { .. } | Expr::Percent(_)));
         match tok {
             Tok::Cmd(name) if name == "degree" => {
-                return self.take_degree().map(Some);
+                return self.take_degree().map(Behind::Unit);
             }
             Tok::Money(sign) => {
-                let unit = Unit::of_money(*sign);
+                let unit = Unit::of_money(*sign).map_or(Behind::Label, Behind::Unit);
                 self.at += 1;
                 return Some(unit);
             }
@@ -103,11 +116,11 @@ impl Parser {
         }
         if let Some((unit, length)) = self.unit_ahead() {
             self.at += length;
-            return Some(Some(unit));
+            return Some(Behind::Unit(unit));
         }
         let length = self.label_ahead()?;
         self.at += length;
-        Some(None)
+        Some(Behind::Label)
     }
 
     /// The longest unit that begins here, and how many tokens it takes.

@@ -61,7 +61,7 @@ pub(crate) fn decide(a: &Expr, b: &Expr) -> Option<bool> {
     let (a, b) = (normal.of(a)?, normal.of(b)?);
     let left = normal.times(&a.top, &b.bottom)?;
     let right = normal.times(&b.top, &a.bottom)?;
-    let difference = normal.plus(left, &scaled(&right, &-BigRational::one()))?;
+    let difference = plus(left, &scaled(&right, &-BigRational::one()))?;
     if difference.is_empty() {
         return Some(true);
     }
@@ -87,6 +87,18 @@ fn as_constant(poly: &Poly) -> Option<BigRational> {
     }
 }
 
+/// The sum of two sums, unless it grows too long.
+fn plus(mut a: Poly, b: &Poly) -> Option<Poly> {
+    for (mono, c) in b {
+        let sum = a.entry(mono.clone()).or_insert_with(BigRational::zero);
+        *sum += c;
+        if sum.is_zero() {
+            a.remove(mono);
+        }
+    }
+    (a.len() <= MOST_TERMS).then_some(a)
+}
+
 impl Normal {
     fn atom(&mut self, atom: Atom) -> usize {
         if let Some(at) = self.atoms.iter().position(|known| *known == atom) {
@@ -104,24 +116,13 @@ impl Normal {
         }
     }
 
-    fn plus(&mut self, mut a: Poly, b: &Poly) -> Option<Poly> {
-        for (mono, c) in b {
-            let sum = a.entry(mono.clone()).or_insert_with(BigRational::zero);
-            *sum += c;
-            if sum.is_zero() {
-                a.remove(mono);
-            }
-        }
-        (a.len() <= MOST_TERMS).then_some(a)
-    }
-
     fn times(&mut self, a: &Poly, b: &Poly) -> Option<Poly> {
         self.fuel = self.fuel.checked_sub(a.len() * b.len() + 1)?;
         let mut out = Poly::new();
         for (mono_a, ca) in a {
             for (mono_b, cb) in b {
                 let part = self.product(mono_a, mono_b, ca * cb)?;
-                out = self.plus(out, &part)?;
+                out = plus(out, &part)?;
             }
         }
         Some(out)
@@ -192,11 +193,11 @@ impl Normal {
 
     fn add(&mut self, a: &Quotient, b: &Quotient) -> Option<Quotient> {
         if a.bottom == b.bottom {
-            let top = self.plus(a.top.clone(), &b.top)?;
+            let top = plus(a.top.clone(), &b.top)?;
             return self.quotient(top, a.bottom.clone());
         }
         let (left, right) = (self.times(&a.top, &b.bottom)?, self.times(&b.top, &a.bottom)?);
-        let top = self.plus(left, &right)?;
+        let top = plus(left, &right)?;
         let bottom = self.times(&a.bottom, &b.bottom)?;
         self.quotient(top, bottom)
     }
@@ -255,21 +256,18 @@ impl Normal {
         }
         // b^(2n + 1) is b times (b^n) squared, prime by prime.
         let mut out = Quotient { top: constant(BigRational::one()), bottom: constant(BigRational::one()) };
-        let primes = match base {
-            Expr::E => vec![("e".to_owned(), 1)],
-            other => match exact(other, &[]).filter(BigRational::is_positive) {
-                Some(value) => {
-                    let factors = |n: &BigInt| n.to_u64().and_then(factors);
-                    let mut all: Vec<(String, i64)> = Vec::new();
-                    all.extend(factors(value.numer())?.into_iter().map(|(p, n)| (p.to_string(), n)));
-                    all.extend(factors(value.denom())?.into_iter().map(|(p, n)| (p.to_string(), -n)));
-                    all
-                }
-                None => {
-                    let base = self.of(other)?;
-                    vec![(self.key(&base), 1)]
-                }
-            },
+        let positive = exact(base, &[]).filter(BigRational::is_positive);
+        let primes = if *base == Expr::E {
+            vec![("e".to_owned(), 1)]
+        } else if let Some(value) = positive {
+            let factors = |n: &BigInt| n.to_u64().and_then(factors);
+            let mut all: Vec<(String, i64)> = Vec::new();
+            all.extend(factors(value.numer())?.into_iter().map(|(p, n)| (p.to_string(), n)));
+            all.extend(factors(value.denom())?.into_iter().map(|(p, n)| (p.to_string(), -n)));
+            all
+        } else {
+            let base = self.of(base)?;
+            vec![(self.key(&base), 1)]
         };
         for (mono, c) in &exponent.top {
             if mono.is_empty() {

@@ -12,8 +12,7 @@ pub(crate) fn is_name(expr: &Expr) -> bool {
     match expr {
         Expr::Var(_) | Expr::Text(_) | Expr::I | Expr::E => true,
         Expr::Mul(items) => is_call(items) || items.iter().all(is_factor) && items.len() <= 8,
-        Expr::Ratio(items) => items.iter().all(is_name),
-        Expr::Bracket { open: '(', items, .. } => items.iter().all(is_name),
+        Expr::Ratio(items) | Expr::Bracket { open: '(', items, .. } => items.iter().all(is_name),
         Expr::Call(Func::Abs, items) => {
             items.iter().all(|item| matches!(item, Expr::Mul(parts) if parts.iter().all(is_capital)))
         }
@@ -24,8 +23,7 @@ pub(crate) fn is_name(expr: &Expr) -> bool {
 /// `f(x)` and `f(x, y)`, also of a number, as in `f(2)`.
 fn is_call(items: &[Expr]) -> bool {
     match items {
-        [Expr::Var(_), Expr::Var(_)] => true,
-        [Expr::Var(_), Expr::Bracket { open: '(', .. }] => true,
+        [Expr::Var(_), Expr::Var(_) | Expr::Bracket { open: '(', .. }] => true,
         [Expr::Var(name), Expr::Num { .. }] => name.len() == 1,
         _ => false,
     }

@@ -456,8 +456,13 @@ pub(crate) fn unit(word: &str) -> Option<Unit> {
 
 /// The unit of a phrase: "m/s^2", "km per hour", "square meters", "cubic cm", "kg*m", "meters squared".
 pub(crate) fn phrase(text: &str) -> Option<Unit> {
-    let text =
-        text.replace(['~', '(', ')', '{', '}'], " ").replace("\\cdot", "*").replace("\\,", " ").replace("\\ ", " ");
+    let text = text
+        .replace(['~', '(', ')', '{', '}'], " ")
+        .replace("\\cdot", "*")
+        .replace("\\,", " ")
+        .replace("\\Omega", "\u{3a9}")
+        .replace("\\mu", "\u{3bc}")
+        .replace("\\ ", " ");
     let text = text
         .replace(['\u{b7}', '\u{22c5}'], "*")
         .replace('\u{b2}', "^2")

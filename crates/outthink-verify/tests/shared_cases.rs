@@ -2,8 +2,6 @@
 //! --test shared_cases -- --nocapture` reads `DIR/cases/answers/cases.jsonl` and prints the score by kind of
 //! check and severity, and each case that fails. Without the variable it says so and is skipped.
 
-#![expect(clippy::expect_used, reason = "a file that cannot be read fails the test")]
-
 use outthink_verify::{Comparison, Grouper, Schema, VerifierSpec, equivalent, find_answer, is_correct};
 use serde_json::Value;
 use std::collections::BTreeMap;

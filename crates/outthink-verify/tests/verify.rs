@@ -1,7 +1,9 @@
 //! The manual of what counts as equal, and the properties that hold on any input.
 
+use outthink_core::{Answer, AnswerKind};
 use outthink_verify::{
-    Comparison, Grouper, canonical, equivalent, find_answer, find_json_answer, find_tool_call_answer, is_correct,
+    Comparison, Equality, Grouper, canonical, equivalent, equivalent_by, find_answer, find_json_answer,
+    find_tool_call_answer, is_correct,
 };
 use proptest::prelude::*;
 use std::time::Instant;
@@ -239,6 +241,106 @@ fn mathlike() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
+/// Answers that are alike in several ways, for the partition into classes.
+fn alike() -> impl Strategy<Value = String> {
+    let base = prop::sample::select(vec![
+        "1/2",
+        "0.5",
+        "50%",
+        "50",
+        "0.50",
+        "\\frac{1}{2}",
+        "x = 0.5",
+        "5",
+        "5 cm",
+        "50 mm",
+        "0.05 m",
+        "5 m",
+        "5 l",
+        "5 \\text{ m}",
+        "\\$5",
+        "5 dollars",
+        "500 cents",
+        "€5",
+        "(1,2)",
+        "1,2",
+        "2,1",
+        "{1,2}",
+        "\\{1,2\\}",
+        "1, 2, 2",
+        "[1,2]",
+        "x \\in [1,2]",
+        "1 \\le y \\le 2",
+        "\\sqrt{8}",
+        "2\\sqrt{2}",
+        "2.828427",
+        "\\pi",
+        "3.141593",
+        "\\frac{1}{3}",
+        "0.333333",
+        "xy",
+        "yx",
+        "AB",
+        "BA",
+        "DNA",
+        "AND",
+        "Aa",
+        "AA",
+        "yes",
+        "True",
+        "no",
+        "B",
+        "(B)",
+        "\\text{B}",
+        "B) Mars",
+        "b",
+        "10:30",
+        "10:30 AM",
+        "22:30",
+        "10:30 PM",
+        "6:8",
+        "3:4",
+        "3/4",
+        "5 million",
+        "5000000",
+        "5 billion",
+        "12 dozen",
+        "144",
+        "|x-5|",
+        "x-5",
+        "5-x",
+        "|5-x|",
+        "\\max(x,5)",
+        "\\max(5,x)",
+        "\\lfloor n \\rfloor",
+        "n",
+        "\\sin^2 x+\\cos^2 x",
+        "1",
+        "(x+1)^2",
+        "x^2+2x+1",
+        "x+y=1",
+        "y=1-x",
+        "2x+2y=2",
+        "three",
+        "3",
+        "3 apples",
+        "3 pears",
+        "",
+    ]);
+    (base, prop::sample::select(vec!["{}", "${}$", " {} ", "**{}**", "\\boxed{{}}", "{}."]))
+        .prop_map(|(base, form)| form.replacen("{}", base, 1))
+}
+
+/// The partition that a list of answers falls into, as the classmates of each.
+fn partition(answers: &[String], order: &[usize]) -> Vec<Vec<bool>> {
+    let mut grouper = Grouper::new(Comparison::Math);
+    let mut classes = vec![0; answers.len()];
+    for &at in order {
+        classes[at] = grouper.class_of(&Answer { text: answers[at].clone(), kind: AnswerKind::Boxed });
+    }
+    classes.iter().map(|a| classes.iter().map(|b| a == b).collect()).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 1_000,
@@ -274,6 +376,25 @@ proptest! {
         }
         let spaced = format!(" {a} ");
         prop_assert!(equivalent(&a, &spaced));
+    }
+
+    #[test]
+    fn classes_do_not_depend_on_the_order_of_arrival(
+        answers in prop::collection::vec(prop_oneof![4 => alike(), 1 => mathlike()], 2..9),
+        keys in prop::collection::vec(any::<u32>(), 9),
+    ) {
+        let forwards: Vec<usize> = (0..answers.len()).collect();
+        let mut shuffled = forwards.clone();
+        shuffled.sort_by_key(|&at| keys[at]);
+        prop_assert_eq!(partition(&answers, &forwards), partition(&answers, &shuffled), "{:?}", answers);
+    }
+
+    #[test]
+    fn strict_equality_is_an_equivalence(a in alike(), b in alike(), c in alike()) {
+        let same = |a: &str, b: &str| equivalent_by(a, b, Equality::Strict);
+        prop_assert!(same(&a, &a));
+        prop_assert_eq!(same(&a, &b), same(&b, &a));
+        prop_assert!(!(same(&a, &b) && same(&b, &c)) || same(&a, &c), "{} {} {}", a, b, c);
     }
 
     #[test]

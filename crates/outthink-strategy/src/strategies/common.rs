@@ -62,8 +62,10 @@ impl Judge {
 /// first sight. Samples without a weight do not vote.
 pub(super) fn weigh(state: &State, weight: impl Fn(&Sample) -> Option<f64>) -> Vec<(ClassId, f64)> {
     let mut classes: Vec<(ClassId, f64)> = Vec::new();
+    let fallback = state.fallback_classes();
     for sample in state.voters() {
-        let (Some(class), Some(weight)) = (sample.class, weight(sample).filter(|w| w.is_finite())) else { continue };
+        let class = sample.class.filter(|class| !fallback.contains(class));
+        let (Some(class), Some(weight)) = (class, weight(sample).filter(|w| w.is_finite())) else { continue };
         match classes.iter_mut().find(|c| c.0 == class) {
             Some(entry) => entry.1 += weight,
             None => classes.push((class, weight)),

@@ -15,7 +15,7 @@ use outthink_core::{
     Answer, Arm, ArmId, Bill, ClassId, Cost, Decision, Delta, EngineError, Finish, FinishReason, Needs, Price, Prompt,
     Room, Sample, SampleId, SampleStatus, Source, State, Support, TraceEvent, Usage, derive_seed,
 };
-use outthink_verify::{Grouper, ReplyShape, find_answer, find_text_answer};
+use outthink_verify::{Grouper, Options, ReplyShape, find_answer, find_text_answer};
 use std::collections::HashMap;
 
 /// What is known of an arm.
@@ -72,6 +72,8 @@ pub(crate) struct Table {
     classes: Grouper,
     merged: HashMap<ClassId, ClassId>,
     shape: ReplyShape,
+    /// The options of the question, where it has some.
+    options: Option<Options>,
     needs: Needs,
     held: Vec<Held>,
     /// Reserved for judgements that are on their way.
@@ -123,6 +125,7 @@ impl Table {
             classes: Grouper::new(opening.comparison),
             merged: HashMap::new(),
             shape: ReplyShape::of_request(&request.prompt.extra),
+            options: request.prompt.last_user_text().and_then(|text| Options::of_prompt(&text)),
             needs: opening.needs,
             held: Vec::new(),
             judging: Bill::default(),
@@ -381,14 +384,23 @@ impl Table {
         }
     }
 
+    /// The answer of a text, by its letter where the question has options.
+    fn found(&self, content: &str) -> Option<Answer> {
+        let answer = find_answer(content)?;
+        Some(match &self.options {
+            Some(options) => options.resolve(answer),
+            None => answer,
+        })
+    }
+
     fn find(&self, sample: &Sample) -> Option<Answer> {
         match &sample.tool_calls {
             Some(calls) => self.shape.call_answer(calls),
             None if self.shape.is_json() => self.shape.json_answer(&sample.content),
             None if self.needs.comparer => {
-                find_answer(&sample.content).filter(is_marked).or_else(|| find_text_answer(&sample.content))
+                self.found(&sample.content).filter(is_marked).or_else(|| find_text_answer(&sample.content))
             }
-            None => find_answer(&sample.content),
+            None => self.found(&sample.content),
         }
     }
 

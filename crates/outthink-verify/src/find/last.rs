@@ -52,7 +52,7 @@ fn of_sentence(sentence: &str) -> Option<(String, AnswerKind)> {
     if reads(sentence) {
         return Some(kind_of(unwrap(sentence)));
     }
-    let span = last_span(sentence);
+    let span = last_span(sentence).map(|span| before_condition(sentence, span));
     let from = span.as_ref().map_or(0, |span| span.2);
     if let Some((start, inside, end)) = span {
         let tail = sentence.get(end..).unwrap_or_default();
@@ -63,9 +63,25 @@ fn of_sentence(sentence: &str) -> Option<(String, AnswerKind)> {
         if !tail.contains(|c: char| c.is_ascii_digit()) || !inside.contains(|c: char| c.is_ascii_alphabetic()) {
             return expression(&inside);
         }
+        if tail.starts_with(',') {
+            return expression(&inside);
+        }
     }
     let rest = sentence.get(from..).unwrap_or(sentence);
     suffix(rest).map(kind_of).or_else(|| number(rest).map(|number| (number, AnswerKind::LastNumber)))
+}
+
+/// The span before the last one, where the last only says when: "is $3$, reached at $x = 2$".
+fn before_condition(sentence: &str, last: (usize, String, usize)) -> (usize, String, usize) {
+    let Some(before) = sentence.get(..last.0).and_then(last_span) else { return last };
+    let between = sentence.get(before.2..last.0).unwrap_or_default();
+    let words = between.trim_start_matches([',', ' ']);
+    let condition =
+        ["when ", "where ", "for ", "if ", "at ", "since ", "as ", "reached ", "attained ", "because ", "with "];
+    let said = sentence
+        .get(..before.0)
+        .is_some_and(|text| [" is ", " are ", "equals ", "= ", "get "].iter().any(|w| text.ends_with(w)));
+    if said && condition.iter().any(|word| words.starts_with(word)) { before } else { last }
 }
 
 /// A number is the weaker of the two kinds.
