@@ -51,7 +51,9 @@ pub fn find_answer(text: &str) -> Option<Answer> {
     let text = folded.as_ref();
     if let Some((found, at)) = boxed {
         let after = reply.get(at..).unwrap_or_default();
-        let last = stated(after, Marker::Final);
+        // The words are looked for only where they may be.
+        let may = !after.is_ascii() || after.contains("inal") || after.contains("INAL");
+        let last = may.then(|| stated(after, Marker::Final)).flatten();
         return answer(last.unwrap_or((found, AnswerKind::Boxed)));
     }
     if let Some(found) = hashes(text) {
