@@ -117,7 +117,7 @@ impl Law {
             let draws = found.draws.iter().map(|d| of(*d)).collect();
             return Ok(Self { supply: of(found.law), draws, level });
         }
-        let (_, found) = fresh_law(columns, options)?;
+        let (_, found) = fresh_law(&columns, options)?;
         let draws = found.draws.iter().map(|d| Supply::fresh(*d, stock)).collect();
         Ok(Self { supply: Supply::fresh(found.law, stock), draws, level })
     }

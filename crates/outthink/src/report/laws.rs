@@ -12,24 +12,28 @@ use outthink_law::noise::Noise;
 use outthink_law::pretrain::PretrainOptions;
 use outthink_law::rl;
 use outthink_law::verdict::{Judgement, Question, Subject, judge};
+use std::fmt::Write as _;
 
 /// Points of a drawn law.
 const STEPS: u32 = 60;
 /// Curves in one panel at most: more cannot be told apart.
 const MOST_CURVES: usize = 7;
 
+/// Verdicts by the names of their curves.
+pub(crate) type Judged = Vec<(String, Judgement)>;
+
 /// A panel, what to say of it, and the verdicts on its curves.
 pub(crate) struct Drawn {
     pub(crate) panel: Panel,
     pub(crate) note: String,
-    pub(crate) judged: Vec<(String, Judgement)>,
+    pub(crate) judged: Judged,
 }
 
 /// Loss against compute, with the compute-optimal frontier of the fitted law.
 pub(crate) fn pretrain_panel(table: &Table) -> Result<Drawn, CliError> {
     let columns = pretrain_columns(table)?;
     let options = PretrainOptions { bootstraps: 200, ..PretrainOptions::default() };
-    let (columns, fit) = fresh_law(columns, options)?;
+    let (columns, fit) = fresh_law(&columns, options)?;
     let points: Vec<Point> =
         columns.flops.iter().zip(&columns.loss).map(|(&x, &y)| Point { x, y, interval: None }).collect();
     let (low, high) = ends(points.iter().map(|p| p.x));
@@ -58,7 +62,7 @@ pub(crate) fn pretrain_panel(table: &Table) -> Result<Drawn, CliError> {
         fit.law.optimum(10.0 * high).loss
     );
     for more in &columns.notes {
-        note += &format!(" Note: {more}.");
+        let _ = write!(note, " Note: {more}.");
     }
     let panel = Panel {
         title: "Loss against compute".into(),
@@ -126,7 +130,7 @@ pub(crate) fn effort_series(
     problems: Option<u64>,
     threshold: f64,
     first_colour: usize,
-) -> Result<(Vec<Series>, Vec<(String, Judgement)>), CliError> {
+) -> Result<(Vec<Series>, Judged), CliError> {
     let errors = Errors { problems, shared: None };
     let groups = read_groups(table, &[], &["tokens", "samples", "compute", "flops"], errors)?;
     if groups.len() > MOST_CURVES {

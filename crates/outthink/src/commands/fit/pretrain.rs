@@ -274,7 +274,7 @@ fn study(args: &PretrainArgs, table: Table) -> Result<Study, CliError> {
         (Some(unique), true) => Some(fit_repeated(&runs, unique, options).map_err(|e| law_error(&e))?),
         _ => None,
     };
-    let (columns, chinchilla) = fresh_law(columns, options)?;
+    let (columns, chinchilla) = fresh_law(&columns, options)?;
     let runs = columns.runs();
     let kaplan = fit_kaplan(&runs, options).map_err(|e| law_error(&e))?;
     let isoflop = fit_isoflop(&runs, &columns.flops, args.isoflop_tolerance, options).ok();
@@ -301,7 +301,7 @@ fn study(args: &PretrainArgs, table: Table) -> Result<Study, CliError> {
 }
 
 /// The runs on fresh data and their law: what every command calls the law of a file.
-pub(crate) fn fresh_law(columns: Columns, options: PretrainOptions) -> Result<(Columns, PretrainFit), CliError> {
+pub(crate) fn fresh_law(columns: &Columns, options: PretrainOptions) -> Result<(Columns, PretrainFit), CliError> {
     let fresh = |i: &usize| columns.unique.as_ref().is_none_or(|u| columns.tokens[*i] <= u[*i] * (1.0 + 1e-6));
     let keep: Vec<usize> = (0..columns.loss.len()).filter(fresh).collect();
     let columns = columns.rows(&keep);

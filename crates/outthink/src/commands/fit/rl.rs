@@ -127,7 +127,9 @@ struct Row {
 pub(super) fn run(args: &RlArgs) -> Result<(), CliError> {
     let table = args.data.read()?;
     let mut groups = read(&table, &args.by, Errors { problems: args.problems, shared: None })?;
-    groups.iter_mut().for_each(|g| g.cut_before(args.from_step));
+    for group in &mut groups {
+        group.cut_before(args.from_step);
+    }
     let runs: Vec<Run> = groups.iter().map(as_run).collect();
     let whole = fit(&runs).map_err(|e| law_error(&e))?;
     let test = backtest(&runs, args.hold_out).map_err(|e| law_error(&e))?;
