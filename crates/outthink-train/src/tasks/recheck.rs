@@ -11,7 +11,8 @@ use std::ops::RangeInclusive;
 /// Chains modulo a small prime, worked out several times: `3*5+2-4 mod 7`.
 ///
 /// A line of a pass carries out the first operation and copies the rest: `3*5=1 +2-4`, `1+2=3 -4`, `3-4=6:1`; the
-/// last one ends with how often its result was reached so far. Passes are repeated until some result was reached a number of times that is drawn for each problem, 2 to 6, or there were twelve; the
+/// last one ends with how often its result was reached so far. Passes are repeated until some result was reached a
+/// number of times that is drawn for each problem, 2 to 6, or there were twelve; the
 /// answer is the result that was reached most often. A teacher who slips reaches other results now and then,
 /// and further passes outvote them: so the thought that ends too early is often wrong, and most thoughts end
 /// later than they need to. All numbers have one digit.
