@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 pub(crate) const BUSY: usize = 4;
 /// Claims, of the size of those that came last, that an advance is for.
 pub(crate) const CLAIMS: u64 = 128;
+/// Looks of the writer that an advance of a busy key is for, at what was handed out since the last one.
+const LOOKS: u64 = 8;
 /// An advance is at most this part of what is free, so that other gateways find the rest.
 pub(crate) const PART: u64 = 16;
 /// An advance that nobody asked for this long is given back.
@@ -46,6 +48,23 @@ impl Amount {
             cost: self.cost.saturating_sub(other.cost),
             tokens: self.tokens.saturating_sub(other.tokens),
             requests: self.requests.saturating_sub(other.requests),
+        }
+    }
+
+    fn times(self, count: u64) -> Self {
+        Self {
+            cost: Cost::from_nano(self.cost.nano().saturating_mul(count)),
+            tokens: self.tokens.saturating_mul(count),
+            requests: self.requests.saturating_mul(count),
+        }
+    }
+
+    /// The larger of the two, each by itself.
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self {
+            cost: self.cost.max(other.cost),
+            tokens: self.tokens.max(other.tokens),
+            requests: self.requests.max(other.requests),
         }
     }
 
@@ -83,6 +102,8 @@ pub(crate) struct Advance {
     /// Whether a session may have a budget of its own, which an advance cannot pay from.
     sessions: bool,
     paid: Vec<Paid>,
+    /// What was handed out since the last look.
+    handed: Amount,
     /// Requests that began and that the database does not know of yet.
     begun: u64,
     /// Requests that were called back and that the database does not know of yet.
@@ -100,6 +121,8 @@ pub(crate) struct Entry {
     /// What it holds from now on.
     pub(crate) holds: Amount,
     pub(crate) paid: Vec<Paid>,
+    /// What is to be added to it, since it will not last.
+    pub(crate) want: Option<Amount>,
     /// Requests that began since it was written last.
     pub(crate) begun: u64,
     /// Requests that were claimed ahead and go back.
@@ -203,6 +226,7 @@ impl Advances {
                 free: opened.free,
                 sessions: opened.sessions,
                 paid: Vec::new(),
+                handed: Amount::default(),
                 begun: 0,
                 unused: 0,
                 asked: at,
@@ -233,13 +257,17 @@ impl Advances {
                 }
                 let over = advance.is_called_back() && advance.out.is_empty();
                 let late = advance.written.elapsed() > FRESH;
-                if called || over || late || !advance.paid.is_empty() {
+                let handed = std::mem::take(&mut advance.handed);
+                let low = handed.requests >= BUSY as u64 && !advance.left.covers(handed.times(LOOKS / 2));
+                let want = (low && !call).then(|| handed.times(LOOKS));
+                if called || over || late || want.is_some() || !advance.paid.is_empty() {
                     entries.push(Entry {
                         key: key.clone(),
                         trace: advance.trace.clone(),
                         began: advance.began,
                         holds: advance.left.plus(advance.sum),
                         paid: advance.paid.clone(),
+                        want,
                         begun: advance.begun,
                         unused: advance.unused,
                         over,
@@ -317,6 +345,7 @@ impl Advance {
             free_tokens: tokens.map(|beside| beside.saturating_add(self.left.tokens)),
         };
         self.left = self.left.minus(amount);
+        self.handed = self.handed.plus(amount);
         let held = self.out.entry(trace.to_owned()).or_default();
         *held = held.plus(amount);
         self.sum = self.sum.plus(amount);
@@ -329,22 +358,23 @@ fn find<'a>(all: &'a mut HashMap<String, Vec<Advance>>, (key, trace): (&str, &st
     all.get_mut(key)?.iter_mut().find(|advance| advance.trace == trace)
 }
 
-/// How much an advance is, given what claims came and what is free; `None` near the end of a budget, where every
-/// claim is decided by itself.
-pub(crate) fn worth(claims: &[&Claim], free: (Option<Cost>, Option<u64>, Option<u64>)) -> Option<Amount> {
-    let count = claims.len() as u64;
-    let mean = |sum: u64| sum.div_ceil(count.max(1)).max(1);
+/// How much is advanced for claims like these.
+pub(crate) fn for_claims(claims: &[&Claim]) -> Amount {
+    let count = (claims.len() as u64).max(1);
+    let mean = |sum: u64| sum.div_ceil(count).max(1);
     let cost = mean(claims.iter().map(|c| c.most.nano()).sum());
     let tokens = mean(claims.iter().map(|c| c.most_tokens).sum());
-    let amount = Amount {
-        cost: Cost::from_nano(cost.saturating_mul(CLAIMS)),
-        tokens: tokens.saturating_mul(CLAIMS),
-        requests: CLAIMS,
-    };
+    Amount { cost: Cost::from_nano(cost), tokens, requests: 1 }.times(CLAIMS)
+}
+
+/// What is free of a key's dollars, of those who pay with it, of its tokens and its requests; `None` is no limit.
+pub(crate) type Free = (Option<Cost>, Option<u64>, Option<u64>);
+
+/// Whether an amount is a small part of what is free. Near the end of a budget nothing is, so that every claim is
+/// decided by itself.
+pub(crate) fn is_small(amount: Amount, free: Free) -> bool {
     let fits = |amount: u64, free: Option<u64>| free.is_none_or(|free| amount <= free / PART);
-    let (cost, tokens, requests) = (free.0.map(Cost::nano), free.1, free.2);
-    let is_small = fits(amount.cost.nano(), cost) && fits(amount.tokens, tokens) && fits(CLAIMS, requests);
-    is_small.then_some(amount)
+    fits(amount.cost.nano(), free.0.map(Cost::nano)) && fits(amount.tokens, free.1) && fits(amount.requests, free.2)
 }
 
 #[cfg(test)]
@@ -372,10 +402,26 @@ mod tests {
         let claims: Vec<Claim> = (0..4).map(|n| claim(n, 100)).collect();
         let claims: Vec<&Claim> = claims.iter().collect();
         let free = |cost: u64| (Some(Cost::from_nano(cost)), None, None);
-        assert_eq!(worth(&claims, free(100 * PART * CLAIMS - 1)), None);
-        assert_eq!(worth(&claims, free(100 * PART * CLAIMS)).unwrap().cost, Cost::from_nano(100 * CLAIMS));
-        assert_eq!(worth(&claims, (None, None, Some(PART * CLAIMS - 1))), None);
-        assert_eq!(worth(&claims, (None, None, None)).unwrap().requests, CLAIMS);
+        let amount = for_claims(&claims);
+        assert_eq!((amount.cost, amount.requests), (Cost::from_nano(100 * CLAIMS), CLAIMS));
+        assert!(!is_small(amount, free(100 * PART * CLAIMS - 1)) && is_small(amount, free(100 * PART * CLAIMS)));
+        assert!(!is_small(amount, (None, None, Some(PART * CLAIMS - 1))) && is_small(amount, (None, None, None)));
+    }
+
+    #[test]
+    fn an_advance_that_will_not_last_is_added_to() {
+        let advances = Advances::default();
+        advances.open("k", opened(1_000), 60);
+        for n in 0..3 {
+            advances.claim(&claim(n, 100), 60).unwrap();
+        }
+        assert!(advances.take(|_| false, 60, false).iter().all(|e| e.want.is_none()), "three claims are not busy");
+        for n in 3..7 {
+            advances.claim(&claim(n, 100), 60).unwrap();
+        }
+        let entries = advances.take(|_| false, 60, false);
+        assert_eq!(entries[0].want.unwrap().cost, Cost::from_nano(400 * LOOKS));
+        assert!(advances.take(|_| false, 60, false).iter().all(|e| e.want.is_none()), "nothing was handed out since");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! The rows of the keys are locked first, in the order of their names, so that two gateways neither
 //! see each other's half-done work nor wait for each other in a circle.
 
-use crate::advance::{self, Advances, Entry, Opened};
+use crate::advance::{self, Advances, Amount, Entry, Free, Opened};
 use crate::book::{DAY, MINUTE};
 use crate::budget::Period;
 use crate::schema::Kind;
@@ -284,39 +284,67 @@ impl Open {
                 refused.insert(claim.key.as_str());
             }
         }
-        let mut advanced = Vec::new();
+        let mut wanted: BTreeMap<&str, Amount> =
+            entries.iter().filter_map(|entry| Some((entry.key.as_str(), entry.want?))).collect();
         for (id, of_key) in by_key {
-            let closed = |trace: &String| entries.iter().any(|entry| entry.over && entry.trace == *trace);
-            let current = moment.advances.current(id, moment.now).filter(|trace| !closed(trace));
-            if refused.contains(id) || (of_key.len() < advance::BUSY && current.is_none()) {
+            if of_key.len() >= advance::BUSY || moment.advances.current(id, moment.now).is_some() {
+                let want = wanted.entry(id).or_default();
+                *want = want.max(advance::for_claims(&of_key));
+            }
+        }
+        let mut advanced = Vec::new();
+        for (id, amount) in wanted {
+            let Some(key) = locked.live(id).filter(|_| !refused.contains(id)) else { continue };
+            let free = self.free(tx, moment, id, (key, locked)).await?;
+            if !advance::is_small(amount, free) {
                 continue;
             }
-            let (Some(key), Some(book)) = (locked.live(id), self.books.get_mut(id)) else { continue };
-            let (limits, minute) = (&book.limits, &book.minute);
-            let tokens = limits.tokens_per_minute.map(|l| l.saturating_sub(minute.tokens + minute.reserved));
-            let requests = limits.requests_per_minute.map(|l| l.saturating_sub(minute.requests));
-            let others = locked.others(key, None);
-            let others: Vec<&Account> = others.iter().filter_map(|(id, _)| self.others.get(id)).collect();
-            let budgets = std::iter::once(&book.account).chain(others).flat_map(|a| &a.budgets);
-            let free = budgets.map(crate::budget::Budget::free).min();
-            let Some(amount) = advance::worth(&of_key, (free, tokens, requests)) else { continue };
+            let closed = |trace: &String| entries.iter().any(|entry| entry.over && entry.trace == *trace);
+            let current = moment.advances.current(id, moment.now).filter(|trace| !closed(trace));
             let is_new = current.is_none();
             let trace = current.unwrap_or_else(|| advance_write::name(&moment.holder, id, moment.now));
             advance_write::open(tx, moment, (id, &trace), (amount, is_new)).await?;
-            let mut accounts = accounts(id, key.team.as_deref(), None);
-            let minute = self.minutes.entry(accounts[0].clone()).or_default();
+            let minute = self.minutes.entry(id.to_owned()).or_default();
             minute.tokens = minute.tokens.saturating_add(int(amount.tokens));
             minute.requests += int(amount.requests);
-            for account in accounts.drain(..) {
+            for account in accounts(id, key.team.as_deref(), None) {
                 let entered = self.entered.entry(account).or_default();
                 entered.cost = entered.cost.saturating_add(int(amount.cost.nano()));
             }
-            let free = free.map(|free| free.saturating_sub(amount.cost));
-            let free_tokens = tokens.map(|tokens| tokens.saturating_sub(amount.tokens));
+            let beside = free.0.map(|free| free.saturating_sub(amount.cost));
+            let tokens = free.1.map(|free| free.saturating_sub(amount.tokens));
             let sessions = locked.limits_sessions(key);
-            advanced.push((id.to_owned(), Opened { trace, amount, free: (free, free_tokens), sessions }));
+            advanced.push((id.to_owned(), Opened { trace, amount, free: (beside, tokens), sessions }));
         }
         Ok(advanced)
+    }
+
+    /// What is free for a key and those who pay with it.
+    async fn free(
+        &mut self,
+        tx: &mut Tx<'_>,
+        moment: &Moment,
+        id: &str,
+        (key, locked): (&LockedKey, &Locked),
+    ) -> Result<Free, sqlx::Error> {
+        if !self.books.contains_key(id) {
+            let book = read(tx, id, &key.limits, moment.now).await?;
+            self.books.insert(id.to_owned(), book);
+        }
+        for (account, mut other) in locked.others(key, None) {
+            if !self.others.contains_key(&account) {
+                read_account(tx, &account, &mut other, moment.now).await?;
+                self.others.insert(account, other);
+            }
+        }
+        let Some(book) = self.books.get(id) else { return Ok((Some(Cost::ZERO), None, None)) };
+        let (limits, minute) = (&book.limits, &book.minute);
+        let tokens = limits.tokens_per_minute.map(|l| l.saturating_sub(minute.tokens + minute.reserved));
+        let requests = limits.requests_per_minute.map(|l| l.saturating_sub(minute.requests));
+        let others = locked.others(key, None);
+        let others = others.iter().filter_map(|(account, _)| self.others.get(account));
+        let budgets = std::iter::once(&book.account).chain(others).flat_map(|account| &account.budgets);
+        Ok((budgets.map(crate::budget::Budget::free).min(), tokens, requests))
     }
 
     /// Writes what was granted. The rows are locked, so that nothing was changed in between.
