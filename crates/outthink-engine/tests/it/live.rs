@@ -20,7 +20,7 @@ async fn live_samples_are_counted_repeatable_and_cancellable() {
     request.max_tokens = Some(24);
     request.sampling.temperature = Some(1.0);
     request.logprobs = engine.capabilities().logprobs;
-    request.prompt = Prompt::user("Write a long story about a lighthouse.");
+    request.prompt = Prompt::user("Write a long story about a lighthouse.").into();
     let all = join_all(engine.start(request.clone()).into_iter().map(whole)).await;
     for sample in &all {
         let finish = sample.finish.clone().unwrap();
@@ -53,7 +53,7 @@ async fn live_a_beginning_is_continued() {
     let mut request = request(&[1]);
     request.max_tokens = Some(8);
     request.sampling.temperature = Some(0.0);
-    request.prompt = Prompt::user("What is the capital of France?");
+    request.prompt = Prompt::user("What is the capital of France?").into();
     request.prefix = Some("The capital of France is the city of".into());
     let all = whole(engine.start(request).remove(0)).await;
     assert!(all.content.trim_start().starts_with("Paris"), "{all:?}");
@@ -76,7 +76,7 @@ async fn live_abilities_are_found_out_and_hold() {
     ] {
         let mut request = request(&[1]);
         (request.max_tokens, request.sampling.temperature) = (Some(8), Some(0.0));
-        request.prompt = Prompt::user("What is the capital of France?");
+        request.prompt = Prompt::user("What is the capital of France?").into();
         request.prefix = Some(prefix.into());
         let all = whole(engine.start(request).remove(0)).await;
         eprintln!("{prefix:?} -> reasoning {:?} content {:?} {:?}", all.reasoning, all.content, all.finish);

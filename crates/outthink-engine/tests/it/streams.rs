@@ -43,7 +43,7 @@ async fn a_stream_with_usage() {
     let server = Server::start(vec![script]).await;
     let engine = engine(&server);
     let mut request = request(&[7]);
-    request.prompt.extra.insert("tools".into(), json!([{"type": "function"}]));
+    std::sync::Arc::make_mut(&mut request.prompt).extra.insert("tools".into(), json!([{"type": "function"}]));
     request.sampling.temperature = Some(0.5);
     let all = whole(engine.start(request).remove(0)).await;
     assert_eq!((all.content.as_str(), all.reasoning.as_str(), all.tokens), ("foür", "hm", 3));

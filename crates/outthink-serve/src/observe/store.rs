@@ -19,6 +19,11 @@ pub(crate) trait Document: Send + Sync {
 
     /// The document, as it is read again.
     fn json(&self) -> Value;
+
+    /// The same as text.
+    fn text(&self) -> String {
+        self.json().to_string()
+    }
 }
 
 /// How much is remembered.

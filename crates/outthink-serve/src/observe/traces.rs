@@ -1,9 +1,12 @@
 //! What was decided for the last requests, kept for a while and without what was said.
 
 use super::store::{Bounds, Document, Store};
-use outthink_core::{Confidence, Cost, Outcome, Sample, SampleId, StopReason, TraceEvent, Usage};
+use outthink_core::{
+    ClassId, Confidence, Cost, FinishReason, Outcome, Sample, SampleId, SampleStatus, StopReason, TraceEvent, Usage,
+};
 use outthink_ledger::{Ledger, LedgerError};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,7 +80,11 @@ impl Document for Trace {
     }
 
     fn json(&self) -> Value {
-        render(self)
+        serde_json::to_value(self.shown()).unwrap_or_default()
+    }
+
+    fn text(&self) -> String {
+        serde_json::to_string(&self.shown()).unwrap_or_default()
     }
 }
 
@@ -87,40 +94,79 @@ fn without_texts(mut sample: Sample) -> Sample {
     sample
 }
 
-fn render(trace: &Trace) -> Value {
-    json!({
-        "id": trace.id,
-        "object": "outthink.trace",
-        "strategy": trace.strategy,
-        "model": trace.model,
-        "effort": trace.effort,
-        "stop_reason": trace.stop,
-        "stop_message": trace.stop.words(),
-        "chosen": trace.chosen,
-        "confidence": trace.confidence,
-        "usage": trace.usage,
-        "cost_nano_usd": trace.cost.nano(),
-        "seconds": trace.seconds,
-        "decisions": trace.decisions,
-        "samples": trace.samples.iter().map(sample).collect::<Value>(),
-    })
+/// A trace as it is shown.
+#[derive(Serialize)]
+struct Shown<'a> {
+    id: &'a str,
+    object: &'static str,
+    strategy: &'a str,
+    model: &'a str,
+    effort: &'static str,
+    stop_reason: StopReason,
+    stop_message: &'static str,
+    chosen: Option<SampleId>,
+    confidence: Confidence,
+    usage: Usage,
+    cost_nano_usd: u64,
+    seconds: f64,
+    decisions: &'a [TraceEvent],
+    samples: Vec<ShownSample<'a>>,
 }
 
-fn sample(sample: &Sample) -> Value {
-    json!({
-        "id": sample.id,
-        "parent": sample.parent,
-        "seed": sample.seed,
-        "status": sample.status,
-        "finish_reason": sample.finish,
-        "finish_word": sample.finish_word,
-        "model": sample.model,
-        "member": sample.member,
-        "cost_nano_usd": sample.cost.nano(),
-        "class": sample.class,
-        "score": sample.score,
-        "mean_logprob": sample.mean_logprob,
-        "usage": sample.usage,
-        "error": sample.error,
-    })
+#[derive(Serialize)]
+struct ShownSample<'a> {
+    id: SampleId,
+    parent: Option<SampleId>,
+    seed: u64,
+    status: SampleStatus,
+    finish_reason: Option<FinishReason>,
+    finish_word: Option<&'a str>,
+    model: Option<&'a str>,
+    member: Option<&'a str>,
+    cost_nano_usd: u64,
+    class: Option<ClassId>,
+    score: Option<f64>,
+    mean_logprob: Option<f64>,
+    usage: Usage,
+    error: Option<&'a str>,
+}
+
+impl Trace {
+    fn shown(&self) -> Shown<'_> {
+        Shown {
+            id: &self.id,
+            object: "outthink.trace",
+            strategy: &self.strategy,
+            model: &self.model,
+            effort: self.effort,
+            stop_reason: self.stop,
+            stop_message: self.stop.words(),
+            chosen: self.chosen,
+            confidence: self.confidence,
+            usage: self.usage,
+            cost_nano_usd: self.cost.nano(),
+            seconds: self.seconds,
+            decisions: &self.decisions,
+            samples: self.samples.iter().map(shown).collect(),
+        }
+    }
+}
+
+fn shown(sample: &Sample) -> ShownSample<'_> {
+    ShownSample {
+        id: sample.id,
+        parent: sample.parent,
+        seed: sample.seed,
+        status: sample.status,
+        finish_reason: sample.finish,
+        finish_word: sample.finish_word.as_deref(),
+        model: sample.model.as_deref(),
+        member: sample.member.as_deref(),
+        cost_nano_usd: sample.cost.nano(),
+        class: sample.class,
+        score: sample.score,
+        mean_logprob: sample.mean_logprob,
+        usage: sample.usage,
+        error: sample.error.as_deref(),
+    }
 }

@@ -182,7 +182,7 @@ mod tests {
         ] {
             assert_eq!(at_effort(place).unwrap(), (name.to_owned(), effort), "{place}");
         }
-        assert!(at_effort("qwen3@hgih").is_err_and(|e| e.to_string().contains("did you mean `high`?")));
+        assert!(at_effort("qwen3@hgih").is_err_and(|e| format!("{e:?}").contains("did you mean `high`?")));
     }
 
     #[test]
