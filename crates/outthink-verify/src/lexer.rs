@@ -97,7 +97,7 @@ impl Lexer<'_> {
             self.push(Tok::Word(word));
             return Some(());
         }
-        let end = self.word_end();
+        let end = if c.is_ascii() { 0 } else { self.word_end() };
         if end > 0 {
             let word = self.rest.get(..end)?.to_owned();
             self.skip(end);
