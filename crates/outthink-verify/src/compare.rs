@@ -111,6 +111,11 @@ fn lenient(a: &str, b: &str) -> bool {
         return true;
     }
     let same_words = || {
+        // Nothing that does not count in words is a digit.
+        let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).collect::<Vec<u8>>();
+        if digits(a) != digits(b) {
+            return false;
+        }
         let (a, b) = (crate::read::words(a), crate::read::words(b));
         a == b && !a.is_empty()
     };
