@@ -2,7 +2,7 @@
 
 use crate::exact::exact;
 use crate::judge::Judge;
-use crate::normal::squeeze;
+use crate::normal::{squeeze, squeezed_alike};
 use crate::options::option_letter;
 use crate::points::{Same, scalars};
 use crate::read::{MAX_LENGTH, Reading, mathematics, plain, read};
@@ -64,10 +64,10 @@ pub fn equivalent_by(a: &str, b: &str, equality: Equality) -> bool {
     // The order of the arguments never matters.
     let (a, b) = if a <= b { (a, b) } else { (b, a) };
     if a.len() > MAX_LENGTH || b.len() > MAX_LENGTH {
-        return squeeze(a) == squeeze(b);
+        return squeezed_alike(a, b);
     }
     let (a, b) = (plain(a), plain(b));
-    if a == b || squeeze(&a) == squeeze(&b) {
+    if a == b || squeezed_alike(&a, &b) {
         return true;
     }
     match equality {
@@ -78,7 +78,12 @@ pub fn equivalent_by(a: &str, b: &str, equality: Equality) -> bool {
 
 fn strict(a: &str, b: &str) -> bool {
     let (a, b) = (lettered(a), lettered(b));
-    match (read(&a, true), read(&b, true)) {
+    let a = read(&a, true);
+    // Words are words whatever else they could be read as: a text with other ones need not be read.
+    if matches!(&a, Reading::Words(words) if words.is_empty() || *words != crate::read::words(&b)) {
+        return false;
+    }
+    match (a, read(&b, true)) {
         (Reading::Math(a), Reading::Math(b)) => {
             let mut judge = Judge::new(Equality::Strict);
             let (a, b) = (crate::judge::normalised(&a.expr), crate::judge::normalised(&b.expr));
@@ -105,16 +110,32 @@ fn lenient(a: &str, b: &str) -> bool {
     {
         return true;
     }
-    let (left, right) = match (read(a, false), read(b, false)) {
+    let same_words = || {
+        // Nothing that does not count in words is a digit.
+        let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).collect::<Vec<u8>>();
+        if digits(a) != digits(b) {
+            return false;
+        }
+        let (a, b) = (crate::read::words(a), crate::read::words(b));
+        a == b && !a.is_empty()
+    };
+    // Where one of them is words, the other need not be read: the shorter one is read first.
+    let words = |reading: &Reading| matches!(reading, Reading::Words(_));
+    let b_first = (b.len() < a.len()).then(|| read(b, false));
+    if b_first.as_ref().is_some_and(words) {
+        return same_words();
+    }
+    let left = read(a, false);
+    if words(&left) {
+        return same_words();
+    }
+    let (left, right) = match (left, b_first.unwrap_or_else(|| read(b, false))) {
         (Reading::Math(left), Reading::Math(right)) => (left, right),
         (Reading::Time(a), Reading::Time(b)) => return a == b,
         // Two-digit ratios look like times: `7:32` beside `S : T = 7:32`.
         (Reading::Time(_), Reading::Math(other)) => return names_text(&other, b, a),
         (Reading::Math(other), Reading::Time(_)) => return names_text(&other, a, b),
-        _ => {
-            let (a, b) = (crate::read::words(a), crate::read::words(b));
-            return a == b && !a.is_empty();
-        }
+        _ => return same_words(),
     };
     let mut judge = Judge::new(Equality::Lenient);
     if judge.same(&left.expr, &right.expr) {

@@ -1,6 +1,7 @@
 //! From the text of an answer, in LaTeX or plain, to tokens.
 
 use crate::normal::braced;
+use crate::parser::MAX_DEPTH;
 
 /// One token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +97,7 @@ impl Lexer<'_> {
             self.push(Tok::Word(word));
             return Some(());
         }
-        let end = self.word_end();
+        let end = if c.is_ascii() { 0 } else { self.word_end() };
         if end > 0 {
             let word = self.rest.get(..end)?.to_owned();
             self.skip(end);
@@ -113,7 +114,7 @@ impl Lexer<'_> {
         }
         for (ascii, name) in [("<=", "le"), (">=", "ge"), ("!=", "ne"), ("+-", "pm"), ("+/-", "pm"), ("=>", "implies")]
         {
-            if self.rest.starts_with(ascii) {
+            if matches!(c, '<' | '>' | '!' | '+' | '=') && self.rest.starts_with(ascii) {
                 self.skip(ascii.len());
                 self.cmd(name);
                 return Some(());
@@ -121,7 +122,12 @@ impl Lexer<'_> {
         }
         self.skip(c.len_utf8());
         match c {
-            '(' | '[' => self.depth += 1,
+            '(' | '[' => {
+                self.depth += 1;
+                if self.depth > MAX_DEPTH {
+                    return None;
+                }
+            }
             ')' | ']' => self.depth = self.depth.saturating_sub(1),
             _ => {}
         }

@@ -86,47 +86,80 @@ pub(crate) fn braced(text: &str) -> Option<&str> {
 
 /// Without white space, LaTeX spacing and sizing: for the quick comparison of spellings.
 pub(crate) fn squeeze(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = unwrap(text);
-    let mut gap = false;
-    'outer: while let Some(c) = rest.chars().next() {
-        if c == '\\' {
-            for noise in ["\\left", "\\right", "\\quad", "\\qquad"] {
-                if let Some(after) = rest.strip_prefix(noise)
-                    && !after.starts_with(|c: char| c.is_ascii_alphabetic())
-                {
-                    rest = after;
-                    continue 'outer;
-                }
-            }
-            for noise in ["\\,", "\\!", "\\;", "\\:", "\\ "] {
-                if let Some(after) = rest.strip_prefix(noise) {
-                    rest = after;
-                    continue 'outer;
-                }
-            }
-            for (from, to) in [("\\dfrac", "\\frac"), ("\\tfrac", "\\frac"), ("\\%", "%")] {
-                if let Some(after) = rest.strip_prefix(from) {
-                    out.push_str(to);
-                    rest = after;
-                    continue 'outer;
-                }
-            }
-        }
-        if !c.is_whitespace() && c != '~' {
-            // "1 1/2" is not "11/2", nor are two words one.
-            if gap && out.ends_with(char::is_alphanumeric) && c.is_alphanumeric() {
-                let digits = out.ends_with(|c: char| c.is_ascii_digit()) == c.is_ascii_digit();
-                out.push_str(if digits { " " } else { "" });
-            }
-            out.push(c);
-            gap = false;
-        } else {
-            gap = true;
-        }
-        rest = rest.get(c.len_utf8()..).unwrap_or("");
+    Squeezed::of(text).collect()
+}
+
+/// Whether two texts are the same once squeezed; ends at the first difference.
+pub(crate) fn squeezed_alike(a: &str, b: &str) -> bool {
+    Squeezed::of(a).eq(Squeezed::of(b))
+}
+
+/// The characters of a squeezed text.
+struct Squeezed<'a> {
+    rest: &'a str,
+    gap: bool,
+    last: Option<char>,
+    /// What comes next: the rest of a command that is spelled anew, and a character behind a space.
+    command: std::str::Chars<'static>,
+    held: Option<char>,
+}
+
+impl<'a> Squeezed<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { rest: unwrap(text), gap: false, last: None, command: "".chars(), held: None }
     }
-    out
+}
+
+/// What follows spacing or sizing with which a text begins.
+fn after_noise(text: &str) -> Option<&str> {
+    for noise in ["\\left", "\\right", "\\quad", "\\qquad"] {
+        if let Some(after) = text.strip_prefix(noise)
+            && !after.starts_with(|c: char| c.is_ascii_alphabetic())
+        {
+            return Some(after);
+        }
+    }
+    ["\\,", "\\!", "\\;", "\\:", "\\ "].iter().find_map(|noise| text.strip_prefix(noise))
+}
+
+impl Iterator for Squeezed<'_> {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        if let Some(c) = self.command.next().or_else(|| self.held.take()) {
+            return Some(c);
+        }
+        loop {
+            let c = self.rest.chars().next()?;
+            if c == '\\' {
+                if let Some(after) = after_noise(self.rest) {
+                    self.rest = after;
+                    continue;
+                }
+                for (from, to) in [("\\dfrac", "\\frac"), ("\\tfrac", "\\frac"), ("\\%", "%")] {
+                    if let Some(after) = self.rest.strip_prefix(from) {
+                        self.rest = after;
+                        self.command = to.chars();
+                        self.last = to.chars().next_back();
+                        return self.command.next();
+                    }
+                }
+            }
+            self.rest = self.rest.get(c.len_utf8()..).unwrap_or("");
+            if c.is_whitespace() || c == '~' {
+                self.gap = true;
+                continue;
+            }
+            // "1 1/2" is not "11/2", nor are two words one.
+            let gap = std::mem::take(&mut self.gap);
+            let before = self.last.replace(c).filter(|before| gap && before.is_alphanumeric() && c.is_alphanumeric());
+            if before.is_some_and(|before| before.is_ascii_digit() == c.is_ascii_digit()) {
+                self.held = Some(c);
+                return Some(' ');
+            }
+            return Some(c);
+        }
+    }
 }
 
 /// Words in lower case with single spaces, without `\text` and its like.

@@ -10,6 +10,12 @@ const MAX_EXPONENT: i64 = 1_200;
 
 /// The number that the lexer's text means; nothing if it is too large.
 pub(crate) fn parse_number(text: &str) -> Option<Expr> {
+    if text.len() <= 18
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && let Ok(whole) = text.parse::<u64>()
+    {
+        return Some(Expr::Num { value: BigRational::from_integer(whole.into()), decimal: false });
+    }
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
         None => (text, 0),

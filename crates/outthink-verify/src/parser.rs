@@ -6,7 +6,7 @@ use crate::number::{as_fraction, parse_number};
 use crate::parser_quantities::Behind;
 
 /// Nesting past this is not parsed.
-const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 /// More marks behind one atom are not parsed.
 const MAX_MARKS: usize = 8;
 

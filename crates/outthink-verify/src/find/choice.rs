@@ -19,6 +19,36 @@ static SAID: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
+/// Whether [`SAID`] may match: a letter stands alone, and words are there that say of one that it is right.
+fn may_be_said(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "correct",
+        "right",
+        "best",
+        "true",
+        "answer",
+        "likely",
+        "it is",
+        "it's",
+        "it must be",
+        "choose",
+        "chose",
+        "pick",
+        "select",
+        "go with",
+        "went with",
+        "choosing",
+        "opt for",
+    ];
+    let bytes = text.as_bytes();
+    let alone = |(at, byte): (usize, &u8)| {
+        let before = at.checked_sub(1).and_then(|at| bytes.get(at));
+        let joins = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        (b'A'..=b'J').contains(byte) && !before.is_some_and(joins) && !bytes.get(at + 1).is_some_and(joins)
+    };
+    bytes.iter().enumerate().any(alone) && WORDS.iter().any(|word| text.contains(word))
+}
+
 /// The letter of a choice with which a line begins: `(B)`, `B.`, `B) 5 apples`, `B - 36`, `B` alone.
 pub(super) fn letter(line: &str) -> Option<String> {
     let line = line.trim().trim_start_matches("**");
@@ -76,7 +106,7 @@ pub(super) fn choice(text: &str) -> Option<String> {
     if let ([b'a'..=b'j'], true) = (bare.as_bytes(), lines().count() == 1) {
         return Some(bare.to_uppercase());
     }
-    if let Some(found) = SAID.as_ref().and_then(|said| said.captures_iter(text).last()) {
+    if let Some(found) = SAID.as_ref().filter(|_| may_be_said(text)).and_then(|said| said.captures_iter(text).last()) {
         return found.get(1).or_else(|| found.get(2)).or_else(|| found.get(3)).map(|letter| letter.as_str().to_owned());
     }
     for word in ["option ", "Option ", "choice ", "Choice "] {

@@ -66,14 +66,25 @@ const RESULT: &[(&str, &str)] = &[(
 /// As above, of a solution that is called final: it outweighs a box that stands before it.
 const FINAL: &str = r"final answer is\b|final answer[ \t]*(?:\*\*)?:|最终答案[是为：:]|endgültige antwort (?:ist|lautet)\b|réponse finale est\b|respuesta final es\b";
 
-fn compiled(table: &[(&str, &str)]) -> Option<Regex> {
-    let parts: Vec<String> = table.iter().map(|(word, link)| format!("(?:{word})(?:{link})")).collect();
-    Regex::new(&format!("(?i){}", parts.join("|"))).ok()
+/// A pattern, and what every match of it begins with: without the bounds of words, which are slow to look for where
+/// not all is ASCII.
+struct Pattern {
+    whole: Regex,
+    head: Regex,
 }
 
-static ANSWERS: LazyLock<Option<Regex>> = LazyLock::new(|| compiled(ANSWER));
-static RESULTS: LazyLock<Option<Regex>> = LazyLock::new(|| compiled(RESULT));
-static FINALS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&format!("(?i){FINAL}")).ok());
+impl Pattern {
+    fn of(parts: &[(&str, &str)]) -> Option<Self> {
+        let whole: Vec<String> = parts.iter().map(|(word, link)| format!("(?:{word})(?:{link})")).collect();
+        let heads: Vec<String> = parts.iter().map(|(word, _)| word.replace("\\b", "")).collect();
+        let pattern = |parts: &[String]| Regex::new(&format!("(?i){}", parts.join("|"))).ok();
+        Some(Self { whole: pattern(&whole)?, head: pattern(&heads)? })
+    }
+}
+
+static ANSWERS: LazyLock<Option<Pattern>> = LazyLock::new(|| Pattern::of(ANSWER));
+static RESULTS: LazyLock<Option<Pattern>> = LazyLock::new(|| Pattern::of(RESULT));
+static FINALS: LazyLock<Option<Pattern>> = LazyLock::new(|| Pattern::of(&[(FINAL, "")]));
 
 /// How sure a marker is that its answer is the final one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,14 +94,27 @@ pub(super) enum Marker {
     Final,
 }
 
-/// Where texts behind markers begin, in order.
-pub(super) fn ends(text: &str, marker: Marker) -> Vec<usize> {
+/// Where texts behind markers begin, from the last one on. No marker goes over a line.
+pub(super) fn ends(text: &str, marker: Marker) -> impl Iterator<Item = usize> {
     let pattern = match marker {
         Marker::Answer => &ANSWERS,
         Marker::Result => &RESULTS,
         Marker::Final => &FINALS,
     };
-    pattern.as_ref().map(|p| p.find_iter(text).map(|m| m.end()).collect()).unwrap_or_default()
+    // One search of the whole text tells most texts apart that hold none.
+    let pattern = pattern.as_ref().filter(|pattern| pattern.head.is_match(text));
+    let mut stop = text.len();
+    let lines = text.rsplit('\n').map(move |line| {
+        let start = stop - line.len();
+        stop = start.saturating_sub(1);
+        (start, line)
+    });
+    pattern.into_iter().zip(Some(lines)).flat_map(|(pattern, lines)| {
+        lines.filter(|(_, line)| pattern.head.is_match(line)).flat_map(|(start, line)| {
+            let found: Vec<usize> = pattern.whole.find_iter(line).map(|found| start + found.end()).collect();
+            found.into_iter().rev()
+        })
+    })
 }
 
 #[cfg(test)]
@@ -100,5 +124,14 @@ mod tests {
     #[test]
     fn the_patterns_compile() {
         assert!(ANSWERS.is_some() && RESULTS.is_some() && FINALS.is_some());
+    }
+
+    #[test]
+    fn markers_are_found_from_the_last_line_on() {
+        let text = "The answer is 5.\nNothing.\n\nAnswer: 6, and the answer is 7\n\u{7b54}\u{6848}\u{662f}8\n";
+        let found: Vec<&str> =
+            ends(text, Marker::Answer).filter_map(|end| text.get(end..)?.trim_start().get(..1)).collect();
+        assert_eq!(found, ["8", "7", "6", "5"]);
+        assert_eq!(ends("Nobody says.", Marker::Answer).count(), 0);
     }
 }

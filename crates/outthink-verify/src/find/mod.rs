@@ -104,8 +104,7 @@ fn hashes(text: &str) -> Option<String> {
 
 /// What stands after "the answer is" and its like; the last mention that holds an answer counts.
 fn stated(text: &str, marker: Marker) -> Option<(String, AnswerKind)> {
-    let found = markers::ends(text, marker);
-    found.iter().rev().take(64).find_map(|&end| statement::statement(text.get(end..)?))
+    markers::ends(text, marker).take(64).find_map(|end| statement::statement(text.get(end..)?))
 }
 
 #[cfg(test)]
@@ -184,7 +183,14 @@ mod tests {
             let found = find_answer(reply).map(|a| (a.text, a.kind));
             assert_eq!(found, Some((text.to_owned(), kind)), "{reply}");
         }
-        for reply in ["", "Let me think about", "An essay on freedom.", "\\boxed{", "<think>7 or 8?"] {
+        for reply in [
+            "",
+            "Let me think about",
+            "An essay on freedom.",
+            "The answer is simple: patience.",
+            "\\boxed{",
+            "<think>7 or 8?",
+        ] {
             assert_eq!(find_answer(reply), None, "{reply}");
         }
     }

@@ -133,8 +133,8 @@ pub(super) fn reads(text: &str) -> bool {
     if !single && !text.contains(marks) {
         return false;
     }
-    let prose =
-        text.split(|c: char| !c.is_alphabetic() && c != '\\').any(|word| PROSE.contains(&word.to_lowercase().as_str()));
+    let small = |word: &str| word.len() <= 4 && PROSE.iter().any(|small| word.eq_ignore_ascii_case(small));
+    let prose = text.split(|c: char| !c.is_alphabetic() && c != '\\').any(small);
     // Commands such as `\in` are no prose, nor is the inside of `\text{}`.
     (!prose || text.contains("\\text") || text.ends_with(" in") || text.contains(" per ")) && is_mathematics(text)
 }

@@ -196,6 +196,14 @@ fn words(clause: &str) -> Option<(String, AnswerKind)> {
     if text.is_empty() || REFUSED.iter().any(|word| lower.starts_with(word)) {
         return None;
     }
+    // "simple: patience, and about 3 weeks" only leads to what follows.
+    if text.split_once(": ").is_some_and(|(before, after)| {
+        before.chars().all(|c| c.is_alphabetic() || c == ' ')
+            && before.starts_with(char::is_lowercase)
+            && after.trim_start().starts_with(char::is_alphabetic)
+    }) {
+        return None;
+    }
     // A sentence about a number: "Jane started 3 hours ago".
     if let Some(number) = sole_number(text) {
         return Some((number, AnswerKind::Stated));
