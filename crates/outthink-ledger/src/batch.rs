@@ -3,7 +3,7 @@
 //! The rows of the keys are locked first, in the order of their names, so that two gateways neither
 //! see each other's half-done work nor wait for each other in a circle.
 
-use crate::advance::{self, Advances, Amount, Entry, Free, Opened};
+use crate::advance::{self, Advances, Amount, Free, Opened};
 use crate::book::{DAY, MINUTE};
 use crate::budget::Period;
 use crate::schema::Kind;
@@ -13,6 +13,7 @@ use outthink_core::Cost;
 use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 pub(crate) type Tx<'a> = Transaction<'a, Any>;
@@ -40,7 +41,7 @@ pub(crate) struct Growing {
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
     /// What is to be written of advances.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<advance::Entry>,
     pub(crate) growths: Vec<Growing>,
     pub(crate) claims: Vec<Claim>,
 }
@@ -332,9 +333,9 @@ impl Open {
             self.books.insert(id.to_owned(), book);
         }
         for (account, mut other) in locked.others(key, None) {
-            if !self.others.contains_key(&account) {
-                read_account(tx, &account, &mut other, moment.now).await?;
-                self.others.insert(account, other);
+            if let Entry::Vacant(place) = self.others.entry(account) {
+                read_account(tx, place.key(), &mut other, moment.now).await?;
+                place.insert(other);
             }
         }
         let Some(book) = self.books.get(id) else { return Ok((Some(Cost::ZERO), None, None)) };

@@ -363,7 +363,8 @@ impl Drop for Hold {
                 let _ = self.orders.send(Order::Settle(settlement));
             }
             Some(Owed::Share(share)) => {
-                if self.advances.settle(share) {
+                let is_first = self.advances.settle(share);
+                if is_first {
                     let _ = self.orders.send(Order::Paid);
                 }
             }

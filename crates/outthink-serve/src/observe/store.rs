@@ -102,7 +102,7 @@ impl Store {
                 None
             }
             Place::Shared(ledger) => {
-                let body = Box::new(move || restore_integers(document.json().to_string()));
+                let body = Box::new(move || restore_integers(document.text()));
                 let most = SHARED * most as u64;
                 let written = ledger.keep(NewDocument { kind, id, owner, seconds: time.as_secs(), most, body });
                 // Where it fails the ledger's log says why; the reply is good all the same.

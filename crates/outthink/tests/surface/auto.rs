@@ -108,7 +108,12 @@ async fn a_tool_loop_is_decided_once_and_its_prefix_stays_as_it_was() {
             }
         }
     }
-    let bodies: Vec<String> = server.requests().iter().filter(|r| r.path == Scenario::CHAT).map(|r| r.text()).collect();
+    let bodies: Vec<String> = server
+        .requests()
+        .iter()
+        .filter(|r| r.path == Scenario::CHAT)
+        .map(outthink_testkit::server::Request::text)
+        .collect();
     assert_eq!(bodies.len() as u64, 2 * TURNS, "one sample a turn");
     for run in bodies.chunks(TURNS as usize) {
         let parts: Vec<(&str, &str, &str)> = run.iter().map(|body| conversation(body)).collect();
