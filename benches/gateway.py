@@ -45,6 +45,7 @@ input_usd = 0.15
 output_usd = 0.60
 [keys]
 mode = "{mode}"
+claim_ahead = true
 ledger = {ledger}
 """
 PROMPT = "What is the capital of France, and how many people live there?"

@@ -9,6 +9,7 @@ use crate::book::MINUTE;
 use crate::{Claim, Grant, Growth, Spent};
 use outthink_core::Cost;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -144,11 +145,25 @@ pub(crate) struct Share {
 
 /// The advances of one gateway by their keys; of a key's the last one is handed out. Clones are handles.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Advances(Arc<Mutex<HashMap<String, Vec<Advance>>>>);
+pub(crate) struct Advances {
+    by_key: Arc<Mutex<HashMap<String, Vec<Advance>>>>,
+    /// Whether any are opened.
+    ahead: Arc<AtomicBool>,
+}
 
 impl Advances {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Advance>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether advances are opened from now on.
+    pub(crate) fn set_ahead(&self, ahead: bool) {
+        self.ahead.store(ahead, Ordering::Relaxed);
+    }
+
+    /// Whether advances are opened.
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.ahead.load(Ordering::Relaxed)
     }
 
     /// Grants a claim in full from the key's advance, where that has as much.

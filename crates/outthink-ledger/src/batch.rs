@@ -277,6 +277,9 @@ impl Open {
         Orders { claims, entries, .. }: &Orders,
         (answers, locked): (&[Result<Grant, Refusal>], &Locked),
     ) -> Result<Vec<(String, Opened)>, sqlx::Error> {
+        if !moment.advances.is_ahead() {
+            return Ok(Vec::new());
+        }
         let mut by_key: BTreeMap<&str, Vec<&Claim>> = BTreeMap::new();
         let mut refused = HashSet::new();
         for (claim, answer) in claims.iter().zip(answers) {

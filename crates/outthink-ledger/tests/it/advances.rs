@@ -55,7 +55,7 @@ async fn rows(url: &str, key: &str) -> i64 {
 
 /// A key that is busy is paid for ahead; every request is charged once, and what is left goes back.
 async fn a_busy_key(url: &str) {
-    let ledger = Ledger::open(url, LEASE).await.unwrap();
+    let ledger = Ledger::open(url, LEASE).await.unwrap().claiming_ahead(true);
     let id = key(&ledger, "busy", budget(10_000_000)).await;
     let watch = async {
         // The key is busy for longer than this takes.
@@ -81,7 +81,10 @@ async fn a_busy_key(url: &str) {
 
 /// Two gateways and a budget that pays for a part of what both want: exactly that part is granted.
 async fn the_end_of_a_budget(url: &str) {
-    let ledgers = [Ledger::open(url, LEASE).await.unwrap(), Ledger::open(url, LEASE).await.unwrap()];
+    let ledgers = [
+        Ledger::open(url, LEASE).await.unwrap().claiming_ahead(true),
+        Ledger::open(url, LEASE).await.unwrap().claiming_ahead(true),
+    ];
     let id = key(&ledgers[0], "end", budget(3_000 * 7)).await;
     assert_eq!(storm(&ledgers, &id, 4_800, (7, 7)).await, 3_000);
     assert_eq!(idle(&ledgers[1], &id).await, (21_000, 0));
@@ -108,7 +111,7 @@ async fn holds(ledger: &Ledger, key: &str, count: usize) -> Vec<Hold> {
 /// The advance of a gateway that dies is charged in full, a late settlement corrects it, and nothing more is granted
 /// from it.
 async fn a_death_with_an_advance(url: &str) {
-    let ledger = Ledger::open(url, LEASE).await.unwrap();
+    let ledger = Ledger::open(url, LEASE).await.unwrap().claiming_ahead(true);
     let id = key(&ledger, "ahead", budget(10_000_000)).await;
     let mut held = holds(&ledger, &id, 2).await;
     settled(&ledger, &id, 16).await;
@@ -132,7 +135,7 @@ async fn a_death_with_an_advance(url: &str) {
 
 /// Requests that are paid ahead grow, from the advance and beyond it; a key that is revoked pays nothing more.
 async fn growth_and_revocation(url: &str) {
-    let ledger = Ledger::open(url, LEASE).await.unwrap();
+    let ledger = Ledger::open(url, LEASE).await.unwrap().claiming_ahead(true);
     let id = key(&ledger, "grower", budget(10_000_000)).await;
     let held = holds(&ledger, &id, 1).await;
     let more = |nano: u64| {
@@ -143,7 +146,7 @@ async fn growth_and_revocation(url: &str) {
     assert_eq!(held[0].grow(more(1_000_000)).await.unwrap().cost, Some(Cost::from_nano(1_000_000)));
     let refused = held[0].grow(more(9_000_000)).await.unwrap_err();
     assert!(matches!(refused, ClaimError::Refused(Refusal::Reserved { .. })), "{refused}");
-    let elsewhere = Ledger::open(url, LEASE).await.unwrap();
+    let elsewhere = Ledger::open(url, LEASE).await.unwrap().claiming_ahead(true);
     elsewhere.revoke("grower").await.unwrap();
     tokio::time::sleep(Duration::from_millis(600)).await;
     let refused = ledger.claim(claim(&id, "after", 1)).await.unwrap_err();

@@ -29,7 +29,11 @@ pub(crate) async fn fixed(config: &Config) -> Result<Fixed, CliError> {
         || keys.ledger.is_some()
         || keys.ledger_env.is_some()
         || config.privacy.store != Store::None;
-    let ledger = if wanted { Some(Ledger::open(&ledger_url(config)?, keys.lease_seconds).await?) } else { None };
+    let ledger = if wanted {
+        Some(Ledger::open(&ledger_url(config)?, keys.lease_seconds).await?.claiming_ahead(keys.claim_ahead))
+    } else {
+        None
+    };
     if let Some(ledger) = &ledger
         && config.needs_keys()
         && admin_key.is_none()
@@ -117,6 +121,7 @@ pub(crate) fn reread(
             (&config.keys.ledger, &config.keys.ledger_env) != (&before.keys.ledger, &before.keys.ledger_env),
         ),
         ("keys.lease_seconds", config.keys.lease_seconds != before.keys.lease_seconds),
+        ("keys.claim_ahead", config.keys.claim_ahead != before.keys.claim_ahead),
         ("keys.admin_key_env", config.keys.admin_key_env != before.keys.admin_key_env),
         ("observability.otlp", config.observability.otlp != before.observability.otlp),
         (
