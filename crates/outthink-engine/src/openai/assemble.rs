@@ -273,7 +273,8 @@ impl Assembler {
         let has_text = said != Said::default() || !logprobs.is_empty();
         if let Some(word) = finish::word(event.get("finish_reason")) {
             choice.word = Some(word.to_owned());
-            choice.end = if has_text { End::WithText } else { End::Alone };
+            // The end of turn has a log-probability and no text.
+            choice.end = if said == Said::default() { End::Alone } else { End::WithText };
             choice.met_stop = met_stop(&event);
         }
         if event.get("usage").is_some_and(Value::is_object)

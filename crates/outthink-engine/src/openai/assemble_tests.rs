@@ -206,6 +206,10 @@ fn only_a_reason_by_itself_shortens_the_wait_and_survives_a_broken_connection() 
     let both = |content: &str| STOP.replace("{}", &json!({"content": content}).to_string());
     assert_eq!(push(&[&text("4"), STOP]), (true, Some(FinishReason::Stop)));
     assert_eq!(push(&[&text("4"), &both("2")]), (false, Some(FinishReason::Stop)));
+    // As vLLM sends it where log-probabilities were asked for: the end of turn has one.
+    let mut ended: Value = serde_json::from_str(&both("")).unwrap();
+    ended["choices"][0]["logprobs"] = json!({"content": [{"token": "<|im_end|>", "logprob": -0.1}]});
+    assert_eq!(push(&[&text("4"), &ended.to_string()]), (true, Some(FinishReason::Stop)));
     assert_eq!(push(&[&both("4"), &both("2")]), (false, None), "the server says so with every piece");
     assert_eq!(push(&[STOP, &text("4")]), (false, None));
 }
