@@ -76,7 +76,7 @@ impl Choice {
         crate::forms::beside(points.map(|(i, (&c, a))| (self.at(c) - a) / noise.stderr(i)))
     }
 
-    /// Forecasts a setting: the mixture, with an interval from how the forms' forecasts of the dearer points
+    /// Forecasts a setting: the mixture, with an interval from how the forms' forecasts of the more expensive points
     /// erred, how far the forms differ there, and the error of a measurement, `own`. Beyond the factor that
     /// the tests reached, the error grows with the logarithm of the factor.
     ///
@@ -183,7 +183,7 @@ fn reach(curve: &Curve<'_>, targets: usize) -> f64 {
 /// Of one form: score, mean absolute error, and variance beyond the points' own errors.
 type Scored = Option<(f64, f64, f64)>;
 
-/// Score and errors of each form, over the points of the dearer half that all forms can
+/// Score and errors of each form, over the points of the more expensive half that all forms can
 /// forecast from the cheaper ones.
 fn prequential(curve: &Curve<'_>, noise: Option<&Noise>, fits: &[FormFit]) -> (Vec<Scored>, usize) {
     let n = curve.accuracy.len();

@@ -218,7 +218,7 @@ struct Entered {
     requests: i64,
 }
 
-/// The books of the keys that claim, and the accounts that pay with them.
+/// The accounts of the keys that claim, and those that pay with them.
 #[derive(Default)]
 struct Open {
     books: BTreeMap<String, Book>,

@@ -99,7 +99,7 @@ struct Squeezed<'a> {
     rest: &'a str,
     gap: bool,
     last: Option<char>,
-    /// What comes next: the rest of a command that is spelled anew, and a character behind a space.
+    /// What comes next: the rest of a command that is spelled again, and a character behind a space.
     command: std::str::Chars<'static>,
     held: Option<char>,
 }

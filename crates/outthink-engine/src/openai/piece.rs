@@ -114,17 +114,17 @@ fn value_of(name: &str, data: &str) -> Option<u8> {
 }
 
 fn counts(data: &str) -> Option<Plain<'_>> {
-    let Report { choices: [], usage, .. } = serde_json::from_str(data).ok()?;
+    let Report { usage, .. } = serde_json::from_str(data).ok()?;
     (!usage.is_empty()).then(|| Plain::Counts(usage.read()))
 }
 
 fn begin(data: &str) -> Option<Plain<'_>> {
-    let Whole { choices: [choice], .. } = serde_json::from_str(data).ok()?;
+    let Whole { choices: [choice], usage: (), .. } = serde_json::from_str(data).ok()?;
     choice.delta.is_blank().then_some(Plain::Begin(choice.index as usize))
 }
 
 fn end(data: &str) -> Option<Plain<'_>> {
-    let Whole { choices: [choice], .. } = serde_json::from_str(data).ok()?;
+    let Whole { choices: [choice], usage: (), .. } = serde_json::from_str(data).ok()?;
     let word = match choice.finish_reason?.0 {
         Cow::Borrowed(word) => Cow::Borrowed(finish::said(word)?),
         Cow::Owned(word) => Cow::Owned(finish::said(&word)?.to_owned()),
@@ -133,12 +133,13 @@ fn end(data: &str) -> Option<Plain<'_>> {
     choice.delta.is_blank().then_some(Plain::End { index: choice.index as usize, word, met_stop })
 }
 
-/// The counts of a stream in an event of their own, in the API's words. What else there may be is not for here.
+/// An event in the API's words with nothing else in it. What more there may be is not for here.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Report {
-    choices: [IgnoredAny; 0],
-    usage: Counts,
+#[serde(deny_unknown_fields, bound(deserialize = "C: Deserialize<'de>, U: Deserialize<'de> + Default"))]
+struct Bare<C, U> {
+    choices: C,
+    #[serde(default)]
+    usage: U,
     #[serde(default, rename = "id")]
     _id: IgnoredAny,
     #[serde(default, rename = "object")]
@@ -152,6 +153,11 @@ struct Report {
     #[serde(default, rename = "service_tier")]
     _tier: IgnoredAny,
 }
+
+/// The counts of a stream in an event of their own.
+type Report = Bare<[IgnoredAny; 0], Counts>;
+/// One choice that begins or ends, without counts.
+type Whole<'a> = Bare<[Choice<'a>; 1], ()>;
 
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -199,28 +205,6 @@ impl Counts {
     fn is_empty(self) -> bool {
         [self.prompt_tokens, self.completion_tokens, self.total_tokens].into_iter().flatten().all(|count| count == 0)
     }
-}
-
-/// An event of one choice with nothing beside it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Whole<'a> {
-    #[serde(borrow)]
-    choices: [Choice<'a>; 1],
-    #[serde(default, rename = "usage")]
-    _no_usage: (),
-    #[serde(default, rename = "id")]
-    _id: IgnoredAny,
-    #[serde(default, rename = "object")]
-    _object: IgnoredAny,
-    #[serde(default, rename = "created")]
-    _created: IgnoredAny,
-    #[serde(default, rename = "model")]
-    _model: IgnoredAny,
-    #[serde(default, rename = "system_fingerprint")]
-    _fingerprint: IgnoredAny,
-    #[serde(default, rename = "service_tier")]
-    _tier: IgnoredAny,
 }
 
 #[derive(Deserialize)]

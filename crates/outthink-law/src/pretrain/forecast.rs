@@ -2,7 +2,7 @@
 //!
 //! A bootstrap over runs says how sure the fitted mean is. A new run scatters about that mean, and beyond the
 //! largest budget the law itself errs, so such intervals hold a fraction of what they claim. Here the law is
-//! fitted again and again to the cheaper part of the runs and must forecast the dearer part (rolling origin,
+//! fitted again and again to the smaller of the runs and must forecast the larger ones (rolling origin,
 //! Tashman 2000). The errors of those forecasts, in ln loss, are taken for Laplace's: their mean absolute value
 //! is the scale, and half an interval of level p is scale · ln(1/(1 − p)), beside what the bootstrap says.
 //! Beyond the factor of compute over which the backtests reached, the scale grows with the logarithm of
@@ -173,7 +173,7 @@ fn columns(runs: &Runs<'_>, keep: &[usize]) -> [Vec<f64>; 3] {
     [runs.params, runs.tokens, runs.loss].map(|column| keep.iter().map(|&i| column[i]).collect())
 }
 
-/// Forecasts the dearer runs from the cheaper ones, from several origins.
+/// Forecasts the larger runs from the smaller ones, from several origins.
 ///
 /// # Errors
 ///
@@ -277,7 +277,7 @@ pub struct HeldOut {
 type Tested = (f64, Vec<Forecast>);
 
 /// Tests the intervals themselves: at each cut the law, its backtests and its bootstrap see the cheaper runs
-/// only, and the intervals must hold the dearer ones.
+/// only, and the intervals must hold the larger ones.
 ///
 /// # Errors
 ///

@@ -207,7 +207,7 @@ fn forecasts_widen_with_distance_and_level() {
     assert!(test.forecast(&fitted, most, (0.0, 1.0), 0.9).is_err());
 }
 
-/// The dearer runs of the published set lie within intervals that saw the cheaper ones only.
+/// The larger runs of the published set lie within intervals that saw the smaller ones only.
 #[test]
 fn forecast_intervals_hold_published_runs() {
     let options = PretrainOptions { bootstraps: 100, starts: 40, ..PretrainOptions::default() };

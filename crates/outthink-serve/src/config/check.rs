@@ -118,7 +118,7 @@ fn arm(config: &Config, name: &str) -> Result<(), String> {
         return Ok(());
     }
     let known = names(config.models.iter().map(|m| m.name.as_str()));
-    Err(format!("`{model}` is no model: use {known}"))
+    Err(format!("`{model}` is not a model: use {known}"))
 }
 
 fn upstreams(config: &Config, found: &mut Vec<Problem>) {
@@ -176,7 +176,7 @@ fn models(config: &Config, found: &mut Vec<Problem>) {
                 found.push(Problem::new(path("fallbacks"), "a model cannot be its own fallback: name another one"));
             } else if !config.models.iter().any(|m| m.name == *name) {
                 let known = names(config.models.iter().map(|m| &m.name));
-                found.push(Problem::new(path("fallbacks"), format!("`{name}` is no model: use {known}")));
+                found.push(Problem::new(path("fallbacks"), format!("`{name}` is not a model: use {known}")));
             }
         }
         if let Err(error) = model.price() {

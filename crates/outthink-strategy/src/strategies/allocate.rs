@@ -65,7 +65,7 @@ pub(super) const ENTRY: StrategyEntry = StrategyEntry {
 ///   the raw score.
 /// - **Arms** of the same price take turns; a dearer one gets one sample where it is likelier to be
 ///   right than the leader by more than it costs. The plan knows of it beforehand. A model at a higher effort
-///   is dearer by the tokens that it is expected to take ([`State::expected_price_ratio`]).
+///   is more expensive by the tokens that it is expected to take ([`State::expected_price_ratio`]).
 /// - With `alpha` set it stops only with a guarantee that holds under continuous looking
 ///   ([`is_certain`]), whatever the prior says.
 #[derive(Debug, Clone)]

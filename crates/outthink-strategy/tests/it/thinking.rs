@@ -75,7 +75,7 @@ fn a_cascade_goes_from_short_to_long_thought_of_one_model() {
 }
 
 #[test]
-fn allocate_knows_that_a_long_thought_is_dearer() {
+fn allocate_knows_that_a_long_thought_costs_more() {
     // Equal arms take turns; an arm of the same model at a higher effort is asked where the vote is flat.
     let flat = |arm: u32, id: SampleId| {
         if arm == 0 { says(&format!("The answer is {id}."), 50) } else { says("The answer is 391.", 200) }

@@ -27,7 +27,7 @@ pub(super) struct PretrainArgs {
     /// A constant that is not fitted, such as E=1.69, alpha=0.34 or beta=0.28.
     #[arg(long = "hold", value_name = "NAME=VALUE", value_parser = constant)]
     hold: Vec<(String, f64)>,
-    /// Test the forecast intervals: at several cuts, forecast the dearer runs from the cheaper ones.
+    /// Test the forecast intervals: at several cuts, forecast the larger runs from the smaller ones.
     #[arg(long)]
     backtest: bool,
     /// Starts of the optimiser.

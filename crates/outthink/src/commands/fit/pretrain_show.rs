@@ -159,7 +159,7 @@ fn decay(value: f64) -> String {
 }
 
 fn print_forecasts(study: &Study) {
-    println!("\nforecasts, each form backtested on the dearer runs (mean absolute error of ln loss)");
+    println!("\nforecasts, each form backtested on the larger runs (mean absolute error of ln loss)");
     for (fit, test) in &study.forms {
         let how = if test.tested {
             format!("{} held out, up to {:.1} times the compute fitted", test.held.len(), test.reach)
