@@ -35,6 +35,12 @@ impl Options {
         let from = prompt.len().saturating_sub(MOST_BYTES);
         let from = (from..=prompt.len()).find(|&at| prompt.is_char_boundary(at))?;
         let prompt = prompt.get(from..)?;
+        // Every request is looked at, and few have options: the first of them is marked as one, or there are none.
+        let is_mark =
+            |(at, _): (usize, &str)| prompt[at + 1..].starts_with([')', '.', ':', ']', '\u{ff1a}', '\u{3001}']);
+        if !prompt.match_indices('A').any(is_mark) {
+            return None;
+        }
         let lines = LINE.as_ref()?.captures_iter(prompt).filter_map(|found| {
             Some((found.get(1)?.as_str().chars().next()?, found.get(2)?.as_str().trim_end_matches("**").to_owned()))
         });
