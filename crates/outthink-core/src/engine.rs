@@ -113,12 +113,32 @@ pub struct Finish {
     pub usage: Usage,
     /// Whether a stop text ended it and not the model; `None` where the engine does not say.
     pub met_stop: Option<bool>,
+    /// What of the text that was passed on turned out to be something else.
+    pub reasoned: Reasoned,
+}
+
+/// What the reasoning of a sample was, as its end showed it. A server that leaves reasoning in the content, after a
+/// chat template that opened it, marks only its end: what came before it was passed on as content.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reasoned {
+    /// What was passed on as reasoning.
+    #[default]
+    AsPassedOn,
+    /// The content that was passed on up to `end`, in bytes; the answer begins at `answer`, after the closing tag.
+    Until {
+        /// Where the closing tag begins.
+        end: usize,
+        /// Where it ends.
+        answer: usize,
+    },
+    /// Nothing: what was passed on as reasoning was the answer, which came once more as content.
+    Nothing,
 }
 
 impl Finish {
     /// An end for one of the API's reasons, where the engine does not tell a stop text from the model's end.
     pub const fn new(reason: FinishReason, usage: Usage) -> Self {
-        Self { reason, word: None, usage, met_stop: None }
+        Self { reason, word: None, usage, met_stop: None, reasoned: Reasoned::AsPassedOn }
     }
 }
 

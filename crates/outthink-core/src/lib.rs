@@ -41,8 +41,8 @@ pub use arm::{Arm, ArmBill, ArmId, ArmName, ArmNameError, VerifierId};
 pub use budget::{Budget, Room};
 pub use effort::{Effort, EffortPlan, UnknownEffort};
 pub use engine::{
-    Capabilities, Delta, Engine, Finish, FinishReason, LOGPROBS, ModelInfo, SampleEvent, SampleRequest, SampleStream,
-    Sampling, Source, Support,
+    Capabilities, Delta, Engine, Finish, FinishReason, LOGPROBS, ModelInfo, Reasoned, SampleEvent, SampleRequest,
+    SampleStream, Sampling, Source, Support,
 };
 pub use entry::{DefaultValue, Entry, Kind, Paper, Setting, nearest, unknown};
 pub use error::{EngineError, Origin};

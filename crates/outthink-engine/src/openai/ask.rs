@@ -1,6 +1,7 @@
 //! What is sent to a server, and what of it can be left out or said otherwise where the server refuses it.
 
 use super::assemble::Assembler;
+use super::habit::Manner;
 use super::learned::{Complaint, Refused};
 use super::think::Before;
 use hyper::body::Bytes;
@@ -24,6 +25,8 @@ pub(super) struct Order {
     pub(super) max_tokens: Option<u64>,
     /// Where the reply begins.
     pub(super) before: Before,
+    /// The kind of request whose replies begin alike.
+    pub(super) manner: Manner,
     /// Whether it goes on from a rendered prompt, by `/completions`.
     pub(super) is_completion: bool,
 }

@@ -2,6 +2,7 @@
 
 use super::choice::{Choice, End};
 use super::fields::Said;
+use super::habit::Habit;
 use super::logprobs::{confidences, logprobs, met_stop};
 use super::piece::{Piece, Pieces, Plain};
 use super::repair;
@@ -226,6 +227,7 @@ impl Assembler {
         self.passed_on = true;
         // What came in one piece of the body is passed on in one: under load each step of the way is
         // then taken once for many tokens.
+        choice.hear(&content, &reasoning);
         if let Some((before, Ok(SampleEvent::Delta(delta)))) = out.back_mut()
             && *before == index
             && delta.extra.is_empty()
@@ -299,8 +301,14 @@ impl Assembler {
         let tokens = std::mem::take(&mut choice.owed);
         (choice.spoke, self.passed_on) = (true, true);
         let Said { content, reasoning, extra, .. } = said;
+        choice.hear(&content, &reasoning);
         let delta = Delta { content, reasoning, tokens, logprobs, confidences, extra };
         out.push_back((index, Ok(SampleEvent::Delta(delta))));
+    }
+
+    /// What the reply showed of where replies begin, once it has ended.
+    pub(super) fn habit(&self) -> Option<Habit> {
+        self.choices.iter().find_map(|choice| choice.habit)
     }
 
     /// Passes on what a choice said, if it is anything.
@@ -310,6 +318,7 @@ impl Assembler {
         if content.is_empty() && reasoning.is_empty() && extra.is_empty() {
             return;
         }
+        choice.hear(&content, &reasoning);
         (choice.spoke, self.passed_on) = (true, true);
         let tokens = std::mem::take(&mut choice.owed);
         out.push_back((index, Ok(SampleEvent::Delta(Delta { content, reasoning, tokens, extra, ..Delta::default() }))));
@@ -320,6 +329,7 @@ impl Assembler {
         for index in 0..self.choices.len() {
             let Some(choice) = self.choices.get_mut(index) else { continue };
             let said = choice.rest(self.done);
+            choice.conclude();
             self.pass(index, said, out);
         }
     }
@@ -351,7 +361,15 @@ impl Assembler {
     fn end(&self, error: &EngineError, closed: bool, out: &mut Queue) {
         for (index, (choice, usage)) in self.choices.iter().zip(self.usages()).enumerate() {
             let word = choice.word.as_deref().and_then(finish::foreign);
-            let finish = |reason| Ok(SampleEvent::Finish(Finish { reason, word, usage, met_stop: choice.met_stop }));
+            let finish = |reason| {
+                Ok(SampleEvent::Finish(Finish {
+                    reason,
+                    word,
+                    usage,
+                    met_stop: choice.met_stop,
+                    reasoned: choice.reasoned,
+                }))
+            };
             let event = match choice.reason() {
                 Some(FinishReason::Interrupted) if !choice.spoke => Err(error.clone()),
                 Some(reason) if closed || choice.has_ended() => finish(reason),

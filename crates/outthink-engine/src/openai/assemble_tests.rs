@@ -1,5 +1,6 @@
 use super::super::http::Broken;
 use super::*;
+use outthink_core::Reasoned;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -293,6 +294,45 @@ fn reasoning_inside_the_content_is_separated_from_the_answer() {
     assert_eq!(message(quoted).content, quoted);
     let cut = stream(&[&text("<think>hm, so "), &STOP.replace("stop", "length"), DONE]).unwrap();
     assert_eq!((cut.content.as_str(), cut.reasoning.as_str()), ("", "hm, so"));
+}
+
+#[test]
+fn reasoning_that_only_its_end_marks_is_split_at_the_end_and_expected_from_then_on() {
+    let run = |before: Before, events: &[&str]| {
+        let (mut assembler, mut out) = (Assembler::new(1, 40, before), Queue::new());
+        events.iter().for_each(|event| assembler.push("", event, None, &mut out).unwrap());
+        assembler.finish(&mut out).unwrap();
+        (assembler.habit(), collect(1, out).remove(0))
+    };
+    let reasons = Some(Habit::Reasons(("<think>", "</think>")));
+    let pieces = [text("hm, so"), text(" it is 42"), text("\n</thi"), text("nk>\n\n"), text("It is 42.")];
+    let mut events: Vec<&str> = pieces.iter().map(String::as_str).collect();
+    events.extend([STOP, USAGE, DONE]);
+    let (habit, read) = run(Before::Nothing, &events);
+    let Some(Finish { reasoned: Reasoned::Until { end, answer }, usage, .. }) = read.finish else { panic!("{read:?}") };
+    assert_eq!((&read.content[..end], &read.content[answer..]), ("hm, so it is 42\n", "\n\nIt is 42."));
+    assert!((1..5).contains(&usage.reasoning), "{usage:?}");
+    assert_eq!(habit, reasons);
+    // From then on.
+    let expected = Before::Expected("</think>");
+    let (habit, read) = run(expected, &events);
+    assert_eq!((read.content.as_str(), read.reasoning.as_str()), ("It is 42.", "hm, so it is 42"));
+    assert_eq!(read.finish.map(|f| f.reasoned), Some(Reasoned::AsPassedOn));
+    assert_eq!(habit, None, "there is nothing new in it");
+    // In one piece it is known at once.
+    let (habit, read) = run(Before::Nothing, &[&text("hm\n</think>\n\n42"), STOP, DONE]);
+    assert_eq!((read.content.as_str(), read.reasoning.as_str(), habit), ("42", "hm", reasons));
+    // A reply that did not begin so comes as content in the end.
+    let (habit, read) = run(expected, &[&text("It is"), &text(" 42."), STOP, USAGE, DONE]);
+    assert_eq!((read.content.as_str(), habit), ("It is 42.", Some(Habit::Answers)));
+    assert_eq!(read.finish.as_ref().map(|f| f.reasoned), Some(Reasoned::Nothing));
+    assert_eq!((read.usage().completion, read.usage().reasoning, read.tokens), (5, 0, 3), "said twice, counted once");
+    // One that was cut says nothing, nor does one whose reasoning has a name of its own.
+    let (habit, read) = run(expected, &[&text("It is"), &STOP.replace("stop", "length"), DONE]);
+    assert_eq!((read.content.as_str(), read.reasoning.as_str(), habit), ("", "It is", None));
+    let named = r#"{"choices":[{"index":0,"delta":{"reasoning_content":"hm"}}]}"#;
+    let (habit, read) = run(expected, &[named, &text("It is 42."), STOP, DONE]);
+    assert_eq!((read.content.as_str(), read.reasoning.as_str(), habit), ("It is 42.", "hm", None));
 }
 
 #[test]

@@ -3,11 +3,15 @@
 use super::calls::Calls;
 use super::fields::{self, Said};
 use super::finish;
+use super::habit::Habit;
 use super::repair::{self, Halves};
-use super::think::{Before, Think};
+use super::think::{Before, Think, closed_only};
 use super::usage::{Seen, estimate};
-use outthink_core::FinishReason;
+use outthink_core::{FinishReason, Reasoned};
 use serde_json::{Map, Value};
+
+/// Bytes of a reply that are looked through at its end for where its reasoning ended.
+const HEARD_MOST: usize = 4 << 20;
 
 /// How a reason for the end came.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,6 +48,13 @@ pub(super) struct Choice {
     pub(super) named: bool,
     /// Whether text came as deltas, so that a message repeats it.
     pub(super) streamed: bool,
+    /// What was passed on as the answer, or as reasoning that was expected, while it may turn out to be the other.
+    heard: String,
+    /// What it turned out to be.
+    pub(super) reasoned: Reasoned,
+    pub(super) habit: Option<Habit>,
+    /// Whether what is heard may turn out to be something else.
+    listens: bool,
 }
 
 impl Choice {
@@ -63,7 +74,49 @@ impl Choice {
             calls: Calls::default(),
             named: false,
             streamed: false,
+            heard: String::new(),
+            reasoned: Reasoned::AsPassedOn,
+            habit: None,
+            listens: matches!(before, Before::Nothing | Before::Expected(_)),
         }
+    }
+
+    /// Keeps what is passed on for as long as it may turn out to be something else.
+    pub(super) fn hear(&mut self, content: &str, reasoning: &str) {
+        if !self.listens {
+            return;
+        }
+        if self.named || self.heard.len() > HEARD_MOST {
+            (self.listens, self.heard) = (false, String::new());
+            return;
+        }
+        self.heard.push_str(if self.think.is_expecting() { reasoning } else { content });
+    }
+
+    /// Whether the whole reply came as reasoning because it was expected to begin so.
+    fn is_misheard(&self) -> bool {
+        self.listens
+            && self.think.is_expecting()
+            && self.reason() == Some(FinishReason::Stop)
+            && self.calls.is_empty()
+            && !self.heard.trim().is_empty()
+    }
+
+    /// Finds out at the end what was passed on as something else than it was.
+    pub(super) fn conclude(&mut self) {
+        if let Some(tags) = self.think.lone() {
+            self.habit = Some(Habit::Reasons(tags));
+        } else if self.listens
+            && !self.named
+            && !self.think.is_expecting()
+            && let Some((at, tags)) = closed_only(&self.heard)
+        {
+            self.habit = Some(Habit::Reasons(tags));
+            self.reasoned = Reasoned::Until { end: at, answer: at + tags.1.len() };
+            let found = estimate(&self.heard[..at]);
+            self.seen.reasoning = (self.seen.reasoning + found).min(self.seen.tokens);
+        }
+        (self.listens, self.heard) = (false, String::new());
     }
 
     /// Whether its pieces need no more than to be passed on.
@@ -154,6 +207,9 @@ impl Choice {
         let mut reasoning = self.reasoning.join(&said.reasoning);
         said.extra.values_mut().for_each(repair::unmark);
         let (mut answer, named) = (String::new(), reasoning.len());
+        if self.named {
+            self.think.expect_nothing();
+        }
         if !content.is_empty() {
             self.think.push(&content, &mut answer, &mut reasoning);
         }
@@ -187,6 +243,12 @@ impl Choice {
             self.think.push(half, &mut content, &mut reasoning);
         }
         self.think.end(&mut content, &mut reasoning);
+        self.hear(&content, &reasoning);
+        if self.is_misheard() {
+            content = std::mem::take(&mut self.heard).trim().to_owned();
+            (self.reasoned, self.habit) = (Reasoned::Nothing, Some(Habit::Answers));
+            self.seen.reasoning = 0;
+        }
         let complete = self.reason().map_or(done, FinishReason::is_complete);
         let calls = self.calls.end(complete);
         let mut said = Said { content, reasoning, ..Said::default() };

@@ -1,6 +1,7 @@
 //! Making an engine: the address, the client and what the server says of its models.
 
 use super::continuation::Known;
+use super::habit::Habits;
 use super::http::{Client, Place};
 use super::learned::Learned;
 use super::wire::{Reachability, Wire, refusal};
@@ -111,6 +112,7 @@ pub(super) fn wire(options: OpenAiOptions) -> Result<Wire, EngineError> {
         permits: Arc::new(Semaphore::new(options.max_in_flight.clamp(1, Semaphore::MAX_PERMITS))),
         learned: Learned::default(),
         known: Known::default(),
+        habits: Habits::default(),
         abilities: OnceCell::new(),
         reachability: Reachability::default(),
     })

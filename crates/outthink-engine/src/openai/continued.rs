@@ -5,6 +5,7 @@ use super::ask::Order;
 use super::completion;
 use super::continuation::Kind;
 use super::dialect::{Continuation, Dialect};
+use super::habit::Manner;
 use super::inquiry::Inquiry;
 use super::probe::Verdict;
 use super::request::{self, Addressee};
@@ -23,6 +24,8 @@ struct Way {
     dialect: Arc<Dialect>,
     /// The prompt with the beginning, where it is rendered.
     prompt: Option<Value>,
+    /// Whether a beginning of the reply is given.
+    is_begun: bool,
     /// Where the reply begins, by the model's own tags.
     before: Before,
     /// What is to be said of it.
@@ -56,6 +59,7 @@ async fn prepare(engine: &OpenAiEngine, request: &SampleRequest) -> Result<Way, 
         return Ok(Way {
             dialect: Arc::clone(&engine.dialect),
             prompt: None,
+            is_begun: false,
             before: Before::Nothing,
             note: None,
             must_speak: false,
@@ -78,7 +82,7 @@ async fn prepare(engine: &OpenAiEngine, request: &SampleRequest) -> Result<Way, 
     };
     let is_sure = found.verdict == Verdict::Yes;
     let note = "whether the engine keeps the beginning of a reply could not be checked";
-    Ok(Way { dialect, prompt, before, note: (!is_sure).then(|| note.to_owned()), must_speak: !is_sure })
+    Ok(Way { dialect, prompt, is_begun: true, before, note: (!is_sure).then(|| note.to_owned()), must_speak: !is_sure })
 }
 
 async fn rendered(
@@ -114,6 +118,7 @@ impl Sample {
             None => request::ask(request, to, *seed, 1)?,
         };
         ask.notes.extend(way.note.clone());
+        let manner = Manner::of(request);
         let order = Order {
             ask,
             source: Arc::clone(&engine.source),
@@ -121,7 +126,8 @@ impl Sample {
             n: 1,
             prompt_chars: size::prompt_chars(request),
             max_tokens: request.max_tokens,
-            before: way.before,
+            before: if way.is_begun { way.before } else { engine.before(request, manner) },
+            manner,
             is_completion: way.prompt.is_some(),
         };
         Ok(Run::new(Arc::clone(&engine.wire), order))

@@ -15,6 +15,7 @@ mod error;
 mod fields;
 mod finish;
 mod grant;
+mod habit;
 mod http;
 mod inquiry;
 mod learned;
@@ -46,6 +47,7 @@ use crate::size;
 use ask::Order;
 use continuation::Kind;
 use futures_util::stream;
+use habit::Manner;
 use inquiry::Inquiry;
 use outthink_core::{
     Capabilities, Engine, EngineError, ModelInfo, Relay, RelayFuture, SampleEvent, SampleRequest, SampleStream, Source,
@@ -85,6 +87,7 @@ impl OpenAiEngine {
     }
 
     fn run(&self, request: &SampleRequest, seed: u64, n: usize) -> Result<Run, EngineError> {
+        let manner = Manner::of(request);
         let order = Order {
             ask: request::ask(request, self.addressee(&self.dialect), seed, n)?,
             source: Arc::clone(&self.source),
@@ -92,10 +95,19 @@ impl OpenAiEngine {
             n,
             prompt_chars: size::prompt_chars(request),
             max_tokens: request.max_tokens,
-            before: Before::of(request.prefix.as_deref()),
+            before: self.before(request, manner),
+            manner,
             is_completion: false,
         };
         Ok(Run::new(Arc::clone(&self.wire), order))
+    }
+
+    /// Where the reply to a request begins.
+    fn before(&self, request: &SampleRequest, manner: Manner) -> Before {
+        match Before::of(request.prefix.as_deref()) {
+            Before::Nothing => self.wire.habits.expect(manner),
+            given => given,
+        }
     }
 
     /// Whom a body in this dialect is written for.

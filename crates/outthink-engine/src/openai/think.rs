@@ -2,8 +2,9 @@
 //! its place, is separated from the answer while it streams.
 //!
 //! Only what leads the content is reasoning: an answer may speak of such tags. Text that a template opened, so
-//! that only the closing tag comes, is known for reasoning when the tag comes with it; a stream has passed it
-//! on by then.
+//! that only the closing tag comes, is known for reasoning when the tag comes. A stream has passed it on by then:
+//! the end of the sample says where it ended, and the next replies are expected to begin so
+//! ([`habit`](super::habit)).
 
 /// What opens and what closes reasoning.
 pub(super) type Tags = (&'static str, &'static str);
@@ -38,6 +39,8 @@ pub(super) enum Before {
     Nothing,
     /// After reasoning that is still open, which this tag closes.
     Open(&'static str),
+    /// As for [`Before::Open`] if earlier replies are to go by.
+    Expected(&'static str),
     /// After words of the answer.
     Answer,
 }
@@ -75,17 +78,43 @@ pub(super) struct Think {
     opened: bool,
     /// Whether the answer stands between words of a template.
     framed: bool,
+    /// What closes reasoning that nothing opens here, where it is expected.
+    expected: Option<&'static str>,
+    /// What closed reasoning that nothing had opened.
+    lone: Option<Tags>,
 }
 
 impl Think {
     /// For a reply that begins after this.
     pub(super) fn new(before: Before) -> Self {
         let (state, found) = match before {
-            Before::Nothing => (State::Leading, false),
+            Before::Nothing | Before::Expected(_) => (State::Leading, false),
             Before::Open(close) => (State::Inside(close), true),
             Before::Answer => (State::Answer, false),
         };
-        Self { state, held: String::new(), found, opened: false, framed: false }
+        let expected = if let Before::Expected(close) = before { Some(close) } else { None };
+        Self { state, held: String::new(), found, opened: false, framed: false, expected, lone: None }
+    }
+
+    /// Whether it passes on as reasoning what may turn out to be the answer: nothing opened it, and nothing has
+    /// closed it so far.
+    pub(super) const fn is_expecting(&self) -> bool {
+        self.expected.is_some() && matches!(self.state, State::Leading | State::Inside(_))
+    }
+
+    /// The reasoning has a name of its own: content is the answer.
+    pub(super) fn expect_nothing(&mut self) {
+        if self.is_expecting() {
+            self.expected = None;
+            if matches!(self.state, State::Inside(_)) {
+                self.state = State::Answer;
+            }
+        }
+    }
+
+    /// The tags of reasoning that was closed by what came in one piece, and that nothing had opened.
+    pub(super) const fn lone(&self) -> Option<Tags> {
+        self.lone
     }
 
     /// Whether all that comes is the answer's.
@@ -102,11 +131,11 @@ impl Think {
         if self.state == State::Leading
             && self.held.is_empty()
             && !self.found
-            && let Some((before, after)) = closed_only(piece)
+            && let Some((before, tags)) = closed_only(piece)
         {
-            reasoning.push_str(before.trim());
-            self.found = true;
-            return self.push(after, content, reasoning);
+            reasoning.push_str(piece[..before].trim());
+            (self.found, self.lone, self.expected) = (true, Some(tags), None);
+            return self.push(&piece[before + tags.1.len()..], content, reasoning);
         }
         self.held.push_str(piece);
         while self.step(content, reasoning) {}
@@ -158,6 +187,7 @@ impl Think {
         if let Some((open, close)) = TAGS.iter().find(|(open, _)| text.starts_with(open)) {
             self.held = text[open.len()..].to_owned();
             (self.state, self.found, self.opened) = (State::Inside(close), true, true);
+            self.expected = None;
             return true;
         }
         if let Some(word) = BETWEEN.iter().find(|word| text.starts_with(*word)) {
@@ -169,10 +199,13 @@ impl Think {
         if TAGS.iter().any(|(open, _)| may_be(open)) || BETWEEN.iter().any(|word| may_be(word)) {
             return false;
         }
-        if self.found {
+        if self.found || self.expected.is_some() {
             self.held = text.to_owned();
         }
-        self.state = State::Answer;
+        self.state = match self.expected {
+            Some(close) => State::Inside(close),
+            None => State::Answer,
+        };
         true
     }
 
@@ -185,6 +218,7 @@ impl Think {
             reasoning.push_str(self.held[..at].trim_end());
             self.held.drain(..at + close.len());
             self.state = State::Leading;
+            (self.found, self.expected) = (true, None);
             return true;
         }
         // White space at the end may be the last before the tag.
@@ -203,27 +237,31 @@ fn overlap(text: &str, word: &str) -> usize {
     (1..=longest).rev().find(fits).unwrap_or(0)
 }
 
-/// Reasoning that a template opened, and the answer after it: the first closing tag that stands on its own, at
-/// the end of a line or at its beginning, and is not quoted.
-pub(super) fn closed_only(text: &str) -> Option<(&str, &str)> {
+/// Where reasoning that a template opened ends, in bytes, and its tags: the first closing tag that stands on its own,
+/// at the end of a line or at its beginning or between two words without a space, and is not quoted.
+pub(super) fn closed_only(text: &str) -> Option<(usize, Tags)> {
     let begins = text.trim_start();
     if TAGS.iter().any(|(open, _)| begins.starts_with(open)) {
         return None;
     }
     let tags = TAGS.iter().filter(|(_, close)| close.contains('/'));
-    let stands = |(at, open, close): &(usize, &str, &str)| {
+    let stands = |(at, open, close): &(usize, &'static str, &'static str)| {
         let (before, after) = (&text[..*at], &text[at + close.len()..]);
         let quoted = |c: char| matches!(c, '`' | '"' | '\'' | '“' | '”' | '«' | '»' | '(' | '*');
-        let alone = before.is_empty() || before.ends_with('\n') || after.starts_with(['\n', '\r']);
+        let touches = |c: Option<char>| c.is_some_and(|c| !c.is_whitespace());
+        let alone = before.is_empty()
+            || before.ends_with('\n')
+            || after.starts_with(['\n', '\r'])
+            || (touches(before.chars().next_back()) && touches(after.chars().next()));
         let in_quotes = before.ends_with(quoted) || after.starts_with(quoted);
         // Within code, fenced or not, the marks of code are odd.
         let line = before.rsplit('\n').next().unwrap_or_default();
         let in_code = before.matches("```").count() % 2 == 1 || line.matches('`').count() % 2 == 1;
         alone && !in_quotes && !in_code && !before.contains(open)
     };
-    let found = tags.flat_map(|(open, close)| text.match_indices(close).map(|(at, close)| (at, *open, close)));
-    let (at, _, close) = found.filter(stands).min_by_key(|(at, ..)| *at)?;
-    Some((&text[..at], &text[at + close.len()..]))
+    let found = tags.flat_map(|(open, close)| text.match_indices(close).map(|(at, _)| (at, *open, *close)));
+    let (at, open, close) = found.filter(stands).min_by_key(|(at, ..)| *at)?;
+    Some((at, (open, close)))
 }
 
 #[cfg(test)]
@@ -290,12 +328,38 @@ mod tests {
     }
 
     #[test]
+    fn reasoning_that_is_expected_ends_with_its_tag_however_it_is_cut() {
+        for (text, content, reasoning) in [
+            ("hm\n</think>\n\n4", "4", "hm"),
+            ("\nhm, it is 4.</think>It is 4.", "It is 4.", "hm, it is 4."),
+            ("</think>4", "4", ""),
+            ("<think>\nhm</think>4", "4", "hm"),
+            ("<think>hm", "", "hm"),
+            // Nobody knows yet that this is the answer.
+            ("It is 4.", "", "It is 4."),
+        ] {
+            for cut in 1..=text.chars().count() {
+                let expected = Before::Expected("</think>");
+                assert_eq!(split(text, cut, expected), (content.into(), reasoning.into()), "{text} by {cut}");
+            }
+        }
+        let (mut think, mut content, mut reasoning) =
+            (Think::new(Before::Expected("</think>")), String::new(), String::new());
+        think.push("It is", &mut content, &mut reasoning);
+        assert!(think.is_expecting());
+        think.push(" 4</think>", &mut content, &mut reasoning);
+        assert!(!think.is_expecting());
+    }
+
+    #[test]
     fn a_closing_tag_alone_ends_reasoning_where_it_is_not_quoted() {
         for (text, wanted) in [
             ("hm\n</think>\n\n4", Some(("hm\n", "\n\n4"))),
             ("hm.</think>\n4", Some(("hm.", "\n4"))),
             ("hm\n[/THINK]4", Some(("hm\n", "4"))),
             ("hm[/THINK]", None),
+            ("so 4.</think>It is 4.", Some(("so 4.", "It is 4."))),
+            ("the tag </think>, which closes it", None),
             ("Say <think> first,\n</think>\nlast", None),
             ("It is 4. (Models end with `</think>` and dots.)", None),
             ("It ends with </think> in the middle", None),
@@ -303,7 +367,8 @@ mod tests {
             ("<think>hm</think>\n4", None),
             ("\"\n</think>\"", None),
         ] {
-            assert_eq!(closed_only(text), wanted, "{text}");
+            let found = closed_only(text).map(|(at, (_, close))| (&text[..at], &text[at + close.len()..]));
+            assert_eq!(found, wanted, "{text}");
         }
     }
 

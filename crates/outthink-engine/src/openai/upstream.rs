@@ -369,6 +369,9 @@ impl Run {
     /// The reply is over: retries where nothing came of it.
     fn close(&mut self) -> Result<(), Failure> {
         self.assembler.finish(&mut self.queue)?;
+        if let Some(habit) = self.assembler.habit() {
+            self.wire.habits.learn(self.order.manner, habit);
+        }
         self.end();
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What all requests of one engine share.
 
 use super::continuation::Known;
+use super::habit::Habits;
 use super::http::{Client, Place, Reply};
 use super::learned::Learned;
 use super::probe::Abilities;
@@ -35,6 +36,7 @@ pub(super) struct Wire {
     pub(super) permits: Arc<Semaphore>,
     pub(super) learned: Learned,
     pub(super) known: Known,
+    pub(super) habits: Habits,
     pub(super) abilities: OnceCell<Arc<Abilities>>,
     pub(super) reachability: Reachability,
 }

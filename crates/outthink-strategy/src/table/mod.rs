@@ -13,7 +13,7 @@ pub(crate) use entries::{End, Judgement, Opening, Start};
 use crate::confidence;
 use outthink_core::{
     Answer, Arm, ArmId, Bill, ClassId, Cost, Decision, Delta, EngineError, Finish, FinishReason, Needs, Price, Prompt,
-    Room, Sample, SampleId, SampleStatus, Source, State, Support, TraceEvent, Usage, derive_seed,
+    Reasoned, Room, Sample, SampleId, SampleStatus, Source, State, Support, TraceEvent, Usage, derive_seed,
 };
 use outthink_verify::{Grouper, Options, ReplyShape, find_answer, find_text_answer};
 use std::collections::HashMap;
@@ -338,6 +338,9 @@ impl Table {
         sample.usage = finish.usage + held.lost + Usage { verifier: sample.usage.verifier, ..Usage::default() };
         sample.finish = Some(finish.reason);
         sample.finish_word = finish.word;
+        if held.inherited == 0 {
+            reassign(sample, finish.reasoned);
+        }
         if pauses {
             sample.status = SampleStatus::Paused;
         } else {
@@ -553,6 +556,20 @@ impl Table {
             .iter()
             .map(|&(class, n)| (name(class).map_or_else(String::new, |a| a.text.clone()), n))
             .collect()
+    }
+}
+
+/// Puts text in its place that was passed on as something else than it turned out to be.
+fn reassign(sample: &mut Sample, reasoned: Reasoned) {
+    match reasoned {
+        Reasoned::AsPassedOn => {}
+        Reasoned::Until { end, answer } => {
+            let (Some(before), Some(after)) = (sample.content.get(..end), sample.content.get(answer..)) else { return };
+            let (before, after) = (before.trim().to_owned(), after.trim_start().to_owned());
+            sample.reasoning.push_str(&before);
+            sample.content = after;
+        }
+        Reasoned::Nothing => sample.reasoning.clear(),
     }
 }
 

@@ -191,3 +191,38 @@ async fn a_reply_that_only_thinks_is_not_taken_for_an_answer() {
     assert!(!answer.receipt["stop_reason"].is_null(), "{}", answer.receipt);
     assert_eq!(answer.message["reasoning_content"], "so it is 391");
 }
+
+#[tokio::test]
+async fn reasoning_that_a_template_opened_is_reasoning_in_the_first_reply_and_in_all_others() {
+    let cut = |text: &str| -> Vec<Value> {
+        let chars: Vec<char> = text.chars().collect();
+        chars.chunks(3).map(|c| json!({"content": c.iter().collect::<String>()})).collect()
+    };
+    // Three kinds of seven votes think of another number than they say.
+    let scenario = move |reasons: bool| {
+        outthink_testkit::server::Scenario::by(move |_, _| {
+            let reasoning = if reasons { "hm, 17 * 23 is 390? No.\n</think>\n\n" } else { "" };
+            stream(&cut(&format!("{reasoning}17 * 23 is **391**")), "stop")
+        })
+    };
+    let front = super::Front::new(scenario(true)).await;
+    let vote = json!({"outthink": {"strategy": "self-consistency", "samples": 3}});
+    for fields in [vote, json!({"reasoning_effort": "low"}), json!({}), json!({"stream": true})] {
+        let (first, second) = (front.chat(fields.clone()).await, front.chat(fields.clone()).await);
+        for (place, reply) in [("first", first), ("second", second)] {
+            // A stream cannot take back what it passed on before the first tag came.
+            if place == "first" && reply.is_stream() {
+                continue;
+            }
+            let answer = reply.answer();
+            assert_eq!(answer.message["content"], "17 * 23 is **391**", "{place}, {fields}: {}", reply.body);
+            let reasoning = answer.message["reasoning_content"].as_str().unwrap_or_default();
+            assert_eq!(reasoning, "hm, 17 * 23 is 390? No.", "{place}, {fields}: {}", reply.body);
+        }
+    }
+    // A server that answers at once is not taken for one that reasons.
+    let front = super::Front::new(scenario(false)).await;
+    for reply in front.both(&json!({})).await {
+        assert_eq!(reply.answer().message["content"], "17 * 23 is **391**", "{}", reply.body);
+    }
+}
