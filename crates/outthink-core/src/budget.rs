@@ -120,7 +120,7 @@ mod tests {
             tokens in 0u64..100_000, cost in 0u64..10_000_000, prompt in 0u64..1_000_000,
             output in 0u64..1_000_000_000, max_tokens in prop::option::of(1u64..5_000), wanted in 1u32..80,
         ) {
-            let price = Price { input: 0, cached: 0, output };
+            let price = Price { output, ..Price::default() };
             let room = Room { tokens: Some(tokens), cost: Some(Cost::from_nano(cost)), samples: Some(64), prompt_cost: Cost::from_nano(prompt), price };
             let count = room.affordable(max_tokens).min(wanted);
             let each = room.cap(max_tokens, count).unwrap_or(0);

@@ -251,7 +251,7 @@ pub trait Engine: Send + Sync {
     /// The most that any of its samples may charge for each kind of token: what a claim on a budget is made
     /// of. An engine that stands for several takes the highest price of each kind.
     fn price_bound(&self) -> Price {
-        self.model().price
+        self.model().price.bound()
     }
 
     /// Whether it can take a request now, as far as that is known without asking: `None` where nothing was

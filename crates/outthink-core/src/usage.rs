@@ -10,6 +10,9 @@ pub struct Usage {
     pub prompt: u64,
     /// The part of `prompt` that the engine took from its cache (a shared prefill, a prefix cache).
     pub cached: u64,
+    /// The part of `prompt` that the engine wrote to its cache, where it charges for that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_write: u64,
     /// Generated tokens over all samples: reasoning, content, discarded and cancelled alike.
     pub completion: u64,
     /// The part of `completion` that was reasoning.
@@ -31,6 +34,11 @@ impl Usage {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl Add for Usage {
     type Output = Self;
 
@@ -38,6 +46,7 @@ impl Add for Usage {
         Self {
             prompt: self.prompt + other.prompt,
             cached: self.cached + other.cached,
+            cache_write: self.cache_write + other.cache_write,
             completion: self.completion + other.completion,
             reasoning: self.reasoning + other.reasoning,
             discarded: self.discarded + other.discarded,

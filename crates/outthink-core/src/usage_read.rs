@@ -28,6 +28,8 @@ pub struct UsageRead {
     pub prompt: Option<u64>,
     /// Those of them that came from a cache.
     pub cached: Option<u64>,
+    /// Prompt tokens that were written to a cache.
+    pub cache_write: Option<u64>,
     /// Generated tokens, reasoning included.
     pub completion: Option<u64>,
     /// Those of them that were reasoning.
@@ -70,6 +72,19 @@ const CACHED: &[&str] = &[
     "/cacheReadInputTokens",
     "/cache_read_tokens",
     "/prompt_tokens_details/cache_read_input_tokens",
+];
+/// Names of what was written to a cache, whichever shape it is in.
+const CACHE_WRITE: &[&str] = &[
+    "/cache_creation_input_tokens",
+    "/cacheWriteInputTokens",
+    "/prompt_tokens_details/cache_creation_tokens",
+    "/prompt_tokens_details/cache_creation_input_tokens",
+    "/prompt_tokens_details/cache_write_tokens",
+    "/prompt_tokens_details/cached_creation_tokens",
+    "/input_tokens_details/cache_creation_tokens",
+    "/input_tokens_details/cache_write_tokens",
+    "/cache_write_tokens",
+    "/cache_write_input_tokens",
 ];
 const REASONING: &[&str] = &[
     "/completion_tokens_details/reasoning_tokens",
@@ -293,6 +308,7 @@ impl UsageRead {
         let read = Self {
             prompt: first_of(object, shape.prompt).or(halves),
             cached: first_of(object, shape.cached),
+            cache_write: first_of(object, CACHE_WRITE),
             completion: first_of(object, shape.completion),
             reasoning: first_of(object, shape.reasoning),
             total: first_of(object, shape.total),
@@ -374,6 +390,7 @@ impl UsageRead {
         Self {
             prompt: self.prompt.or(other.prompt),
             cached: self.cached.or(other.cached),
+            cache_write: self.cache_write.or(other.cache_write),
             completion: self.completion.or(other.completion),
             reasoning: self.reasoning.or(other.reasoning),
             total: self.total.or(other.total),
@@ -387,6 +404,7 @@ impl UsageRead {
         Self {
             prompt: self.prompt.max(later.prompt),
             cached: self.cached.max(later.cached),
+            cache_write: self.cache_write.max(later.cache_write),
             completion: self.completion.max(later.completion),
             reasoning: self.reasoning.max(later.reasoning),
             total: self.total.max(later.total),
@@ -405,6 +423,7 @@ impl UsageRead {
         Usage {
             prompt,
             cached: self.cached.unwrap_or(0).min(prompt),
+            cache_write: self.cache_write.unwrap_or(0).min(prompt),
             completion,
             reasoning: self.reasoning.unwrap_or(0).min(completion),
             estimated: !known,

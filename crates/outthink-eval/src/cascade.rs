@@ -104,7 +104,7 @@ fn one(
     let priced = |name: &str, tokens: f64| ModelInfo {
         id: name.into(),
         context: None,
-        price: Price { input: 0, cached: 0, output: (tokens * 1_000.0) as u64 },
+        price: Price { output: (tokens * 1_000.0) as u64, ..Price::default() },
     };
     let models = (priced("cheap", tokens.0), priced("dear", tokens.1));
     let mut spec = StrategySpec {

@@ -39,7 +39,7 @@ impl Ask {
     pub(super) fn most(&self, question: &Question) -> Bill {
         let prompt = question.system.len() as u64 + question.user.len() as u64 + TEMPLATE;
         let usage = Usage { prompt, completion: ANSWER_TOKENS, ..Usage::default() };
-        Bill { tokens: prompt + ANSWER_TOKENS, cost: self.engine.model().price.cost(&usage) }
+        Bill { tokens: prompt + ANSWER_TOKENS, cost: self.engine.price_bound().cost(&usage) }
     }
 
     /// Whether the answer is the first option; `None` if it is neither.

@@ -155,7 +155,7 @@ impl Verifier for RewardModel {
 
     fn most(&self, prompt: &Prompt, sample: &Sample) -> Bill {
         let prompt = self.body(prompt, sample).to_string().len() as u64 + TEMPLATE;
-        Bill { tokens: prompt, cost: self.price.cost(&Usage { prompt, ..Usage::default() }) }
+        Bill { tokens: prompt, cost: self.price.bound().cost(&Usage { prompt, ..Usage::default() }) }
     }
 
     fn patience(&self) -> Duration {

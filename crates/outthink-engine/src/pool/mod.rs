@@ -241,12 +241,7 @@ impl Engine for PoolEngine {
 
     /// The highest price of its members, of each kind of token.
     fn price_bound(&self) -> Price {
-        let highest = |a: Price, b: Price| Price {
-            input: a.input.max(b.input),
-            cached: a.cached.max(b.cached),
-            output: a.output.max(b.output),
-        };
-        self.inner.members.iter().map(|m| m.engine.price_bound()).fold(self.model.price, highest)
+        self.inner.members.iter().map(|m| m.engine.price_bound()).fold(self.model.price.bound(), Price::highest)
     }
 
     /// Whether any member is fit and not known to be gone.

@@ -19,7 +19,7 @@ struct Scripted {
 
 impl Scripted {
     fn new(id: &str, output: u64, scripts: Vec<Script>) -> Self {
-        let price = Price { input: 1_000_000, cached: 500_000, output };
+        let price = Price { input: 1_000_000, cached: 500_000, output, ..Price::default() };
         let model = ModelInfo { id: id.into(), context: None, price };
         Self { model, scripts, started: AtomicUsize::new(0), ready: None }
     }
@@ -53,7 +53,7 @@ impl Engine for Scripted {
 }
 
 fn started(model: &str) -> SampleEvent {
-    let price = Price { input: 7, cached: 7, output: 7 };
+    let price = Price { input: 7, cached: 7, output: 7, ..Price::default() };
     SampleEvent::Started(Arc::new(Source { model: model.into(), member: None, price }))
 }
 

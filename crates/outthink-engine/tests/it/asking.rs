@@ -85,7 +85,7 @@ async fn several_refusals_one_after_the_other_and_one_that_stays() {
 #[tokio::test]
 async fn who_works_on_a_sample_is_said_once_it_is_asked() {
     let server = Server::start(vec![good()]).await;
-    let all = with(&server, |o| o.price = Price { input: 1, cached: 2, output: 3 }).await;
+    let all = with(&server, |o| o.price = Price { input: 1, cached: 2, output: 3, ..Price::default() }).await;
     let [source] = &all.started[..] else { panic!("{all:?}") };
     assert_eq!((source.model.as_str(), source.price.output), ("m", 3));
     assert!(all.lost.is_empty() && all.notes.is_empty());

@@ -104,7 +104,7 @@ fn a_stopped_sweep_goes_on_where_it_was() {
 }
 
 fn priced(rates: Rates) -> Scripted {
-    Scripted::by_rates(rates).with_price(Price { input: 0, cached: 0, output: 1_000_000 })
+    Scripted::by_rates(rates).with_price(Price { output: 1_000_000, ..Price::default() })
 }
 
 #[test]

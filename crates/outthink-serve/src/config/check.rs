@@ -180,8 +180,19 @@ fn models(config: &Config, found: &mut Vec<Problem>) {
             }
         }
         if let Err(error) = model.price() {
-            let key = if model.output_usd.is_some_and(f64::is_sign_negative) { "output_usd" } else { "input_usd" };
+            let kinds = [("output_usd", model.output_usd), ("cached_usd", model.cached_usd)];
+            let more = [("cache_write_usd", model.cache_write_usd), ("reasoning_usd", model.reasoning_usd)];
+            let wrong = |(_, usd): &(&str, Option<f64>)| usd.is_some_and(|usd| !(usd.is_finite() && usd >= 0.0));
+            let own = kinds.into_iter().chain(more).find(wrong).map(|(key, _)| key);
+            let of_long = || {
+                if model.input_usd.is_none_or(|usd| usd >= 0.0) && model.long.is_some() { "long" } else { "input_usd" }
+            };
+            let key = own.unwrap_or_else(of_long);
             found.push(Problem::new(path(key), error.to_string()));
+        }
+        if model.long.as_ref().is_some_and(|long| long.above_tokens == 0) {
+            let words = "above 0 tokens is every prompt: set the prices of the model, or a number of tokens";
+            found.push(Problem::new(path("long.above_tokens"), words));
         }
         if model.price_as.is_some() && (config.prices.import.is_none() || model.has_own_price()) {
             let words = "the name is for a list of prices: set prices.import, and give no price here";

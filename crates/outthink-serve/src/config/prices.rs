@@ -4,7 +4,7 @@
 //! as binary fractions, and what a [`Price`] has no place for is named.
 
 use super::{Config, ConfigError, Model, Problem, Source, place};
-use outthink_core::{Price, nearest};
+use outthink_core::{LongPrice, Price, nearest};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -13,8 +13,13 @@ use std::collections::BTreeMap;
 const PLACES: i64 = 15;
 /// Entries that are no models.
 const NO_MODELS: [&str; 2] = ["sample_spec", "fallback_generalizations"];
-/// What is held.
-const HELD: [&str; 3] = ["input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost"];
+/// What is held, for prompts of any length and for long ones (`…_above_200k_tokens`).
+const HELD: [&str; 5] = [INPUT, OUTPUT, CACHED, CACHE_WRITE, REASONING];
+const INPUT: &str = "input_cost_per_token";
+const OUTPUT: &str = "output_cost_per_token";
+const CACHED: &str = "cache_read_input_token_cost";
+const CACHE_WRITE: &str = "cache_creation_input_token_cost";
+const REASONING: &str = "output_cost_per_reasoning_token";
 /// Names of similar models that an error gives.
 const SIMILAR: usize = 4;
 
@@ -37,8 +42,8 @@ pub struct PriceList {
 pub struct Listed {
     /// Its price.
     pub price: Price,
-    /// What of it cannot be held, each as `field = value`: a longer context, writing to a cache, reasoning at a price
-    /// of its own, other kinds of service. Requests are billed without it.
+    /// What of it cannot be held, each as `field = value`: a second limit of length, a cache that is kept for longer,
+    /// other kinds of service. Requests are billed without it.
     pub not_held: Vec<String>,
 }
 
@@ -62,7 +67,7 @@ pub enum PriceListError {
         /// The model.
         model: String,
         /// The field.
-        field: &'static str,
+        field: String,
         /// What is there.
         given: String,
         /// How to fix it.
@@ -103,31 +108,70 @@ impl PriceList {
         let Some(fields) = self.entries.get(model) else {
             return Err(PriceListError::Unknown { model: model.to_owned(), similar: self.similar(model) });
         };
-        let of = |field: &'static str| -> Result<Option<u64>, PriceListError> {
+        let of = |field: &str| -> Result<Option<u64>, PriceListError> {
             let Some(raw) = fields.get(field).map(|raw| raw.get()).filter(|raw| *raw != "null") else {
                 return Ok(None);
             };
             per_million(raw).map(Some).map_err(|hint| {
                 let (model, given) = (model.to_owned(), raw.chars().take(40).collect());
-                PriceListError::Unusable { model, field, given, hint }
+                PriceListError::Unusable { model, field: field.to_owned(), given, hint }
             })
         };
-        let demanded = |field: &'static str, price: Option<u64>| {
+        let demanded = |field: &str, price: Option<u64>| {
             price.ok_or_else(|| PriceListError::Unusable {
                 model: model.to_owned(),
-                field,
+                field: field.to_owned(),
                 given: "missing".into(),
                 hint: "only models that charge by tokens can be imported; set input_usd and output_usd",
             })
         };
-        let input = demanded(HELD[0], of(HELD[0])?)?;
+        let input = demanded(INPUT, of(INPUT)?)?;
         // Embeddings generate nothing.
         let generates = fields.get("mode").is_none_or(|mode| mode.get() != "\"embedding\"");
-        let output = if generates { demanded(HELD[1], of(HELD[1])?)? } else { of(HELD[1])?.unwrap_or(0) };
-        let price = Price { input, cached: of(HELD[2])?.unwrap_or(input), output };
+        let output = if generates { demanded(OUTPUT, of(OUTPUT)?)? } else { of(OUTPUT)?.unwrap_or(0) };
+        let own = |field, of_whole: u64| of(field).map(|price| price.filter(|price| *price != of_whole));
+        let mut price = Price {
+            input,
+            cached: of(CACHED)?.unwrap_or(input),
+            output,
+            cache_write: own(CACHE_WRITE, input)?,
+            reasoning: own(REASONING, output)?,
+            long: None,
+        };
         let longest = context.or_else(|| fields.get("max_input_tokens")?.get().parse().ok());
-        let not_held = fields.iter().filter(|(name, raw)| is_lost(name, raw.get(), &price, longest));
-        Ok(Listed { price, not_held: not_held.map(|(name, raw)| format!("{name} = {}", raw.get())).collect() })
+        let reachable = |tokens: &u64| longest.is_none_or(|longest| longest > *tokens);
+        let limit = fields.keys().filter_map(|name| held_above(name)).map(|(_, tokens)| tokens).filter(reachable).min();
+        if let Some(above) = limit {
+            let mut long = LongPrice {
+                above,
+                input,
+                cached: price.cached,
+                output,
+                cache_write: price.cache_write,
+                reasoning: price.reasoning,
+            };
+            let mut has_cached = price.cached != input;
+            for (name, (field, _)) in
+                fields.keys().filter_map(|name| Some((name, held_above(name).filter(|(_, tokens)| *tokens == above)?)))
+            {
+                let Some(figure) = of(name)? else { continue };
+                match field {
+                    INPUT => long.input = figure,
+                    OUTPUT => long.output = figure,
+                    CACHED => (long.cached, has_cached) = (figure, true),
+                    CACHE_WRITE => long.cache_write = Some(figure),
+                    _ => long.reasoning = Some(figure),
+                }
+            }
+            // Where nothing has a price for cached tokens, they cost what fresh ones do.
+            if !has_cached {
+                long.cached = long.input;
+            }
+            price.long = Some(long);
+        }
+        let lost = |(name, raw): &(&String, &Box<RawValue>)| is_lost(name, raw.get(), limit, longest);
+        let not_held = fields.iter().filter(lost).map(|(name, raw)| format!("{name} = {}", raw.get())).collect();
+        Ok(Listed { price, not_held })
     }
 
     /// Names that may be meant: of the same model at other providers, else the nearest one.
@@ -140,22 +184,25 @@ impl PriceList {
     }
 }
 
-/// Whether a field is a price that is not held, and that a request can meet.
-fn is_lost(name: &str, raw: &str, price: &Price, longest: Option<u64>) -> bool {
+/// Whether a field is a price that is not held, and that a request can meet. Those for prompts above `limit` are.
+fn is_lost(name: &str, raw: &str, limit: Option<u64>, longest: Option<u64>) -> bool {
     let is_price = name.contains("cost") || name == "tiered_pricing";
-    if !is_price || HELD.contains(&name) || raw == "null" {
+    let is_held = HELD.contains(&name) || held_above(name).is_some_and(|(_, tokens)| Some(tokens) == limit);
+    if !is_price || is_held || raw == "null" {
         return false;
     }
     if above(name).is_some_and(|tokens| longest.is_some_and(|longest| longest <= tokens)) {
         return false;
     }
-    match per_million(raw) {
-        // At the price of what it is a part of nothing is lost.
-        Ok(figure) if name == "output_cost_per_reasoning_token" => figure != price.output,
-        Ok(figure) if name == "cache_creation_input_token_cost" => figure != price.input,
-        Ok(figure) => figure != 0,
-        Err(_) => true,
-    }
+    per_million(raw).map_or(true, |figure| figure != 0)
+}
+
+/// The field that is held for long prompts, and above how many tokens.
+fn held_above(name: &str) -> Option<(&'static str, u64)> {
+    let (field, rest) = name.split_once("_above_")?;
+    let tokens = above(name)?;
+    let is_all = rest.strip_suffix("_tokens").is_some_and(|number| !number.contains('_'));
+    HELD.into_iter().find(|held| *held == field && is_all).map(|held| (held, tokens))
 }
 
 /// The tokens of the prompt above which a price holds: `…_above_200k_tokens`.
@@ -235,7 +282,12 @@ impl Config {
 impl Model {
     /// Whether it gives a price itself.
     pub(super) const fn has_own_price(&self) -> bool {
-        self.input_usd.is_some() || self.output_usd.is_some() || self.cached_usd.is_some()
+        self.input_usd.is_some()
+            || self.output_usd.is_some()
+            || self.cached_usd.is_some()
+            || self.cache_write_usd.is_some()
+            || self.reasoning_usd.is_some()
+            || self.long.is_some()
     }
 
     /// Its name in a list of prices.
@@ -288,6 +340,7 @@ mod tests {
             "cache_read_input_token_cost": 7.5e-08, "output_cost_per_reasoning_token": 6e-07},
         "maker/long": {"mode": "chat", "max_input_tokens": 1000000, "input_cost_per_token": 0.0000025,
             "output_cost_per_token": 0.000015, "input_cost_per_token_above_200k_tokens": 5e-6,
+            "input_cost_per_token_above_272k_tokens": 7e-6, "output_cost_per_token_above_200k_tokens_priority": 3e-5,
             "cache_creation_input_token_cost": 3.125e-6, "output_cost_per_reasoning_token": 2e-5,
             "input_cost_per_token_flex": 0.0, "tiered_pricing": [1]},
         "vectors": {"mode": "embedding", "input_cost_per_token": 2e-08},
@@ -299,22 +352,39 @@ mod tests {
     fn prices_are_found_and_what_cannot_be_held_is_named() {
         let list = PriceList::read(LIST).unwrap();
         let plain = list.find("plain", None).unwrap();
-        assert_eq!(plain.price, Price { input: 150_000_000, cached: 75_000_000, output: 600_000_000 });
+        let price = Price { input: 150_000_000, cached: 75_000_000, output: 600_000_000, ..Price::default() };
+        assert_eq!(plain.price, price, "reasoning at the price of all output has none of its own");
         assert!(plain.not_held.is_empty(), "{plain:?}");
         let long = list.find("maker/long", None).unwrap();
-        assert_eq!(long.price, Price { input: 2_500_000_000, cached: 2_500_000_000, output: 15_000_000_000 });
+        let above = LongPrice {
+            above: 200_000,
+            input: 5_000_000_000,
+            cached: 5_000_000_000,
+            output: 15_000_000_000,
+            cache_write: Some(3_125_000_000),
+            reasoning: Some(20_000_000_000),
+        };
+        let short = Price {
+            input: 2_500_000_000,
+            cached: 2_500_000_000,
+            output: 15_000_000_000,
+            cache_write: Some(3_125_000_000),
+            reasoning: Some(20_000_000_000),
+            long: Some(above),
+        };
+        assert_eq!(long.price, short);
         assert_eq!(
             long.not_held,
             [
-                "cache_creation_input_token_cost = 3.125e-6",
-                "input_cost_per_token_above_200k_tokens = 5e-6",
-                "output_cost_per_reasoning_token = 2e-5",
+                "input_cost_per_token_above_272k_tokens = 7e-6",
+                "output_cost_per_token_above_200k_tokens_priority = 3e-5",
                 "tiered_pricing = [1]",
             ]
         );
         // A context that is shorter never meets the higher price.
         let short = list.find("maker/long", Some(200_000)).unwrap();
         assert!(!short.not_held.iter().any(|field| field.contains("above")), "{short:?}");
+        assert_eq!(short.price.long, None);
         assert_eq!(list.find("vectors", None).unwrap().price.output, 0);
     }
 

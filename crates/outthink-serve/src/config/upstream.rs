@@ -1,6 +1,6 @@
 //! `[[upstreams]]`, `[[models]]` and `[balance]`: where samples come from.
 
-use outthink_core::{Price, PriceError};
+use outthink_core::{LongPrice, Price, PriceError, per_million_usd};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -69,6 +69,15 @@ pub struct Model {
     /// Dollars for a million generated tokens.
     #[serde(default)]
     pub output_usd: Option<f64>,
+    /// Dollars for a million prompt tokens that are written to a cache; `input_usd` where left out.
+    #[serde(default)]
+    pub cache_write_usd: Option<f64>,
+    /// Dollars for a million generated tokens of reasoning; `output_usd` where left out.
+    #[serde(default)]
+    pub reasoning_usd: Option<f64>,
+    /// What a request with a long prompt costs in place of these.
+    #[serde(default)]
+    pub long: Option<Long>,
     /// Its name in the list of prices; its name at the upstreams where left out.
     #[serde(default)]
     pub price_as: Option<String>,
@@ -81,6 +90,30 @@ pub struct Model {
     /// Models that answer in its place while none of its upstreams can, in this order.
     #[serde(default)]
     pub fallbacks: Vec<String>,
+}
+
+/// What all tokens of a request cost whose prompt is long, in dollars for a million tokens. What is left out costs as
+/// much as in a short one.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Long {
+    /// Tokens of the prompt above which it holds.
+    pub above_tokens: u64,
+    /// Prompt tokens.
+    #[serde(default)]
+    pub input_usd: Option<f64>,
+    /// Cached prompt tokens.
+    #[serde(default)]
+    pub cached_usd: Option<f64>,
+    /// Generated tokens.
+    #[serde(default)]
+    pub output_usd: Option<f64>,
+    /// Prompt tokens that are written to a cache.
+    #[serde(default)]
+    pub cache_write_usd: Option<f64>,
+    /// Generated tokens of reasoning.
+    #[serde(default)]
+    pub reasoning_usd: Option<f64>,
 }
 
 /// How samples are spread over several upstreams: to the one with the least outstanding tokens for its
@@ -111,7 +144,25 @@ impl Model {
             return Ok(price);
         }
         let input = self.input_usd.unwrap_or(0.0);
-        Price::per_million_usd(input, self.cached_usd.unwrap_or(input), self.output_usd.unwrap_or(0.0))
+        let price = Price {
+            cache_write: self.cache_write_usd.map(per_million_usd).transpose()?,
+            reasoning: self.reasoning_usd.map(per_million_usd).transpose()?,
+            ..Price::per_million_usd(input, self.cached_usd.unwrap_or(input), self.output_usd.unwrap_or(0.0))?
+        };
+        let Some(long) = &self.long else { return Ok(price) };
+        let or = |own: Option<f64>, short: u64| own.map_or(Ok(short), per_million_usd);
+        let input = or(long.input_usd, price.input)?;
+        // A cache costs what fresh tokens do, unless one of the two says otherwise.
+        let cached = if long.cached_usd.is_none() && self.cached_usd.is_none() { input } else { price.cached };
+        let long = LongPrice {
+            above: long.above_tokens,
+            input,
+            cached: or(long.cached_usd, cached)?,
+            output: or(long.output_usd, price.output)?,
+            cache_write: long.cache_write_usd.map(per_million_usd).transpose()?.or(price.cache_write),
+            reasoning: long.reasoning_usd.map(per_million_usd).transpose()?.or(price.reasoning),
+        };
+        Ok(Price { long: Some(long), ..price })
     }
 
     /// Its name at the upstreams.

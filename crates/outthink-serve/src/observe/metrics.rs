@@ -155,7 +155,7 @@ impl Default for Metrics {
         registry.register_with_unit("request", "Time to the end of the reply", Unit::Seconds, m.duration.clone());
         registry.register(
             "tokens",
-            "Tokens by kind: prompt and its part cached; generated and its parts reasoning, discarded and cancelled; \
+            "Tokens by kind: prompt and its parts cached and cache_write; generated and its parts reasoning, discarded and cancelled; \
              verifier",
             m.tokens.clone(),
         );
@@ -217,6 +217,7 @@ impl Metrics {
         for (kind, count) in [
             ("prompt", usage.prompt),
             ("cached", usage.cached),
+            ("cache_write", usage.cache_write),
             ("generated", usage.completion),
             ("reasoning", usage.reasoning),
             ("discarded", usage.discarded),

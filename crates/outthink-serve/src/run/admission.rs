@@ -42,7 +42,7 @@ impl Size {
     fn claimed(&self, price: Price) -> (Amount, Amount) {
         let amount = |samples: u64, each: u64| {
             let completion = each.saturating_add(self.predicted).saturating_mul(samples);
-            Amount::of(price, self.prompt.saturating_mul(samples), completion)
+            Amount::most(price, self.prompt.saturating_mul(samples), completion)
         };
         if self.whole {
             let all = amount(self.samples, self.length.unwrap_or(0));
@@ -67,7 +67,7 @@ pub(crate) async fn admit(
     }
     let (Some(key), Some(ledger)) = (&caller.key, &control.ledger) else { return Ok(None) };
     // Any sample may come from the most expensive model, a fallback included.
-    let price = engines.iter().map(|e| e.price_bound()).fold(Price::default(), highest);
+    let price = engines.iter().map(|e| e.price_bound()).fold(Price::default(), Price::highest);
     let (least, most) = size.claimed(price);
     let within = |amount: Cost| budget.max_cost.map_or(amount, |own| own.min(amount));
     let claim = Claim {
@@ -96,18 +96,13 @@ pub(crate) async fn admit(
     Ok(Some(Arc::new(Allowance::new(hold, asked, (price, size.prompt)))))
 }
 
-/// The most of each of two prices.
-fn highest(a: Price, b: Price) -> Price {
-    Price { input: a.input.max(b.input), cached: a.cached.max(b.cached), output: a.output.max(b.output) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_long_request_claims_a_stretch_and_a_short_one_all_of_it() {
-        let price = Price { input: 1_000_000, cached: 0, output: 2_000_000 };
+        let price = Price { input: 1_000_000, output: 2_000_000, ..Price::default() };
         let size = Size { prompt: 100, samples: 1, length: Some(128_000), ..Size::default() };
         let (least, most) = size.claimed(price);
         assert_eq!((least.tokens, most.tokens), (64, 1_024));

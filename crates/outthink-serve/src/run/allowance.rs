@@ -14,9 +14,9 @@ pub(crate) struct Amount {
 }
 
 impl Amount {
-    /// What `prompt` and `completion` tokens come to at this price.
-    pub(crate) fn of(price: Price, prompt: u64, completion: u64) -> Self {
-        Self { cost: price.cost(&Usage { prompt, completion, ..Usage::default() }), tokens: completion }
+    /// What `prompt` and `completion` tokens come to at most at this price, of whatever kind they are.
+    pub(crate) fn most(price: Price, prompt: u64, completion: u64) -> Self {
+        Self { cost: price.bound().cost(&Usage { prompt, completion, ..Usage::default() }), tokens: completion }
     }
 
     /// What a usage came to.
@@ -132,7 +132,7 @@ impl Allowance {
     pub(super) fn left(&self) -> u64 {
         let inner = self.lock();
         let left = inner.held - inner.used;
-        let money = left.cost.saturating_sub(Amount::of(self.price, inner.prompt, 0).cost);
+        let money = left.cost.saturating_sub(Amount::most(self.price, inner.prompt, 0).cost);
         self.price.affordable_output(money).unwrap_or(u64::MAX).min(left.tokens)
     }
 

@@ -51,7 +51,7 @@ impl Metered {
                 // Asked for now, waited for when it is needed.
                 let capped = limit.is_some_and(|most| meter.covered >= most);
                 let next = if capped { SLACK.max(most / 8) } else { STRETCH };
-                let want = Amount::of(meter.price, 0, next);
+                let want = Amount::most(meter.price, 0, next);
                 let mut growing = None;
                 loop {
                     let used = if capped { meter.tokens } else { meter.used() };
@@ -185,7 +185,7 @@ impl Meter {
     }
 
     async fn extend(&mut self, prompt: u64, tokens: u64) -> bool {
-        let want = Amount::of(self.price, prompt, tokens);
+        let want = Amount::most(self.price, prompt, tokens);
         let may = self.allowance.reserve(want).await;
         if may {
             self.grew(want, tokens);
@@ -219,7 +219,7 @@ impl Meter {
             return Amount::default();
         }
         let (prompt, _) = self.read.unwrap_or((self.prompt, 0));
-        Amount::of(self.price, prompt, self.used()) + self.lost
+        Amount::most(self.price, prompt, self.used()) + self.lost
     }
 
     fn used(&self) -> u64 {

@@ -490,7 +490,9 @@ impl Table {
             let attempt = Usage {
                 prompt: sample.usage.prompt.saturating_sub(held.lost.prompt),
                 cached: sample.usage.cached.saturating_sub(held.lost.cached),
+                cache_write: sample.usage.cache_write.saturating_sub(held.lost.cache_write),
                 completion: sample.usage.completion.saturating_sub(held.lost.completion),
+                reasoning: sample.usage.reasoning.saturating_sub(held.lost.reasoning),
                 ..Usage::default()
             };
             sample.cost = held.lost_cost + price.cost(&attempt);
@@ -505,7 +507,7 @@ impl Table {
                     ..attempt
                 };
                 full += reserved.completion - attempt.completion;
-                bound = held.lost_cost + held.price.unwrap_or(arm.info.price_bound).cost(&reserved);
+                bound = held.lost_cost + held.price.unwrap_or(arm.info.price_bound).bound().cost(&reserved);
             }
             tokens += full;
             cost += bound + sample.verifier_cost;

@@ -15,7 +15,7 @@ fn answers(texts: &[&str]) -> Vec<Recorded> {
 }
 
 fn model(output: u64) -> ModelInfo {
-    ModelInfo { id: "recorded".into(), context: None, price: Price { input: 0, cached: 0, output } }
+    ModelInfo { id: "recorded".into(), context: None, price: Price { output, ..Price::default() } }
 }
 
 fn run_arms(arms: &[(&ModelInfo, &[Recorded])], settings: &[(&str, f64)], budget: Budget) -> Outcome {

@@ -92,7 +92,7 @@ impl Scripted {
     /// request. It charges $1, $0.5 and $2 a million tokens, has a context of 4,096, and finds 4 of 10 prompt
     /// tokens in its cache.
     pub fn new(model: &str, script: impl Fn(usize, &SampleRequest) -> Vec<Act> + Send + Sync + 'static) -> Arc<Self> {
-        let price = Price { input: 1_000_000_000, cached: 500_000_000, output: 2_000_000_000 };
+        let price = Price { input: 1_000_000_000, cached: 500_000_000, output: 2_000_000_000, ..Price::default() };
         let number = |index| usize::try_from(index).unwrap_or(usize::MAX);
         let engine = Self::by(model, move |turn| script(number(turn.index), turn.request));
         Arc::new(engine.with_price(price).with_context(4_096).with_prompt(10, 4))

@@ -71,9 +71,21 @@ pub(crate) fn read(path: &Path) -> Result<Config, CliError> {
 fn prices(list: &PriceList, models: &[String]) -> Result<String, CliError> {
     let mut text = String::from("INPUT\tCACHED\tOUTPUT\tMODEL\n");
     let mut line = |model: &str, listed: &Listed| {
-        let Price { input, cached, output } = listed.price;
-        let [input, cached, output] = [input, cached, output].map(Cost::from_nano);
-        let _ = writeln!(text, "{input}\t{cached}\t{output}\t{model}");
+        let Price { input, cached, output, cache_write, reasoning, long } = listed.price;
+        let mut row = |(input, cached, output), (cache_write, reasoning), name: &str| {
+            let [input, cached, output] = [input, cached, output].map(Cost::from_nano);
+            let _ = writeln!(text, "{input}\t{cached}\t{output}\t{name}");
+            for (kind, price) in [("writing to the cache", cache_write), ("reasoning", reasoning)] {
+                if let Some(price) = price {
+                    let _ = writeln!(text, "\t\t\t  {kind} {}", Cost::from_nano(price));
+                }
+            }
+        };
+        row((input, cached, output), (cache_write, reasoning), model);
+        if let Some(long) = long {
+            let name = format!("  prompts above {} tokens", long.above);
+            row((long.input, long.cached, long.output), (long.cache_write, long.reasoning), &name);
+        }
         for lost in &listed.not_held {
             let _ = writeln!(text, "\t\t\t  without {lost}");
         }

@@ -260,7 +260,7 @@ mod tests {
     #[tokio::test]
     async fn who_works_charges_what_is_set_here_and_a_fallback_its_own_price() {
         let own = Price::per_million_usd(3.0, 3.0, 9.0).unwrap();
-        let theirs = Price { input: 1_000_000_000, cached: 500_000_000, output: 2_000_000_000 };
+        let theirs = Price { input: 1_000_000_000, cached: 500_000_000, output: 2_000_000_000, ..Price::default() };
         let script = move |index: usize, _: &SampleRequest| {
             let mut acts = vec![started(if index == 0 { "m" } else { "other" }, theirs)];
             acts.extend(says("hello"));

@@ -220,13 +220,31 @@ impl Bank {
         Self::of(scenario, ledger, NewKey { name: "k".into(), limits, ..NewKey::default() }, config).await
     }
 
+    /// One whose model charges this.
+    async fn priced(scenario: impl Into<Scenario>, nano_a_day: u64, price: Price) -> Self {
+        let limits = Limits { cost_per_day: Some(Cost::from_nano(nano_a_day)), ..Limits::default() };
+        let ledger = Ledger::open("sqlite::memory:", 60).await.unwrap();
+        let key = NewKey { name: "k".into(), limits, ..NewKey::default() };
+        Self::charging(scenario, (ledger, key), Config::default(), price).await
+    }
+
     /// One with this ledger, in which it makes this key.
     async fn of(scenario: impl Into<Scenario>, ledger: Ledger, key: NewKey, config: Config) -> Self {
+        Self::charging(scenario, (ledger, key), config, price()).await
+    }
+
+    async fn charging(
+        scenario: impl Into<Scenario>,
+        (ledger, key): (Ledger, NewKey),
+        config: Config,
+        price: Price,
+    ) -> Self {
         let server = Server::start(scenario);
         let (_, secret) = ledger.create_key(&key).await.unwrap();
         let control = Arc::new(Control::new().with_ledger(ledger.clone()));
         let policy = Policy { config: Arc::new(config), ..Policy::default() };
-        let options = ServeOptions { control, policy, ..ServeOptions::new(vec![engine(&server)]) };
+        let engine = OpenAiEngine::new(OpenAiOptions { price, ..engine_options(&server) }).unwrap();
+        let options = ServeOptions { control, policy, ..ServeOptions::new(vec![Arc::new(engine)]) };
         let address = serve(options.with_default_effort(Effort::None)).await;
         Self { server, address, ledger, secret: secret.expose().to_owned() }
     }

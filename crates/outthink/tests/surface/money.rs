@@ -1,7 +1,7 @@
 //! What is billed is what the work cost, by whoever did it.
 
 use super::{Bank, CACHED, Front, GENERATED, READ, answer, ask, chunk, done, end, engine_options, price, say, serve};
-use outthink_core::{Effort, Engine, Price};
+use outthink_core::{Effort, Engine, LongPrice, Price};
 use outthink_engine::openai::OpenAiEngine;
 use outthink_engine::pool::{Member, PoolEngine, PoolOptions};
 use outthink_serve::ServeOptions;
@@ -149,6 +149,47 @@ async fn the_model_that_worked_is_billed_and_named() {
         assert_eq!(answer.message["content"], "It is 391.", "{answer:?}");
         assert_eq!(answer.receipt["cost_nano_usd"], 10 * 10_000 + 5 * 30_000, "{}", answer.receipt);
         assert_eq!(answer.receipt["model"], "large", "{}", answer.receipt);
+    }
+}
+
+#[tokio::test]
+async fn each_kind_of_token_is_billed_at_its_price_and_a_long_prompt_at_another() {
+    let own = Price {
+        cache_write: Some(1_250_000_000),
+        reasoning: Some(6_000_000_000),
+        long: Some(LongPrice { above: 1_000, input: 2_000_000_000, output: 9_000_000_000, ..LongPrice::default() }),
+        ..price()
+    };
+    let chat = |prompt: u64, written: u64| {
+        reported(&json!({"prompt_tokens": prompt, "completion_tokens": 300, "total_tokens": prompt + 300,
+            "prompt_tokens_details": {"cached_tokens": 40, "cache_write_tokens": written},
+            "completion_tokens_details": {"reasoning_tokens": 200}}))
+    };
+    let anthropic = reported(&json!({"input_tokens": 30, "cache_read_input_tokens": 40,
+        "cache_creation_input_tokens": 30, "output_tokens": 300}));
+    for (name, reply, bill) in [
+        ("short", chat(100, 30), 30 * READ + 40 * CACHED + 30 * 1_250 + 100 * GENERATED + 200 * 6_000),
+        ("nothing written", chat(100, 0), 60 * READ + 40 * CACHED + 100 * GENERATED + 200 * 6_000),
+        // Its cached tokens are free, and its reasoning costs what all output does.
+        ("long", chat(1_001, 30), 961 * 2_000 + 300 * 9_000),
+        ("Anthropic's words", anthropic, 30 * READ + 40 * CACHED + 30 * 1_250 + 300 * GENERATED),
+    ] {
+        for form in [json!({}), json!({"stream": true})] {
+            let bank = Bank::priced(reply.clone(), 1_000_000_000, own).await;
+            let mut body = ask(form);
+            body["max_tokens"] = 400.into();
+            let reply = bank.post("/v1/chat/completions", &body).await;
+            assert_eq!(reply.status, 200, "{name}: {}", reply.body);
+            assert_eq!(bank.spent().await, bill, "{name}: {}", reply.body);
+        }
+    }
+    // A claim is made at the highest price that the request may meet.
+    let claim = 16 * 9_000;
+    for (budget, status) in [(claim, 429), (4_000_000, 200)] {
+        let bank = Bank::priced(chat(100, 30), budget, own).await;
+        let reply = bank.post("/v1/chat/completions", &ask(json!({"max_tokens": 400}))).await;
+        assert_eq!(reply.status, status, "{budget}: {}", reply.body);
+        assert!(bank.spent().await <= budget);
     }
 }
 

@@ -74,7 +74,7 @@ async fn begin(path: &'static str, gateway: &Gateway, asking: &mut Asking<'_>, b
     let price = engine.price_bound();
     if let Some(left) = budget.max_cost {
         // No more than the whole remaining budget could pay.
-        let left = left.saturating_sub(Amount::of(price, size.prompt, 0).cost);
+        let left = left.saturating_sub(Amount::most(price, size.prompt, 0).cost);
         request.limit((price.affordable_output(left).unwrap_or(u64::MAX) / request.replies.max(1)).max(1));
     }
     let bound = Usage {
@@ -103,7 +103,7 @@ async fn begin(path: &'static str, gateway: &Gateway, asking: &mut Asking<'_>, b
     if let Some(allowance) = allowance.as_ref().filter(|_| stream) {
         // The first stretch, which was claimed at admission.
         let first = size.length.unwrap_or(Room::STRETCH).min(Room::STRETCH);
-        allowance.reserve(Amount::of(price, size.prompt, first)).await;
+        allowance.reserve(Amount::most(price, size.prompt, first)).await;
     }
     match reply.await {
         Ok(relayed) => Ok(Begun { relayed, bill, allowance, price, stream, wants_usage, covered: size.length }),
@@ -178,7 +178,7 @@ impl Begun {
                 }
                 let ends = self.covered.is_some_and(|most| covered >= most);
                 if let Some(allowance) = self.allowance.as_ref().filter(|_| !ends && events.tokens() + LEAD >= covered) {
-                    if !allowance.reserve(Amount::of(self.price, 0, 2 * Room::STRETCH)).await {
+                    if !allowance.reserve(Amount::most(self.price, 0, 2 * Room::STRETCH)).await {
                         drop(self.relayed);
                         yield Ok(CUT.into());
                         self.bill.done(&scan, events.tokens(), &mut log);

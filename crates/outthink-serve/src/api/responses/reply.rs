@@ -162,10 +162,9 @@ fn usage(outcome: &Outcome) -> Value {
     let chat = StandardUsage::of(outcome);
     json!({
         "input_tokens": chat.prompt_tokens,
-        // No engine here tells what it writes to its cache, and none charges for it.
         "input_tokens_details": {
             "cached_tokens": chat.prompt_tokens_details.cached_tokens,
-            "cache_write_tokens": 0,
+            "cache_write_tokens": chat.prompt_tokens_details.cache_write_tokens,
         },
         "output_tokens": chat.completion_tokens,
         "output_tokens_details": {

@@ -137,6 +137,14 @@ pub(crate) struct StandardUsage {
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct PromptDetails {
     pub(crate) cached_tokens: u64,
+    /// Written to a cache, where the engine reports that.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) cache_write_tokens: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -154,7 +162,7 @@ impl StandardUsage {
             prompt_tokens: usage.prompt,
             completion_tokens: generated,
             total_tokens: usage.prompt + generated,
-            prompt_tokens_details: PromptDetails { cached_tokens: usage.cached },
+            prompt_tokens_details: PromptDetails { cached_tokens: usage.cached, cache_write_tokens: usage.cache_write },
             completion_tokens_details: CompletionDetails { reasoning_tokens },
         }
     }
