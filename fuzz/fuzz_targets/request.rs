@@ -6,8 +6,8 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
-    for responses in [false, true] {
-        if let Err(words) = outthink_serve::check_request(body, responses) {
+    for api in outthink_serve::Api::ALL {
+        if let Err(words) = outthink_serve::check_request(body, api) {
             assert!(!words.is_empty());
         }
     }

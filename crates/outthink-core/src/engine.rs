@@ -113,6 +113,8 @@ pub struct Finish {
     pub usage: Usage,
     /// Whether a stop text ended it and not the model; `None` where the engine does not say.
     pub met_stop: Option<bool>,
+    /// The stop text that ended it, where the engine names it.
+    pub stop_text: Option<String>,
     /// What of the text that was passed on turned out to be something else.
     pub reasoned: Reasoned,
 }
@@ -138,7 +140,7 @@ pub enum Reasoned {
 impl Finish {
     /// An end for one of the API's reasons, where the engine does not tell a stop text from the model's end.
     pub const fn new(reason: FinishReason, usage: Usage) -> Self {
-        Self { reason, word: None, usage, met_stop: None, reasoned: Reasoned::AsPassedOn }
+        Self { reason, word: None, usage, met_stop: None, stop_text: None, reasoned: Reasoned::AsPassedOn }
     }
 }
 

@@ -136,6 +136,9 @@ pub struct Outcome {
     /// The engine's own word for it, where that is not one of the API's four.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finish_word: Option<String>,
+    /// The stop text that ended it, where the engine names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_text: Option<String>,
     /// Why the strategy stopped.
     pub stop: StopReason,
     /// How sure one can be.

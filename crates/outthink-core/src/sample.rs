@@ -181,6 +181,9 @@ pub struct Sample {
     /// The engine's own word for why it ended, where that is not one of the API's four.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish_word: Option<String>,
+    /// The stop text that ended it, where the engine names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_text: Option<String>,
     /// What went wrong, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

@@ -38,7 +38,8 @@ pub(crate) struct Detokenizer {
     split: String,
     stops: Vec<String>,
     place: Place,
-    stopped: bool,
+    /// The stop text that was met.
+    stopped: Option<String>,
     /// Where the reply may call tools.
     tools: Option<Calls>,
     /// The thought, where it may hold a call.
@@ -60,7 +61,7 @@ impl Detokenizer {
             split: String::new(),
             stops,
             place,
-            stopped: false,
+            stopped: None,
             tools: None,
             thought: String::new(),
         }
@@ -83,9 +84,9 @@ impl Detokenizer {
             || self.thought.rfind(toolcall::OPEN).is_some_and(|open| !self.thought[open..].contains(toolcall::CLOSE))
     }
 
-    /// Whether a stop text was met.
-    pub(crate) fn stopped(&self) -> bool {
-        self.stopped
+    /// The stop text that was met.
+    pub(crate) fn stop_text(&self) -> Option<&str> {
+        self.stopped.as_deref()
     }
 
     /// Whether the text is in the thought now.
@@ -98,9 +99,9 @@ impl Detokenizer {
         self.bytes.extend_from_slice(bytes);
         let text = self.whole_characters(false);
         self.held.push_str(&text);
-        let end = self.stops.iter().filter_map(|stop| self.held.find(stop.as_str())).min();
-        let ready = if let Some(end) = end {
-            self.stopped = true;
+        let met = self.stops.iter().filter_map(|stop| Some((self.held.find(stop.as_str())?, stop)));
+        let ready = if let Some((end, stop)) = met.min_by_key(|(end, _)| *end) {
+            self.stopped = Some(stop.clone());
             end
         } else {
             self.held.len() - self.stops.iter().map(|stop| partial_end(&self.held, stop)).max().unwrap_or(0)
@@ -111,7 +112,7 @@ impl Detokenizer {
 
     /// Gives what was held back, at the end of the sample.
     pub(crate) fn finish(&mut self) -> Piece {
-        let text = if self.stopped {
+        let text = if self.stopped.is_some() {
             String::new()
         } else {
             let rest = self.whole_characters(true);
@@ -243,14 +244,14 @@ mod tests {
             let piece = detok.push(token);
             all.content += &piece.content;
             all.reasoning += &piece.reasoning;
-            if detok.stopped() {
+            if detok.stop_text().is_some() {
                 break;
             }
         }
         let piece = detok.finish();
         all.content += &piece.content;
         all.reasoning += &piece.reasoning;
-        (all, detok.stopped())
+        (all, detok.stop_text().is_some())
     }
 
     #[test]

@@ -228,7 +228,8 @@ impl Sequence {
             self.reasoning += 1;
         }
         self.limit_thought();
-        let stopped = self.member.text.stopped();
+        let stop_text = self.member.text.stop_text().map(str::to_owned);
+        let stopped = stop_text.is_some();
         if ended || stopped || self.completion >= self.max_tokens {
             let piece = self.member.text.finish();
             self.add(piece);
@@ -238,7 +239,11 @@ impl Sequence {
                 (true, 0) => FinishReason::Stop,
                 (true, _) => FinishReason::ToolCalls,
             };
-            self.send(Ok(SampleEvent::Finish(Finish { met_stop: Some(stopped), ..Finish::new(reason, self.usage()) })));
+            self.send(Ok(SampleEvent::Finish(Finish {
+                met_stop: Some(stopped),
+                stop_text,
+                ..Finish::new(reason, self.usage())
+            })));
             return false;
         }
         if !self.pending.content.is_empty() || !self.pending.reasoning.is_empty() || !self.pending.extra.is_empty() {

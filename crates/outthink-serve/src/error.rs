@@ -123,6 +123,8 @@ impl IntoResponse for ApiError {
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        // An API with a shape of its own for errors makes it from this.
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -44,6 +44,7 @@ mod openapi;
 mod run;
 mod transport;
 
+pub use api::Api;
 pub use config::ITSELF;
 pub use observe::{SpanReceiver, SpanSender, UpstreamHealth, spans};
 pub use run::{Control, Health, Limits, MakeComparer, MakeJudge, MakeTests, Policy, Resources, ServeOptions};
@@ -57,18 +58,19 @@ pub fn router(options: ServeOptions) -> axum::Router {
     Service::new(options).router()
 }
 
-/// Whether the body of `POST /v1/chat/completions`, or with `responses` that of `POST /v1/responses`,
-/// would be taken, without sending it anywhere.
+/// Whether the body of a request in the words of an API would be taken, without sending it anywhere.
 ///
 /// # Errors
 /// With what the client would be told.
 ///
 /// ```
 /// let body = br#"{"messages": [{"role": "user", "content": "2+2?"}], "n": 3}"#;
-/// assert!(outthink_serve::check_request(body, false).is_err_and(|words| words.starts_with("n is 3")));
+/// use outthink_serve::{Api, check_request};
+///
+/// assert!(check_request(body, Api::Chat).is_err_and(|words| words.starts_with("n is 3")));
 /// ```
-pub fn check_request(body: &[u8], responses: bool) -> Result<(), String> {
-    api::check(body, responses).map_err(|error| error.message)
+pub fn check_request(body: &[u8], api: Api) -> Result<(), String> {
+    api::check(body, api).map_err(|error| error.message)
 }
 
 /// Serves until `shutdown` completes, then finishes the requests that run and takes no new ones.

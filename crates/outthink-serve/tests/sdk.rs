@@ -1,5 +1,5 @@
 //! Other people's clients against the gateway: the official OpenAI SDKs for Python and Node; and,
-//! where `OUTTHINK_CLIENTS=1` asks for the minutes that they take, LangChain, instructor, the Vercel
+//! where `OUTTHINK_CLIENTS=1` asks for the minutes that they take, Anthropic's SDK, LangChain, instructor, the Vercel
 //! AI SDK and schemathesis over `/openapi.json`.
 //!
 //! They are installed, in pinned versions, into a scratch folder of the build. Where the language or
@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 const PYTHON_SDK: &str = "openai==3.54.0";
+const ANTHROPIC_SDK: &str = "anthropic==2.14.0";
 const NODE_SDK: &str = "openai@7.57.0";
 const FRAMEWORKS: &[&str] = &["instructor==1.17.0", "langchain-openai==1.7.3"];
 const VERCEL: [&str; 2] = ["ai@6.0.326", "@ai-sdk/openai-compatible@2.0.92"];
@@ -77,6 +78,15 @@ async fn python_with(name: &str, packages: &[&str]) -> Option<PathBuf> {
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
     let install: Vec<String> = install.iter().chain(packages).map(|&word| word.to_owned()).collect();
     prepare(&interpreter.display().to_string(), &install, &home).await.then_some(interpreter)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anthropic() {
+    if all_clients()
+        && let Some(python) = python_with("python-anthropic", &[ANTHROPIC_SDK]).await
+    {
+        run(Command::new(python).arg(script("anthropic_sdk.py")), gateway().await).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,8 @@ pub struct DriveRequest {
     pub logprobs: bool,
     /// Names the request in logs and receipts.
     pub trace_id: String,
+    /// What of the request could not be taken over, in words for the receipt.
+    pub notes: Vec<String>,
 }
 
 /// What is reported while a request runs.

@@ -193,7 +193,7 @@ impl Assembler {
                 let Some(choice) = self.choices.get_mut(index) else { return };
                 choice.word = Some(word.into_owned());
                 choice.end = End::Alone;
-                choice.met_stop = met_stop;
+                (choice.met_stop, choice.stop_text) = (met_stop, None);
             }
             Plain::Counts(read) => {
                 let pieces = self.choices.iter().map(|c| c.seen.pieces).sum();
@@ -277,7 +277,7 @@ impl Assembler {
             choice.word = Some(word.to_owned());
             // The end of turn has a log-probability and no text.
             choice.end = if said == Said::default() { End::Alone } else { End::WithText };
-            choice.met_stop = met_stop(&event);
+            (choice.met_stop, choice.stop_text) = met_stop(&event);
         }
         if event.get("usage").is_some_and(Value::is_object)
             && let Some(read) = Usage::read(&Value::Object(event))
@@ -367,6 +367,7 @@ impl Assembler {
                     word,
                     usage,
                     met_stop: choice.met_stop,
+                    stop_text: choice.stop_text.clone(),
                     reasoned: choice.reasoned,
                 }))
             };

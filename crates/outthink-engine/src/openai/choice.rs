@@ -34,6 +34,8 @@ pub(super) struct Choice {
     /// Whether text came after a reason.
     pub(super) went_on: bool,
     pub(super) met_stop: Option<bool>,
+    /// The stop text that was met, where the server names it.
+    pub(super) stop_text: Option<String>,
     pub(super) seen: Seen,
     /// Tokens that came and were not passed on yet.
     pub(super) owed: u64,
@@ -64,6 +66,7 @@ impl Choice {
             end: End::None,
             went_on: false,
             met_stop: None,
+            stop_text: None,
             seen: Seen::default(),
             owed: 0,
             spoke: false,

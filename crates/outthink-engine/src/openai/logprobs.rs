@@ -31,9 +31,10 @@ pub(super) fn confidences(field: Option<&Value>) -> Vec<f32> {
     tokens.iter().map(one).collect::<Option<Vec<f32>>>().unwrap_or_default()
 }
 
-/// Whether a stop text ended the sample: vLLM reports it as `stop_reason`, `SGLang` as `matched_stop`;
+/// Whether a stop text ended the sample, and which: vLLM reports it as `stop_reason`, `SGLang` as `matched_stop`;
 /// a text is a stop text, a number is a token of the model's own. vLLM's null is the model's end.
-pub(super) fn met_stop(event: &Map<String, Value>) -> Option<bool> {
-    let reported = event.get("matched_stop").or_else(|| event.get("stop_reason"))?;
-    Some(reported.is_string())
+pub(super) fn met_stop(event: &Map<String, Value>) -> (Option<bool>, Option<String>) {
+    let Some(reported) = event.get("matched_stop").or_else(|| event.get("stop_reason")) else { return (None, None) };
+    let text = reported.as_str().map(str::to_owned);
+    (Some(text.is_some()), text)
 }

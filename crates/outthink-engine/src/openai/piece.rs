@@ -130,6 +130,10 @@ fn end(data: &str) -> Option<Plain<'_>> {
         Cow::Owned(word) => Cow::Owned(finish::said(&word)?.to_owned()),
     };
     let met_stop = choice.matched_stop.or(choice.stop_reason);
+    // Which stop text it was is read with the tree.
+    if met_stop == Some(true) {
+        return None;
+    }
     choice.delta.is_blank().then_some(Plain::End { index: choice.index as usize, word, met_stop })
 }
 

@@ -2,6 +2,7 @@
 //! what they have in common is read by `read` and sent by `tell`.
 
 mod chat;
+mod messages;
 mod models;
 mod read;
 mod relay;
@@ -9,6 +10,7 @@ mod responses;
 mod rewards;
 mod tell;
 
+pub(crate) use messages::{PATH as MESSAGES, in_own_words};
 pub(crate) use read::beside;
 pub(crate) use responses::Responses;
 
@@ -27,10 +29,31 @@ pub(crate) fn routes(responses: Arc<Responses>) -> Router {
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::one))
         .route("/v1/outthink/traces/{id}", get(models::trace))
+        .merge(messages::routes())
         .merge(responses::routes(responses))
 }
 
-/// Whether a body would be taken by `/v1/chat/completions`, or with `responses` by `/v1/responses`.
-pub(crate) fn check(body: &[u8], responses: bool) -> Result<(), ApiError> {
-    if responses { responses::check(body) } else { chat::check(body) }
+/// The protocols that answer a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Api {
+    /// `POST /v1/chat/completions`.
+    Chat,
+    /// `POST /v1/responses`.
+    Responses,
+    /// `POST /v1/messages`.
+    Messages,
+}
+
+impl Api {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Chat, Self::Responses, Self::Messages];
+}
+
+/// Whether a body would be taken.
+pub(crate) fn check(body: &[u8], api: Api) -> Result<(), ApiError> {
+    match api {
+        Api::Chat => chat::check(body),
+        Api::Responses => responses::check(body),
+        Api::Messages => messages::check(body),
+    }
 }

@@ -157,6 +157,7 @@ impl Gateway {
             thinking: request.thinking,
             logprobs: request.logprobs,
             trace_id: trace.0.clone(),
+            notes: request.notes,
         };
         let run = runner.start(drive, strategy);
         Ok((Admitted { run, allowance, account }, effort, stream))

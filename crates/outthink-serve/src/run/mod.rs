@@ -32,4 +32,4 @@ pub(crate) use request::RunRequest;
 pub(crate) use resources::{ArmAsked, Judge, wrong};
 pub use resources::{MakeComparer, MakeJudge, MakeTests, Resources};
 pub(crate) use running::{Ended, Heard, Running};
-pub(crate) use weigh::bytes;
+pub(crate) use weigh::{bytes, likely_tokens};

@@ -23,6 +23,8 @@ pub(crate) struct RunRequest {
     /// How long the reasoning should be, where the client said so.
     pub(crate) thinking: Thinking,
     pub(crate) logprobs: bool,
+    /// What of the client's request is not carried out, in words for the receipt.
+    pub(crate) notes: Vec<String>,
     /// The session that it is a part of, where the client named it.
     pub(crate) session: Option<String>,
 }
@@ -42,6 +44,7 @@ impl Default for RunRequest {
             seed: None,
             thinking: Thinking::default(),
             logprobs: false,
+            notes: Vec::new(),
             session: None,
         }
     }

@@ -75,6 +75,24 @@ impl Weight {
     }
 }
 
+/// How many tokens a prompt has, about: what is text by its length, what is not as [`Weight`] has it.
+pub(crate) fn likely_tokens(prompt: &Prompt, model: &str) -> u64 {
+    /// Bytes of a token, about.
+    const TOKEN: u64 = 4;
+    let rule = rule(model);
+    let of_message = |message: &Value| {
+        let parts = message.get("content").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let (texts, others): (Vec<&Value>, Vec<&Value>) = parts.iter().partition(|p| p["type"] == "text");
+        let words: u64 = texts.iter().filter_map(|text| text["text"].as_str()).map(|text| text.len() as u64).sum();
+        let fields = message.as_object().into_iter().flatten();
+        let beside = fields.filter(|(key, value)| *key != "role" && !(*key == "content" && value.is_array()));
+        let bytes = words + beside.map(|(_, value)| bytes(value).saturating_sub(2)).sum::<u64>();
+        bytes.div_ceil(TOKEN) + AROUND / TOKEN + others.iter().map(|other| part(other, rule)).sum::<u64>()
+    };
+    let extra: u64 = ["tools", "response_format"].iter().filter_map(|name| prompt.extra.get(*name)).map(bytes).sum();
+    prompt.messages.iter().map(of_message).sum::<u64>() + extra.div_ceil(TOKEN)
+}
+
 fn rule(model: &str) -> Option<&'static ImageRule> {
     let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
     let fits = |rule: &&ImageRule| rule.models.iter().filter(|m| name.starts_with(**m)).map(|m| m.len()).max();

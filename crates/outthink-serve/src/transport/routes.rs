@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Where things are, for those who look in the wrong place.
-const PLACES: &str = "/v1/chat/completions, /v1/responses, /v1/models, /openapi.json and /health";
+const PLACES: &str = "/v1/chat/completions, /v1/responses, /v1/messages, /v1/models, /openapi.json and /health";
 
 pub(super) fn router(service: Service, responses: Arc<Responses>) -> Router {
     api::routes(responses)
@@ -42,6 +42,8 @@ async fn begin(State(service): State<Service>, mut request: Request, next: Next)
     let (gateway, trace) = (service.current(), TraceId::fresh());
     let name = HeaderValue::from_str(&trace.0);
     let most = gateway.options.limits.head_bytes;
+    // Its clients read errors in its own shape, whoever made them.
+    let of_messages = request.uri().path().starts_with(api::MESSAGES).then(|| trace.clone());
     request.extensions_mut().insert(Arc::clone(&gateway));
     request.extensions_mut().insert(trace);
     let mut response = if head_bytes(&request) > most {
@@ -49,6 +51,9 @@ async fn begin(State(service): State<Service>, mut request: Request, next: Next)
     } else {
         cors::allow(&gateway, request, next).await
     };
+    if let Some(trace) = of_messages {
+        response = api::in_own_words(response, &trace);
+    }
     if let Ok(name) = name {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), name.clone());
         response.headers_mut().insert(HeaderName::from_static("x-outthink-trace-id"), name);

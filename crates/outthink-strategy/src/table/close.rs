@@ -59,6 +59,7 @@ impl Table {
             extra: sample.extra,
             finish: sample.finish,
             finish_word: sample.finish_word,
+            stop_text: sample.stop_text,
             stop: reason,
             confidence,
             samples_failed,

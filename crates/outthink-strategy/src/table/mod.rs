@@ -131,7 +131,7 @@ impl Table {
             judging: Bill::default(),
             finished: 0,
             notes: Vec::new(),
-            remarks: Vec::new(),
+            remarks: request.notes.clone(),
             seed: request.seed,
             seeded: request.seeded,
             trace: Vec::new(),
@@ -338,6 +338,7 @@ impl Table {
         sample.usage = finish.usage + held.lost + Usage { verifier: sample.usage.verifier, ..Usage::default() };
         sample.finish = Some(finish.reason);
         sample.finish_word = finish.word;
+        sample.stop_text = finish.stop_text;
         if held.inherited == 0 {
             reassign(sample, finish.reasoned);
         }

@@ -112,6 +112,7 @@ pub(crate) fn run(args: &AskArgs) -> Result<ExitCode, CliError> {
         thinking: thinking.native(),
         logprobs: false,
         trace_id: "ask".into(),
+        notes: Vec::new(),
     };
     let file = args.engine.locate()?;
     let verifiers = verifiers.into_iter().map(Plan::locate).collect::<Result<Vec<_>, _>>()?;

@@ -11,6 +11,7 @@ mod errors;
 mod finish;
 mod integers;
 mod limits;
+mod messages;
 mod money;
 mod odd_events;
 mod pools;

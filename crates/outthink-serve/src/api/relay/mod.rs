@@ -238,6 +238,7 @@ impl Bill {
             extra: serde_json::Map::new(),
             finish: None,
             finish_word: None,
+            stop_text: None,
             stop: StopReason::Single,
             confidence: Confidence::default(),
             samples_drawn: 1,
