@@ -248,7 +248,7 @@ impl Choice {
         self.think.end(&mut content, &mut reasoning);
         self.hear(&content, &reasoning);
         if self.is_misheard() {
-            content = std::mem::take(&mut self.heard).trim().to_owned();
+            self.heard.trim().clone_into(&mut content);
             (self.reasoned, self.habit) = (Reasoned::Nothing, Some(Habit::Answers));
             self.seen.reasoning = 0;
         }

@@ -45,7 +45,7 @@ pub(super) fn start(engine: &OpenAiEngine, request: SampleRequest) -> Vec<Sample
     };
     let one = |&seed: &u64| -> SampleStream {
         let sample = Sample { engine: engine.clone(), request: Arc::clone(&request), seed };
-        let phase = Phase::Preparing(way.clone(), sample);
+        let phase = Phase::Preparing(Box::new((way.clone(), sample)));
         Box::pin(stream::unfold(phase, |mut phase| async move { phase.next().await.map(|event| (event, phase)) }))
     };
     request.seeds.iter().map(one).collect()
@@ -135,7 +135,7 @@ impl Sample {
 }
 
 enum Phase {
-    Preparing(Shared<BoxFuture<'static, Prepared>>, Sample),
+    Preparing(Box<(Shared<BoxFuture<'static, Prepared>>, Sample)>),
     /// Whether a word must still come.
     Running(Box<Run>, bool),
     /// It ended without a word: what it spent was reported, the error is not yet.
@@ -145,7 +145,8 @@ enum Phase {
 
 impl Phase {
     async fn next(&mut self) -> Option<Result<SampleEvent, EngineError>> {
-        if let Self::Preparing(way, sample) = self {
+        if let Self::Preparing(preparing) = self {
+            let (way, sample) = &**preparing;
             match way.clone().await.and_then(|way| Ok((sample.order(&way)?, way.must_speak))) {
                 Ok((run, must_speak)) => *self = Self::Running(Box::new(run), must_speak),
                 Err(error) => {

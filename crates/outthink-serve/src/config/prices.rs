@@ -169,8 +169,9 @@ impl PriceList {
             }
             price.long = Some(long);
         }
-        let lost = |(name, raw): &(&String, &Box<RawValue>)| is_lost(name, raw.get(), limit, longest);
-        let not_held = fields.iter().filter(lost).map(|(name, raw)| format!("{name} = {}", raw.get())).collect();
+        let named = fields.iter().map(|(name, raw)| (name, raw.get()));
+        let not_held = named.filter(|(name, raw)| is_lost(name, raw, limit, longest));
+        let not_held = not_held.map(|(name, raw)| format!("{name} = {raw}")).collect();
         Ok(Listed { price, not_held })
     }
 
@@ -194,7 +195,7 @@ fn is_lost(name: &str, raw: &str, limit: Option<u64>, longest: Option<u64>) -> b
     if above(name).is_some_and(|tokens| longest.is_some_and(|longest| longest <= tokens)) {
         return false;
     }
-    per_million(raw).map_or(true, |figure| figure != 0)
+    per_million(raw) != Ok(0)
 }
 
 /// The field that is held for long prompts, and above how many tokens.

@@ -128,8 +128,9 @@ impl Caller {
         let Some(largest) = self.key.as_ref().and_then(|k| k.limits.largest_effort) else { return Ok(()) };
         let plan = largest.plan();
         let strategy = &request.strategy;
-        let beyond = if request.effort > largest {
-            Some(("reasoning_effort", format!("reasoning_effort is {}", request.effort)))
+        let longest = request.thinking.effort.unwrap_or(request.effort).max(request.effort);
+        let beyond = if longest > largest {
+            Some(("reasoning_effort", format!("reasoning_effort is {longest}")))
         } else if strategy.max_samples > plan.max_samples {
             Some(("outthink.samples", format!("outthink.samples is {}", strategy.max_samples)))
         } else {

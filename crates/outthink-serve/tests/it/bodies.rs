@@ -1,5 +1,6 @@
 //! No body makes the reading of requests panic: the seeded little brother of `fuzz/`.
 
+use outthink_serve::{Api, check_request};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -33,7 +34,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 26] = [
     "messages",
     "input",
     "model",
@@ -54,6 +55,12 @@ const FIELDS: [&str; 20] = [
     "text",
     "previous_response_id",
     "logprobs",
+    "system",
+    "thinking",
+    "output_config",
+    "metadata",
+    "stop_sequences",
+    "service_tier",
 ];
 
 proptest! {
@@ -61,18 +68,20 @@ proptest! {
     fn fields_of_any_kind(values in prop::collection::vec((0..FIELDS.len(), any_json()), 0..8)) {
         let mut body: Map<String, Value> =
             values.into_iter().map(|(field, value)| (FIELDS[field].to_owned(), value)).collect();
-        let words = |body: &Map<String, Value>, responses| {
-            outthink_serve::check_request(Value::Object(body.clone()).to_string().as_bytes(), responses)
+        let words = |body: &Map<String, Value>| -> Vec<String> {
+            let body = Value::Object(body.clone()).to_string();
+            Api::ALL.iter().filter_map(|api| check_request(body.as_bytes(), *api).err()).collect()
         };
-        prop_assert!(words(&body, false).err().is_none_or(|w| !w.is_empty()));
+        prop_assert!(words(&body).iter().all(|w| !w.is_empty()));
         body.entry("messages").or_insert(json!([{"role": "user", "content": "2+2?"}]));
+        prop_assert!(words(&body).iter().all(|w| !w.is_empty()));
+        body.shift_remove("messages");
         body.entry("input").or_insert("2+2?".into());
-        let _ = (words(&body, false), words(&body, true));
+        prop_assert!(words(&body).iter().all(|w| !w.is_empty()));
     }
 
     #[test]
     fn bytes_of_any_kind(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        prop_assert!(outthink_serve::check_request(&bytes, false).is_err());
-        prop_assert!(outthink_serve::check_request(&bytes, true).is_err());
+        prop_assert!(Api::ALL.iter().all(|api| check_request(&bytes, *api).is_err()));
     }
 }

@@ -42,7 +42,8 @@ impl ChatRequest {
         let length = length(&mut fields)?;
         let length = lengths::length(&fields, "max_tokens", length)?;
         let effort = settings::effort(&mut fields, "reasoning_effort")?;
-        let said = Said { effort, effort_field: "reasoning_effort", length };
+        let offers_tools = settings::offers_tools(fields.look("tools"));
+        let said = Said { effort, effort_field: "reasoning_effort", length, offers_tools };
         let run = settings::read(&mut fields, efforts, said)?;
         let prompt = Prompt { messages, extra: fields.rest() };
         let run = RunRequest { model, prompt, stream, sampling, seed, logprobs, ..run };
@@ -177,6 +178,22 @@ mod tests {
         assert!(parse(json!({"reasoning_effort": "auto"}), Effort::High).thinking.is_default());
         let budget = parse(json!({"outthink": {"thinking_budget": 900.0}}), Effort::Auto).thinking;
         assert_eq!(budget, Thinking { effort: None, budget: Some(900) });
+    }
+
+    #[test]
+    fn where_tools_are_offered_the_clients_effort_sets_the_length_alone() {
+        let tools = json!([{"type": "function", "function": {"name": "add"}}]);
+        let with = |mut fields: Value, default: Effort| {
+            fields["tools"] = tools.clone();
+            let run = parse(fields, default);
+            (run.effort, run.thinking.effort)
+        };
+        let high = json!({"reasoning_effort": "high"});
+        assert_eq!(with(high.clone(), Effort::Auto), (Effort::Auto, Some(Effort::High)));
+        assert_eq!(with(high.clone(), Effort::Low), (Effort::Low, Some(Effort::High)), "the operator's plan");
+        assert_eq!(with(json!({"outthink": {"effort": "high"}}), Effort::Auto), (Effort::High, Some(Effort::High)));
+        assert_eq!(with(json!({"reasoning_effort": "none"}), Effort::Auto), (Effort::None, Some(Effort::None)));
+        assert_eq!(parse(high, Effort::Auto).effort, Effort::High, "nothing to call");
     }
 
     #[test]

@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 const CACHED: &str = "cache_control was not sent: the engines here decide by themselves what they cache";
 const SERVER_BLOCKS: &str = "blocks of tools that Anthropic's servers had carried out were left out";
 
+/// A block and its place.
+type Placed = (String, Map<String, Value>);
+
 /// Reads the conversation.
 pub(super) struct Reader<'a> {
     pub(super) messages: Vec<Value>,
@@ -98,7 +101,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The blocks of a turn, each with its place.
-    fn blocks(&mut self, content: Value, at: &str) -> Result<Vec<(String, Map<String, Value>)>, ApiError> {
+    fn blocks(&mut self, content: Value, at: &str) -> Result<Vec<Placed>, ApiError> {
         let blocks = match content {
             Value::String(text) => vec![json!({ "type": "text", "text": text })],
             Value::Array(blocks) => blocks,
@@ -297,12 +300,9 @@ fn part(block: &mut Map<String, Value>, at: &str, parts: &mut Vec<Value>) -> Res
 
 /// The address of a picture or a document, which may hold it.
 fn address(block: &mut Map<String, Value>, at: &str) -> Result<String, ApiError> {
-    let mut source = match block.shift_remove("source") {
-        Some(Value::Object(source)) => source,
-        _ => {
-            let path = format!("{at}.source");
-            return Err(ApiError::invalid(&path, format!("{path} is missing: give type, media_type and data")));
-        }
+    let Some(Value::Object(mut source)) = block.shift_remove("source") else {
+        let path = format!("{at}.source");
+        return Err(ApiError::invalid(&path, format!("{path} is missing: give type, media_type and data")));
     };
     let inner = format!("{at}.source");
     match source.get("type").and_then(Value::as_str) {

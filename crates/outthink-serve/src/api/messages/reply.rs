@@ -121,8 +121,8 @@ pub(super) fn thinking(text: &str, signature: &str) -> Value {
 /// What the engine signed its reasoning with.
 pub(super) fn signature(extra: &Map<String, Value>) -> String {
     let lists = ["thinking_blocks", "reasoning_details"].iter().filter_map(|name| extra.get(*name)?.as_array());
-    let signed = lists.flatten().filter_map(|block| block["signature"].as_str());
-    signed.last().unwrap_or_default().to_owned()
+    let mut signed = lists.flatten().filter_map(|block| block["signature"].as_str());
+    signed.next_back().unwrap_or_default().to_owned()
 }
 
 /// Reasoning that only the engine can read.

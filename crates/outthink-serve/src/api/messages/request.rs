@@ -76,7 +76,8 @@ impl MessagesRequest {
         }
         let asked = thinking(&mut fields)?;
         let effort = output(&mut fields, &mut engine)?;
-        let said = Said { effort, effort_field: "output_config.effort", length };
+        let offers_tools = settings::offers_tools(engine.get("tools"));
+        let said = Said { effort, effort_field: "output_config.effort", length, offers_tools };
         let mut run = settings::read(&mut fields, efforts, said)?;
         match asked {
             Asked::Nothing | Asked::Adaptive => {}

@@ -4,9 +4,11 @@ use crate::api::read::describe;
 use crate::error::ApiError;
 use serde_json::{Map, Value, json};
 
-/// Tools that the client itself carries out, whose form is agreed on and not sent: their type without its date, what
-/// they do, and their parameters.
-const AGREED: [(&str, &str, fn() -> Value); 3] = [
+/// A tool that the client itself carries out, whose form is agreed on and not sent: its type without the date, what it
+/// does, and its parameters.
+type Agreed = (&'static str, &'static str, fn() -> Value);
+
+const AGREED: [Agreed; 3] = [
     ("bash", "Runs a command in a shell that is kept between calls.", bash),
     ("text_editor", "Views, creates and edits files.", editor),
     ("memory", "Views and changes the files of a memory folder.", memory),

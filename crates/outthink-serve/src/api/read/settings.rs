@@ -9,6 +9,7 @@ use crate::run::{ArmAsked, Caller, Gateway, Judge, RunRequest};
 use outthink_core::{Budget, Effort, Thinking, nearest};
 use outthink_strategy::registry::{self, Takes};
 use outthink_strategy::{PlanError, StrategySpec, ThinkingPlan};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What efforts stand for here.
@@ -74,12 +75,19 @@ pub(crate) struct Said {
     pub(crate) effort_field: &'static str,
     /// Generated tokens of one sample at most.
     pub(crate) length: Option<u64>,
+    /// Whether the model is offered tools.
+    pub(crate) offers_tools: bool,
+}
+
+/// Whether a list of tools holds any.
+pub(crate) fn offers_tools(tools: Option<&Value>) -> bool {
+    tools.and_then(Value::as_array).is_some_and(|tools| !tools.is_empty())
 }
 
 /// Takes the `outthink` object out of a request, and adds what was said outside of it: a request that is complete but
 /// for what the API has by names of its own.
 pub(crate) fn read(fields: &mut Fields, efforts: Efforts<'_>, said: Said) -> Result<RunRequest, ApiError> {
-    let Said { effort: standard, effort_field, length } = said;
+    let Said { effort: standard, effort_field, length, offers_tools } = said;
     let mut own = fields.object("outthink")?.unwrap_or_default();
     if let Some(name) = OUTSIDE.iter().find(|name| own.get(**name).is_some_and(|value| !value.is_null())) {
         return Err(unknown(name));
@@ -91,7 +99,11 @@ pub(crate) fn read(fields: &mut Fields, efforts: Efforts<'_>, said: Said) -> Res
         let words = format!("{effort_field} is {a} and outthink.effort is {b}: give one of them");
         return Err(ApiError::invalid("outthink.effort", words));
     }
-    plan.effort = standard.or(plan.effort);
+    let asked = standard.or(plan.effort);
+    // Agents name an effort in every turn, and mean the length of the reasoning. How many samples a turn is worth
+    // is then for the gateway to say, unless `outthink.effort` does.
+    let length_alone = offers_tools && plan.effort.is_none() && asked.is_some_and(|e| e != Effort::None);
+    plan.effort = asked.filter(|_| !length_alone);
     plan.max_tokens = length;
     let (effort, strategy) = plan.resolve(efforts.default, |effort| efforts.spec(effort)).map_err(of_plan)?;
     let takes_arms = strategy.entry().is_ok_and(|entry| entry.takes(Takes::Arms));
@@ -101,7 +113,7 @@ pub(crate) fn read(fields: &mut Fields, efforts: Efforts<'_>, said: Said) -> Res
         strategy,
         budget: budget(&plan)?,
         // An effort that the gateway chose changes nothing of what the engine does by itself.
-        thinking: Thinking { effort: plan.effort.filter(|e| *e != Effort::Auto), budget: plan.thinking_budget },
+        thinking: Thinking { effort: asked.filter(|e| *e != Effort::Auto), budget: plan.thinking_budget },
         verifiers,
         arms: if takes_arms { arms } else { Vec::new() },
         ..RunRequest::default()

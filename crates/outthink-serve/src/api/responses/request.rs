@@ -118,7 +118,8 @@ impl ResponsesRequest {
         let mut engine = Map::new();
         tools(&mut fields, &mut engine, &mut echo)?;
         text(&mut fields, &mut engine, &mut echo)?;
-        let said = Said { effort, effort_field: "reasoning.effort", length };
+        let offers_tools = settings::offers_tools(engine.get("tools"));
+        let said = Said { effort, effort_field: "reasoning.effort", length, offers_tools };
         let run = settings::read(&mut fields, efforts, said)?;
         // What is not known here may be known to the engine.
         for (key, value) in fields.rest() {
@@ -263,7 +264,8 @@ mod tests {
         .unwrap();
         let chat = &request.run;
         assert_eq!(chat.prompt.messages.len(), 2);
-        assert_eq!((chat.effort, chat.strategy.max_tokens_per_sample), (Effort::High, Some(9)));
+        assert_eq!((chat.effort, chat.strategy.max_tokens_per_sample), (Effort::Low, Some(9)));
+        assert_eq!(chat.thinking.effort, Some(Effort::High), "where tools are offered it is the length alone");
         assert_eq!(chat.prompt.extra["tools"][0]["function"]["name"], "add");
         assert_eq!(chat.prompt.extra["tool_choice"]["function"]["name"], "add");
         assert_eq!(chat.prompt.extra["response_format"]["json_schema"]["name"], "n");
