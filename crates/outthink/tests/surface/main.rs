@@ -16,6 +16,7 @@ mod money;
 mod odd_events;
 mod pools;
 mod replicas;
+mod responses;
 mod thinking;
 
 use outthink_core::{Cost, Effort, Engine, Price};

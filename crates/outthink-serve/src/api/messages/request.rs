@@ -2,7 +2,7 @@
 
 use super::input::Reader;
 use super::tools;
-use crate::api::read::{Efforts, Fields, Said, body_object, settings};
+use crate::api::read::{Efforts, Fields, Said, body_object, reasoning, settings};
 use crate::error::ApiError;
 use crate::run::RunRequest;
 use outthink_core::{Effort, Prompt, Sampling, Thinking};
@@ -60,7 +60,8 @@ impl MessagesRequest {
                 .take("messages")
                 .ok_or_else(|| ApiError::invalid("messages", "messages is missing: give an array of messages"))?,
         )?;
-        let messages = std::mem::take(&mut reader.messages);
+        let mut messages = std::mem::take(&mut reader.messages);
+        reasoning::keep_current(&mut messages);
         let sampling = Sampling {
             temperature: fields.number("temperature", 0.0, 2.0)?,
             top_p: fields.number("top_p", 0.0, 1.0)?,

@@ -21,6 +21,11 @@ impl Fields {
         self.map.get(key).filter(|v| !v.is_null())
     }
 
+    /// A field where it stands, to be changed.
+    pub(crate) fn look_mut(&mut self, key: &str) -> Option<&mut Value> {
+        self.map.get_mut(key)
+    }
+
     /// What was not taken.
     pub(crate) fn rest(self) -> Map<String, Value> {
         self.map

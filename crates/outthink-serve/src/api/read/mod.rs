@@ -3,6 +3,7 @@
 pub(crate) mod beside;
 pub(crate) mod fields;
 pub(crate) mod lengths;
+pub(crate) mod reasoning;
 pub(crate) mod settings;
 
 pub(crate) use fields::{Fields, body_object, describe};

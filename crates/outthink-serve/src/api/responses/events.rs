@@ -117,15 +117,20 @@ impl Told {
     }
 
     fn call(&mut self, out: &mut String, item: Value) {
-        let (index, id, arguments) = (self.output.len(), item["id"].clone(), item["arguments"].clone());
+        let (field, kind) = match item["type"].as_str() {
+            Some("custom_tool_call") => ("input", "response.custom_tool_call_input"),
+            _ => ("arguments", "response.function_call_arguments"),
+        };
+        let (index, id, text) = (self.output.len(), item["id"].clone(), item[field].clone());
         let mut begun = item.clone();
         begun["status"] = "in_progress".into();
-        begun["arguments"] = "".into();
+        begun[field] = "".into();
         self.add(out, &begun);
-        let fields = json!({ "item_id": id, "output_index": index, "delta": arguments });
-        self.tell(out, "response.function_call_arguments.delta", fields);
-        let fields = json!({ "item_id": id, "output_index": index, "name": item["name"], "arguments": arguments });
-        self.tell(out, "response.function_call_arguments.done", fields);
+        let fields = json!({ "item_id": id, "output_index": index, "delta": text });
+        self.tell(out, &format!("{kind}.delta"), fields);
+        let mut fields = json!({ "item_id": id, "output_index": index, "name": item["name"] });
+        fields[field] = text;
+        self.tell(out, &format!("{kind}.done"), fields);
         self.done(out, item);
     }
 

@@ -1,19 +1,20 @@
 //! From the input items of the Responses API to the messages of a conversation.
 
+use super::tools;
 use crate::api::read::describe;
 use crate::error::ApiError;
 use serde_json::{Map, Value, json};
 
-/// The messages that `input` stands for.
-pub(super) fn messages(input: Option<Value>) -> Result<Vec<Value>, ApiError> {
+/// The messages that `input` stands for; what of it has no place among them is named in `notes`.
+pub(super) fn messages(input: Option<Value>, notes: &mut Vec<String>) -> Result<Vec<Value>, ApiError> {
     match input {
         Some(Value::String(text)) => Ok(vec![json!({ "role": "user", "content": text })]),
         Some(Value::Array(items)) => {
-            let mut messages = Vec::with_capacity(items.len());
+            let mut reader = Reader { messages: Vec::with_capacity(items.len()), thought: Map::new(), notes };
             for (index, item) in items.into_iter().enumerate() {
-                take(item, &format!("input[{index}]"), &mut messages)?;
+                reader.take(item, &format!("input[{index}]"))?;
             }
-            Ok(messages)
+            Ok(reader.messages)
         }
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(other) => {
@@ -23,55 +24,160 @@ pub(super) fn messages(input: Option<Value>) -> Result<Vec<Value>, ApiError> {
     }
 }
 
-fn take(item: Value, at: &str, messages: &mut Vec<Value>) -> Result<(), ApiError> {
-    let Value::Object(mut item) = item else {
-        return Err(ApiError::invalid(at, format!("{at} is {}: give an object", describe(&item))));
-    };
-    let kind = item.get("type").and_then(Value::as_str).unwrap_or("message").to_owned();
-    match kind.as_str() {
-        "message" => {
-            let role = item.remove("role").unwrap_or_default();
-            if role.as_str().is_none_or(str::is_empty) {
-                let path = format!("{at}.role");
-                let words = format!("{path} is not a word: give system, developer, user or assistant");
-                return Err(ApiError::invalid(&path, words));
-            }
-            let content = content(item.remove("content"), at)?;
-            messages.push(json!({ "role": role, "content": content }));
-        }
-        "function_call" => {
-            let call = json!({
-                "id": text(&item, "call_id", at)?,
-                "type": "function",
-                "function": { "name": text(&item, "name", at)?, "arguments": text(&item, "arguments", at)? },
-            });
-            // Calls that follow each other are one message of the chat API.
-            let calls = messages.last_mut().and_then(|last| last.get_mut("tool_calls")).and_then(Value::as_array_mut);
-            match calls {
-                Some(calls) => calls.push(call),
-                None => messages.push(json!({ "role": "assistant", "content": null, "tool_calls": [call] })),
-            }
-        }
-        "function_call_output" => {
-            let output = match item.remove("output") {
-                Some(Value::String(text)) => Value::String(text),
-                other => content(other, at)?,
-            };
-            let id = text(&item, "call_id", at)?;
-            messages.push(json!({ "role": "tool", "tool_call_id": id, "content": output }));
-        }
-        // What a model thought before is not told to it again.
-        "reasoning" => {}
-        other => {
-            let words = format!(
-                "{at}.type is {}, which is not supported: use message, function_call, function_call_output or \
-                 reasoning",
-                other.chars().take(64).collect::<String>()
-            );
-            return Err(ApiError::invalid(&format!("{at}.type"), words));
+struct Reader<'a> {
+    messages: Vec<Value>,
+    /// Reasoning that belongs to the model's next message.
+    thought: Map<String, Value>,
+    notes: &'a mut Vec<String>,
+}
+
+impl Reader<'_> {
+    fn note(&mut self, words: String) {
+        if !self.notes.contains(&words) {
+            self.notes.push(words);
         }
     }
-    Ok(())
+
+    fn take(&mut self, item: Value, at: &str) -> Result<(), ApiError> {
+        let Value::Object(mut item) = item else {
+            return Err(ApiError::invalid(at, format!("{at} is {}: give an object", describe(&item))));
+        };
+        let kind = item.get("type").and_then(Value::as_str).unwrap_or("message").to_owned();
+        match kind.as_str() {
+            "message" => {
+                let role = item.remove("role").unwrap_or_default();
+                if role.as_str().is_none_or(str::is_empty) {
+                    let path = format!("{at}.role");
+                    let words = format!("{path} is not a word: give system, developer, user or assistant");
+                    return Err(ApiError::invalid(&path, words));
+                }
+                let content = content(item.remove("content"), at)?;
+                if role == "assistant" {
+                    self.of_model()["content"] = content;
+                } else {
+                    self.messages.push(json!({ "role": role, "content": content }));
+                }
+            }
+            "function_call" | "custom_tool_call" => {
+                let mut name = text(&item, "name", at)?;
+                if let Some(namespace) = item.get("namespace").and_then(Value::as_str) {
+                    name = tools::flat(namespace, &name);
+                }
+                let arguments = match kind.as_str() {
+                    "function_call" => text(&item, "arguments", at)?,
+                    _ => tools::arguments(&text(&item, "input", at)?),
+                };
+                self.call(&text(&item, "call_id", at)?, &name, &arguments);
+            }
+            "local_shell_call" => {
+                let id = item.get("call_id").or_else(|| item.get("id")).and_then(Value::as_str).unwrap_or_default();
+                let arguments = item.get("action").cloned().unwrap_or_default().to_string();
+                self.call(id, "local_shell", &arguments);
+            }
+            "function_call_output" | "custom_tool_call_output" | "local_shell_call_output" => {
+                let id = match item.get("call_id").or_else(|| item.get("id")) {
+                    Some(Value::String(id)) => id.clone(),
+                    _ => text(&item, "call_id", at)?,
+                };
+                self.output(&id, item.remove("output"), at)?;
+            }
+            "reasoning" => self.reasoning(&item),
+            "item_reference" => {
+                let id = text(&item, "id", at)?;
+                let words = format!(
+                    "{at} refers to `{}`, which is not remembered: responses are kept for an hour; send the item itself",
+                    short(&id)
+                );
+                return Err(ApiError::invalid(at, words).with_code("item_not_found"));
+            }
+            other => {
+                let words = format!(
+                    "input items of type {} have no place in a conversation here: they were left out",
+                    short(other)
+                );
+                self.note(words);
+            }
+        }
+        Ok(())
+    }
+
+    /// The message of the model that what comes belongs to: a text and the calls after it are one.
+    fn of_model(&mut self) -> &mut Value {
+        let begun = self.messages.last().is_some_and(|last| {
+            last["role"] == "assistant" && last["content"].is_null() && !last["tool_calls"].is_array()
+        });
+        if !begun {
+            let mut message = json!({ "role": "assistant", "content": null });
+            if let Some(fields) = message.as_object_mut() {
+                fields.append(&mut self.thought);
+            }
+            self.messages.push(message);
+        }
+        let last = self.messages.len() - 1;
+        &mut self.messages[last]
+    }
+
+    fn call(&mut self, id: &str, name: &str, arguments: &str) {
+        let call = json!({ "id": id, "type": "function", "function": { "name": name, "arguments": arguments } });
+        // Reasoning between two calls begins another message.
+        let goes_on = self.thought.is_empty() && self.messages.last().is_some_and(|last| last["role"] == "assistant");
+        if !goes_on {
+            self.of_model();
+        }
+        let Some(message) = self.messages.last_mut().and_then(Value::as_object_mut) else { return };
+        match message.get_mut("tool_calls").and_then(Value::as_array_mut) {
+            Some(calls) => calls.push(call),
+            None => _ = message.insert("tool_calls".into(), json!([call])),
+        }
+    }
+
+    /// The result of a call. Chat has pictures and files in turns of the user only.
+    fn output(&mut self, id: &str, output: Option<Value>, at: &str) -> Result<(), ApiError> {
+        let output = match output {
+            Some(Value::String(text)) => Value::String(text),
+            Some(object @ Value::Object(_)) => Value::String(object.to_string()),
+            other => content(other, at)?,
+        };
+        let Value::Array(parts) = output else {
+            self.messages.push(json!({ "role": "tool", "tool_call_id": id, "content": output }));
+            return Ok(());
+        };
+        let (texts, mut others): (Vec<Value>, Vec<Value>) = parts.into_iter().partition(|p| p["type"] == "text");
+        let mut said = texts.iter().filter_map(|p| p["text"].as_str()).collect::<Vec<_>>().join("\n");
+        if !others.is_empty() {
+            said.push_str("\n(what it returned next to this text follows in the next message)");
+            others.insert(0, json!({ "type": "text", "text": format!("Returned by the tool call {id}:") }));
+        }
+        self.messages.push(json!({ "role": "tool", "tool_call_id": id, "content": said.trim_start() }));
+        if !others.is_empty() {
+            self.messages.push(json!({ "role": "user", "content": others }));
+        }
+        Ok(())
+    }
+
+    /// What the model thought goes with its next message; what only the engine can read goes back to it.
+    fn reasoning(&mut self, item: &Map<String, Value>) {
+        let texts = |name: &str, kind: &str| -> String {
+            let list = item.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let texts = list.iter().filter(|part| part["type"] == kind).filter_map(|part| part["text"].as_str());
+            texts.collect::<Vec<_>>().join("\n")
+        };
+        let mut said = texts("content", "reasoning_text");
+        if said.is_empty() {
+            said = texts("summary", "summary_text");
+        }
+        if !said.is_empty() {
+            self.thought.insert("reasoning_content".into(), said.into());
+        }
+        if let Some(data) = item.get("encrypted_content").filter(|data| data.is_string()) {
+            let detail = json!({ "type": "reasoning.encrypted", "data": data, "id": item.get("id") });
+            self.thought.insert("reasoning_details".into(), json!([detail]));
+        }
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(64).collect()
 }
 
 fn text(item: &Map<String, Value>, key: &str, at: &str) -> Result<String, ApiError> {
@@ -94,9 +200,12 @@ fn content(content: Option<Value>, at: &str) -> Result<Value, ApiError> {
     parts.into_iter().enumerate().map(|(index, part)| self::part(part, &format!("{at}.content[{index}]"))).collect()
 }
 
+/// A part as chat has it. One that is not known stays as it is: the engine may know it.
 fn part(mut part: Value, at: &str) -> Result<Value, ApiError> {
     match part["type"].as_str() {
-        Some("input_text" | "output_text" | "text") => Ok(json!({ "type": "text", "text": part["text"].take() })),
+        Some("input_text" | "output_text" | "text" | "summary_text" | "reasoning_text") => {
+            Ok(json!({ "type": "text", "text": part["text"].take() }))
+        }
         Some("refusal") => Ok(json!({ "type": "text", "text": part["refusal"].take() })),
         Some("input_image") if part["image_url"].is_string() => {
             let mut image = json!({ "url": part["image_url"].take() });
@@ -105,10 +214,25 @@ fn part(mut part: Value, at: &str) -> Result<Value, ApiError> {
             }
             Ok(json!({ "type": "image_url", "image_url": image }))
         }
+        Some("input_image") => {
+            let path = format!("{at}.image_url");
+            Err(ApiError::invalid(&path, format!("{path} is missing: give the address of the image, or its data")))
+        }
         Some("input_audio") => Ok(json!({ "type": "input_audio", "input_audio": part["input_audio"].take() })),
-        _ => {
+        Some("input_file") => {
+            let mut file = Map::new();
+            for name in ["file_id", "file_data", "filename", "file_url"] {
+                let value = part[name].take();
+                if !value.is_null() {
+                    file.insert(name.into(), value);
+                }
+            }
+            Ok(json!({ "type": "file", "file": file }))
+        }
+        Some(_) => Ok(part),
+        None => {
             let words =
-                format!("{at} is not supported: use parts of type input_text, output_text or input_image with a url");
+                format!("{at} has no type: give parts of type input_text, output_text, input_image or input_file");
             Err(ApiError::invalid(at, words))
         }
     }
@@ -118,26 +242,76 @@ fn part(mut part: Value, at: &str) -> Result<Value, ApiError> {
 mod tests {
     use super::*;
 
+    fn read(input: Value) -> Result<(Vec<Value>, Vec<String>), ApiError> {
+        let mut notes = Vec::new();
+        messages(Some(input), &mut notes).map(|messages| (messages, notes))
+    }
+
     #[test]
     fn items_become_messages() {
         let input = json!([
-            {"role": "user", "content": [{"type": "input_text", "text": "see"}, {"type": "input_image", "image_url": "data:,x", "detail": "low"}]},
-            {"type": "reasoning", "summary": []},
+            {"role": "user", "content": [{"type": "input_text", "text": "see"}, {"type": "input_image", "image_url": "data:,x", "detail": "low"}, {"type": "input_file", "filename": "a.pdf", "file_data": "data:,y"}]},
+            {"type": "reasoning", "id": "rs", "summary": [{"type": "summary_text", "text": "hm"}], "encrypted_content": "xyz"},
+            {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "I add."}]},
             {"type": "function_call", "call_id": "c1", "name": "add", "arguments": "{}"},
-            {"type": "function_call", "call_id": "c2", "name": "add", "arguments": "{}"},
+            {"type": "custom_tool_call", "call_id": "c2", "name": "patch", "input": "*** x"},
+            {"type": "function_call", "call_id": "c3", "namespace": "agents", "name": "close", "arguments": "{}"},
             {"type": "function_call_output", "call_id": "c1", "output": "3"},
+            {"type": "custom_tool_call_output", "call_id": "c2", "output": [{"type": "input_text", "text": "done"}, {"type": "input_image", "image_url": "data:,z"}]},
             {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "three", "annotations": []}]},
         ]);
-        let messages = messages(Some(input)).unwrap();
-        assert_eq!(messages.len(), 4);
+        let (messages, notes) = read(input).unwrap();
+        assert!(notes.is_empty());
+        let of_user = &messages[0]["content"];
+        assert_eq!(of_user[1], json!({"type": "image_url", "image_url": {"url": "data:,x", "detail": "low"}}));
+        assert_eq!(of_user[2], json!({"type": "file", "file": {"file_data": "data:,y", "filename": "a.pdf"}}));
+        // Reasoning, text and calls of one turn are one message.
+        let of_model = &messages[1];
         assert_eq!(
-            messages[0]["content"][1],
-            json!({"type": "image_url", "image_url": {"url": "data:,x", "detail": "low"}})
+            (&of_model["content"], &of_model["reasoning_content"]),
+            (&json!([{"type": "text", "text": "I add."}]), &json!("hm"))
         );
-        assert_eq!(messages[1]["tool_calls"].as_array().unwrap().len(), 2);
+        assert_eq!(of_model["reasoning_details"][0]["data"], "xyz");
+        let names: Vec<&Value> =
+            of_model["tool_calls"].as_array().unwrap().iter().map(|c| &c["function"]["name"]).collect();
+        assert_eq!(names, ["add", "patch", "agents__close"]);
+        assert_eq!(of_model["tool_calls"][1]["function"]["arguments"], "{\"input\":\"*** x\"}");
         assert_eq!(messages[2], json!({"role": "tool", "tool_call_id": "c1", "content": "3"}));
-        assert_eq!(messages[3]["content"], json!([{"type": "text", "text": "three"}]));
-        let error = super::messages(Some(json!([{"type": "web_search_call"}]))).unwrap_err();
-        assert_eq!(error.param.as_deref(), Some("input[0].type"));
+        assert!(messages[3]["content"].as_str().unwrap().starts_with("done"), "{}", messages[3]);
+        assert_eq!(messages[4]["content"][1]["image_url"]["url"], "data:,z");
+        assert_eq!(messages[5]["content"], json!([{"type": "text", "text": "three"}]));
+        assert_eq!(messages.len(), 6);
+    }
+
+    #[test]
+    fn two_messages_of_the_model_stay_two_and_what_has_no_place_is_named() {
+        let (messages, notes) = read(json!([
+            {"role": "assistant", "content": "a"},
+            {"role": "assistant", "content": "b"},
+            {"type": "web_search_call", "id": "ws"},
+            {"type": "compaction", "encrypted_content": "x"},
+            {"role": "user", "content": [{"type": "novel", "plot": 1}]},
+        ]))
+        .unwrap();
+        assert_eq!(messages.len(), 3);
+        assert_eq!(messages[2]["content"], json!([{"type": "novel", "plot": 1}]));
+        assert!(notes.len() == 2 && notes[0].contains("web_search_call"), "{notes:?}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (item, param) in [
+            (json!(7), "input[0]"),
+            (json!({"role": "", "content": "x"}), "input[0].role"),
+            (json!({"role": "user"}), "input[0].content"),
+            (json!({"role": "user", "content": [{"text": "x"}]}), "input[0].content[0]"),
+            (json!({"role": "user", "content": [{"type": "input_image"}]}), "input[0].content[0].image_url"),
+            (json!({"type": "function_call", "call_id": "c"}), "input[0].name"),
+            (json!({"type": "custom_tool_call", "call_id": "c", "name": "n"}), "input[0].input"),
+            (json!({"type": "item_reference", "id": "msg_1"}), "input[0]"),
+        ] {
+            let error = read(json!([item])).unwrap_err();
+            assert_eq!(error.param.as_deref(), Some(param), "{item}");
+        }
     }
 }

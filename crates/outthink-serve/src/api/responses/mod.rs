@@ -5,6 +5,7 @@ mod input;
 mod reply;
 mod request;
 mod store;
+mod tools;
 
 pub(crate) use store::Responses;
 use store::{Keep, Seen};
@@ -56,7 +57,9 @@ async fn answer(
     let caller = asking.caller;
     let read = async {
         let mut fields = request::fields(body)?;
-        let before = before(&mut fields, Seen { store, caller }).await?;
+        let seen = Seen { store, caller };
+        let before = before(&mut fields, seen).await?;
+        resolve(&mut fields, seen).await?;
         let request = ResponsesRequest::read(fields, Efforts::of(gateway, caller), before)?;
         let engine = gateway.engine(request.run.model.as_deref())?;
         Ok((request, engine))
@@ -84,6 +87,27 @@ async fn before(fields: &mut Fields, seen: Seen<'_>) -> Result<Option<Before>, A
         Some(messages) => Ok(Some(Before { id, messages })),
         None => Err(request::not_remembered(&id)),
     }
+}
+
+/// Puts the items that are remembered in the place of the references to them.
+async fn resolve(fields: &mut Fields, seen: Seen<'_>) -> Result<(), ApiError> {
+    let Some(Value::Array(items)) = fields.look_mut("input") else { return Ok(()) };
+    for item in items.iter_mut().filter(|item| is_reference(item)) {
+        let found = match item["id"].as_str() {
+            Some(id) => seen.item(id).await?,
+            None => None,
+        };
+        match found {
+            Some(found) => *item = found,
+            None => item["type"] = "item_reference".into(),
+        }
+    }
+    Ok(())
+}
+
+/// Its type may be left out.
+fn is_reference(item: &Value) -> bool {
+    item["type"] == "item_reference" || (item["type"].is_null() && item["role"].is_null() && item["id"].is_string())
 }
 
 /// Whether a body would be taken.

@@ -128,16 +128,8 @@ impl Shape {
     /// The calls of a reply as output items.
     pub(super) fn calls(&self, outcome: &Outcome) -> Vec<Value> {
         let calls = outcome.tool_calls.as_ref().and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let item = |(index, call): (usize, &Value)| {
-            json!({
-                "id": format!("{}_{index}", self.item_id("fc")),
-                "type": "function_call",
-                "call_id": call["id"],
-                "name": call["function"]["name"],
-                "arguments": call["function"]["arguments"],
-                "status": "completed",
-            })
-        };
+        let item =
+            |(index, call): (usize, &Value)| self.echo.tools.item(&format!("{}_{index}", self.item_id("fc")), call);
         calls.iter().enumerate().map(item).collect()
     }
 }
@@ -154,6 +146,10 @@ pub(super) fn as_message(outcome: &Outcome) -> Value {
     message.insert("content".into(), outcome.content.as_str().into());
     if let Some(calls) = &outcome.tool_calls {
         message.insert("tool_calls".into(), calls.clone());
+        // The loop goes on from what the model thought.
+        if !outcome.reasoning.is_empty() {
+            message.insert("reasoning_content".into(), outcome.reasoning.as_str().into());
+        }
     }
     Value::Object(message)
 }

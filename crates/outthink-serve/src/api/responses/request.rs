@@ -1,7 +1,8 @@
 //! The request of `POST /v1/responses`, checked by its own names.
 
 use super::input;
-use crate::api::read::{Efforts, Fields, Said, body_object, describe, lengths, settings};
+use super::tools::Catalogue;
+use crate::api::read::{Efforts, Fields, Said, body_object, lengths, reasoning as thoughts, settings};
 use crate::error::ApiError;
 use crate::run::RunRequest;
 use outthink_core::{Effort, Prompt, Sampling};
@@ -22,6 +23,8 @@ pub(super) struct Echo {
     pub(super) fields: Map<String, Value>,
     /// The kind of summary of the reasoning that was asked for, if any.
     pub(super) summary: Option<String>,
+    /// What the functions stand for that engines are offered.
+    pub(super) tools: Catalogue,
 }
 
 /// Fields that a response repeats as they came.
@@ -102,8 +105,10 @@ impl ResponsesRequest {
             stop: Vec::new(),
         };
         let seed = fields.seed("seed")?;
-        let conversation = conversation(&mut fields, before, &mut echo)?;
+        let mut notes = Vec::new();
+        let conversation = conversation(&mut fields, before, &mut echo, &mut notes)?;
         let mut messages = conversation.clone();
+        thoughts::keep_current(&mut messages);
         if let Some(text) = fields.string("instructions")? {
             echo.fields.insert("instructions".into(), text.as_str().into());
             messages.insert(0, json!({ "role": "system", "content": text }));
@@ -116,7 +121,7 @@ impl ResponsesRequest {
         let length = lengths::length(&fields, "max_output_tokens", length)?;
         let effort = reasoning(&mut fields, &mut echo)?;
         let mut engine = Map::new();
-        tools(&mut fields, &mut engine, &mut echo)?;
+        tools(&mut fields, &mut engine, &mut echo, &mut notes)?;
         text(&mut fields, &mut engine, &mut echo)?;
         let offers_tools = settings::offers_tools(engine.get("tools"));
         let said = Said { effort, effort_field: "reasoning.effort", length, offers_tools };
@@ -126,7 +131,7 @@ impl ResponsesRequest {
             engine.entry(key).or_insert(value);
         }
         let prompt = Prompt { messages, extra: engine };
-        let run = RunRequest { model, prompt, stream, sampling, seed, ..run };
+        let run = RunRequest { model, prompt, stream, sampling, seed, notes, ..run };
         Ok(Self { run, echo, conversation, store })
     }
 }
@@ -147,19 +152,31 @@ fn refuse(fields: &mut Fields) -> Result<(), ApiError> {
             return Err(ApiError::invalid(name, format!("{name} is not supported: {hint}")));
         }
     }
-    for unused in ["include", "truncation", "max_tool_calls", "top_logprobs", "stream_options"] {
+    // What is said of the form of the reply, and of tools that only OpenAI's own servers have.
+    for unused in ["include", "max_tool_calls", "top_logprobs", "stream_options", "client_metadata"] {
         fields.take(unused);
+    }
+    match fields.string("truncation")?.as_deref() {
+        None | Some("disabled" | "auto") => {}
+        Some(_) => {
+            return Err(ApiError::invalid("truncation", "truncation is not known: use auto or disabled"));
+        }
     }
     Ok(())
 }
 
-fn conversation(fields: &mut Fields, before: Option<Before>, echo: &mut Echo) -> Result<Vec<Value>, ApiError> {
+fn conversation(
+    fields: &mut Fields,
+    before: Option<Before>,
+    echo: &mut Echo,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Value>, ApiError> {
     let mut messages = Vec::new();
     if let Some(before) = before {
         messages = before.messages;
         echo.fields.insert(PREVIOUS.into(), before.id.into());
     }
-    messages.extend(input::messages(fields.take("input"))?);
+    messages.extend(input::messages(fields.take("input"), notes)?);
     Ok(messages)
 }
 
@@ -181,31 +198,18 @@ fn reasoning(fields: &mut Fields, echo: &mut Echo) -> Result<Option<Effort>, Api
     Ok(effort)
 }
 
-fn tools(fields: &mut Fields, engine: &mut Map<String, Value>, echo: &mut Echo) -> Result<(), ApiError> {
+fn tools(
+    fields: &mut Fields,
+    engine: &mut Map<String, Value>,
+    echo: &mut Echo,
+    notes: &mut Vec<String>,
+) -> Result<(), ApiError> {
     if let Some(tools) = fields.take("tools") {
-        let Value::Array(list) = &tools else {
-            return Err(ApiError::invalid("tools", format!("tools is {}: give an array", describe(&tools))));
-        };
-        let mut nested = Vec::new();
-        for (index, tool) in list.iter().enumerate() {
-            let Some(mut function) = tool.as_object().filter(|t| t.get("type") == Some(&json!("function"))).cloned()
-            else {
-                let param = format!("tools[{index}].type");
-                let words = format!("{param} is not supported: only tools of type function are called here");
-                return Err(ApiError::invalid(&param, words));
-            };
-            function.remove("type");
-            nested.push(json!({ "type": "function", "function": function }));
-        }
-        engine.insert("tools".into(), nested.into());
+        echo.tools = Catalogue::read(&tools, engine, notes)?;
         echo.fields.insert("tools".into(), tools);
     }
     if let Some(choice) = fields.take("tool_choice") {
-        let nested = match choice["name"].as_str() {
-            Some(name) => json!({ "type": "function", "function": { "name": name } }),
-            None => choice.clone(),
-        };
-        engine.insert("tool_choice".into(), nested);
+        Catalogue::choice(&choice, engine, notes);
         echo.fields.insert("tool_choice".into(), choice);
     }
     Ok(())
@@ -282,7 +286,8 @@ mod tests {
             (json!({"input": "x", "max_output_tokens": 0}), "max_output_tokens"),
             (json!({"input": "x", "reasoning": {"effort": "huge"}}), "reasoning.effort"),
             (json!({"input": "x", "reasoning": {"summary": "long"}}), "reasoning.summary"),
-            (json!({"input": "x", "tools": [{"type": "web_search"}]}), "tools[0].type"),
+            (json!({"input": "x", "tools": [{"name": "add"}]}), "tools[0].type"),
+            (json!({"input": "x", "truncation": "some"}), "truncation"),
             (json!({"input": "x", "previous_response_id": "resp_1"}), "previous_response_id"),
             (json!({"input": "x", "background": true}), "background"),
             (json!({"input": [{"role": "", "content": "x"}]}), "input[0].role"),

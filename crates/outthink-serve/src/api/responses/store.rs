@@ -80,6 +80,15 @@ impl Seen<'_> {
         self.read(id, "response").await
     }
 
+    /// An item of a response's output, by its name, in which the response's stands.
+    pub(super) async fn item(self, id: &str) -> Result<Option<Value>, ApiError> {
+        let Some((_, rest)) = id.split_once('_') else { return Ok(None) };
+        let response = rest.split('_').next().unwrap_or(rest);
+        let Some(mut found) = self.get(&format!("resp_{response}")).await? else { return Ok(None) };
+        let items = found["output"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        Ok(items.into_iter().find(|item| item["id"] == id))
+    }
+
     /// The messages of a conversation up to and with a response.
     pub(super) async fn conversation(self, id: &str) -> Result<Option<Vec<Value>>, ApiError> {
         Ok(match self.read(id, "conversation").await? {

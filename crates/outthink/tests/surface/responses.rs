@@ -1,0 +1,147 @@
+//! The Responses API as its clients speak it: tools of all kinds, references to items, reasoning within a tool loop.
+
+use super::{Front, stream};
+use outthink_testkit::client::{self, Response};
+use outthink_testkit::server::{Reply, Scenario};
+use serde_json::{Value, json};
+
+const PATH: &str = "/v1/responses";
+
+fn ask(fields: Value) -> Value {
+    let mut body = json!({"model": "m", "input": "What is 17*23?"});
+    if let Value::Object(fields) = fields {
+        fields.into_iter().for_each(|(key, value)| body[key] = value);
+    }
+    body
+}
+
+/// The events of a stream; each name is that of its data.
+fn events(reply: &Response) -> Vec<Value> {
+    let one = |text: &str| {
+        let (name, data) = text.strip_prefix("event: ")?.split_once("\ndata: ")?;
+        let data: Value = serde_json::from_str(data).unwrap();
+        assert_eq!(data["type"], name);
+        Some(data)
+    };
+    reply.body.split("\n\n").filter_map(one).collect()
+}
+
+/// The response whole, and what a stream of the same ends with.
+async fn both(front: &Front, body: Value) -> [Value; 2] {
+    let whole = client::post(front.address, PATH, &body).await;
+    assert_eq!(whole.status, 200, "{}", whole.body);
+    let mut streamed = body;
+    streamed["stream"] = true.into();
+    let streamed = client::post(front.address, PATH, &streamed).await;
+    let events = events(&streamed);
+    // What was told in events is what the response holds.
+    let done = events.iter().filter(|e| e["type"] == "response.output_item.done").map(|e| e["item"].clone());
+    let last = events.last().unwrap_or_else(|| panic!("{}", streamed.body))["response"].clone();
+    assert_eq!(done.collect::<Value>(), last["output"], "{}", streamed.body);
+    [whole.json(), last]
+}
+
+fn calls(name: &str, arguments: &str) -> Reply {
+    let call = json!({"index": 0, "id": "c1", "type": "function", "function": {"name": name, "arguments": arguments}});
+    stream(
+        &[json!({"reasoning_content": "hm"}), json!({"content": "I call."}), json!({"tool_calls": [call]})],
+        "tool_calls",
+    )
+}
+
+#[tokio::test]
+async fn tools_of_any_kind_reach_the_engine_as_functions_and_come_back_as_they_were() {
+    let grammar = json!({"type": "grammar", "syntax": "lark", "definition": "start: \"x\""});
+    let tools = json!([
+        {"type": "function", "name": "add", "parameters": {"type": "object"}},
+        {"type": "custom", "name": "patch", "format": grammar},
+        {"type": "namespace", "name": "agents", "description": "d", "tools": [{"type": "function", "name": "close", "parameters": {}}]},
+        {"type": "web_search", "external_web_access": true},
+        {"type": "image_generation"},
+    ]);
+    for (reply, item) in [
+        (calls("add", "{}"), json!({"type": "function_call", "name": "add", "arguments": "{}"})),
+        (
+            calls("patch", "{\"input\":\"*** x\"}"),
+            json!({"type": "custom_tool_call", "name": "patch", "input": "*** x"}),
+        ),
+        (calls("agents__close", "{}"), json!({"type": "function_call", "namespace": "agents", "name": "close"})),
+    ] {
+        let front = Front::new(reply).await;
+        for response in both(&front, ask(json!({ "tools": tools }))).await {
+            assert_eq!(response["output"][0]["content"][0]["text"], "I call.");
+            let call = &response["output"][1];
+            for (field, value) in item.as_object().unwrap() {
+                assert_eq!(&call[field], value, "{field}: {call}");
+            }
+            assert_eq!((&call["call_id"], &call["status"]), (&json!("c1"), &json!("completed")));
+            let notes = response["outthink"]["notes"].to_string();
+            assert!(["grammar", "web_search", "image_generation"].iter().all(|word| notes.contains(word)), "{notes}");
+            assert_eq!(response["tools"], tools);
+        }
+        let sent = front.server.requests()[0].json();
+        assert_eq!(sent["tools"].as_array().unwrap().len(), 3, "{sent}");
+        assert!(sent["tools"].as_array().unwrap().iter().all(|tool| tool["type"] == "function"));
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_no_tools_is_not_sent() {
+    let front = Front::new(stream(&[json!({"content": "391"})], "stop")).await;
+    for tools in [json!([]), json!([{"type": "web_search"}])] {
+        both(&front, ask(json!({"tools": tools, "tool_choice": "auto"}))).await;
+        let sent = front.server.requests().last().unwrap().json();
+        assert!(sent["tools"].is_null() && sent["tool_choice"].is_null(), "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn an_item_may_be_named_in_place_of_being_sent() {
+    let front = Front::new(Scenario::by(|number, _| {
+        if number == 0 { calls("add", "{\"a\":1}") } else { stream(&[json!({"content": "391"})], "stop") }
+    }))
+    .await;
+    let tools = json!([{"type": "function", "name": "add", "parameters": {"type": "object"}}]);
+    let first = client::post(front.address, PATH, &ask(json!({ "tools": tools }))).await.json();
+    let (message, call) = (&first["output"][0]["id"], &first["output"][1]["id"]);
+    let input = json!([
+        {"role": "user", "content": [{"type": "input_text", "text": "What is 17*23?"}]},
+        {"type": "item_reference", "id": message},
+        {"id": call},
+        {"type": "function_call_output", "call_id": "c1", "output": "391"},
+    ]);
+    let second = client::post(front.address, PATH, &ask(json!({"tools": tools, "input": input}))).await;
+    assert_eq!(second.status, 200, "{}", second.body);
+    let sent = front.server.requests().last().unwrap().json();
+    let roles: Vec<&Value> = sent["messages"].as_array().unwrap().iter().map(|m| &m["role"]).collect();
+    assert_eq!(roles, ["user", "assistant", "tool"]);
+    assert_eq!(sent["messages"][1]["content"], json!([{"type": "text", "text": "I call."}]));
+    assert_eq!(sent["messages"][1]["tool_calls"][0]["function"], json!({"name": "add", "arguments": "{\"a\":1}"}));
+    // One that nobody remembers.
+    let body = ask(json!({"input": [{"type": "item_reference", "id": "msg_0_1"}]}));
+    let reply = client::post(front.address, PATH, &body).await;
+    assert_eq!((reply.status, &reply.json()["error"]["code"]), (400, &json!("item_not_found")), "{}", reply.body);
+}
+
+#[tokio::test]
+async fn a_tool_loop_goes_on_from_what_the_model_thought_and_a_new_turn_does_not() {
+    let front = Front::new(Scenario::by(|number, _| {
+        if number == 0 { calls("add", "{}") } else { stream(&[json!({"content": "391"})], "stop") }
+    }))
+    .await;
+    let tools = json!([{"type": "function", "name": "add", "parameters": {"type": "object"}}]);
+    let first = client::post(front.address, PATH, &ask(json!({ "tools": tools }))).await.json();
+    let output = json!([{"type": "function_call_output", "call_id": "c1", "output": "391"}]);
+    let more = json!({"tools": tools, "previous_response_id": first["id"], "input": output});
+    let second = client::post(front.address, PATH, &ask(more)).await.json();
+    let sent = front.server.requests().last().unwrap().json();
+    assert_eq!(sent["messages"][1]["reasoning_content"], "hm", "{sent}");
+    let more = json!({"tools": tools, "previous_response_id": second["id"], "input": "And 18*23?"});
+    let third = client::post(front.address, PATH, &ask(more)).await;
+    assert_eq!(third.status, 200, "{}", third.body);
+    let sent = front.server.requests().last().unwrap().json();
+    assert!(
+        sent["messages"][1]["reasoning_content"].is_null() && sent["messages"][1]["tool_calls"].is_array(),
+        "{sent}"
+    );
+}
