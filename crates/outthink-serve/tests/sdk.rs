@@ -1,6 +1,6 @@
 //! Other people's clients against the gateway: the official OpenAI SDKs for Python and Node; and,
-//! where `OUTTHINK_CLIENTS=1` asks for the minutes that they take, Anthropic's SDK, LangChain, instructor, the Vercel
-//! AI SDK and schemathesis over `/openapi.json`.
+//! where `OUTTHINK_CLIENTS=1` asks for the minutes that they take, Anthropic's SDK, Claude Code and Codex, LangChain,
+//! instructor, the Vercel AI SDK and schemathesis over `/openapi.json`.
 //!
 //! They are installed, in pinned versions, into a scratch folder of the build. Where the language or
 //! its package registry is missing, the test says so and passes.
@@ -16,7 +16,7 @@
 #[allow(dead_code, reason = "shared with the other test binary")]
 mod common;
 
-use common::{Scripted, by_request, serve};
+use common::{Scripted, by_request, serve, writes_and_runs};
 use outthink_core::Effort;
 use outthink_serve::ServeOptions;
 use std::net::SocketAddr;
@@ -25,9 +25,11 @@ use tokio::process::Command;
 
 const PYTHON_SDK: &str = "openai==3.54.0";
 const ANTHROPIC_SDK: &str = "anthropic==2.14.0";
+const AGENTS: [&str; 2] = ["@anthropic-ai/claude-code@2.1.197", "@openai/codex@0.171.0"];
 const NODE_SDK: &str = "openai@7.57.0";
 const FRAMEWORKS: &[&str] = &["instructor==1.17.0", "langchain-openai==1.7.3"];
-const VERCEL: [&str; 2] = ["ai@6.0.326", "@ai-sdk/openai-compatible@2.0.92"];
+const VERCEL: [&str; 4] =
+    ["ai@6.0.326", "@ai-sdk/openai-compatible@2.0.92", "@ai-sdk/openai@3.0.141", "@ai-sdk/anthropic@3.0.140"];
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,9 +109,11 @@ async fn vercel() {
     install.extend(VERCEL);
     let install: Vec<String> = install.iter().map(|&word| word.to_owned()).collect();
     if all_clients() && prepare("npm", &install, &home).await {
-        let module = home.join("vercel.mjs");
-        std::fs::copy(script("vercel.mjs"), &module).unwrap();
-        run(Command::new("node").arg(module), gateway().await).await;
+        for name in ["vercel.mjs", "vercel_native.mjs"] {
+            let module = home.join(name);
+            std::fs::copy(script(name), &module).unwrap();
+            run(Command::new("node").arg(module), gateway().await).await;
+        }
     }
 }
 
@@ -124,6 +128,53 @@ async fn schemathesis() {
         words.args(["run", &url, "--checks", "not_a_server_error", "--max-examples", "60", "--seed", "1"]);
         let output = words.output().await.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+/// Claude Code and Codex, each in a folder of its own: a file is written, run, and what it prints is the answer. Every
+/// turn costs one sample, though both name an effort.
+#[tokio::test(flavor = "multi_thread")]
+async fn agents() {
+    let home = scratch("node-agents");
+    let mut install: Vec<String> =
+        ["install", "--silent", "--no-audit", "--no-fund", "--prefix"].map(str::to_owned).to_vec();
+    install.push(home.display().to_string());
+    install.extend(AGENTS.map(str::to_owned));
+    if !all_clients() || !prepare("npm", &install, &home).await {
+        return;
+    }
+    for (agent, words) in [
+        ("claude", "-p --permission-mode acceptEdits --allowedTools Bash,Write --output-format text"),
+        ("codex", "exec --skip-git-repo-check --dangerously-bypass-approvals-and-sandbox"),
+    ] {
+        let folder = scratch(&format!("agent-{agent}"));
+        let file = folder.join("x.py");
+        let _ = std::fs::remove_file(&file);
+        let path = file.display().to_string();
+        let engine = Scripted::new("m", move |_, request| writes_and_runs(&path, request));
+        let asked = engine.clone();
+        let address = serve(ServeOptions::new(vec![engine])).await;
+        let mut command = Command::new(home.join("node_modules/.bin").join(agent));
+        command.args(words.split(' ')).current_dir(&folder).stdin(std::process::Stdio::null());
+        match agent {
+            "claude" => {
+                command.env("ANTHROPIC_BASE_URL", format!("http://{address}")).env("ANTHROPIC_API_KEY", "none");
+                command.env("ANTHROPIC_MODEL", "m").env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
+                command.env("IS_SANDBOX", "1").env("HOME", &folder);
+            }
+            _ => {
+                let provider = format!(
+                    "model_providers.o={{name=\"o\",base_url=\"http://{address}/v1\",env_key=\"KEY\",wire_api=\"responses\"}}"
+                );
+                command.args(["-c", "model=m", "-c", "model_provider=o", "-c", &provider]).env("KEY", "none");
+                command.env("CODEX_HOME", &folder);
+            }
+        }
+        let output = command.arg("Write x.py that prints 17*23 and run it.").output().await.unwrap();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && out.contains("Done: it prints 391."), "{agent}: {out}\n{err}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "print(17 * 23)\n", "{agent}");
+        assert_eq!(asked.requests().len(), 3, "{agent}: one sample for each of three turns");
     }
 }
 

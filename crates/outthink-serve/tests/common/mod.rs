@@ -1,10 +1,10 @@
 //! Scripts for the testkit's engine, and a gateway in front of it on a random port.
 
-use outthink_core::{Origin, SampleRequest};
+use outthink_core::{FinishReason, Origin, SampleRequest};
 use outthink_serve::ServeOptions;
 use outthink_testkit::engine;
 pub(crate) use outthink_testkit::engine::{Act, Scripted};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::net::SocketAddr;
 
 /// A sample that says `text` and ends.
@@ -38,6 +38,40 @@ pub(crate) fn by_request(_: usize, request: &SampleRequest) -> Vec<Act> {
     } else {
         thinks_then_says()
     }
+}
+
+/// What a model of a coding agent does: it writes `file` by whichever tool there is, runs it, and says what came.
+pub(crate) fn writes_and_runs(file: &str, request: &SampleRequest) -> Vec<Act> {
+    let tools = request.prompt.extra.get("tools").and_then(Value::as_array).cloned().unwrap_or_default();
+    let has = |name: &str| tools.iter().any(|tool| tool["function"]["name"] == name);
+    let results: Vec<&Value> = request.prompt.messages.iter().filter(|m| m["role"] == "tool").collect();
+    let shell = ["Bash", "exec_command"].into_iter().find(|name| has(name));
+    let run = |command: String| match shell {
+        Some("Bash") => json!({"command": command, "description": "runs it"}),
+        _ => json!({ "cmd": command }),
+    };
+    match (results.len(), shell) {
+        (0, _) if has("Write") => call(0, "Write", &json!({"file_path": file, "content": "print(17 * 23)\n"})),
+        (0, Some(name)) => call(0, name, &run(format!("printf 'print(17 * 23)\\n' > {file}"))),
+        (1, Some(name)) => call(1, name, &run(format!("python3 {file}"))),
+        _ => {
+            let seen = results.last().is_some_and(|result| result.to_string().contains("391"));
+            let said = if seen { "Done: it prints 391." } else { "It cannot be done." };
+            vec![Act::content(said), Act::End(FinishReason::Stop)]
+        }
+    }
+}
+
+/// A call in pieces of seven letters.
+fn call(number: usize, name: &str, arguments: &Value) -> Vec<Act> {
+    let letters: Vec<char> = arguments.to_string().chars().collect();
+    let function = json!({"name": name, "arguments": ""});
+    let begin = json!({"index": 0, "id": format!("call_{number}"), "type": "function", "function": function});
+    let piece = |piece: &[char]| json!({"index": 0, "function": {"arguments": piece.iter().collect::<String>()}});
+    let entries = std::iter::once(begin).chain(letters.chunks(7).map(piece));
+    let mut acts: Vec<Act> = entries.map(|entry| Act::Extra(json!({ "tool_calls": [entry] }))).collect();
+    acts.push(Act::End(FinishReason::ToolCalls));
+    acts
 }
 
 /// Serves `options` on a random port until the test ends.

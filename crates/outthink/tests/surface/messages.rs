@@ -127,7 +127,7 @@ async fn text_reasoning_and_calls_are_blocks_whole_and_streamed() {
         message["content"],
         json!([
             {"type": "thinking", "thinking": "hm, so", "signature": ""},
-            {"type": "text", "text": "I add.", "citations": null},
+            {"type": "text", "text": "I add."},
             {"type": "tool_use", "id": "c1", "name": "add", "input": {"a": [1, 2]}},
             {"type": "tool_use", "id": "c2", "name": "now", "input": {}},
         ])
@@ -138,7 +138,7 @@ async fn text_reasoning_and_calls_are_blocks_whole_and_streamed() {
     // Who did not ask for reasoning is not sent it.
     let front = Front::new(stream(&[json!({"reasoning_content": "hm"}), json!({"content": "391"})], "stop")).await;
     let message = both(&front, ask(json!({}))).await;
-    assert_eq!(message["content"], json!([{"type": "text", "text": "391", "citations": null}]));
+    assert_eq!(message["content"], json!([{"type": "text", "text": "391"}]));
     assert_eq!((&message["stop_reason"], &message["stop_sequence"]), (&json!("end_turn"), &Value::Null));
 }
 

@@ -111,7 +111,7 @@ pub(super) fn said(outcome: &Outcome) -> &str {
 }
 
 pub(super) fn text(text: &str) -> Value {
-    json!({ "type": "text", "text": text, "citations": null })
+    json!({ "type": "text", "text": text })
 }
 
 pub(super) fn thinking(text: &str, signature: &str) -> Value {
