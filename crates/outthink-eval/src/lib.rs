@@ -23,6 +23,7 @@ mod error;
 mod frontier;
 mod import;
 mod interval;
+mod judgement;
 mod learn;
 mod lines;
 mod pool;

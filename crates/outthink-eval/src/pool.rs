@@ -1,50 +1,177 @@
 //! Recorded samples, many for each problem.
 
 use crate::EvalError;
-use crate::lines::each_line;
+use crate::judgement::Judgement;
+use crate::lines::each_row;
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::HashSet;
 use std::path::Path;
 
+/// Tokens of one sample at most; more is a mistake.
+const MOST_TOKENS: f64 = 1e9;
+
 /// One recorded sample.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PoolSample {
     /// Its final answer; `None` where the recording holds none that could be read.
-    #[serde(default, deserialize_with = "text_of_any")]
     pub answer: Option<String>,
     /// Whether it is right.
     pub correct: bool,
+    /// The share of right in (0, 1) where it was judged partly right.
+    pub credit: Option<f64>,
     /// Generated tokens.
-    #[serde(default)]
     pub tokens: f64,
+    /// Those of them that were reasoning.
+    pub reasoning_tokens: f64,
+    /// Prompt tokens, where recorded.
+    pub prompt_tokens: f64,
+    /// What it cost in dollars, where recorded.
+    pub usd: f64,
+    /// Seconds that it took, where recorded.
+    pub seconds: f64,
+    /// Its text, where recorded.
+    pub text: Option<String>,
     /// A verifier's score.
-    #[serde(default)]
     pub verifier_score: Option<f64>,
     /// The kind of prompt that it answers, where several were used.
-    #[serde(default)]
     pub src: Option<String>,
 }
 
-/// One problem with its samples.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+/// One problem with the samples that one arm drew.
+#[derive(Debug, Clone, PartialEq)]
 pub struct PoolProblem {
     /// Its name within the pool.
-    #[serde(deserialize_with = "name_of_any")]
     pub problem_id: String,
     /// Its text, where recorded.
-    #[serde(default)]
     pub question: Option<String>,
+    /// The right answer, where recorded.
+    pub gold: Option<String>,
     /// The run that it belongs to, where the recording holds several.
-    #[serde(default)]
     pub run: Option<String>,
     /// The model that was asked, where recorded.
-    #[serde(default)]
     pub model: Option<String>,
+    /// How its samples were drawn, where recorded.
+    pub config: Value,
+    /// Whether the counts of tokens are the engine's own.
+    pub counts_tokens: bool,
     /// Whether the answers of its samples can be compared.
-    #[serde(default = "yes")]
     pub vote_ok: bool,
     /// The samples in the order of the recording.
     pub samples: Vec<PoolSample>,
+}
+
+impl Default for PoolProblem {
+    fn default() -> Self {
+        Self {
+            problem_id: String::new(),
+            question: None,
+            gold: None,
+            run: None,
+            model: None,
+            config: Value::Null,
+            counts_tokens: false,
+            vote_ok: true,
+            samples: Vec::new(),
+        }
+    }
+}
+
+/// A line as it is written.
+#[derive(Deserialize)]
+struct Line {
+    problem_id: Value,
+    #[serde(default)]
+    question: Option<String>,
+    #[serde(default)]
+    gold: Value,
+    #[serde(default)]
+    run: Option<String>,
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    config: Value,
+    #[serde(default)]
+    tokens_kind: Option<String>,
+    #[serde(default = "yes")]
+    vote_ok: bool,
+    samples: Vec<Written>,
+}
+
+/// A sample as it is written.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(default)]
+    answer: Value,
+    correct: Value,
+    #[serde(default)]
+    tokens: Option<f64>,
+    #[serde(default)]
+    reasoning_tokens: Option<f64>,
+    #[serde(default)]
+    prompt_tokens: Option<f64>,
+    #[serde(default)]
+    usd: Option<f64>,
+    #[serde(default)]
+    secs: Option<f64>,
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    verifier_score: Option<f64>,
+    #[serde(default)]
+    src: Option<String>,
+}
+
+impl Written {
+    fn read(self) -> Result<PoolSample, String> {
+        let Some((correct, credit)) =
+            Judgement::read(&self.correct).map_err(|e| format!("`correct` holds {e}"))?.parts()
+        else {
+            return Err("`correct` is null: leave out samples that nobody judged".to_owned());
+        };
+        let bounded = |name: &str, given: Option<f64>, most: f64| match given.unwrap_or(0.0) {
+            number if (0.0..=most).contains(&number) => Ok(number),
+            number => Err(format!("`{name}` is {number:?}: give a number from 0 to {most:e}")),
+        };
+        Ok(PoolSample {
+            // A text of nothing is no answer.
+            answer: plain(self.answer).filter(|answer| !answer.trim().is_empty()),
+            correct,
+            credit,
+            tokens: bounded("tokens", self.tokens, MOST_TOKENS)?,
+            reasoning_tokens: bounded("reasoning_tokens", self.reasoning_tokens, MOST_TOKENS)?,
+            prompt_tokens: bounded("prompt_tokens", self.prompt_tokens, MOST_TOKENS)?,
+            usd: bounded("usd", self.usd, 1e6)?,
+            seconds: bounded("secs", self.secs, 1e9)?,
+            text: self.text,
+            verifier_score: self.verifier_score.filter(|score| score.is_finite()),
+            src: self.src,
+        })
+    }
+}
+
+impl PoolProblem {
+    fn read(row: Value) -> Result<Self, String> {
+        let line: Line = serde_json::from_value(row).map_err(|e| format!("not a recorded problem: {e}"))?;
+        let problem_id = plain(line.problem_id).ok_or("a problem without a name in `problem_id`")?;
+        if line.samples.is_empty() {
+            return Err(format!("problem `{problem_id}` has no samples"));
+        }
+        let samples = (1..).zip(line.samples).map(|(number, sample)| {
+            sample.read().map_err(|problem| format!("problem `{problem_id}`, sample {number}: {problem}"))
+        });
+        Ok(Self {
+            samples: samples.collect::<Result<_, _>>()?,
+            problem_id,
+            question: line.question,
+            gold: plain(line.gold),
+            run: line.run,
+            model: line.model,
+            config: line.config,
+            counts_tokens: line.tokens_kind.as_deref() == Some("exact"),
+            vote_ok: line.vote_ok,
+        })
+    }
 }
 
 /// A recording: one JSON object a line, gzipped or not.
@@ -57,17 +184,23 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Reads a pool.
+    /// Reads a pool: JSON lines, or one array of the same objects.
     ///
     /// # Errors
-    /// If the file is missing or empty, or a line is not a problem with samples.
+    /// If the file is missing or empty, a line is not a problem with samples, a number cannot be, or a problem comes
+    /// twice in one run.
     pub fn read(path: &Path) -> Result<Self, EvalError> {
         let mut problems = Vec::new();
-        each_line(path, |line| {
-            let problem: PoolProblem =
-                serde_json::from_str(line).map_err(|e| format!("not a recorded problem: {e}"))?;
-            if problem.samples.is_empty() {
-                return Err(format!("problem `{}` has no samples", problem.problem_id));
+        let mut seen = HashSet::new();
+        each_row(path, |row| {
+            let problem = PoolProblem::read(row)?;
+            let key =
+                (problem.problem_id.clone(), problem.run.clone(), problem.model.clone(), problem.config.to_string());
+            if !seen.insert(key) {
+                return Err(format!(
+                    "the problem `{}` comes twice: put its samples into one line, or name the runs in `run`",
+                    problem.problem_id
+                ));
             }
             problems.push(problem);
             Ok(())
@@ -77,6 +210,16 @@ impl Pool {
         }
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("pool");
         Ok(Self { name: name.split('.').next().unwrap_or(name).to_owned(), problems })
+    }
+
+    /// How many problems there are, each counted once however many arms drew samples of it.
+    pub fn distinct_problems(&self) -> usize {
+        self.problems.iter().map(|p| p.problem_id.as_str()).collect::<HashSet<_>>().len()
+    }
+
+    /// How many arms drew samples: runs, or models where runs have no names.
+    pub fn arms(&self) -> usize {
+        self.problems.iter().map(|p| (p.model.as_deref(), p.run.as_deref())).collect::<HashSet<_>>().len()
     }
 }
 
@@ -90,12 +233,4 @@ fn plain(value: Value) -> Option<String> {
         Value::String(text) => Some(text),
         other => Some(other.to_string()),
     }
-}
-
-fn text_of_any<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(plain(Value::deserialize(deserializer)?))
-}
-
-fn name_of_any<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(plain(Value::deserialize(deserializer)?).unwrap_or_default())
 }

@@ -49,11 +49,13 @@ pub struct ReplayRow {
     pub pool: String,
     /// The strategy.
     pub strategy: String,
-    /// Problems.
+    /// Problems, each counted once however many arms drew samples of it.
     pub problems: u32,
+    /// Arms that drew samples; the figures are means over a problem's arms.
+    pub arms: u32,
     /// Share of right answers, over problems and seeds.
     pub accuracy: f64,
-    /// 95 % interval over problems.
+    /// 95 % interval over problems: what arms and seeds have in common is one draw.
     pub interval: Interval,
     /// Samples a problem, on average, cancelled ones included.
     pub samples: f64,
@@ -183,10 +185,25 @@ fn stop_name(outcome: &Outcome) -> String {
     serde_json::to_value(outcome.stop).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
+/// One entry a problem, in the order in which they first come: the mean over the arms that drew samples of it.
+fn of_distinct(pool: &Pool, rows: &[[f64; 3]]) -> Vec<[f64; 3]> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut sums: Vec<([f64; 3], f64)> = Vec::new();
+    for (problem, row) in pool.problems.iter().zip(rows) {
+        let place = *places.entry(&problem.problem_id).or_insert_with(|| {
+            sums.push(([0.0; 3], 0.0));
+            sums.len() - 1
+        });
+        let (sum, count) = &mut sums[place];
+        sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+        *count += 1.0;
+    }
+    sums.into_iter().map(|(sum, count)| sum.map(|x| x / count)).collect()
+}
+
 #[derive(Default)]
 struct RowTally {
     runs: f64,
-    right: f64,
     samples: f64,
     tokens: f64,
     stops: HashMap<String, u32>,
@@ -196,7 +213,6 @@ struct RowTally {
 impl RowTally {
     fn add(&mut self, right: bool, samples: f64, tokens: f64, stop: String) {
         self.runs += 1.0;
-        self.right += f64::from(u8::from(right));
         self.samples += samples;
         self.tokens += tokens;
         *self.stops.entry(stop).or_default() += 1;
@@ -208,24 +224,27 @@ impl RowTally {
     }
 
     fn row(mut self, pool: &Pool, strategy: &str, options: &ReplayOptions) -> ReplayRow {
-        let problems = pool.problems.len() as u32;
         let runs = self.runs.max(1.0);
         for x in self.by_problem.iter_mut().flatten() {
             *x /= f64::from(options.seeds.max(1));
         }
+        let by_problem = of_distinct(pool, &self.by_problem);
+        let problems = by_problem.len() as u32;
+        let right: f64 = by_problem.iter().map(|problem| problem[0]).sum();
         let mut stops: Vec<(String, u32)> = self.stops.into_iter().collect();
         stops.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         ReplayRow {
             pool: pool.name.clone(),
             strategy: strategy.to_owned(),
             problems,
-            accuracy: self.right / runs,
-            // The seeds of one problem are no independent draws: the n of the interval is the problems.
-            interval: wilson(self.right / f64::from(options.seeds.max(1)), problems),
+            arms: pool.arms() as u32,
+            accuracy: right / f64::from(problems.max(1)),
+            // The seeds and arms of one problem are not independent draws: the n of the interval is the problems.
+            interval: wilson(right, problems),
             samples: self.samples / runs,
             tokens: self.tokens / runs,
             stops,
-            by_problem: self.by_problem,
+            by_problem,
         }
     }
 }

@@ -51,6 +51,31 @@ pub fn pass_at_k(samples: u64, correct: u64, k: u64) -> Result<f64, LawError> {
     Ok(-ln_miss.exp_m1())
 }
 
+/// Unbiased pass^k of one problem: the chance that all of `k` samples, drawn without replacement from `samples` of which
+/// `correct` are right, are right.
+///
+/// C(c, k) / C(n, k) (Yao et al. 2024, arXiv:2406.12045, tau-bench), as a product.
+///
+/// # Errors
+///
+/// `correct > samples`, `k == 0` or `k > samples`.
+///
+/// # Examples
+///
+/// ```
+/// let p = outthink_law::estimate::all_of_k(4, 3, 2)?;
+/// assert!((p - 0.5).abs() < 1e-12);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
+pub fn all_of_k(samples: u64, correct: u64, k: u64) -> Result<f64, LawError> {
+    drawn("correct", correct, 0, samples)?;
+    drawn("k", k, 1, samples)?;
+    if correct < k {
+        return Ok(0.0);
+    }
+    Ok((0..k).map(|i| (correct - i) as f64 / (samples - i) as f64).product())
+}
+
 /// The recorded answers of one problem, counted.
 #[derive(Debug, Clone, Copy)]
 pub struct Ballots<'a> {

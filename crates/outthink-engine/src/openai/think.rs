@@ -240,6 +240,10 @@ fn overlap(text: &str, word: &str) -> usize {
 /// Where reasoning that a template opened ends, in bytes, and its tags: the first closing tag that stands on its own,
 /// at the end of a line or at its beginning or between two words without a space, and is not quoted.
 pub(super) fn closed_only(text: &str) -> Option<(usize, Tags)> {
+    // Most texts hold nothing that may be one.
+    if !["</", "[/", "\u{25c1}/"].iter().any(|begin| text.contains(begin)) {
+        return None;
+    }
     let begins = text.trim_start();
     if TAGS.iter().any(|(open, _)| begins.starts_with(open)) {
         return None;

@@ -1,33 +1,48 @@
 //! Sample logs of the lm-evaluation-harness: `samples_TASK_DATE.jsonl`, one document a line.
 
-use super::{Gather, Import, Source, plain};
+use super::{Gather, Import, Source, chosen, plain, unscored};
 use crate::EvalError;
-use crate::lines::each_line;
+use crate::judgement::Judgement;
+use crate::lines::each_row;
 use crate::store::{LogprobSummary, Problem, SampleRecord, Setting};
 use outthink_core::{Cost, Usage};
 use outthink_verify::{find_answer, is_correct};
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// Characters of a token, where a log counts none.
 const CHARS_A_TOKEN: usize = 4;
 
 pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
     let mut gather = Gather::default();
-    let mut samples = Vec::new();
-    let mut filter: Option<Value> = None;
+    let (mut samples, mut skipped) = (Vec::new(), 0);
     let mut arguments = Value::Null;
-    each_line(source.path, |line| {
-        let row: Value = serde_json::from_str(line).map_err(|e| format!("not JSON: {e}"))?;
-        // Each document comes once for each filter, with the same replies.
-        if *filter.get_or_insert_with(|| row["filter"].clone()) != row["filter"] {
-            return Ok(());
-        }
-        if arguments.is_null() {
-            arguments = request(&row).1;
-        }
-        samples.extend(records(&row, &mut gather)?);
+    let mut rows = Vec::new();
+    each_row(source.path, |row| {
+        rows.push(row);
         Ok(())
     })?;
+    // Each document comes once for each filter, with the same replies.
+    let mut filters: Vec<&str> = rows.iter().map(|row| row["filter"].as_str().unwrap_or("none")).collect();
+    filters.sort_unstable();
+    filters.dedup();
+    let filter = chosen("filter", "--filter", &filters, source.options.filter.as_deref());
+    let filter = filter.map_err(|problem| source.broken(1, problem))?.to_owned();
+    let mut seen = HashSet::new();
+    for (number, row) in (1..).zip(&rows).filter(|(_, row)| row["filter"].as_str().unwrap_or("none") == filter) {
+        if arguments.is_null() {
+            arguments = request(row).1;
+        }
+        let id = plain(&row["doc_id"]).unwrap_or_default();
+        if !seen.insert(id.clone()) {
+            return Err(source.broken(number, format!("the document `{id}` comes twice")));
+        }
+        let read = records(row, source.options.metric.as_deref(), &mut gather);
+        match read.map_err(|problem| source.broken(number, problem))? {
+            Some(read) => samples.extend(read),
+            None => skipped += 1,
+        }
+    }
     // The harness keeps the logs of a model in a folder of its name.
     let folder = source.path.parent().and_then(|p| p.file_name()).and_then(|n| n.to_str()).map(str::to_owned);
     let file = source.path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
@@ -39,7 +54,7 @@ pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
         temperature: arguments["temperature"].as_f64(),
         max_tokens: arguments["max_gen_toks"].as_u64().unwrap_or(0),
     };
-    Ok(vec![Import { spec, setting, problems: gather.problems, samples }])
+    Ok(vec![Import { spec, setting, problems: gather.problems, samples, notes: unscored(skipped) }])
 }
 
 /// The prompt of a document and the arguments of its generation, in the old layout and the new.
@@ -54,7 +69,8 @@ fn request(row: &Value) -> (Option<String>, Value) {
     (plain(prompt), generation.clone())
 }
 
-fn records(row: &Value, gather: &mut Gather) -> Result<Vec<SampleRecord>, String> {
+/// The samples of a document; `None` where nobody judged it.
+fn records(row: &Value, asked: Option<&str>, gather: &mut Gather) -> Result<Option<Vec<SampleRecord>>, String> {
     let id = plain(&row["doc_id"]).ok_or("no `doc_id`: not a sample log of lm-evaluation-harness")?;
     let replies = row["resps"][0].as_array().ok_or("no replies in `resps`")?;
     let texts: Option<Vec<&str>> = replies.iter().map(Value::as_str).collect();
@@ -64,7 +80,14 @@ fn records(row: &Value, gather: &mut Gather) -> Result<Vec<SampleRecord>, String
     let gold = target.as_deref().map(|t| t.rsplit("####").next().unwrap_or(t).trim().to_owned());
     let question = ["question", "problem", "input"].iter().find_map(|k| plain(&row["doc"][*k])).or(request(row).0);
     let problem = Problem { id, question, gold: gold.clone(), prompt_sha256: None };
-    let judged = (texts.len() == 1).then(|| metric(row)).flatten();
+    let judged = if texts.len() == 1 { metric(row, asked)? } else { None };
+    let judged = match judged {
+        Some((name, judgement)) => match judgement.parts() {
+            Some(parts) => Some((name, parts)),
+            None => return Ok(None),
+        },
+        None => None,
+    };
     let record = |text: &str, gather: &mut Gather| {
         let filtered = (texts.len() == 1).then(|| plain(&row["filtered_resps"])).flatten();
         let answer =
@@ -75,7 +98,8 @@ fn records(row: &Value, gather: &mut Gather) -> Result<Vec<SampleRecord>, String
             seed: 0,
             content: text.to_owned(),
             reasoning: String::new(),
-            correct: judged.as_ref().map_or(ours, |(_, right)| *right),
+            correct: judged.as_ref().map_or(ours, |(_, (right, _))| *right),
+            credit: judged.as_ref().and_then(|(_, (_, credit))| *credit),
             judge: judged.as_ref().map(|(name, _)| format!("lm-evaluation-harness:{name}")),
             answer,
             usage: Usage {
@@ -90,15 +114,27 @@ fn records(row: &Value, gather: &mut Gather) -> Result<Vec<SampleRecord>, String
             cost: Cost::ZERO,
         }
     };
-    Ok(texts.iter().map(|text| record(text, gather)).collect())
+    Ok(Some(texts.iter().map(|text| record(text, gather)).collect()))
 }
 
-/// The first metric that says right or wrong of this document.
-fn metric(row: &Value) -> Option<(String, bool)> {
-    let named = row["metrics"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let known = ["exact_match", "acc", "math_verify"].map(Value::from);
-    named.iter().chain(&known).filter_map(Value::as_str).find_map(|name| {
-        let share = row.get(name)?.as_f64()?;
-        (share == 0.0 || share == 1.0).then(|| (name.to_owned(), share == 1.0))
-    })
+/// The metric that was asked for, or the only one that says how right this document's reply is. Logs of earlier versions
+/// do not name their metrics.
+fn metric(row: &Value, asked: Option<&str>) -> Result<Option<(String, Judgement)>, String> {
+    let known = ["exact_match", "acc", "math_verify"];
+    let named: Vec<&str> = match row["metrics"].as_array() {
+        Some(named) => named.iter().filter_map(Value::as_str).collect(),
+        None => known.into_iter().filter(|name| row.get(name).is_some()).collect(),
+    };
+    if named.is_empty() {
+        return Ok(None);
+    }
+    let read: Vec<(&str, Result<Judgement, String>)> =
+        named.iter().map(|name| (*name, Judgement::read(&row[*name]))).collect();
+    let understood: Vec<&str> = read.iter().filter(|(_, read)| read.is_ok()).map(|(name, _)| *name).collect();
+    let name = match (asked, understood.is_empty()) {
+        (None, false) => chosen("metric", "--metric", &understood, None)?,
+        _ => chosen("metric", "--metric", &named, asked)?,
+    };
+    let judgement = Judgement::read(&row[name]).map_err(|e| format!("metric `{name}`: {e}"))?;
+    Ok(Some((name.to_owned(), judgement)))
 }

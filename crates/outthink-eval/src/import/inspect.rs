@@ -1,11 +1,14 @@
 //! Logs of `inspect_ai`: one JSON object, or the same in parts in a zip file that ends in `.eval`.
 
-use super::{Gather, Import, Source, plain};
+use super::{Gather, Import, Source, chosen, plain, unscored};
 use crate::EvalError;
+use crate::judgement::Judgement;
+use crate::lines::{finite, parse};
 use crate::store::{LogprobSummary, Problem, SampleRecord, Setting};
 use outthink_core::{Cost, FinishReason, Usage};
 use outthink_verify::find_answer;
 use serde_json::Value;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 
@@ -36,20 +39,27 @@ pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
     let mut ordered: Vec<&Value> = samples.iter().collect();
     // The files of a zip come in any order; the samples of a problem are numbered by their epoch.
     ordered.sort_by_key(|s| s["epoch"].as_u64().unwrap_or(0));
-    let mut records = Vec::new();
+    let model = eval["model"].as_str();
+    let (mut records, mut skipped, mut seen) = (Vec::new(), 0, HashSet::new());
     for (number, sample) in (1..).zip(ordered) {
-        if let Some(record) = record(sample, &mut gather).map_err(|problem| source.broken(number, problem))? {
-            records.push(record);
+        let key = (plain(&sample["id"]), sample["epoch"].as_u64());
+        if !seen.insert(key.clone()) {
+            let (id, epoch) = (key.0.unwrap_or_default(), key.1.unwrap_or(1));
+            return Err(source.broken(number, format!("the sample `{id}` of epoch {epoch} comes twice")));
+        }
+        match record(sample, (model, source), &mut gather).map_err(|problem| source.broken(number, problem))? {
+            Some(record) => records.push(record),
+            None => skipped += 1,
         }
     }
-    Ok(vec![Import { spec, setting, problems: gather.problems, samples: records }])
+    Ok(vec![Import { spec, setting, problems: gather.problems, samples: records, notes: unscored(skipped) }])
 }
 
 fn whole(source: &Source<'_>) -> Result<(Value, Vec<Value>), EvalError> {
     let text = std::fs::read_to_string(source.path)
         .map_err(|e| EvalError::Read { path: source.path.to_owned(), source: e })?;
-    let mut log: Value =
-        serde_json::from_str(&text).map_err(|e| source.broken(e.line(), format!("not a log of inspect_ai: {e}")))?;
+    let mut log: Value = serde_json::from_str(&finite(text.trim_start_matches('\u{feff}')))
+        .map_err(|e| source.broken(e.line(), format!("not a log of inspect_ai: {e}")))?;
     let samples = match log["samples"].take() {
         Value::Array(samples) => samples,
         _ => Vec::new(),
@@ -77,7 +87,8 @@ fn parts(source: &Source<'_>) -> Result<(Value, Vec<Value>), EvalError> {
             continue;
         }
         let text = part_of(&mut archive, &name).map_err(|e| broken(&name, e))?;
-        let value: Value = serde_json::from_slice(&text).map_err(|e| broken(&name, e.to_string()))?;
+        let text = String::from_utf8(text).map_err(|e| broken(&name, e.to_string()))?;
+        let value = parse(&text).map_err(|e| broken(&name, e))?;
         if is_header {
             header = value;
         } else {
@@ -115,16 +126,22 @@ fn part_of(archive: &mut zip::ZipArchive<File>, name: &str) -> Result<Vec<u8>, S
     Ok(text)
 }
 
-/// The record of a sample; `None` where it ended in an error and there is nothing to judge.
-fn record(sample: &Value, gather: &mut Gather) -> Result<Option<SampleRecord>, String> {
+/// The record of a sample; `None` where nobody judged it, or it ended in an error and there is nothing to judge.
+fn record(
+    sample: &Value,
+    (model, source): (Option<&str>, &Source<'_>),
+    gather: &mut Gather,
+) -> Result<Option<SampleRecord>, String> {
     let id = plain(&sample["id"]).ok_or("a sample without an `id`")?;
-    let Some((scorer, score)) = sample["scores"].as_object().and_then(|s| s.iter().next()) else {
-        return Ok(None);
-    };
+    let Some((scorer, score, value)) = score(sample, source.options.metric.as_deref())? else { return Ok(None) };
+    let judged = Judgement::read(value).map_err(|e| format!("sample `{id}`, score `{scorer}`: {e}"))?;
+    let Some((correct, credit)) = judged.parts() else { return Ok(None) };
     let output = &sample["output"];
     let choice = &output["choices"][0];
     let content = text_of(&choice["message"]["content"]);
-    let usage = &output["usage"];
+    // The bill of all turns; that of the last one stands with the output.
+    let of_all = model.map(|model| &sample["model_usage"][model]).filter(|usage| usage.is_object());
+    let usage = of_all.unwrap_or(&output["usage"]);
     let tokens = |key: &str| usage[key].as_u64().unwrap_or(0);
     let problem =
         Problem { id, question: question(&sample["input"]), gold: plain(&sample["target"]), prompt_sha256: None };
@@ -135,10 +152,12 @@ fn record(sample: &Value, gather: &mut Gather) -> Result<Option<SampleRecord>, S
         reasoning: reasoning_of(&choice["message"]["content"]),
         content,
         answer,
-        correct: is_right(&score["value"]),
+        correct,
+        credit,
         usage: Usage {
-            prompt: tokens("input_tokens") + tokens("input_tokens_cache_read"),
+            prompt: tokens("input_tokens") + tokens("input_tokens_cache_read") + tokens("input_tokens_cache_write"),
             cached: tokens("input_tokens_cache_read"),
+            cache_write: tokens("input_tokens_cache_write"),
             completion: tokens("output_tokens"),
             reasoning: tokens("reasoning_tokens"),
             estimated: !usage.is_object(),
@@ -159,14 +178,28 @@ fn record(sample: &Value, gather: &mut Gather) -> Result<Option<SampleRecord>, S
     }))
 }
 
-/// `C` is correct, `I` incorrect, `P` partly and `N` without an answer; numbers are shares of right.
-fn is_right(value: &Value) -> bool {
-    match value {
-        Value::String(text) => matches!(text.as_str(), "C" | "1" | "1.0" | "true" | "True"),
-        Value::Bool(right) => *right,
-        Value::Number(share) => share.as_f64().is_some_and(|s| s >= 1.0),
-        _ => false,
+/// What a scorer said of a sample: its name, what it gave, and the value that counts.
+type Score<'a> = (String, &'a Value, &'a Value);
+
+/// The score that was asked for: by the name of a scorer, of one of its values, or `scorer.value`; the only one where
+/// there is one.
+fn score<'a>(sample: &'a Value, asked: Option<&str>) -> Result<Option<Score<'a>>, String> {
+    let Some(scores) = sample["scores"].as_object().filter(|scores| !scores.is_empty()) else { return Ok(None) };
+    let mut all: Vec<Score<'a>> = Vec::new();
+    for (scorer, score) in scores {
+        match score["value"].as_object() {
+            Some(values) => all.extend(values.iter().map(|(name, value)| (format!("{scorer}.{name}"), score, value))),
+            None => all.push((scorer.clone(), score, &score["value"])),
+        }
     }
+    let short = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
+    let by_short: Vec<usize> = (0..all.len()).filter(|i| Some(short(&all[*i].0).as_str()) == asked).collect();
+    if let [only] = by_short[..] {
+        return Ok(Some(all.swap_remove(only)));
+    }
+    let names: Vec<&str> = all.iter().map(|(name, ..)| name.as_str()).collect();
+    let name = chosen("score", "--metric", &names, asked)?.to_owned();
+    Ok(all.into_iter().find(|(own, ..)| *own == name))
 }
 
 fn question(input: &Value) -> Option<String> {

@@ -5,7 +5,7 @@ mod harness;
 mod inspect;
 mod pool;
 
-use crate::lines::each_line;
+use crate::lines::each_row;
 use crate::set::{sha256, stem};
 use crate::store::{Cell, Problem, RunSpec, SampleRecord, Setting, Store, StoreError};
 use crate::{EvalError, PROMPT_HASH};
@@ -38,6 +38,11 @@ pub struct ImportOptions {
     pub run: Option<String>,
     /// The model's name, where the file does not say it.
     pub model: Option<String>,
+    /// Which judgement counts, where the file has several: a scorer of `inspect_ai` or one of its scores, a metric of
+    /// lm-evaluation-harness.
+    pub metric: Option<String>,
+    /// Which filter of lm-evaluation-harness, where the file has several.
+    pub filter: Option<String>,
 }
 
 /// A recording, ready to be stored.
@@ -51,6 +56,8 @@ pub struct Import {
     pub problems: Vec<Problem>,
     /// Its samples; their cells number the problems as above.
     pub samples: Vec<SampleRecord>,
+    /// What of the file is not among them, in words.
+    pub notes: Vec<String>,
 }
 
 /// Reads a recording; a file that holds several models or settings becomes several runs.
@@ -162,10 +169,8 @@ fn format_of(path: &Path) -> Result<ImportFormat, EvalError> {
     }
     };
     let mut format = None;
-    // A log of inspect_ai is one JSON object over many lines; the first line alone says enough of
-    // the others.
-    let read = each_line(path, |line| {
-        let row: Value = serde_json::from_str(line).map_err(|_| String::new())?;
+    // The first object alone says enough of the others.
+    let read = each_row(path, |row| {
         format = if row["resps"].is_array() {
             Some(ImportFormat::Harness)
         } else if row["eval"].is_object() {
@@ -179,9 +184,27 @@ fn format_of(path: &Path) -> Result<ImportFormat, EvalError> {
     });
     match (format, read) {
         (Some(format), _) => Ok(format),
-        (None, Err(EvalError::Line { line: 1, problem, .. })) if problem.is_empty() => Ok(ImportFormat::Inspect),
+        (None, Err(EvalError::Line { problem, line, path })) if problem != "enough" => {
+            Err(EvalError::Line { problem, line, path })
+        }
         (None, Err(EvalError::Read { path, source })) => Err(EvalError::Read { path, source }),
         _ => Err(unknown()),
+    }
+}
+
+/// Counts samples that nobody judged, to be named once.
+fn unscored(count: u64) -> Vec<String> {
+    if count == 0 { Vec::new() } else { vec![format!("{count} samples were not scored: they were left out")] }
+}
+
+/// The one of several names that was asked for, or the only one.
+fn chosen<'a>(what: &str, flag: &str, names: &[&'a str], asked: Option<&str>) -> Result<&'a str, String> {
+    match (names, asked) {
+        (_, Some(asked)) => names.iter().find(|name| **name == asked).copied().ok_or_else(|| {
+            format!("no {what} `{asked}` (there is {}): name one of them with {flag}", names.join(", "))
+        }),
+        ([only], None) => Ok(only),
+        (_, None) => Err(format!("several {what}s ({}): name one of them with {flag}", names.join(", "))),
     }
 }
 

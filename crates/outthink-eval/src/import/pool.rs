@@ -1,47 +1,10 @@
-//! Pools: one problem with its samples a line.
+//! Pools: one problem with its samples a line, as [`Pool`] reads it.
 
 use super::{Gather, Import, Source, plain};
-use crate::EvalError;
-use crate::lines::each_line;
 use crate::store::{LogprobSummary, Problem, SampleRecord, Setting};
+use crate::{EvalError, Pool, PoolSample};
 use outthink_core::{Cost, Usage};
-use serde::Deserialize;
 use serde_json::Value;
-
-#[derive(Deserialize)]
-struct Line {
-    problem_id: Value,
-    #[serde(default)]
-    question: Option<String>,
-    #[serde(default)]
-    gold: Value,
-    #[serde(default)]
-    model: Option<String>,
-    #[serde(default)]
-    run: Option<String>,
-    #[serde(default)]
-    config: Value,
-    #[serde(default)]
-    tokens_kind: Option<String>,
-    samples: Vec<Sample>,
-}
-
-#[derive(Deserialize)]
-struct Sample {
-    #[serde(default)]
-    answer: Value,
-    correct: bool,
-    #[serde(default)]
-    tokens: f64,
-    #[serde(default)]
-    reasoning_tokens: f64,
-    #[serde(default)]
-    verifier_score: Option<f64>,
-    #[serde(default)]
-    secs: Option<f64>,
-    #[serde(default)]
-    text: Option<String>,
-}
 
 /// The samples of one model at one setting.
 struct Group {
@@ -54,8 +17,7 @@ struct Group {
 
 pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
     let mut groups: Vec<Group> = Vec::new();
-    each_line(source.path, |line| {
-        let line: Line = serde_json::from_str(line).map_err(|e| format!("not a recorded problem: {e}"))?;
+    for line in Pool::read(source.path)?.problems {
         let key = format!("{:?}|{:?}|{}", line.model, line.run, line.config);
         let at = groups.iter().position(|g| g.key == key).unwrap_or_else(|| {
             let (model, config) = (line.model.clone(), line.config.clone());
@@ -63,19 +25,12 @@ pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
             groups.len() - 1
         });
         let group = &mut groups[at];
-        let problem = Problem {
-            id: plain(&line.problem_id).ok_or("a problem without a name in `problem_id`")?,
-            question: line.question,
-            gold: plain(&line.gold),
-            prompt_sha256: None,
-        };
-        let estimated = line.tokens_kind.as_deref() != Some("exact");
+        let problem = Problem { id: line.problem_id, question: line.question, gold: line.gold, prompt_sha256: None };
         for sample in line.samples {
             let cell = group.gather.next(problem.clone());
-            group.samples.push(record(cell, sample, estimated));
+            group.samples.push(record(cell, sample, !line.counts_tokens));
         }
-        Ok(())
-    })?;
+    }
     let several = groups.len() > 1;
     let mut imports = Vec::new();
     for (number, group) in (1..).zip(groups) {
@@ -94,15 +49,22 @@ pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
             max_tokens: group.config["max_tokens"].as_u64().unwrap_or(0),
         };
         spec.sampling = if group.config.is_null() { "{}".into() } else { group.config.to_string() };
-        imports.push(Import { spec, setting, problems: group.gather.problems, samples: group.samples });
+        imports.push(Import {
+            spec,
+            setting,
+            problems: group.gather.problems,
+            samples: group.samples,
+            notes: Vec::new(),
+        });
     }
     Ok(imports)
 }
 
-fn record(cell: crate::store::Cell, sample: Sample, estimated: bool) -> SampleRecord {
+fn record(cell: crate::store::Cell, sample: PoolSample, estimated: bool) -> SampleRecord {
     let usage = Usage {
-        completion: sample.tokens.max(0.0).round() as u64,
-        reasoning: sample.reasoning_tokens.max(0.0).round() as u64,
+        prompt: sample.prompt_tokens.round() as u64,
+        completion: sample.tokens.round() as u64,
+        reasoning: sample.reasoning_tokens.round() as u64,
         estimated,
         ..Usage::default()
     };
@@ -111,14 +73,15 @@ fn record(cell: crate::store::Cell, sample: Sample, estimated: bool) -> SampleRe
         seed: 0,
         content: sample.text.unwrap_or_default(),
         reasoning: String::new(),
-        answer: plain(&sample.answer),
+        answer: sample.answer,
         correct: sample.correct,
+        credit: sample.credit,
         usage,
         logprobs: LogprobSummary::default(),
-        score: sample.verifier_score.filter(|s| s.is_finite()),
+        score: sample.verifier_score,
         finish: None,
-        seconds: sample.secs.filter(|s| s.is_finite()).unwrap_or(0.0),
-        cost: Cost::ZERO,
+        seconds: sample.seconds,
+        cost: Cost::from_usd(sample.usd).unwrap_or_default(),
         judge: Some("recorded".into()),
     }
 }

@@ -92,13 +92,130 @@ fn a_sample_log_of_the_harness_is_read_once_for_all_filters() {
         row(0, "flexible-extract", "so #### 4", 0.0),
     ];
     let text = lines.map(|l| l.to_string()).join("\n");
-    let imports = read("samples_gsm8k_2026-01-01T00-00-00.jsonl", text.as_bytes(), &ImportOptions::default()).unwrap();
+    let name = "samples_gsm8k_2026-01-01T00-00-00.jsonl";
+    let error = read(name, text.as_bytes(), &ImportOptions::default()).unwrap_err().to_string();
+    assert!(
+        error.contains("several filters (flexible-extract, strict-match): name one of them with --filter"),
+        "{error}"
+    );
+    let strict = ImportOptions { filter: Some("strict-match".into()), ..ImportOptions::default() };
+    let imports = read(name, text.as_bytes(), &strict).unwrap();
     let import = &imports[0];
     assert_eq!((import.spec.model.as_str(), import.spec.dataset.as_str()), ("some-model", "gsm8k"));
     assert_eq!(import.samples.len(), 2);
     assert!(import.samples[0].correct && !import.samples[1].correct);
     assert_eq!(import.problems[0].gold.as_deref(), Some("4"));
     assert_eq!(import.setting.max_tokens, 256);
+}
+
+/// The one import of a file, or what is wrong with it.
+fn one(name: &str, text: &str, options: &ImportOptions) -> Result<Import, String> {
+    read(name, text.as_bytes(), options).map(|mut imports| imports.remove(0)).map_err(|e| e.to_string())
+}
+
+#[test]
+fn a_metric_of_the_harness_is_read_in_any_form_and_never_picked_from_several() {
+    let row = |metrics: &[&str], values: Value| {
+        let mut row = json!({"doc_id": 0, "doc": {"question": "2+2?"}, "target": "4", "arguments": [["Q", {}]],
+            "resps": [["It is 4."]], "filtered_resps": ["It is 4."], "filter": "none", "metrics": metrics});
+        row.as_object_mut().unwrap().extend(values.as_object().unwrap().clone());
+        row.to_string()
+    };
+    let by = |metric: &str| ImportOptions { metric: Some(metric.into()), ..ImportOptions::default() };
+    let plain = ImportOptions::default();
+    let judged = |text: &str, options: &ImportOptions| {
+        one("samples_x_1.jsonl", text, options).map(|i| (i.samples[0].correct, i.samples[0].credit))
+    };
+    // A metric in pieces says nothing of the whole.
+    let strict = row(&["strict_acc", "inst_level"], json!({"strict_acc": true, "inst_level": [true, false]}));
+    assert_eq!(judged(&strict, &plain), Ok((true, None)));
+    let two = row(&["exact_match", "math_verify"], json!({"exact_match": 0.0, "math_verify": 1.0}));
+    let error = judged(&two, &plain).unwrap_err();
+    assert!(error.contains("several metrics (exact_match, math_verify): name one of them with --metric"), "{error}");
+    assert_eq!(judged(&two, &by("math_verify")), Ok((true, None)));
+    assert!(judged(&two, &by("bleu")).unwrap_err().contains("no metric `bleu` (there is exact_match, math_verify)"));
+    assert_eq!(judged(&row(&["f1"], json!({"f1": 0.25})), &plain), Ok((false, Some(0.25))));
+    let error = judged(&row(&["words"], json!({"words": 12.0})), &plain).unwrap_err();
+    assert!(error.contains("metric `words`: the judgement 12.0"), "{error}");
+    let nobody = format!(
+        "{}\n{}",
+        row(&["f1"], json!({"f1": null})),
+        row(&["f1"], json!({"f1": 1})).replace("\"doc_id\":0", "\"doc_id\":1")
+    );
+    let import = one("samples_x_1.jsonl", &nobody, &plain).unwrap();
+    assert_eq!(
+        (import.samples.len(), import.notes.as_slice()),
+        (1, &["1 samples were not scored: they were left out".to_owned()][..])
+    );
+    let twice = format!("{strict}\n{strict}");
+    assert!(judged(&twice, &plain).unwrap_err().contains("the document `0` comes twice"));
+}
+
+#[test]
+fn a_score_of_inspect_is_read_in_any_form_and_never_picked_from_several() {
+    let import = |samples: Vec<Value>, options: &ImportOptions| {
+        let mut plain = log();
+        plain["samples"] = samples.into();
+        one("log.json", &plain.to_string().replace("\"NAN\"", "NaN"), options)
+    };
+    let by = |metric: &str| ImportOptions { metric: Some(metric.into()), ..ImportOptions::default() };
+    let plain = ImportOptions::default();
+    let scored = |value: Value, options: &ImportOptions| {
+        import(vec![sample("1", 1, &value)], options).map(|i| (i.samples[0].correct, i.samples[0].credit))
+    };
+    assert_eq!(scored(json!(0.5), &plain), Ok((false, Some(0.5))));
+    assert_eq!(scored(json!("P"), &plain), Ok((false, Some(0.5))));
+    let values = json!({"a": 1, "b": 0});
+    let error = scored(values.clone(), &plain).unwrap_err();
+    assert!(error.contains("several scores (match.a, match.b): name one of them with --metric"), "{error}");
+    assert_eq!(scored(values.clone(), &by("a")), Ok((true, None)));
+    assert_eq!(scored(values, &by("match.b")), Ok((false, None)));
+    assert!(scored(json!("splendid"), &plain).unwrap_err().contains("neither right, wrong nor a share"));
+    let mut two = sample("1", 1, &json!("I"));
+    two["scores"]["model_graded"] = json!({"value": "C"});
+    assert!(import(vec![two.clone()], &plain).unwrap_err().contains("several scores (match, model_graded)"));
+    assert!(import(vec![two], &by("model_graded")).unwrap().samples[0].correct);
+    // Python's NaN: nobody scored it.
+    let some = import(vec![sample("1", 1, &json!("NAN")), sample("2", 1, &json!(1.0))], &plain).unwrap();
+    assert_eq!((some.samples.len(), some.notes.len()), (1, 1));
+    assert!(
+        import(vec![sample("1", 1, &json!(1)), sample("1", 1, &json!(1))], &plain).unwrap_err().contains("comes twice")
+    );
+    // The bill of all turns, and not of the last one alone.
+    let mut turns = sample("1", 1, &json!("C"));
+    turns["model_usage"] = json!({"mockllm/model": {"input_tokens": 200, "output_tokens": 90,
+        "input_tokens_cache_read": 40, "input_tokens_cache_write": 7, "reasoning_tokens": 30}, "grader": {"input_tokens": 5}});
+    let usage = import(vec![turns], &plain).unwrap().samples[0].usage;
+    assert_eq!(
+        (usage.prompt, usage.cached, usage.cache_write, usage.completion, usage.reasoning),
+        (247, 40, 7, 90, 30)
+    );
+}
+
+#[test]
+fn pools_are_read_in_any_layout_and_what_cannot_be_is_refused() {
+    let plain = ImportOptions::default();
+    let row = |id: u32, sample: &str| format!("{{\"problem_id\": {id}, \"samples\": [{sample}]}}");
+    let right = "{\"answer\": 4, \"correct\": 1, \"tokens\": 12, \"prompt_tokens\": 7, \"usd\": 0.5}";
+    let rows = [row(1, right), row(2, "{\"answer\": \"\", \"correct\": 0.5}")];
+    for text in [rows.join("\n"), format!("\u{feff}{}", rows.join("\n")), format!("[\n{}\n]", rows.join(",\n "))] {
+        let import = one("mine.jsonl", &text, &plain).unwrap();
+        let [first, second] = import.samples.as_slice() else { panic!("{import:?}") };
+        assert_eq!((first.correct, first.usage.prompt, first.cost.usd()), (true, 7, 0.5), "{text}");
+        assert_eq!((second.correct, second.credit, second.answer.as_deref()), (false, Some(0.5), None), "{text}");
+    }
+    for (text, words) in [
+        (row(1, "{\"correct\": true, \"tokens\": 1e30}"), "`tokens` is 1e30: give a number from 0 to 1e9"),
+        (row(1, "{\"correct\": true, \"tokens\": -3}"), "`tokens` is -3"),
+        (row(1, "{\"correct\": \"maybe\"}"), "sample 1: `correct` holds the judgement \"maybe\""),
+        (row(1, "{\"correct\": null}"), "`correct` is null"),
+        (format!("{}\n{}", rows[0], rows[0]), "line 2: the problem `1` comes twice"),
+        (format!("[{},\n{}]", rows[0], rows[0]), "the problem `1` comes twice"),
+        ("problem_id: 1\n".to_owned(), "not JSON"),
+    ] {
+        let error = one("mine.jsonl", &text, &plain).unwrap_err();
+        assert!(error.contains(words), "{words}: {error}");
+    }
 }
 
 #[test]

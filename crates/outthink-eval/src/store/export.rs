@@ -36,6 +36,7 @@ const SCHEMA: &str = "message samples {
     optional binary answer (UTF8);
     required boolean correct;
     optional binary judge (UTF8);
+    optional double credit;
     required int64 prompt_tokens;
     required int64 cached_tokens;
     required int64 completion_tokens;
@@ -149,6 +150,7 @@ fn write_group(
     rows.optional::<ByteArrayType>(|s| s.answer.as_deref().map(text))?;
     rows.required::<BoolType>(|s| s.correct)?;
     rows.optional::<ByteArrayType>(|s| s.judge.as_deref().map(text))?;
+    rows.optional::<DoubleType>(|s| s.credit)?;
     for of in [
         (|s| s.usage.prompt) as fn(&SampleRecord) -> u64,
         |s| s.usage.cached,

@@ -321,8 +321,9 @@ async fn insert_sample(tx: &mut Transaction<'_, Any>, run: &str, sample: &Sample
     sqlx::query(
         "INSERT INTO samples (run, problem, setting, idx, seed, content, reasoning, answer, correct, prompt_tokens,
          cached_tokens, completion_tokens, reasoning_tokens, estimated, logprob_tokens, logprob_mean, logprob_min,
-         score, finish, seconds, cost, created, judge)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+         score, finish, seconds, cost, created, judge, credit)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+         $24)",
     )
     // A NULL has no type of its own: prepared once with one, PostgreSQL refuses the number that comes next.
     .persistent(false)
@@ -349,6 +350,7 @@ async fn insert_sample(tx: &mut Transaction<'_, Any>, run: &str, sample: &Sample
     .bind(int(sample.cost.nano()))
     .bind(now())
     .bind(sample.judge.as_deref())
+    .bind(sample.credit)
     .execute(&mut **tx)
     .await
     .map(drop)

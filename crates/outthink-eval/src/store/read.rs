@@ -119,7 +119,7 @@ impl Store {
             let rows = sqlx::query(
                 "SELECT problem, setting, idx, seed, content, reasoning, answer, correct, prompt_tokens,
                  cached_tokens, completion_tokens, reasoning_tokens, estimated, logprob_tokens, logprob_mean,
-                 logprob_min, score, finish, seconds, cost, judge FROM samples
+                 logprob_min, score, finish, seconds, cost, judge, credit FROM samples
                  WHERE run = $1 AND (problem, setting, idx) > ($2, $3, $4)
                  ORDER BY problem, setting, idx LIMIT $5",
             )
@@ -201,9 +201,13 @@ impl Store {
                 samples.entry(record.cell.problem).or_default().push(PoolSample {
                     answer: record.answer.map(|text| common(grouper, text, record.judge.is_some())),
                     correct: record.correct,
+                    credit: record.credit,
                     tokens: record.usage.completion as f64,
+                    reasoning_tokens: record.usage.reasoning as f64,
+                    prompt_tokens: record.usage.prompt as f64,
+                    usd: record.cost.usd(),
                     verifier_score: record.score,
-                    src: None,
+                    ..PoolSample::default()
                 });
             }
             Ok(())
@@ -216,10 +220,10 @@ impl Store {
                 Some(PoolProblem {
                     problem_id: problem.id,
                     question: problem.question,
-                    run: None,
+                    gold: problem.gold,
                     model: Some(model.clone()),
-                    vote_ok: true,
                     samples,
+                    ..PoolProblem::default()
                 })
             })
             .collect();
@@ -334,5 +338,6 @@ fn sample(row: &AnyRow) -> Result<SampleRecord, sqlx::Error> {
         seconds: row.try_get(18)?,
         cost: Cost::from_nano(tokens(19)?),
         judge: row.try_get(20)?,
+        credit: row.try_get(21)?,
     })
 }

@@ -143,6 +143,8 @@ pub struct SampleRecord {
     pub answer: Option<String>,
     /// Whether it is right.
     pub correct: bool,
+    /// The share of right in (0, 1), where it was judged partly right; `correct` is then false.
+    pub credit: Option<f64>,
     /// Its tokens by kind.
     pub usage: Usage,
     /// Its log-probabilities.

@@ -56,6 +56,8 @@ const MIGRATIONS: &[&[&str]] = &[
             step BIGINT NOT NULL, tokens BIGINT NOT NULL, value DOUBLE PRECISION NOT NULL,
             PRIMARY KEY (curve, series, step))",
     ],
+    // The share of right of samples that were judged partly right.
+    &["ALTER TABLE samples ADD COLUMN credit DOUBLE PRECISION"],
 ];
 
 /// Which database it is.
@@ -196,7 +198,7 @@ mod tests {
         }
         old.close().await;
         let pool = open(&place).await.unwrap();
-        pool.execute("SELECT judge FROM samples").await.unwrap();
+        pool.execute("SELECT judge, credit FROM samples").await.unwrap();
         pool.execute("SELECT value FROM curve_points").await.unwrap();
         pool.execute("INSERT INTO store_schema (version) VALUES (99)").await.unwrap();
         pool.close().await;

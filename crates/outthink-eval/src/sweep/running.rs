@@ -102,6 +102,7 @@ impl Running {
             finish: Some(finish.reason),
             seconds: self.began.elapsed().as_secs_f64(),
             judge: None,
+            credit: None,
         }
     }
 

@@ -50,6 +50,7 @@ pub(crate) fn sample(problem: u32, index: u32, correct: bool) -> SampleRecord {
         seconds: 1.5,
         cost: Cost::from_nano(700),
         judge: None,
+        credit: None,
     }
 }
 

@@ -111,7 +111,11 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitCode, CliError> {
     for (index, pool) in pools.iter().enumerate() {
         let table = table_for(args, &pools, index)?;
         if !args.json {
-            println!("{} ({} problems, {} orders)", pool.name, pool.problems.len(), args.seeds);
+            let arms = match pool.arms() {
+                0 | 1 => String::new(),
+                arms => format!(", {arms} arms, each by itself: means over them"),
+            };
+            println!("{} ({} problems{arms}, {} orders)", pool.name, pool.distinct_problems(), args.seeds);
         }
         let mut rows: Vec<(&Plan, ReplayRow)> = Vec::new();
         for plan in &plans {

@@ -110,6 +110,13 @@ struct ImportArgs {
     /// The model's name, where the file does not say it or says it wrongly.
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
+    /// Which judgement counts, where a file has several: a scorer of `inspect_ai` or one of its scores, a metric of the
+    /// lm-evaluation-harness.
+    #[arg(long, value_name = "NAME")]
+    metric: Option<String>,
+    /// Which filter of the lm-evaluation-harness, where a file has several.
+    #[arg(long, value_name = "NAME")]
+    filter: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -147,6 +154,8 @@ fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
         }),
         run: args.run.clone(),
         model: args.model.clone(),
+        metric: args.metric.clone(),
+        filter: args.filter.clone(),
     };
     runtime()?.block_on(async {
         let store = args.store.open().await?;
@@ -160,6 +169,9 @@ fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
                     import.problems.len(),
                     import.spec.model
                 );
+                for note in &import.notes {
+                    println!("{}: {note}", import.spec.name);
+                }
             }
         }
         store.close().await;

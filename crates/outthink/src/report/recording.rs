@@ -75,19 +75,13 @@ impl Recording {
                 .map(|(s, answer)| PoolSample {
                     answer: answer.clone(),
                     correct: s.correct,
+                    credit: s.credit,
                     tokens: s.usage.completion as f64,
                     verifier_score: s.score,
-                    src: None,
+                    ..PoolSample::default()
                 })
                 .collect();
-            PoolProblem {
-                problem_id: self.problems[number].id.clone(),
-                question: None,
-                run: None,
-                model: None,
-                vote_ok: true,
-                samples,
-            }
+            PoolProblem { problem_id: self.problems[number].id.clone(), samples, ..PoolProblem::default() }
         };
         let problems = (0..self.problems.len()).map(problem).filter(|p| !p.samples.is_empty()).collect();
         Pool { name: self.label(setting), problems }

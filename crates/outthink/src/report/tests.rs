@@ -35,6 +35,7 @@ fn recording(problems: u32, samples: u32) -> Recording {
             seconds: 1.0,
             cost: Cost::ZERO,
             judge: None,
+            credit: None,
         }
     };
     Recording {

@@ -9,7 +9,7 @@ use anyhow::Context;
 use outthink_core::{Answer, AnswerKind};
 use outthink_eval::{Pool, PoolProblem, learn_table};
 use outthink_law::cost::{Solved, cost_to_solve};
-use outthink_law::estimate::{Ballots, Estimate, Resampling, maj_at_k, mean_over_problems};
+use outthink_law::estimate::{Ballots, Estimate, Resampling, all_of_k, maj_at_k, mean_over_problems};
 use outthink_law::noise::Noise;
 use outthink_law::verdict::Subject;
 use outthink_law::vote::maj_limit;
@@ -122,6 +122,10 @@ fn votes(problem: &PoolProblem) -> (Vec<u64>, Option<usize>, u64) {
 /// What is estimated of one run.
 struct Estimates {
     accuracy: Estimate,
+    /// Mean share of right where samples were judged partly right, too.
+    credit: Option<Estimate>,
+    /// All of k samples right, pass^k.
+    all_right: Vec<(u64, Estimate)>,
     majority: Vec<(u64, Estimate)>,
     limit: Option<Estimate>,
     cost: Vec<outthink_law::cost::CostToSolve>,
@@ -134,6 +138,21 @@ fn estimates(run: &Recorded<'_>, how: Resampling) -> Result<Estimates, CliError>
         .collect();
     let accuracy = mean_over_problems(&shares, how).map_err(refuse)?;
     let least = run.problems.iter().map(|p| p.samples.len()).min().unwrap_or(1) as u64;
+    let partly = run.problems.iter().flat_map(|p| &p.samples).any(|s| s.credit.is_some());
+    let credit = partly.then(|| {
+        let of = |s: &outthink_eval::PoolSample| s.credit.unwrap_or_else(|| f64::from(u8::from(s.correct)));
+        let shares: Vec<f64> =
+            run.problems.iter().map(|p| p.samples.iter().map(of).sum::<f64>() / p.samples.len() as f64).collect();
+        mean_over_problems(&shares, how).map_err(refuse)
+    });
+    let mut all_right = Vec::new();
+    for k in (2..=8).filter(|k| *k <= least) {
+        let each: Vec<f64> = (run.problems.iter())
+            .map(|p| all_of_k(p.samples.len() as u64, p.samples.iter().filter(|s| s.correct).count() as u64, k))
+            .collect::<Result<_, _>>()
+            .map_err(refuse)?;
+        all_right.push((k, mean_over_problems(&each, how).map_err(refuse)?));
+    }
     let votes: Vec<_> = run.problems.iter().filter(|p| p.vote_ok).map(|p| votes(p)).collect();
     let mut majority = Vec::new();
     let mut limit = None;
@@ -165,13 +184,19 @@ fn estimates(run: &Recorded<'_>, how: Resampling) -> Result<Estimates, CliError>
             cost.push(cost_to_solve(&solved, k, how).map_err(refuse)?);
         }
     }
-    Ok(Estimates { accuracy, majority, limit, cost })
+    Ok(Estimates { accuracy, credit: credit.transpose()?, all_right, majority, limit, cost })
 }
 
 impl Estimates {
     fn print(&self) {
         let line = |name: &str, e: &Estimate| println!("  {name:<22} {:.3} {}", e.value, brackets(e.interval, 3));
         line("pass@1", &self.accuracy);
+        if let Some(e) = &self.credit {
+            line("mean credit", e);
+        }
+        for (k, e) in &self.all_right {
+            line(&format!("pass^{k}"), e);
+        }
         for (k, e) in &self.majority {
             line(&format!("maj@{k}"), e);
         }
@@ -193,7 +218,8 @@ impl Estimates {
 
     fn to_json(&self) -> Value {
         let majority: Vec<Value> = self.majority.iter().map(|(k, e)| json!({ "k": k, "estimate": e })).collect();
-        json!({ "pass_at_1": self.accuracy, "maj": majority, "maj_limit": self.limit, "cost_to_solve": self.cost })
+        let all_right: Vec<Value> = self.all_right.iter().map(|(k, e)| json!({ "k": k, "estimate": e })).collect();
+        json!({ "pass_at_1": self.accuracy, "credit": self.credit, "pass_hat": all_right, "maj": majority, "maj_limit": self.limit, "cost_to_solve": self.cost })
     }
 }
 
