@@ -41,6 +41,17 @@ pub enum EvalError {
         /// What was looked for.
         run: String,
     },
+    /// Strategies that compare answers were asked for over answers that cannot be compared.
+    #[error(
+        "the answers of `{pool}` cannot be compared (`vote_ok` is false, first for problem `{problem}`): replay `single` \
+         over it, or give a recording with answers"
+    )]
+    NoVotes {
+        /// The pool.
+        pool: String,
+        /// The first such problem.
+        problem: String,
+    },
     /// The strategy cannot be built.
     #[error(transparent)]
     Strategy(#[from] outthink_strategy::StrategyError),

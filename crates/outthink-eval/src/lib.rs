@@ -34,6 +34,7 @@ mod store;
 mod stream;
 mod sweep;
 mod two_answers;
+mod votes;
 mod yardstick;
 
 pub use cascade::{Cascade, CascadeRow, cascade};
@@ -54,4 +55,5 @@ pub use store::{
 pub use stream::{StreamOptions, StreamReport, stream};
 pub use sweep::{Progress, SweepEnd, SweepError, SweepPlan, Task, sweep};
 pub use two_answers::{TwoAnswers, TwoAnswersRow, two_answers, two_answers_table};
+pub use votes::VoteCount;
 pub use yardstick::{PoolYardstick, Run, SLACK, Yardstick, yardstick};

@@ -89,14 +89,19 @@ impl ReplayRow {
 pub fn replay(pool: &Pool, spec: &StrategySpec, options: &ReplayOptions) -> Result<ReplayRow, EvalError> {
     let mut spec = spec.clone();
     spec.max_samples = spec.max_samples.min(options.samples);
+    let compares = spec.name != "single";
+    if let Some(problem) = pool.problems.iter().find(|p| compares && !p.vote_ok) {
+        return Err(EvalError::NoVotes { pool: pool.name.clone(), problem: problem.problem_id.clone() });
+    }
     let mut tally = RowTally::default();
     for (index, problem) in pool.problems.iter().enumerate() {
         tally.by_problem.push([0.0; 3]);
         for seed in 0..options.seeds {
             let order = draw_order(problem, options, index, seed);
             let outcome = run(problem, &order, &spec, options)?;
-            let right =
-                outcome.chosen.and_then(|id| order.get(id as usize)).is_some_and(|&i| problem.samples[i].correct);
+            let chosen = outcome.chosen.and_then(|id| order.get(id as usize)).map(|&i| &problem.samples[i]);
+            // What has no answer is not the answer of a vote, as in `VoteCount`.
+            let right = chosen.is_some_and(|s| s.correct && (s.answer.is_some() || !compares));
             tally.add(right, f64::from(outcome.samples_drawn), outcome.usage.completion as f64, stop_name(&outcome));
         }
     }

@@ -14,6 +14,7 @@ mod otlp;
 mod plot;
 mod render;
 mod report;
+mod votes;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

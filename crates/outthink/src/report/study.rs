@@ -2,16 +2,14 @@
 
 use super::Recording;
 use crate::error::CliError;
-use outthink_core::{Answer, AnswerKind};
-use outthink_eval::{ReplayOptions, ReplayRow, SampleRecord, replay};
+use crate::votes;
+use outthink_eval::{ReplayOptions, ReplayRow, SampleRecord, VoteCount, replay};
 use outthink_law::coverage::{self, CoverageFit, CoverageOptions, Forecast, Successes};
-use outthink_law::estimate::{Ballots, Estimate, Resampling, maj_at_k, mean_over_problems, pass_at_k};
+use outthink_law::estimate::{Estimate, Resampling, mean_over_problems, pass_at_k};
 use outthink_law::forms::Curve;
 use outthink_law::noise::Noise;
 use outthink_law::verdict::{self, Judgement, Outlook, Question, Subject};
 use outthink_strategy::StrategySpec;
-use outthink_verify::{Comparison, Grouper};
-use std::collections::HashMap;
 
 /// How far beyond the samples drawn coverage is forecast.
 const AHEAD: u64 = 64;
@@ -84,14 +82,14 @@ impl Study {
         let counted: Vec<Counted> = (0..recording.problems.len())
             .map(|number| Counted::of(&recording.of(number, setting).collect::<Vec<_>>()))
             .collect();
-        let sampled: Vec<&Counted> = counted.iter().filter(|c| c.samples > 0).collect();
-        let Some(most) = sampled.iter().map(|c| c.samples).min() else { return Ok(None) };
-        let all: u64 = sampled.iter().map(|c| c.samples).sum();
+        let sampled: Vec<&Counted> = counted.iter().filter(|c| c.count.samples() > 0).collect();
+        let Some(most) = sampled.iter().map(|c| c.count.samples()).min() else { return Ok(None) };
+        let all: u64 = sampled.iter().map(|c| c.count.samples()).sum();
         let mean_tokens = sampled.iter().map(|c| c.tokens).sum::<f64>() / all as f64;
         let (rungs, votes_at) = rungs(&sampled, most, mean_tokens)?;
         let (forecasts, no_forecast) = forecasts(&sampled, most);
         let (judgement, outlook) = judge(&rungs, &votes_at, threshold)?;
-        let classes: Vec<Vec<Option<String>>> = counted.iter().map(|c| c.answers.clone()).collect();
+        let classes: Vec<Vec<Option<String>>> = counted.iter().map(Counted::answers).collect();
         let strategies = strategies(&recording.pool(setting, &classes), most)?;
         Ok(Some(Self {
             label: recording.label(setting),
@@ -107,75 +105,37 @@ impl Study {
     }
 }
 
-/// One problem's answers in classes of equals.
+/// One problem's answers in classes of equals, and their length.
 struct Counted {
-    samples: u64,
-    correct: u64,
+    count: VoteCount,
     tokens: f64,
-    counts: Vec<u64>,
-    /// Which class is right.
-    right: Option<usize>,
-    blank: u64,
-    /// The first answer of each sample's class.
-    answers: Vec<Option<String>>,
 }
 
 impl Counted {
     fn of(samples: &[&SampleRecord]) -> Self {
-        // Answers that others recorded are compared as they compared them, by the letter.
-        let recorded = samples.iter().any(|s| s.judge.is_some());
-        let kind = if recorded { AnswerKind::Literal } else { AnswerKind::Boxed };
-        let mut grouper = Grouper::new(if recorded { Comparison::Literal } else { Comparison::Math });
-        let mut counts: Vec<u64> = Vec::new();
-        let mut right: HashMap<usize, u64> = HashMap::new();
-        let mut answers = Vec::with_capacity(samples.len());
-        for sample in samples {
-            let Some(text) = &sample.answer else {
-                answers.push(None);
-                continue;
-            };
-            let class = grouper.class_of(&Answer { text: text.clone(), kind }) as usize;
-            if class >= counts.len() {
-                counts.resize(class + 1, 0);
-            }
-            counts[class] += 1;
-            if sample.correct {
-                *right.entry(class).or_default() += 1;
-            }
-            answers.push(grouper.text_of(class as u32).map(str::to_owned));
-        }
-        let blank = answers.iter().filter(|a| a.is_none()).count() as u64;
+        let judged = samples.iter().any(|s| s.judge.is_some());
         Self {
-            samples: samples.len() as u64,
-            correct: samples.iter().filter(|s| s.correct).count() as u64,
+            count: VoteCount::of(samples.iter().map(|s| (s.answer.as_deref(), s.correct)), judged),
             tokens: samples.iter().map(|s| s.usage.completion as f64).sum(),
-            // Classes that a judge calls right now and then: the one that it does so most often.
-            right: right.into_iter().max_by_key(|&(class, n)| (n, std::cmp::Reverse(class))).map(|(class, _)| class),
-            counts,
-            blank,
-            answers,
         }
     }
 
+    /// The answer of each sample in the words of the first one of its class.
+    fn answers(&self) -> Vec<Option<String>> {
+        (0..self.count.classes.len()).map(|i| self.count.text_of(i).map(str::to_owned)).collect()
+    }
+
     fn votes(&self) -> Option<Votes> {
-        if self.samples == 0 {
+        let count = &self.count;
+        if count.samples() == 0 {
             return None;
         }
-        let top = (0..self.counts.len()).max_by_key(|&i| (self.counts[i], std::cmp::Reverse(i)));
-        let text = top.and_then(|class| {
-            let mut seen = Vec::new();
-            for answer in self.answers.iter().flatten() {
-                if !seen.contains(&answer) {
-                    seen.push(answer);
-                }
-            }
-            seen.get(class).map(|a| (*a).clone())
-        });
+        let top = count.top();
         Some(Votes {
-            top: text,
-            top_right: top.is_some() && top == self.right,
-            right: (self.correct, self.samples),
-            tokens: self.tokens / self.samples as f64,
+            top: top.map(|class| count.texts[class].clone()),
+            top_right: top.is_some_and(|class| 2 * count.right[class] >= count.counts[class]),
+            right: (count.correct, count.samples()),
+            tokens: self.tokens / count.samples() as f64,
         })
     }
 }
@@ -198,11 +158,11 @@ fn rungs(sampled: &[&Counted], most: u64, tokens: f64) -> Result<(Vec<Rung>, Vec
     let mut rungs = Vec::new();
     let mut votes_at = Vec::new();
     for k in ks {
-        let vote = |c: &&Counted| maj_at_k(&Ballots { counts: &c.counts, correct: c.right, blank: c.blank }, k);
+        let vote = |c: &&Counted| votes::of_k(&c.count, k);
         let votes: Vec<f64> = sampled.iter().map(vote).collect::<Result<_, _>>().map_err(|e| law_error(&e))?;
         let covered: Vec<f64> = sampled
             .iter()
-            .map(|c| pass_at_k(c.samples, c.correct, k))
+            .map(|c| pass_at_k(c.count.samples(), c.count.correct, k))
             .collect::<Result<_, _>>()
             .map_err(|e| law_error(&e))?;
         let mean = |values: &[f64]| mean_over_problems(values, Resampling::default()).map_err(|e| law_error(&e));
@@ -213,8 +173,8 @@ fn rungs(sampled: &[&Counted], most: u64, tokens: f64) -> Result<(Vec<Rung>, Vec
 }
 
 fn forecasts(sampled: &[&Counted], most: u64) -> (Vec<Forecast>, Option<String>) {
-    let samples: Vec<u64> = sampled.iter().map(|c| c.samples).collect();
-    let correct: Vec<u64> = sampled.iter().map(|c| c.correct).collect();
+    let samples: Vec<u64> = sampled.iter().map(|c| c.count.samples()).collect();
+    let correct: Vec<u64> = sampled.iter().map(|c| c.count.correct).collect();
     let data = Successes { samples: &samples, correct: &correct };
     let ahead = |fit: CoverageFit| -> Result<Vec<Forecast>, outthink_law::LawError> {
         let end = most.saturating_mul(AHEAD);

@@ -5,15 +5,13 @@ use super::inference::{self, InferenceArgs};
 use super::{Group, brackets, coverage, law_error, print_json};
 use crate::commands::store;
 use crate::error::CliError;
+use crate::votes;
 use anyhow::Context;
-use outthink_core::{Answer, AnswerKind};
-use outthink_eval::{Pool, PoolProblem, learn_table};
+use outthink_eval::{Pool, PoolProblem, VoteCount, learn_table};
 use outthink_law::cost::{Solved, cost_to_solve};
-use outthink_law::estimate::{Ballots, Estimate, Resampling, all_of_k, maj_at_k, mean_over_problems};
+use outthink_law::estimate::{Estimate, Resampling, all_of_k, mean_over_problems};
 use outthink_law::noise::Noise;
 use outthink_law::verdict::Subject;
-use outthink_law::vote::maj_limit;
-use outthink_verify::Grouper;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -96,27 +94,10 @@ fn counts_of(run: &Recorded<'_>) -> Counts {
     }
 }
 
-/// The votes of one problem: samples by class of equal answers, and which class is right.
-fn votes(problem: &PoolProblem) -> (Vec<u64>, Option<usize>, u64) {
-    let mut classes = Grouper::default();
-    let mut counts: Vec<u64> = Vec::new();
-    let mut right = None;
-    let mut blank = 0;
-    for sample in &problem.samples {
-        let Some(answer) = &sample.answer else {
-            blank += 1;
-            continue;
-        };
-        let class = classes.class_of(&Answer { text: answer.clone(), kind: AnswerKind::Boxed }) as usize;
-        if class >= counts.len() {
-            counts.resize(class + 1, 0);
-        }
-        counts[class] += 1;
-        if sample.correct {
-            right.get_or_insert(class);
-        }
-    }
-    (counts, right, blank)
+/// The votes of one problem. The answers of a recording are compared by the letter: those of the store have been put into
+/// one form by then.
+fn count(problem: &PoolProblem) -> VoteCount {
+    VoteCount::of(problem.samples.iter().map(|s| (s.answer.as_deref(), s.correct)), true)
 }
 
 /// What is estimated of one run.
@@ -153,24 +134,20 @@ fn estimates(run: &Recorded<'_>, how: Resampling) -> Result<Estimates, CliError>
             .map_err(refuse)?;
         all_right.push((k, mean_over_problems(&each, how).map_err(refuse)?));
     }
-    let votes: Vec<_> = run.problems.iter().filter(|p| p.vote_ok).map(|p| votes(p)).collect();
+    let counts: Vec<VoteCount> = run.problems.iter().filter(|p| p.vote_ok).map(|p| count(p)).collect();
     let mut majority = Vec::new();
     let mut limit = None;
-    if votes.len() == run.problems.len() {
+    if counts.len() == run.problems.len() {
         for k in [1, 4, 16, 64, least].into_iter().filter(|k| *k > 1 && *k <= least) {
-            let each: Vec<f64> = (votes.iter())
-                .map(|(counts, correct, blank)| maj_at_k(&Ballots { counts, correct: *correct, blank: *blank }, k))
-                .collect::<Result<_, _>>()
-                .map_err(refuse)?;
+            let each: Vec<f64> =
+                counts.iter().map(|count| votes::of_k(count, k)).collect::<Result<_, _>>().map_err(refuse)?;
             if majority.last().is_none_or(|(last, _)| *last != k) {
                 majority.push((k, mean_over_problems(&each, how).map_err(refuse)?));
             }
         }
         majority.sort_by_key(|(k, _)| *k);
         majority.dedup_by_key(|(k, _)| *k);
-        let ends: Vec<f64> = (votes.iter())
-            .map(|(counts, correct, blank)| maj_limit(&Ballots { counts, correct: *correct, blank: *blank }))
-            .collect();
+        let ends: Vec<f64> = counts.iter().map(votes::without_end).collect();
         limit = Some(mean_over_problems(&ends, how).map_err(refuse)?);
     }
     let tokens: Vec<f64> = (run.problems.iter())
