@@ -25,7 +25,7 @@ const PARTS: &[Part] = &[
     Part { page: "docs/strategies.md", name: "strategies", text: strategies },
     Part { page: "docs/strategies.md", name: "settings", text: settings },
     Part { page: "docs/strategies.md", name: "verifiers", text: verifiers },
-    Part { page: "README.md", name: "efforts", text: efforts },
+    Part { page: "docs/strategies.md", name: "efforts", text: efforts },
     Part { page: "docs/laws.md", name: "laws", text: laws },
     Part { page: "docs/engines.md", name: "dialects", text: dialects },
 ];
@@ -238,7 +238,7 @@ mod tests {
             let name = part.name;
             fs::write(&path, format!("{old}<!-- generated: {name} -->\n<!-- end of {name} -->\n")).unwrap();
         }
-        let pages = ["docs/strategies.md", "README.md", "docs/laws.md", "docs/engines.md"];
+        let pages = ["docs/strategies.md", "docs/laws.md", "docs/engines.md"];
         assert_eq!(check(folder.path()).unwrap().len(), pages.len());
         assert_eq!(write(folder.path()).unwrap(), pages);
         assert!(check(folder.path()).unwrap().is_empty());

@@ -5,6 +5,7 @@ use super::engine::{EngineArgs, EngineKind};
 use super::runtime;
 use crate::defaults;
 use crate::error::CliError;
+use crate::plot::{Axis, Figure, Panel, Point, Series};
 use anyhow::Context;
 use clap::Args;
 use futures_util::{StreamExt, stream};
@@ -16,6 +17,7 @@ use outthink_train::tasks::{Problem, Split, problems, task};
 use outthink_verify::is_correct;
 use serde::Serialize;
 use serde_json::json;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -42,6 +44,9 @@ pub(crate) struct DemoArgs {
     /// Threads of the embedded engine [default: the processors that are free].
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Draw accuracy against tokens into this file, .svg or .png.
+    #[arg(long, value_name = "FILE")]
+    figure: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -93,7 +98,28 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, CliError> {
     } else {
         print(&reached, &drawn);
     }
+    if let Some(path) = &args.figure {
+        figure(&reached, args.problems).write(path)?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Accuracy against tokens with its intervals, one colour an effort.
+fn figure(reached: &[Reached], problems: u32) -> Figure {
+    let path: Vec<(f64, f64)> = reached.iter().map(|r| (r.tokens.max(1.0), r.accuracy)).collect();
+    let mut series = vec![Series::line(String::new(), 0, path)];
+    series.extend(reached.iter().enumerate().map(|(colour, r)| {
+        let interval = Some((r.interval.low, r.interval.high));
+        let point = Point { x: r.tokens.max(1.0), y: r.accuracy, interval };
+        Series::points(format!("effort {}", r.effort), colour, vec![point])
+    }));
+    let panel = Panel {
+        title: format!("built-in model, {problems} held-out problems"),
+        x: Axis::log("generated tokens a problem"),
+        y: Axis::share("accuracy, 95 % interval"),
+        series,
+    };
+    Figure { title: "more thinking, better answers".into(), panels: vec![panel] }
 }
 
 /// One effort over all problems.
