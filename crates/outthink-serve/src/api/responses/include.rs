@@ -65,7 +65,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(body: Value) -> Result<(Include, Map<String, Value>, Vec<String>), ApiError> {
+    type Read = (Include, Map<String, Value>, Vec<String>);
+
+    fn read(body: Value) -> Result<Read, ApiError> {
         let Value::Object(body) = body else { panic!("no object") };
         let (mut engine, mut notes) = (Map::new(), Vec::new());
         let include = Include::read(&mut Fields::new(body, ""), &mut engine, &mut notes)?;

@@ -8,11 +8,7 @@ use std::collections::HashMap;
 
 /// The messages that the items of the field `field` stand for; what of them has no place among messages is named in
 /// `notes`.
-pub(super) fn messages(
-    input: Option<Value>,
-    field: &str,
-    notes: &mut Vec<String>,
-) -> Result<Vec<Value>, ApiError> {
+pub(super) fn messages(input: Option<Value>, field: &str, notes: &mut Vec<String>) -> Result<Vec<Value>, ApiError> {
     match input {
         Some(Value::String(text)) => Ok(vec![json!({ "role": "user", "content": text })]),
         Some(Value::Array(items)) => {
@@ -320,7 +316,8 @@ mod tests {
     fn results_follow_the_message_that_called() {
         let call = |id: &str| json!({"type": "function_call", "call_id": id, "name": "look", "arguments": "{}"});
         let picture = json!([{"type": "input_image", "image_url": "data:,z"}]);
-        let output = |id: &str, output: &Value| json!({"type": "function_call_output", "call_id": id, "output": output});
+        let output =
+            |id: &str, output: &Value| json!({"type": "function_call_output", "call_id": id, "output": output});
         let (messages, _) = read(json!([
             call("c1"),
             call("c2"),
@@ -346,7 +343,10 @@ mod tests {
         let sealed = sealed::seal("so it is", &[json!({"data": "x"})]).unwrap();
         let reasoning = json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": "short"}], "encrypted_content": sealed});
         let (messages, _) = read(json!([reasoning, {"role": "assistant", "content": "a"}])).unwrap();
-        assert_eq!((&messages[0]["reasoning_content"], &messages[0]["reasoning_details"]), (&json!("so it is"), &json!([{"data": "x"}])));
+        assert_eq!(
+            (&messages[0]["reasoning_content"], &messages[0]["reasoning_details"]),
+            (&json!("so it is"), &json!([{"data": "x"}]))
+        );
     }
 
     #[test]

@@ -77,7 +77,8 @@ pub(super) fn page(mut items: Vec<Value>, query: Option<&str>) -> Result<Value, 
     }
     if let Some(after) = after {
         let at = items.iter().position(|item| item["id"] == after);
-        let at = at.ok_or_else(|| ApiError::invalid("after", "after names no item of this list: give the id of one"))?;
+        let at =
+            at.ok_or_else(|| ApiError::invalid("after", "after names no item of this list: give the id of one"))?;
         items.drain(..=at);
     }
     let more = items.len() > limit;
@@ -126,8 +127,7 @@ mod tests {
         assert_eq!(ids("limit=2"), (list(&["4", "3"]), true));
         assert_eq!(ids("limit=2&after=3"), (list(&["2", "1"]), true));
         assert_eq!(ids("order=asc&after=2&include[]=x"), (list(&["3", "4"]), false));
-        for (query, param) in
-            [("limit=0", "limit"), ("limit=x", "limit"), ("order=up", "order"), ("after=9", "after")]
+        for (query, param) in [("limit=0", "limit"), ("limit=x", "limit"), ("order=up", "order"), ("after=9", "after")]
         {
             assert_eq!(page(items.clone(), Some(query)).unwrap_err().param.as_deref(), Some(param), "{query}");
         }

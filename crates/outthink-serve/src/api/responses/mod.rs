@@ -64,7 +64,8 @@ async fn answer(
 ) -> Result<Response, ApiError> {
     let caller = asking.caller;
     let read = async {
-        let Asked { request, items } = Asked::read(gateway, Seen { store, caller }, (caller, asking.trace), body).await?;
+        let Asked { request, items } =
+            Asked::read(gateway, Seen { store, caller }, (caller, asking.trace), body).await?;
         let engine = gateway.engine(request.run.model.as_deref())?;
         Ok((request, items, engine))
     };

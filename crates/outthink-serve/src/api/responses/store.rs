@@ -16,7 +16,7 @@ const CONVERSATIONS: Bounds = Bounds { kind: "conversation", ..BOUNDS };
 
 /// The responses and the conversations that are remembered.
 pub(crate) struct Responses {
-    responses: Store,
+    kept: Store,
     conversations: Store,
     /// Held while a conversation is read, changed and written.
     changing: Mutex<()>,
@@ -26,7 +26,7 @@ impl Responses {
     /// In this process, or in `ledger` where several gateways share it.
     pub(crate) fn new(ledger: Option<&Ledger>) -> Self {
         Self {
-            responses: Store::new(BOUNDS, ledger),
+            kept: Store::new(BOUNDS, ledger),
             conversations: Store::new(CONVERSATIONS, ledger),
             changing: Mutex::new(()),
         }
@@ -113,7 +113,7 @@ impl Keep {
         let kept = remembered.then(|| {
             messages.push(reply);
             let json = json!({ "response": response, "input": input, "conversation": messages });
-            store.responses.keep(id.to_owned(), owner, Arc::new(Kept::new(json)))
+            store.kept.keep(id.to_owned(), owner, Arc::new(Kept::new(json)))
         });
         let kept = kept.flatten();
         let Some(conversation) = conversation else { return kept };
@@ -141,7 +141,7 @@ pub(super) struct Seen<'a> {
 
 impl Seen<'_> {
     async fn read(self, id: &str, part: &str) -> Result<Option<Value>, ApiError> {
-        let found = self.store.responses.get(id, |owner| self.caller.may_see(owner)).await;
+        let found = self.store.kept.get(id, |owner| self.caller.may_see(owner)).await;
         Ok(found.map_err(ApiError::of_ledger)?.and_then(|mut document| Some(document.get_mut(part)?.take())))
     }
 
@@ -182,7 +182,7 @@ impl Seen<'_> {
 
     /// Forgets a response; whether there was one.
     pub(super) async fn forget(self, id: &str) -> Result<bool, ApiError> {
-        self.store.responses.forget(id, |owner| self.caller.may_see(owner)).await.map_err(ApiError::of_ledger)
+        self.store.kept.forget(id, |owner| self.caller.may_see(owner)).await.map_err(ApiError::of_ledger)
     }
 
     /// A conversation and its items.

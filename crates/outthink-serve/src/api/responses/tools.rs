@@ -7,7 +7,7 @@
 use crate::api::read::describe;
 use crate::error::ApiError;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// The argument that holds the text of a custom tool.
@@ -28,6 +28,8 @@ enum Stands {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Catalogue {
     stands: BTreeMap<String, Stands>,
+    /// The names of the functions that stand for themselves.
+    plain: BTreeSet<String>,
     /// The kinds of tools that the engine's server carries out itself.
     hosted: Vec<String>,
 }
@@ -114,6 +116,8 @@ impl Catalogue {
         let function_name = namespace.map_or_else(|| name.to_owned(), |namespace| flat(namespace, name));
         if let Some(namespace) = namespace {
             self.stands.insert(function_name.clone(), Stands::Within(namespace.to_owned(), name.to_owned()));
+        } else {
+            self.plain.insert(function_name.clone());
         }
         let mut function = fields.clone();
         function.shift_remove("type");
@@ -155,11 +159,27 @@ impl Catalogue {
         engine.insert("tool_choice".into(), nested);
     }
 
+    /// The tool within a namespace that a model meant which left the namespace out, or wrote it in its own way.
+    fn within(&self, called: &str) -> Option<&Stands> {
+        if self.plain.contains(called) {
+            return None;
+        }
+        let means = |stands: &&Stands| match stands {
+            Stands::Within(namespace, name) => {
+                let rest = called.strip_prefix(namespace.as_str()).map(|rest| rest.trim_start_matches(['.', '/', ':']));
+                called == name || rest == Some(name)
+            }
+            Stands::Custom => false,
+        };
+        let mut found = self.stands.values().filter(means);
+        found.next().filter(|_| found.next().is_none())
+    }
+
     /// The output item for a call of a function.
     pub(super) fn item(&self, id: &str, call: &Value) -> Value {
         let name = call["function"]["name"].as_str().unwrap_or_default();
         let arguments = &call["function"]["arguments"];
-        match self.stands.get(name) {
+        match self.stands.get(name).or_else(|| self.within(name)) {
             Some(Stands::Custom) => json!({
                 "id": id,
                 "type": "custom_tool_call",
@@ -288,6 +308,11 @@ mod tests {
         }
         let close = item("agents__close", "{}");
         assert_eq!((&close["namespace"], &close["name"]), (&json!("agents"), &json!("close")));
+        // A model may leave the namespace out, or write it in its own way; a function of that name goes first.
+        for called in ["close", "agents.close", "agentsclose"] {
+            assert_eq!(item(called, "{}")["namespace"], "agents", "{called}");
+        }
+        assert_eq!((&item("gone", "{}")["namespace"], &item("add", "{}")["namespace"]), (&Value::Null, &Value::Null));
         assert_eq!(flat(&"n".repeat(60), "close"), "close");
     }
 
@@ -332,7 +357,10 @@ mod tests {
             let list = engine.get("tools").and_then(Value::as_array).cloned().unwrap_or_default();
             let name = |tool: &Value| tool["function"]["name"].as_str().or(tool["type"].as_str()).map(str::to_owned);
             assert_eq!(list.iter().filter_map(name).collect::<Vec<_>>(), offered, "{allowed}");
-            assert_eq!((engine.contains_key("tool_choice"), notes.len()), (!list.is_empty(), usize::from(list.is_empty())));
+            assert_eq!(
+                (engine.contains_key("tool_choice"), notes.len()),
+                (!list.is_empty(), usize::from(list.is_empty()))
+            );
         }
     }
 
