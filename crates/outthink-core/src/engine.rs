@@ -273,6 +273,12 @@ pub trait Engine: Send + Sync {
         false
     }
 
+    /// The kinds of tools that the engine's server carries out itself, as their `type` in a list of tools has it; `*` at
+    /// the end stands for any text. They are sent as the client wrote them.
+    fn hosted_tools(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Passes a request on to the server behind the engine as it is; `None` where there is none.
     fn relay(&self, relay: Relay) -> Option<RelayFuture> {
         let _ = relay;

@@ -26,6 +26,7 @@ use tokio::process::Command;
 const PYTHON_SDK: &str = "openai==3.54.0";
 const ANTHROPIC_SDK: &str = "anthropic==2.14.0";
 const AGENTS: [&str; 2] = ["@anthropic-ai/claude-code@2.1.197", "@openai/codex@0.171.0"];
+const AGENTS_SDK: &[&str] = &["openai-agents==0.24.0", "pydantic-ai-slim[openai]==2.68.0"];
 const NODE_SDK: &str = "openai@7.57.0";
 const FRAMEWORKS: &[&str] = &["instructor==1.17.0", "langchain-openai==1.7.3"];
 const VERCEL: [&str; 4] =
@@ -44,7 +45,9 @@ async fn python() {
     if !prepare(&interpreter.display().to_string(), &install, &home).await {
         return;
     }
-    run(Command::new(interpreter).arg(script("python_sdk.py")), gateway().await).await;
+    for name in ["python_sdk.py", "responses_sdk.py"] {
+        run(Command::new(&interpreter).arg(script(name)), gateway().await).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,6 +91,15 @@ async fn anthropic() {
         && let Some(python) = python_with("python-anthropic", &[ANTHROPIC_SDK]).await
     {
         run(Command::new(python).arg(script("anthropic_sdk.py")), gateway().await).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_sdk() {
+    if all_clients()
+        && let Some(python) = python_with("python-agents", AGENTS_SDK).await
+    {
+        run(Command::new(python).arg(script("agents_sdk.py")), gateway().await).await;
     }
 }
 
@@ -146,35 +158,45 @@ async fn agents() {
     for (agent, words) in [
         ("claude", "-p --permission-mode acceptEdits --allowedTools Bash,Write --output-format text"),
         ("codex", "exec --skip-git-repo-check --dangerously-bypass-approvals-and-sandbox"),
+        ("codex, reasoning", "exec --skip-git-repo-check --dangerously-bypass-approvals-and-sandbox"),
     ] {
-        let folder = scratch(&format!("agent-{agent}"));
+        let program = agent.split(',').next().unwrap();
+        let folder = scratch(&format!("agent-{program}"));
         let file = folder.join("x.py");
         let _ = std::fs::remove_file(&file);
         let path = file.display().to_string();
         let engine = Scripted::new("m", move |_, request| writes_and_runs(&path, request));
         let asked = engine.clone();
         let address = serve(ServeOptions::new(vec![engine])).await;
-        let mut command = Command::new(home.join("node_modules/.bin").join(agent));
+        let mut command = Command::new(home.join("node_modules/.bin").join(program));
         command.args(words.split(' ')).current_dir(&folder).stdin(std::process::Stdio::null());
-        match agent {
-            "claude" => {
-                command.env("ANTHROPIC_BASE_URL", format!("http://{address}")).env("ANTHROPIC_API_KEY", "none");
-                command.env("ANTHROPIC_MODEL", "m").env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
-                command.env("IS_SANDBOX", "1").env("HOME", &folder);
+        if agent == "claude" {
+            command.env("ANTHROPIC_BASE_URL", format!("http://{address}")).env("ANTHROPIC_API_KEY", "none");
+            command.env("ANTHROPIC_MODEL", "m").env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
+            command.env("IS_SANDBOX", "1").env("HOME", &folder);
+        } else {
+            let provider = format!(
+                "model_providers.o={{name=\"o\",base_url=\"http://{address}/v1\",env_key=\"KEY\",wire_api=\"responses\"}}"
+            );
+            command.args(["-c", "model=m", "-c", "model_provider=o", "-c", &provider]).env("KEY", "none");
+            if agent == "codex, reasoning" {
+                let reasons = ["-c", "model_supports_reasoning_summaries=true", "-c", "model_reasoning_effort=high"];
+                command.args(reasons);
             }
-            _ => {
-                let provider = format!(
-                    "model_providers.o={{name=\"o\",base_url=\"http://{address}/v1\",env_key=\"KEY\",wire_api=\"responses\"}}"
-                );
-                command.args(["-c", "model=m", "-c", "model_provider=o", "-c", &provider]).env("KEY", "none");
-                command.env("CODEX_HOME", &folder);
-            }
+            command.env("CODEX_HOME", &folder);
         }
         let output = command.arg("Write x.py that prints 17*23 and run it.").output().await.unwrap();
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success() && out.contains("Done: it prints 391."), "{agent}: {out}\n{err}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "print(17 * 23)\n", "{agent}");
-        assert_eq!(asked.requests().len(), 3, "{agent}: one sample for each of three turns");
+        let requests = asked.requests();
+        assert_eq!(requests.len(), 3, "{agent}: one sample for each of three turns");
+        if agent == "codex, reasoning" {
+            // It keeps the conversation itself: the reasoning comes back in what it was given to carry.
+            let messages = &requests[2].prompt.messages;
+            let reasoning: Vec<&str> = messages.iter().filter_map(|m| m["reasoning_content"].as_str()).collect();
+            assert_eq!(reasoning, ["step 0", "step 1"], "{messages:?}");
+        }
     }
 }
 

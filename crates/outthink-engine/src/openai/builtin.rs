@@ -154,6 +154,7 @@ pub(super) fn generic() -> Dialect {
         stream_usage: true,
         extended_sampling: true,
         shared_prefill: false,
+        hosted_tools: Vec::new(),
         length: reasoning_effort(efforts),
     }
 }
@@ -379,12 +380,14 @@ fn anthropic() -> Dialect {
     }
 }
 
-/// One object for all models: an effort or a budget.
+/// One object for all models: an effort or a budget. Its own tools:
+/// <https://openrouter.ai/docs/guides/features/server-tools>; it takes the names of OpenAI's for a search, too.
 fn openrouter() -> Dialect {
     use Effort::{High, Low, Medium, Minimal, None, Xhigh};
     Dialect {
         hosts: list(&["openrouter.ai"]),
         logprobs: true,
+        hosted_tools: list(&["openrouter:*", "web_search", "web_search_preview"]),
         length: LengthTable {
             efforts: words(&[None, Minimal, Low, Medium, High, Xhigh], |word| json!({"reasoning": {"effort": word}})),
             budget: fields(json!({"reasoning": {"max_tokens": TOKENS}})),
@@ -395,11 +398,13 @@ fn openrouter() -> Dialect {
     }
 }
 
-/// Which words a model takes differs; a refused one is left out from then on.
+/// Which words a model takes differs; a refused one is left out from then on. Its own tools:
+/// <https://console.groq.com/docs/tool-use/built-in-tools>.
 fn groq() -> Dialect {
     use Effort::{High, Low, Medium, None};
     Dialect {
         hosts: list(&["groq.com"]),
+        hosted_tools: list(&["browser_search", "code_interpreter"]),
         max_tokens_field: "max_completion_tokens".into(),
         extended_sampling: false,
         length: reasoning_effort(&[None, Low, Medium, High]),

@@ -97,6 +97,9 @@ pub struct Dialect {
     pub extended_sampling: bool,
     /// Parallel requests share the work on a common prompt.
     pub shared_prefill: bool,
+    /// The kinds of tools that it carries out itself, by the `type` of an entry of `tools`; `*` at the end stands for
+    /// any text.
+    pub hosted_tools: Vec<String>,
     /// The length of reasoning.
     pub length: LengthTable,
 }

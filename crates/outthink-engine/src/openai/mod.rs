@@ -163,6 +163,10 @@ impl Engine for OpenAiEngine {
         }
     }
 
+    fn hosted_tools(&self) -> Vec<String> {
+        self.dialect.hosted_tools.clone()
+    }
+
     /// Not ready while connections fail one after the other.
     fn is_ready(&self) -> Option<bool> {
         self.wire.reachability.is_reachable()

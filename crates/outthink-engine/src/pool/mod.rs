@@ -239,6 +239,14 @@ impl Engine for PoolEngine {
         }
     }
 
+    /// Those that all members have.
+    fn hosted_tools(&self) -> Vec<String> {
+        let mut lists = self.inner.members.iter().map(|m| m.engine.hosted_tools());
+        let mut common = lists.next().unwrap_or_default();
+        lists.for_each(|list| common.retain(|kind| list.contains(kind)));
+        common
+    }
+
     /// The highest price of its members, of each kind of token.
     fn price_bound(&self) -> Price {
         self.inner.members.iter().map(|m| m.engine.price_bound()).fold(self.model.price.bound(), Price::highest)

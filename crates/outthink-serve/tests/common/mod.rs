@@ -19,7 +19,20 @@ pub(crate) fn thinks_then_says() -> Vec<Act> {
 
 /// A call of the tool `add` in two pieces.
 pub(crate) fn calls_a_tool() -> Vec<Act> {
-    engine::calls_a_tool("add", r#"{"a":2,"b":3}"#)
+    calls("add", 1)
+}
+
+/// As [`calls_a_tool`], by the name of the tool and the number of the call.
+fn calls(name: &str, number: usize) -> Vec<Act> {
+    let mut acts = engine::calls_a_tool(name, r#"{"a":2,"b":3}"#);
+    for act in &mut acts {
+        if let Act::Extra(extra) = act
+            && extra["tool_calls"][0]["id"].is_string()
+        {
+            extra["tool_calls"][0]["id"] = format!("call_{number}").into();
+        }
+    }
+    acts
 }
 
 pub(crate) fn fails(origin: Origin, status: Option<u16>) -> Vec<Act> {
@@ -29,8 +42,11 @@ pub(crate) fn fails(origin: Origin, status: Option<u16>) -> Vec<Act> {
 /// The engine that the tests of the SDKs talk to: what it does follows from the request.
 pub(crate) fn by_request(_: usize, request: &SampleRequest) -> Vec<Act> {
     let asked = request.prompt.last_user_text().unwrap_or_default();
-    if request.prompt.has_tools() {
-        calls_a_tool()
+    let tools = request.prompt.extra.get("tools");
+    let this_turn = request.prompt.messages.iter().rev().take_while(|message| message["role"] != "user");
+    let results = this_turn.filter(|message| message["role"] == "tool").count();
+    if let Some(name) = tools.and_then(|tools| tools[0]["function"]["name"].as_str()) {
+        if results == 3 { says("The sum is 5.") } else { calls(name, results + 1) }
     } else if request.prompt.extra.contains_key("response_format") {
         says("{\"value\": 4}")
     } else if asked.contains("fail") {
@@ -62,14 +78,15 @@ pub(crate) fn writes_and_runs(file: &str, request: &SampleRequest) -> Vec<Act> {
     }
 }
 
-/// A call in pieces of seven letters.
+/// Reasoning, and a call in pieces of seven letters.
 fn call(number: usize, name: &str, arguments: &Value) -> Vec<Act> {
     let letters: Vec<char> = arguments.to_string().chars().collect();
     let function = json!({"name": name, "arguments": ""});
     let begin = json!({"index": 0, "id": format!("call_{number}"), "type": "function", "function": function});
     let piece = |piece: &[char]| json!({"index": 0, "function": {"arguments": piece.iter().collect::<String>()}});
     let entries = std::iter::once(begin).chain(letters.chunks(7).map(piece));
-    let mut acts: Vec<Act> = entries.map(|entry| Act::Extra(json!({ "tool_calls": [entry] }))).collect();
+    let mut acts = vec![Act::reasoning(&format!("step {number}"))];
+    acts.extend(entries.map(|entry| Act::Extra(json!({ "tool_calls": [entry] }))));
     acts.push(Act::End(FinishReason::ToolCalls));
     acts
 }

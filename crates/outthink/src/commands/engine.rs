@@ -222,6 +222,10 @@ impl Engine for Priced {
         self.inner.one_by_one()
     }
 
+    fn hosted_tools(&self) -> Vec<String> {
+        self.inner.hosted_tools()
+    }
+
     fn relay(&self, relay: Relay) -> Option<RelayFuture> {
         self.inner.relay(relay)
     }

@@ -7,6 +7,7 @@ mod auto;
 mod budgets;
 mod calls;
 mod content;
+mod conversations;
 mod errors;
 mod finish;
 mod integers;

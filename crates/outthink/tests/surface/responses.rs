@@ -145,3 +145,150 @@ async fn a_tool_loop_goes_on_from_what_the_model_thought_and_a_new_turn_does_not
         "{sent}"
     );
 }
+
+fn add_tool() -> Value {
+    json!([{"type": "function", "name": "add", "parameters": {"type": "object"}}])
+}
+
+/// The messages of the engine's last request.
+fn sent_messages(front: &Front) -> Vec<Value> {
+    front.server.requests().last().unwrap().json()["messages"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_client_that_keeps_the_conversation_carries_the_reasoning_itself() {
+    let details = json!([{"index": 0, "type": "reasoning.encrypted", "data": "AAA"}]);
+    let call = json!({"index": 0, "id": "c1", "type": "function", "function": {"name": "add", "arguments": "{}"}});
+    for reasoning in [
+        json!({"reasoning_content": "hm"}),
+        json!({"reasoning_content": "hm", "reasoning_details": details}),
+        json!({ "reasoning_details": details }),
+    ] {
+        let steps = [reasoning.clone(), json!({"content": "I call."}), json!({ "tool_calls": [call] })];
+        let front = Front::new(Scenario::from(stream(&steps, "tool_calls"))).await;
+        let fields = json!({"tools": add_tool(), "store": false, "include": ["reasoning.encrypted_content"]});
+        for response in both(&front, ask(fields.clone())).await {
+            let output = response["output"].as_array().unwrap();
+            let kinds: Vec<&Value> = output.iter().map(|item| &item["type"]).collect();
+            assert_eq!(kinds, ["reasoning", "message", "function_call"], "{reasoning}");
+            assert_eq!(output[0]["summary"], json!([]), "a summary was not asked for");
+            let mut input = vec![json!({"role": "user", "content": "What is 17*23?"})];
+            input.extend(output.iter().cloned());
+            input.push(json!({"type": "function_call_output", "call_id": "c1", "output": "391"}));
+            let mut body = ask(fields.clone());
+            body["input"] = input.into();
+            assert_eq!(client::post(front.address, PATH, &body).await.status, 200);
+            let messages = sent_messages(&front);
+            assert_eq!(messages.len(), 3, "{messages:?}");
+            for name in ["reasoning_content", "reasoning_details"] {
+                assert_eq!(messages[1][name], reasoning[name], "{name} of {reasoning}");
+            }
+            assert_eq!(messages[1]["tool_calls"][0]["id"], "c1");
+        }
+        // Who does not ask for it gets none.
+        let [whole, streamed] = both(&front, ask(json!({ "tools": add_tool() }))).await;
+        assert_eq!(
+            (&whole["output"][0]["type"], &streamed["output"][0]["type"]),
+            (&json!("message"), &json!("message"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn after_a_vote_the_reasoning_of_the_chosen_sample_is_carried() {
+    let front = Front::new(Scenario::from(calls("add", "{\"a\":1}"))).await;
+    let fields = json!({
+        "tools": add_tool(), "include": ["reasoning.encrypted_content"],
+        "outthink": {"strategy": "self-consistency", "samples": 3},
+    });
+    let [whole, streamed] = both(&front, ask(fields)).await;
+    let carried = &whole["output"][0]["encrypted_content"];
+    assert!(carried.is_string(), "{whole}");
+    assert_eq!(carried, &streamed["output"][0]["encrypted_content"]);
+}
+
+#[tokio::test]
+async fn probabilities_of_the_texts_tokens_are_there_where_they_were_asked_for() {
+    let token = |text: &str| json!({"token": text, "logprob": -0.5, "bytes": null, "top_logprobs": [{"token": "x", "logprob": -2.0}]});
+    let chunk = |delta: Value, text: &str| {
+        json!({"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m",
+            "choices": [{"index": 0, "delta": delta, "logprobs": {"content": [token(text)]}, "finish_reason": null}]})
+    };
+    let steps = vec![
+        outthink_testkit::server::Step::from(chunk(json!({"reasoning_content": "hm"}), "hm")),
+        outthink_testkit::server::Step::from(chunk(json!({"content": "39"}), "39")),
+        outthink_testkit::server::Step::from(chunk(json!({"content": "1"}), "1")),
+        super::end("stop"),
+        super::seven_and_five(),
+        super::done(),
+    ];
+    // A dialect that has them in streams.
+    let front = Front::with(Scenario::from(Reply::events(steps)), |options| {
+        options.dialect = outthink_engine::openai::Dialect::by_name("vllm");
+    })
+    .await;
+    for fields in [
+        json!({"top_logprobs": 1}),
+        json!({"top_logprobs": 1, "outthink": {"samples": 2, "strategy": "self-consistency"}}),
+    ] {
+        for response in both(&front, ask(fields)).await {
+            let tokens = response["output"][0]["content"][0]["logprobs"].as_array().unwrap().clone();
+            let texts: Vec<&Value> = tokens.iter().map(|token| &token["token"]).collect();
+            assert_eq!(texts, ["39", "1"], "{response}");
+            assert_eq!((&tokens[0]["bytes"], &tokens[0]["top_logprobs"][0]["token"]), (&json!([51, 57]), &json!("x")));
+            assert_eq!(response["top_logprobs"], 1);
+        }
+        let sent = front.server.requests().last().unwrap().json();
+        assert_eq!((&sent["logprobs"], &sent["top_logprobs"]), (&json!(true), &json!(1)));
+    }
+    for response in both(&front, ask(json!({}))).await {
+        assert_eq!(response["output"][0]["content"][0]["logprobs"], json!([]));
+    }
+}
+
+#[tokio::test]
+async fn citations_and_refusals_are_the_same_whole_and_streamed() {
+    let citation = json!({"type": "url_citation", "url_citation": {"url": "https://x", "title": "X", "start_index": 0, "end_index": 3}});
+    let front =
+        Front::new(Scenario::from(stream(&[json!({"content": "391"}), json!({ "annotations": [citation] })], "stop")))
+            .await;
+    let flat = json!([{"url": "https://x", "title": "X", "start_index": 0, "end_index": 3, "type": "url_citation"}]);
+    for response in both(&front, ask(json!({}))).await {
+        assert_eq!(response["output"][0]["content"][0]["annotations"], flat);
+    }
+    let front =
+        Front::new(Scenario::from(stream(&[json!({"refusal": "I "}), json!({"refusal": "cannot."})], "stop"))).await;
+    for response in both(&front, ask(json!({}))).await {
+        let content = json!([{"type": "refusal", "refusal": "I cannot."}]);
+        assert_eq!((response["output"].as_array().unwrap().len(), &response["output"][0]["content"]), (1, &content));
+    }
+}
+
+#[tokio::test]
+async fn tools_of_the_servers_own_go_to_a_server_that_has_them() {
+    let tools = json!([{"type": "browser_search"}, {"type": "web_search"}]);
+    for (dialect, sent_tools) in
+        [("groq", json!([{"type": "browser_search"}])), ("openrouter", json!([{"type": "web_search"}]))]
+    {
+        let reply = Scenario::from(stream(&[json!({"content": "391"})], "stop"));
+        let front =
+            Front::with(reply, |options| options.dialect = outthink_engine::openai::Dialect::by_name(dialect)).await;
+        let [whole, _] = both(&front, ask(json!({"tools": tools, "tool_choice": "required"}))).await;
+        let sent = front.server.requests().last().unwrap().json();
+        assert_eq!((&sent["tools"], &sent["tool_choice"]), (&sent_tools, &json!("required")), "{dialect}");
+        let notes = whole["outthink"]["notes"].to_string();
+        assert_eq!(whole["outthink"]["notes"].as_array().unwrap().len(), 1, "{dialect}: {notes}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_field_cannot_do_is_named() {
+    let front = Front::new(Scenario::from(stream(&[json!({"content": "391"})], "stop"))).await;
+    let fields = json!({"truncation": "auto", "max_tool_calls": 3, "include": ["odd"], "text": {"verbosity": "low"}});
+    for response in both(&front, ask(fields)).await {
+        let notes = response["outthink"]["notes"].to_string();
+        assert!(["truncation", "max_tool_calls", "`odd`"].iter().all(|name| notes.contains(name)), "{notes}");
+        assert_eq!((&response["truncation"], &response["max_tool_calls"]), (&json!("auto"), &json!(3)));
+        assert_eq!(front.server.requests().last().unwrap().json()["verbosity"], "low");
+    }
+}

@@ -1,6 +1,8 @@
 //! A run told as a response, whole or in events.
 
+use super::logprobs::Tokens;
 use super::reply::{self, Shape};
+use super::sealed;
 use super::store::Keep;
 use crate::api::tell::{Wire, event};
 use crate::error::ApiError;
@@ -20,15 +22,19 @@ pub(super) struct Told {
     number: u64,
     /// Output items that are complete.
     output: Vec<Value>,
-    /// The thought that was told so far, while its item is open.
+    /// The reasoning that was passed on so far, while its item is open.
     thought: Option<String>,
-    /// The text that was told so far, while its item is open.
+    /// The engine's details of that reasoning.
+    details: Vec<Value>,
+    /// The text that was passed on so far, while its item is open.
     text: Option<String>,
+    tokens: Tokens,
     shown: Option<SampleId>,
 }
 
 impl Told {
     pub(super) fn new(shape: Shape, pass_through: bool, keep: Option<Keep>) -> Self {
+        let tokens = Tokens::new(shape.echo.include.logprobs);
         Self {
             shape,
             pass_through,
@@ -37,7 +43,9 @@ impl Told {
             number: 0,
             output: Vec::new(),
             thought: None,
+            details: Vec::new(),
             text: None,
+            tokens,
             shown: None,
         }
     }
@@ -61,59 +69,123 @@ impl Told {
         self.output.push(item);
     }
 
-    fn think(&mut self, out: &mut String, text: &str) {
-        if text.is_empty() || !self.shape.summary || self.text.is_some() {
+    /// Opens the item of the reasoning, if it is not open.
+    fn begin_thought(&mut self, out: &mut String) {
+        if self.thought.is_some() {
             return;
         }
-        let (index, id) = (self.output.len(), self.shape.item_id("rs"));
-        if self.thought.is_none() {
-            self.add(out, &self.shape.reasoning(""));
+        self.thought = Some(String::new());
+        self.add(out, &self.shape.reasoning("", None));
+        if self.shape.summary {
             let part = json!({ "type": "summary_text", "text": "" });
-            let fields = json!({ "item_id": id, "output_index": index, "summary_index": 0, "part": part });
+            let fields = self.of_thought(json!({ "part": part }));
             self.tell(out, "response.reasoning_summary_part.added", fields);
         }
-        self.thought.get_or_insert_default().push_str(text);
-        let fields = json!({ "item_id": id, "output_index": index, "summary_index": 0, "delta": text });
-        self.tell(out, "response.reasoning_summary_text.delta", fields);
     }
 
-    fn end_thought(&mut self, out: &mut String) {
+    /// Fields of an event about the summary of the reasoning.
+    fn of_thought(&self, mut fields: Value) -> Value {
+        fields["item_id"] = self.shape.item_id("rs").into();
+        fields["output_index"] = self.output.len().into();
+        fields["summary_index"] = 0.into();
+        fields
+    }
+
+    fn think(&mut self, out: &mut String, text: &str) {
+        if text.is_empty() || !self.shape.has_reasoning() || self.text.is_some() {
+            return;
+        }
+        self.begin_thought(out);
+        self.thought.get_or_insert_default().push_str(text);
+        if self.shape.summary {
+            let fields = self.of_thought(json!({ "delta": text }));
+            self.tell(out, "response.reasoning_summary_text.delta", fields);
+        }
+    }
+
+    /// Closes the item of the reasoning, if one is open. `sealed` is what a client may send back for it.
+    fn end_thought(&mut self, out: &mut String, sealed: Option<String>) {
         let Some(text) = self.thought.take() else { return };
-        let (index, id) = (self.output.len(), self.shape.item_id("rs"));
-        let fields = json!({ "item_id": id, "output_index": index, "summary_index": 0, "text": text });
-        self.tell(out, "response.reasoning_summary_text.done", fields);
-        let part = json!({ "type": "summary_text", "text": text });
-        let fields = json!({ "item_id": id, "output_index": index, "summary_index": 0, "part": part });
-        self.tell(out, "response.reasoning_summary_part.done", fields);
-        let item = self.shape.reasoning(&text);
+        if self.shape.summary {
+            let fields = self.of_thought(json!({ "text": text }));
+            self.tell(out, "response.reasoning_summary_text.done", fields);
+            let fields = self.of_thought(json!({ "part": { "type": "summary_text", "text": text } }));
+            self.tell(out, "response.reasoning_summary_part.done", fields);
+        }
+        let item = self.shape.reasoning(&text, sealed);
         self.done(out, item);
     }
 
-    fn say(&mut self, out: &mut String, text: &str) {
-        if text.is_empty() {
+    /// What stands for the reasoning that was passed on so far, where the client asked for it.
+    fn sealed_so_far(&self) -> Option<String> {
+        let asked = self.shape.echo.include.sealed_reasoning;
+        self.thought.as_deref().filter(|_| asked).and_then(|text| sealed::seal(text, &self.details))
+    }
+
+    /// Fields of an event about a part of the message.
+    fn of_part(&self, part: u64, mut fields: Value) -> Value {
+        fields["item_id"] = self.shape.item_id("msg").into();
+        fields["output_index"] = self.output.len().into();
+        fields["content_index"] = part.into();
+        fields
+    }
+
+    fn say(&mut self, out: &mut String, text: &str, tokens: &[Value]) {
+        if text.is_empty() && (tokens.is_empty() || self.text.is_none()) {
             return;
         }
-        self.end_thought(out);
-        let (index, id) = (self.output.len(), self.shape.item_id("msg"));
         if self.text.is_none() {
-            self.add(out, &self.shape.message(None));
-            let fields = json!({ "item_id": id, "output_index": index, "content_index": 0, "part": reply::part("") });
+            self.text = Some(String::new());
+            self.add(out, &self.shape.message_begun());
+            let fields = self.of_part(0, json!({ "part": reply::part("", &[]) }));
             self.tell(out, "response.content_part.added", fields);
         }
         self.text.get_or_insert_default().push_str(text);
-        let fields = json!({ "item_id": id, "output_index": index, "content_index": 0, "delta": text, "logprobs": [] });
+        let fields = self.of_part(0, json!({ "delta": text, "logprobs": tokens }));
         self.tell(out, "response.output_text.delta", fields);
     }
 
-    fn end_text(&mut self, out: &mut String) {
-        let Some(text) = self.text.take() else { return };
-        let (index, id) = (self.output.len(), self.shape.item_id("msg"));
-        let fields = json!({ "item_id": id, "output_index": index, "content_index": 0, "text": text, "logprobs": [] });
-        self.tell(out, "response.output_text.done", fields);
-        let fields = json!({ "item_id": id, "output_index": index, "content_index": 0, "part": reply::part(&text) });
-        self.tell(out, "response.content_part.done", fields);
-        let item = self.shape.message(Some(&text));
+    /// Closes the message: its text, and what the engine sent with it.
+    fn end_message(&mut self, out: &mut String, outcome: &Outcome) {
+        let text = self.text.take();
+        let item = self.shape.message(text.as_deref().unwrap_or_default(), outcome, &self.tokens.of(outcome));
+        let parts = item["content"].as_array().cloned().unwrap_or_default();
+        if text.is_none() {
+            // A refusal may be all that there is.
+            if parts.iter().all(|part| part["type"] != "refusal") {
+                return;
+            }
+            self.add(out, &self.shape.message_begun());
+        }
+        for (index, part) in (0..).zip(parts) {
+            if part["type"] == "refusal" {
+                self.refuse(out, index, &part);
+                continue;
+            }
+            for (number, annotation) in part["annotations"].as_array().into_iter().flatten().enumerate() {
+                let fields = json!({ "annotation": annotation, "annotation_index": number });
+                let fields = self.of_part(index, fields);
+                self.tell(out, "response.output_text.annotation.added", fields);
+            }
+            let fields = self.of_part(index, json!({ "text": part["text"], "logprobs": part["logprobs"] }));
+            self.tell(out, "response.output_text.done", fields);
+            let fields = self.of_part(index, json!({ "part": part }));
+            self.tell(out, "response.content_part.done", fields);
+        }
         self.done(out, item);
+    }
+
+    /// The events of a refusal, which comes in one piece.
+    fn refuse(&mut self, out: &mut String, index: u64, part: &Value) {
+        for (name, fields) in [
+            ("response.content_part.added", json!({ "part": { "type": "refusal", "refusal": "" } })),
+            ("response.refusal.delta", json!({ "delta": part["refusal"] })),
+            ("response.refusal.done", json!({ "refusal": part["refusal"] })),
+            ("response.content_part.done", json!({ "part": part })),
+        ] {
+            let fields = self.of_part(index, fields);
+            self.tell(out, name, fields);
+        }
     }
 
     fn call(&mut self, out: &mut String, item: Value) {
@@ -134,14 +206,16 @@ impl Told {
         self.done(out, item);
     }
 
-    /// The output of a reply that is told whole.
+    /// The output of a reply that is sent whole.
     fn items(&self, outcome: &Outcome) -> Vec<Value> {
         let mut items = Vec::new();
-        if self.shape.summary && !outcome.reasoning.is_empty() {
-            items.push(self.shape.reasoning(&outcome.reasoning));
+        let sealed = self.shape.sealed(outcome);
+        if sealed.is_some() || (self.shape.summary && !outcome.reasoning.is_empty()) {
+            items.push(self.shape.reasoning(&outcome.reasoning, sealed));
         }
-        if !outcome.content.is_empty() || outcome.extra.contains_key("refusal") {
-            items.push(self.shape.message_of(outcome));
+        let message = self.shape.message(&outcome.content, outcome, &self.tokens.of(outcome));
+        if message["content"].as_array().is_some_and(|parts| !parts.is_empty()) {
+            items.push(message);
         }
         items.extend(self.shape.calls(outcome));
         items
@@ -149,13 +223,17 @@ impl Told {
 
     fn remember(&mut self, response: &Value, outcome: &Outcome) {
         if let Some(keep) = self.keep.take() {
-            self.keeping = keep.told(&self.shape.id, response, reply::as_message(outcome));
+            self.keeping = keep.sent(&self.shape.id, response, reply::as_message(outcome));
         }
     }
 }
 
 impl Wire for Told {
-    fn hear(&mut self, _: &Update) {}
+    fn hear(&mut self, update: &Update) {
+        if let Update::Delta { sample, delta, .. } = update {
+            self.tokens.keep(*sample, delta);
+        }
+    }
 
     fn whole(&mut self, outcome: &Outcome) -> String {
         let response = self.shape.finished(outcome, &self.items(outcome));
@@ -171,31 +249,52 @@ impl Wire for Told {
     }
 
     fn update(&mut self, update: Update, out: &mut String) {
-        let Update::Delta { sample, leading: true, delta } = update else { return };
+        let Update::Delta { sample, leading, delta } = update else { return };
+        let tokens = self.tokens.keep(sample, &delta);
+        if !leading {
+            return;
+        }
         let other = self.shown.replace(sample).is_some_and(|before| before != sample);
         if self.pass_through {
+            sealed::gather(&mut self.details, &delta.extra);
+            // What only the engine can read may come without a text.
+            if self.shape.echo.include.sealed_reasoning && !self.details.is_empty() && self.text.is_none() {
+                self.begin_thought(out);
+            }
             self.think(out, &delta.reasoning);
-            self.say(out, &delta.content);
+            if !delta.content.is_empty() {
+                let sealed = self.sealed_so_far();
+                self.end_thought(out, sealed);
+            }
+            self.say(out, &delta.content, &tokens);
             return;
         }
         let text = delta.reasoning + &delta.content;
-        if !text.is_empty() {
+        // Without a summary nothing of other samples is shown: the reasoning of the chosen one comes at the end.
+        if !text.is_empty() && self.shape.summary {
             // Another sample took the lead: its text is set apart.
             self.think(out, &if other { format!("\n\n{text}") } else { text });
         }
     }
 
     fn end(&mut self, outcome: &Outcome, out: &mut String) {
-        if !(self.pass_through && self.text.is_some()) {
-            self.say(out, &outcome.content);
+        let was_passed_on = self.pass_through && self.text.is_some();
+        if !was_passed_on {
+            let sealed = self.shape.sealed(outcome);
+            if sealed.is_some() {
+                self.begin_thought(out);
+            }
+            self.end_thought(out, sealed);
+            self.say(out, &outcome.content, &self.tokens.of(outcome));
         }
-        self.end_thought(out);
-        if self.text.is_none() && outcome.extra.contains_key("refusal") {
-            let item = self.shape.message_of(outcome);
-            self.add(out, &item);
-            self.done(out, item);
+        self.end_message(out, outcome);
+        if was_passed_on && !self.output.iter().any(|item| item["type"] == "reasoning") {
+            // All that there is of the reasoning came after the text.
+            if let Some(sealed) = self.shape.sealed(outcome) {
+                self.begin_thought(out);
+                self.end_thought(out, Some(sealed));
+            }
         }
-        self.end_text(out);
         for item in self.shape.calls(outcome) {
             self.call(out, item);
         }

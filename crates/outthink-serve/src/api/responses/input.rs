@@ -1,27 +1,51 @@
 //! From the input items of the Responses API to the messages of a conversation.
 
-use super::tools;
+use super::{sealed, tools};
 use crate::api::read::describe;
 use crate::error::ApiError;
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 
-/// The messages that `input` stands for; what of it has no place among them is named in `notes`.
-pub(super) fn messages(input: Option<Value>, notes: &mut Vec<String>) -> Result<Vec<Value>, ApiError> {
+/// The messages that the items of the field `field` stand for; what of them has no place among messages is named in
+/// `notes`.
+pub(super) fn messages(input: Option<Value>, field: &str, notes: &mut Vec<String>) -> Result<Vec<Value>, ApiError> {
     match input {
         Some(Value::String(text)) => Ok(vec![json!({ "role": "user", "content": text })]),
         Some(Value::Array(items)) => {
             let mut reader = Reader { messages: Vec::with_capacity(items.len()), thought: Map::new(), notes };
             for (index, item) in items.into_iter().enumerate() {
-                reader.take(item, &format!("input[{index}]"))?;
+                reader.take(item, &format!("{field}[{index}]"))?;
             }
             Ok(reader.messages)
         }
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(other) => {
-            let words = format!("input is {}: give a string or an array of items", describe(&other));
-            Err(ApiError::invalid("input", words))
+            let words = format!("{field} is {}: give a string or an array of items", describe(&other));
+            Err(ApiError::invalid(field, words))
         }
     }
+}
+
+/// Puts the results of calls right behind the message that called, where chat has them: items come in the order in which
+/// things happened, so that a message of the user or a picture may stand between.
+pub(super) fn settle(messages: Vec<Value>) -> Vec<Value> {
+    let mut groups: Vec<Vec<Value>> = Vec::with_capacity(messages.len());
+    // Names of calls may come again in a later turn: the latest one holds.
+    let mut callers: HashMap<String, usize> = HashMap::new();
+    for message in messages {
+        if message["role"] == "tool" {
+            let caller = message["tool_call_id"].as_str().and_then(|id| callers.get(id)).copied();
+            if let Some(group) = caller.or_else(|| groups.len().checked_sub(1)).and_then(|at| groups.get_mut(at)) {
+                group.push(message);
+                continue;
+            }
+        }
+        for call in message["tool_calls"].as_array().into_iter().flatten() {
+            callers.extend(call["id"].as_str().map(|id| (id.to_owned(), groups.len())));
+        }
+        groups.push(vec![message]);
+    }
+    groups.into_iter().flatten().collect()
 }
 
 struct Reader<'a> {
@@ -162,16 +186,21 @@ impl Reader<'_> {
             let texts = list.iter().filter(|part| part["type"] == kind).filter_map(|part| part["text"].as_str());
             texts.collect::<Vec<_>>().join("\n")
         };
+        let carried = item.get("encrypted_content").filter(|data| data.is_string());
+        if let Some(mut fields) = carried.and_then(Value::as_str).and_then(sealed::open) {
+            self.thought.append(&mut fields);
+            return;
+        }
         let mut said = texts("content", "reasoning_text");
         if said.is_empty() {
             said = texts("summary", "summary_text");
         }
         if !said.is_empty() {
-            self.thought.insert("reasoning_content".into(), said.into());
+            self.thought.insert(sealed::TEXT.into(), said.into());
         }
-        if let Some(data) = item.get("encrypted_content").filter(|data| data.is_string()) {
+        if let Some(data) = carried {
             let detail = json!({ "type": "reasoning.encrypted", "data": data, "id": item.get("id") });
-            self.thought.insert("reasoning_details".into(), json!([detail]));
+            self.thought.insert(sealed::DETAILS.into(), json!([detail]));
         }
     }
 }
@@ -244,7 +273,7 @@ mod tests {
 
     fn read(input: Value) -> Result<(Vec<Value>, Vec<String>), ApiError> {
         let mut notes = Vec::new();
-        messages(Some(input), &mut notes).map(|messages| (messages, notes))
+        messages(Some(input), "input", &mut notes).map(|messages| (messages, notes))
     }
 
     #[test]
@@ -281,6 +310,43 @@ mod tests {
         assert_eq!(messages[4]["content"][1]["image_url"]["url"], "data:,z");
         assert_eq!(messages[5]["content"], json!([{"type": "text", "text": "three"}]));
         assert_eq!(messages.len(), 6);
+    }
+
+    #[test]
+    fn results_follow_the_message_that_called() {
+        let call = |id: &str| json!({"type": "function_call", "call_id": id, "name": "look", "arguments": "{}"});
+        let picture = json!([{"type": "input_image", "image_url": "data:,z"}]);
+        let output =
+            |id: &str, output: &Value| json!({"type": "function_call_output", "call_id": id, "output": output});
+        let (messages, _) = read(json!([
+            call("c1"),
+            call("c2"),
+            {"role": "user", "content": "Hurry."},
+            output("c1", &picture),
+            output("c2", &json!("b")),
+            call("c1"),
+            output("c1", &json!("again")),
+            output("gone", &json!("x")),
+        ]))
+        .unwrap();
+        let settled = settle(messages.clone());
+        let roles: Vec<&str> = settled.iter().filter_map(|message| message["role"].as_str()).collect();
+        assert_eq!(roles, ["assistant", "tool", "tool", "user", "user", "assistant", "tool", "tool"]);
+        let ids: Vec<&str> = settled.iter().filter_map(|message| message["tool_call_id"].as_str()).collect();
+        assert_eq!(ids, ["c1", "c2", "c1", "gone"]);
+        assert_eq!(settled[6]["content"], "again");
+        assert_eq!(settle(settled.clone()), settled);
+    }
+
+    #[test]
+    fn sealed_reasoning_is_opened() {
+        let sealed = sealed::seal("so it is", &[json!({"data": "x"})]).unwrap();
+        let reasoning = json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": "short"}], "encrypted_content": sealed});
+        let (messages, _) = read(json!([reasoning, {"role": "assistant", "content": "a"}])).unwrap();
+        assert_eq!(
+            (&messages[0]["reasoning_content"], &messages[0]["reasoning_details"]),
+            (&json!("so it is"), &json!([{"data": "x"}]))
+        );
     }
 
     #[test]

@@ -1,9 +1,14 @@
-//! `/v1/responses`: the same runs in the words of the Responses API.
+//! `/v1/responses` and `/v1/conversations`: the same runs in the words of the Responses API.
 
+mod conversations;
 mod events;
+mod include;
 mod input;
+mod items;
+mod logprobs;
 mod reply;
 mod request;
+mod sealed;
 mod store;
 mod tools;
 
@@ -16,7 +21,7 @@ use crate::error::ApiError;
 use crate::observe::{RequestLog, TraceId};
 use crate::run::{Asking, Caller, Gateway, unix_seconds};
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -24,7 +29,7 @@ use axum::{Extension, Json, Router};
 use events::Told;
 use outthink_core::{Effort, restore_integers};
 use reply::Shape;
-use request::{Before, PREVIOUS, ResponsesRequest};
+use request::{Before, CONVERSATION, PREVIOUS, ResponsesRequest};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -32,7 +37,10 @@ use std::sync::Arc;
 pub(super) fn routes(store: Arc<Responses>) -> Router {
     Router::new()
         .route("/v1/responses", post(create))
+        .route("/v1/responses/input_tokens", post(count))
         .route("/v1/responses/{id}", get(retrieve).delete(forget))
+        .route("/v1/responses/{id}/input_items", get(input_items))
+        .merge(conversations::routes())
         .with_state(store)
 }
 
@@ -56,16 +64,14 @@ async fn answer(
 ) -> Result<Response, ApiError> {
     let caller = asking.caller;
     let read = async {
-        let mut fields = request::fields(body)?;
-        let seen = Seen { store, caller };
-        let before = before(&mut fields, seen).await?;
-        resolve(&mut fields, seen).await?;
-        let request = ResponsesRequest::read(fields, Efforts::of(gateway, caller), before)?;
+        let Asked { request, items } =
+            Asked::read(gateway, Seen { store, caller }, (caller, asking.trace), body).await?;
         let engine = gateway.engine(request.run.model.as_deref())?;
-        Ok((request, engine))
+        Ok((request, items, engine))
     };
-    let (request, engine) = read.await.inspect_err(|error: &ApiError| asking.log.told(error.status.as_u16()))?;
-    let ResponsesRequest { run, echo, conversation, store: keep } = request;
+    let (request, input, engine) = read.await.inspect_err(|error: &ApiError| asking.log.told(error.status.as_u16()))?;
+    let ResponsesRequest { run, echo, messages, store: response } = request;
+    let conversation = echo.fields.get(CONVERSATION).and_then(|c| c["id"].as_str()).map(str::to_owned);
     let shape = Shape {
         id: format!("resp_{}", asking.trace.0),
         created: unix_seconds(),
@@ -74,18 +80,79 @@ async fn answer(
         summary: echo.summary.is_some(),
         echo,
     };
-    let keep = keep.then(|| Keep { store: Arc::clone(store), owner: asking.caller.owner(), conversation });
+    let keep = (response || conversation.is_some()).then(|| Keep {
+        store: Arc::clone(store),
+        owner: caller.owner(),
+        messages,
+        input,
+        response,
+        conversation,
+    });
     let wire = Told::new(shape, run.passes_through(), keep);
     let begun = gateway.begin(engine, asking, run).await?;
     Ok(tell::respond(begun, Box::new(wire)).await)
 }
 
-/// The conversation that a request goes on with.
+/// A request with what it refers to.
+struct Asked {
+    request: ResponsesRequest,
+    /// The items of its input.
+    items: Vec<Value>,
+}
+
+impl Asked {
+    async fn read(
+        gateway: &Gateway,
+        seen: Seen<'_>,
+        (caller, trace): (&Caller, &TraceId),
+        body: &[u8],
+    ) -> Result<Self, ApiError> {
+        let mut fields = request::fields(body)?;
+        let before = before(&mut fields, seen).await?;
+        resolve(&mut fields, seen).await?;
+        let items = items::with_ids(fields.look("input"), &trace.0);
+        // A model that is not here is an error after those of the other fields.
+        let engine = gateway.engine(fields.look("model").and_then(Value::as_str));
+        let hosted = engine.map(|engine| engine.hosted_tools()).unwrap_or_default();
+        let request = ResponsesRequest::read(fields, Efforts::of(gateway, caller), before, &hosted)?;
+        Ok(Self { request, items })
+    }
+}
+
+/// How long a prompt is. Nobody is asked for it: it is an estimate, and says so.
+async fn count(
+    State(store): State<Arc<Responses>>,
+    Extension(gateway): Extension<Arc<Gateway>>,
+    Extension(trace): Extension<TraceId>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Json<Value>, ApiError> {
+    let seen = Seen { store: &store, caller: &caller };
+    let request = Asked::read(&gateway, seen, (&caller, &trace), &body).await?.request;
+    let engine = gateway.engine(request.run.model.as_deref())?;
+    caller.may_use(&engine.model().id)?;
+    let tokens = crate::run::likely_tokens(&request.run.prompt, &engine.model().id);
+    let estimated = json!({ "estimated": true });
+    Ok(Json(json!({ "object": "response.input_tokens", "input_tokens": tokens, "outthink": estimated })))
+}
+
+/// What a request goes on from.
 async fn before(fields: &mut Fields, seen: Seen<'_>) -> Result<Option<Before>, ApiError> {
-    let Some(id) = fields.string(PREVIOUS)? else { return Ok(None) };
-    match seen.conversation(&id).await? {
-        Some(messages) => Ok(Some(Before { id, messages })),
-        None => Err(request::not_remembered(&id)),
+    let (conversation, previous) = (request::conversation(fields)?, fields.string(PREVIOUS)?);
+    match (conversation, previous) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => {
+            let words = "previous_response_id and conversation both say what comes before: give one of them";
+            Err(ApiError::invalid(PREVIOUS, words))
+        }
+        (None, Some(id)) => match seen.messages(&id).await? {
+            Some(messages) => Ok(Some(Before::Response { id, messages })),
+            None => Err(request::not_remembered(&id)),
+        },
+        (Some(id), None) => match seen.conversation(&id).await? {
+            Some((_, items)) => Ok(Some(Before::Conversation { id, items })),
+            None => Err(conversations::unknown(&id)),
+        },
     }
 }
 
@@ -110,12 +177,13 @@ fn is_reference(item: &Value) -> bool {
     item["type"] == "item_reference" || (item["type"].is_null() && item["role"].is_null() && item["id"].is_string())
 }
 
-/// Whether a body would be taken.
+/// Whether a body would be taken by a gateway that remembers nothing.
 pub(super) fn check(body: &[u8]) -> Result<(), ApiError> {
     let mut fields = request::fields(body)?;
-    match fields.string(PREVIOUS)? {
-        Some(id) => Err(request::not_remembered(&id)),
-        None => ResponsesRequest::read(fields, Effort::default().into(), None).map(drop),
+    match (request::conversation(&mut fields)?, fields.string(PREVIOUS)?) {
+        (Some(id), _) => Err(conversations::unknown(&id)),
+        (None, Some(id)) => Err(request::not_remembered(&id)),
+        (None, None) => ResponsesRequest::read(fields, Effort::default().into(), None, &[]).map(drop),
     }
 }
 
@@ -126,6 +194,17 @@ async fn retrieve(
 ) -> Result<Response, ApiError> {
     let found = Seen { store: &store, caller: &caller }.get(&id).await?.ok_or_else(|| unknown(&id))?;
     Ok(([(CONTENT_TYPE, "application/json")], restore_integers(found.to_string())).into_response())
+}
+
+async fn input_items(
+    State(store): State<Arc<Responses>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let found = Seen { store: &store, caller: &caller }.input(&id).await?.ok_or_else(|| unknown(&id))?;
+    let page = items::page(found, query.as_deref())?;
+    Ok(([(CONTENT_TYPE, "application/json")], restore_integers(page.to_string())).into_response())
 }
 
 async fn forget(

@@ -1,6 +1,7 @@
 //! The response object and its output items.
 
 use super::request::Echo;
+use super::sealed;
 use crate::api::tell::{Receipt, StandardUsage};
 use crate::error::ApiError;
 use outthink_core::{FinishReason, Outcome};
@@ -63,10 +64,12 @@ impl Shape {
             "created_at": self.created,
             "status": status,
             "background": false,
+            "conversation": given("conversation", Value::Null),
             "error": null,
             "incomplete_details": null,
             "instructions": given("instructions", Value::Null),
             "max_output_tokens": given("max_output_tokens", Value::Null),
+            "max_tool_calls": given("max_tool_calls", Value::Null),
             "model": self.model,
             "output": output,
             "parallel_tool_calls": given("parallel_tool_calls", true.into()),
@@ -78,7 +81,8 @@ impl Shape {
             "tool_choice": given("tool_choice", "auto".into()),
             "tools": given("tools", json!([])),
             "top_p": given("top_p", Value::Null),
-            "truncation": "disabled",
+            "top_logprobs": given("top_logprobs", 0.into()),
+            "truncation": given("truncation", "disabled".into()),
             "usage": null,
             "user": given("user", Value::Null),
             "metadata": given("metadata", json!({})),
@@ -90,38 +94,56 @@ impl Shape {
         format!("{kind}_{}", self.id.trim_start_matches("resp_"))
     }
 
-    /// A thought; `text` is empty while it is being told.
-    pub(super) fn reasoning(&self, text: &str) -> Value {
-        let summary = if text.is_empty() { json!([]) } else { json!([{ "type": "summary_text", "text": text }]) };
-        json!({ "id": self.item_id("rs"), "type": "reasoning", "summary": summary })
+    /// Whether the reasoning is an item of the output.
+    pub(super) fn has_reasoning(&self) -> bool {
+        self.summary || self.echo.include.sealed_reasoning
     }
 
-    /// The reply's text.
-    pub(super) fn message(&self, text: Option<&str>) -> Value {
-        let content = text.map_or_else(|| json!([]), |text| json!([part(text)]));
+    /// What stands for the reasoning of a reply, where the client asked for it.
+    pub(super) fn sealed(&self, outcome: &Outcome) -> Option<String> {
+        let asked = self.echo.include.sealed_reasoning;
+        asked.then(|| sealed::seal(&outcome.reasoning, sealed::details(&outcome.extra))).flatten()
+    }
+
+    /// The item of the reasoning; `text` is empty while it is being streamed.
+    pub(super) fn reasoning(&self, text: &str, sealed: Option<String>) -> Value {
+        let shown = self.summary && !text.is_empty();
+        let summary = if shown { json!([{ "type": "summary_text", "text": text }]) } else { json!([]) };
+        let mut item = json!({ "id": self.item_id("rs"), "type": "reasoning", "summary": summary });
+        if let Some(sealed) = sealed {
+            item["encrypted_content"] = sealed.into();
+        }
+        item
+    }
+
+    /// The message of a reply before its first word.
+    pub(super) fn message_begun(&self) -> Value {
         json!({
             "id": self.item_id("msg"),
             "type": "message",
-            "status": if text.is_some() { "completed" } else { "in_progress" },
+            "status": "in_progress",
             "role": "assistant",
-            "content": content,
+            "content": [],
         })
     }
 
-    /// The whole message of a reply: its text with the annotations of the engine, and its refusal.
-    pub(super) fn message_of(&self, outcome: &Outcome) -> Value {
-        let mut message = self.message(Some(&outcome.content));
-        if let Some(annotations) = outcome.extra.get("annotations").filter(|a| a.is_array()) {
-            message["content"][0]["annotations"] = annotations.clone();
+    /// The message of a reply: its text with the annotations of the engine, and its refusal. It has no parts where there
+    /// is neither.
+    pub(super) fn message(&self, text: &str, outcome: &Outcome, tokens: &[Value]) -> Value {
+        let mut parts = Vec::new();
+        if !text.is_empty() {
+            let mut part = part(text, tokens);
+            if let Some(Value::Array(annotations)) = outcome.extra.get("annotations") {
+                part["annotations"] = annotations.iter().map(annotation).collect();
+            }
+            parts.push(part);
         }
         if let Some(refusal) = outcome.extra.get("refusal").and_then(Value::as_str) {
-            let part = json!({ "type": "refusal", "refusal": refusal });
-            match message["content"].as_array_mut() {
-                Some(parts) if outcome.content.is_empty() => *parts = vec![part],
-                Some(parts) => parts.push(part),
-                None => {}
-            }
+            parts.push(json!({ "type": "refusal", "refusal": refusal }));
         }
+        let mut message = self.message_begun();
+        message["status"] = "completed".into();
+        message["content"] = parts.into();
         message
     }
 
@@ -135,8 +157,21 @@ impl Shape {
 }
 
 /// A part of a message.
-pub(super) fn part(text: &str) -> Value {
-    json!({ "type": "output_text", "text": text, "annotations": [], "logprobs": [] })
+pub(super) fn part(text: &str, tokens: &[Value]) -> Value {
+    json!({ "type": "output_text", "text": text, "annotations": [], "logprobs": tokens })
+}
+
+/// An annotation as this API has it: chat puts the fields of a citation into an object of their own.
+fn annotation(of_chat: &Value) -> Value {
+    let kind = of_chat["type"].as_str().unwrap_or_default();
+    match of_chat.get(kind) {
+        Some(Value::Object(fields)) => {
+            let mut flat = fields.clone();
+            flat.insert("type".into(), kind.into());
+            Value::Object(flat)
+        }
+        _ => of_chat.clone(),
+    }
 }
 
 /// The reply as a message of the conversation.
@@ -148,7 +183,10 @@ pub(super) fn as_message(outcome: &Outcome) -> Value {
         message.insert("tool_calls".into(), calls.clone());
         // The loop goes on from what the model thought.
         if !outcome.reasoning.is_empty() {
-            message.insert("reasoning_content".into(), outcome.reasoning.as_str().into());
+            message.insert(sealed::TEXT.into(), outcome.reasoning.as_str().into());
+        }
+        if let Some(details) = outcome.extra.get(sealed::DETAILS) {
+            message.insert(sealed::DETAILS.into(), details.clone());
         }
     }
     Value::Object(message)

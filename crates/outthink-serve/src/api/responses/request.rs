@@ -1,5 +1,6 @@
 //! The request of `POST /v1/responses`, checked by its own names.
 
+use super::include::Include;
 use super::input;
 use super::tools::Catalogue;
 use crate::api::read::{Efforts, Fields, Said, body_object, lengths, reasoning as thoughts, settings};
@@ -13,7 +14,7 @@ pub(super) struct ResponsesRequest {
     pub(super) run: RunRequest,
     pub(super) echo: Echo,
     /// The messages so far, the instructions left out.
-    pub(super) conversation: Vec<Value>,
+    pub(super) messages: Vec<Value>,
     pub(super) store: bool,
 }
 
@@ -25,10 +26,12 @@ pub(super) struct Echo {
     pub(super) summary: Option<String>,
     /// What the functions stand for that engines are offered.
     pub(super) tools: Catalogue,
+    /// What it is asked to hold beyond its usual fields.
+    pub(super) include: Include,
 }
 
 /// Fields that a response repeats as they came.
-const ECHOED: [&str; 12] = [
+const ECHOED: [&str; 15] = [
     "model",
     "stream",
     "temperature",
@@ -41,6 +44,9 @@ const ECHOED: [&str; 12] = [
     "prompt_cache_key",
     "metadata",
     "max_output_tokens",
+    "max_tool_calls",
+    "top_logprobs",
+    "truncation",
 ];
 
 /// Names of the chat completions API, and what they are called here.
@@ -55,18 +61,32 @@ const OF_CHAT: [(&str, &str); 12] = [
     ("verbosity", "use text.verbosity"),
     ("functions", "use tools"),
     ("function_call", "use tool_choice"),
-    ("logprobs", "leave it out"),
+    ("logprobs", "use top_logprobs"),
     ("n", "one response is given for each request: leave it out"),
 ];
 
 /// Names the response that a request goes on from.
 pub(super) const PREVIOUS: &str = "previous_response_id";
 
-/// The conversation that a request goes on with.
-pub(super) struct Before {
-    /// The response that it ends with.
-    pub(super) id: String,
-    pub(super) messages: Vec<Value>,
+/// Names the conversation that a request goes on with and adds to.
+pub(super) const CONVERSATION: &str = "conversation";
+
+/// What a request goes on from.
+pub(super) enum Before {
+    /// A response.
+    Response {
+        /// Its name.
+        id: String,
+        /// The messages up to and with it.
+        messages: Vec<Value>,
+    },
+    /// A conversation.
+    Conversation {
+        /// Its name.
+        id: String,
+        /// The items in it.
+        items: Vec<Value>,
+    },
 }
 
 /// The fields of a body that are not of another API.
@@ -86,9 +106,27 @@ pub(super) fn not_remembered(id: &str) -> ApiError {
     ApiError::invalid(PREVIOUS, words).with_code("previous_response_not_found")
 }
 
+/// Takes the name of the conversation that a request goes on with: a string, or an object with its `id`.
+pub(super) fn conversation(fields: &mut Fields) -> Result<Option<String>, ApiError> {
+    let id = match fields.take(CONVERSATION) {
+        None => return Ok(None),
+        Some(Value::String(id)) => Some(id),
+        Some(Value::Object(mut object)) => object.shift_remove("id").and_then(|id| id.as_str().map(str::to_owned)),
+        Some(_) => None,
+    };
+    let words = "conversation is neither a string nor an object with an id: give the id of a conversation";
+    id.map(Some).ok_or_else(|| ApiError::invalid(CONVERSATION, words))
+}
+
 impl ResponsesRequest {
-    /// Reads and checks the fields of a request that goes on from `before`.
-    pub(super) fn read(mut fields: Fields, efforts: Efforts<'_>, before: Option<Before>) -> Result<Self, ApiError> {
+    /// Reads and checks the fields of a request that goes on from `before`. `hosted` are the kinds of tools that the
+    /// engine's server carries out itself.
+    pub(super) fn read(
+        mut fields: Fields,
+        efforts: Efforts<'_>,
+        before: Option<Before>,
+        hosted: &[String],
+    ) -> Result<Self, ApiError> {
         let store = fields.flag("store")?.unwrap_or(true);
         let mut echo = Echo::default();
         for name in ECHOED {
@@ -105,9 +143,11 @@ impl ResponsesRequest {
             stop: Vec::new(),
         };
         let seed = fields.seed("seed")?;
-        let mut notes = Vec::new();
-        let conversation = conversation(&mut fields, before, &mut echo, &mut notes)?;
-        let mut messages = conversation.clone();
+        let (mut notes, mut engine) = (Vec::new(), Map::new());
+        without_effect(&mut fields, &mut notes)?;
+        echo.include = Include::read(&mut fields, &mut engine, &mut notes)?;
+        let so_far = so_far(&mut fields, before, &mut echo, &mut notes)?;
+        let mut messages = so_far.clone();
         thoughts::keep_current(&mut messages);
         if let Some(text) = fields.string("instructions")? {
             echo.fields.insert("instructions".into(), text.as_str().into());
@@ -120,8 +160,7 @@ impl ResponsesRequest {
         let length = fields.count("max_output_tokens", 1)?;
         let length = lengths::length(&fields, "max_output_tokens", length)?;
         let effort = reasoning(&mut fields, &mut echo)?;
-        let mut engine = Map::new();
-        tools(&mut fields, &mut engine, &mut echo, &mut notes)?;
+        tools(&mut fields, (&mut engine, hosted), &mut echo, &mut notes)?;
         text(&mut fields, &mut engine, &mut echo)?;
         let offers_tools = settings::offers_tools(engine.get("tools"));
         let said = Said { effort, effort_field: "reasoning.effort", length, offers_tools };
@@ -131,8 +170,9 @@ impl ResponsesRequest {
             engine.entry(key).or_insert(value);
         }
         let prompt = Prompt { messages, extra: engine };
-        let run = RunRequest { model, prompt, stream, sampling, seed, notes, ..run };
-        Ok(Self { run, echo, conversation, store })
+        let logprobs = echo.include.logprobs;
+        let run = RunRequest { model, prompt, stream, sampling, seed, logprobs, notes, ..run };
+        Ok(Self { run, echo, messages: so_far, store })
     }
 }
 
@@ -147,37 +187,51 @@ fn refuse(fields: &mut Fields) -> Result<(), ApiError> {
         let words = "background is true, but requests are answered while the client waits: leave it out";
         return Err(ApiError::invalid("background", words));
     }
-    for (name, hint) in [("conversation", "use previous_response_id"), ("prompt", "send the text itself in `input`")] {
-        if fields.take(name).is_some() {
-            return Err(ApiError::invalid(name, format!("{name} is not supported: {hint}")));
-        }
-    }
-    // What is said of the form of the reply, and of tools that only OpenAI's own servers have.
-    for unused in ["include", "max_tool_calls", "top_logprobs", "stream_options", "client_metadata"] {
-        fields.take(unused);
-    }
-    match fields.string("truncation")?.as_deref() {
-        None | Some("disabled" | "auto") => {}
-        Some(_) => {
-            return Err(ApiError::invalid("truncation", "truncation is not known: use auto or disabled"));
-        }
+    if fields.take("prompt").is_some() {
+        return Err(ApiError::invalid("prompt", "prompt is not supported: send the text itself in `input`"));
     }
     Ok(())
 }
 
-fn conversation(
+/// What is checked and changes nothing here, or not all that it says.
+fn without_effect(fields: &mut Fields, notes: &mut Vec<String>) -> Result<(), ApiError> {
+    for unused in ["stream_options", "client_metadata"] {
+        fields.take(unused);
+    }
+    // It bounds the calls of a provider's own tools, which are not counted here.
+    if fields.count("max_tool_calls", 1)?.is_some() {
+        notes.push("max_tool_calls was not sent: it bounds tools that run on OpenAI's own servers".to_owned());
+    }
+    match fields.string("truncation")?.as_deref() {
+        None | Some("disabled") => Ok(()),
+        Some("auto") => {
+            notes.push("truncation is auto, but nothing of a conversation is left out here".to_owned());
+            Ok(())
+        }
+        Some(_) => Err(ApiError::invalid("truncation", "truncation is not known: use auto or disabled")),
+    }
+}
+
+/// The messages that a request stands for, with those before it.
+fn so_far(
     fields: &mut Fields,
     before: Option<Before>,
     echo: &mut Echo,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Value>, ApiError> {
-    let mut messages = Vec::new();
-    if let Some(before) = before {
-        messages = before.messages;
-        echo.fields.insert(PREVIOUS.into(), before.id.into());
-    }
-    messages.extend(input::messages(fields.take("input"), notes)?);
-    Ok(messages)
+    let mut messages = match before {
+        None => Vec::new(),
+        Some(Before::Response { id, messages }) => {
+            echo.fields.insert(PREVIOUS.into(), id.into());
+            messages
+        }
+        Some(Before::Conversation { id, items }) => {
+            echo.fields.insert(CONVERSATION.into(), json!({ "id": id }));
+            input::messages(Some(items.into()), CONVERSATION, notes)?
+        }
+    };
+    messages.extend(input::messages(fields.take("input"), "input", notes)?);
+    Ok(input::settle(messages))
 }
 
 fn reasoning(fields: &mut Fields, echo: &mut Echo) -> Result<Option<Effort>, ApiError> {
@@ -200,16 +254,16 @@ fn reasoning(fields: &mut Fields, echo: &mut Echo) -> Result<Option<Effort>, Api
 
 fn tools(
     fields: &mut Fields,
-    engine: &mut Map<String, Value>,
+    (engine, hosted): (&mut Map<String, Value>, &[String]),
     echo: &mut Echo,
     notes: &mut Vec<String>,
 ) -> Result<(), ApiError> {
     if let Some(tools) = fields.take("tools") {
-        echo.tools = Catalogue::read(&tools, engine, notes)?;
+        echo.tools = Catalogue::read(&tools, hosted, engine, notes)?;
         echo.fields.insert("tools".into(), tools);
     }
     if let Some(choice) = fields.take("tool_choice") {
-        Catalogue::choice(&choice, engine, notes);
+        echo.tools.choice(&choice, engine, notes);
         echo.fields.insert("tool_choice".into(), choice);
     }
     Ok(())
@@ -252,7 +306,7 @@ mod tests {
         let mut fields = fields(body.to_string().as_bytes())?;
         match fields.string(PREVIOUS)? {
             Some(id) => Err(not_remembered(&id)),
-            None => ResponsesRequest::read(fields, Effort::Low.into(), None),
+            None => ResponsesRequest::read(fields, Effort::Low.into(), None, &[]),
         }
     }
 
@@ -274,7 +328,7 @@ mod tests {
         assert_eq!(chat.prompt.extra["tool_choice"]["function"]["name"], "add");
         assert_eq!(chat.prompt.extra["response_format"]["json_schema"]["name"], "n");
         assert_eq!(chat.prompt.extra["odd"], 1);
-        assert_eq!(request.conversation.len(), 1);
+        assert_eq!(request.messages.len(), 1);
         assert_eq!(request.echo.summary.as_deref(), Some("auto"));
     }
 
@@ -288,6 +342,9 @@ mod tests {
             (json!({"input": "x", "reasoning": {"summary": "long"}}), "reasoning.summary"),
             (json!({"input": "x", "tools": [{"name": "add"}]}), "tools[0].type"),
             (json!({"input": "x", "truncation": "some"}), "truncation"),
+            (json!({"input": "x", "max_tool_calls": 0}), "max_tool_calls"),
+            (json!({"input": "x", "include": 7}), "include"),
+            (json!({"input": "x", "prompt": {"id": "p"}}), "prompt"),
             (json!({"input": "x", "previous_response_id": "resp_1"}), "previous_response_id"),
             (json!({"input": "x", "background": true}), "background"),
             (json!({"input": [{"role": "", "content": "x"}]}), "input[0].role"),

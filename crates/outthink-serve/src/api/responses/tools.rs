@@ -1,13 +1,13 @@
 //! The tools of a request as functions, and the functions that are called as the tools that they stand for.
 //!
 //! Engines know functions. A `custom` tool is a function with one text, a tool within a `namespace` a function whose name
-//! begins with that of the namespace. Tools that OpenAI's own servers carry out have nobody to do so here: they are
-//! left out, and named.
+//! begins with that of the namespace. Tools that a provider's own servers carry out go to an engine that has them as
+//! they came; where it has none, they are left out and named in the receipt.
 
 use crate::api::read::describe;
 use crate::error::ApiError;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// The argument that holds the text of a custom tool.
@@ -26,7 +26,18 @@ enum Stands {
 
 /// The functions that stand for something else, by their names.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Catalogue(BTreeMap<String, Stands>);
+pub(super) struct Catalogue {
+    stands: BTreeMap<String, Stands>,
+    /// The names of the functions that stand for themselves.
+    plain: BTreeSet<String>,
+    /// The kinds of tools that the engine's server carries out itself.
+    hosted: Vec<String>,
+}
+
+/// Whether a kind of tool is one of `hosted`, where `*` at the end stands for any text.
+fn is_hosted(hosted: &[String], kind: &str) -> bool {
+    hosted.iter().any(|known| known.strip_suffix('*').map_or(known == kind, |begin| kind.starts_with(begin)))
+}
 
 /// The name of the function for a tool within a namespace.
 pub(super) fn flat(namespace: &str, name: &str) -> String {
@@ -40,9 +51,11 @@ pub(super) fn arguments(text: &str) -> String {
 }
 
 impl Catalogue {
-    /// Puts a request's tools into the words of chat; what was left out is named in `notes`.
+    /// Puts a request's tools into the words of chat; what was left out is named in `notes`. `hosted` are the kinds of
+    /// tools that the engine's server carries out itself.
     pub(super) fn read(
         given: &Value,
+        hosted: &[String],
         engine: &mut Map<String, Value>,
         notes: &mut Vec<String>,
     ) -> Result<Self, ApiError> {
@@ -50,6 +63,7 @@ impl Catalogue {
             return Err(ApiError::invalid("tools", format!("tools is {}: give an array", describe(given))));
         };
         let (mut catalogue, mut functions) = (Self::default(), Vec::with_capacity(list.len()));
+        catalogue.hosted = hosted.to_vec();
         for (index, tool) in list.iter().enumerate() {
             catalogue.take(tool, None, &format!("tools[{index}]"), &mut functions, notes)?;
         }
@@ -76,9 +90,13 @@ impl Catalogue {
             let path = format!("{at}.type");
             return Err(ApiError::invalid(&path, format!("{path} is missing: give function, custom or another type")));
         }
+        if is_hosted(&self.hosted, kind) {
+            functions.push(tool.clone());
+            return Ok(());
+        }
         if !matches!(kind, "function" | "custom" | "namespace") {
-            let words =
-                format!("tools of type {} are carried out by OpenAI's own servers: they were left out", short(kind));
+            let kind = short(kind);
+            let words = format!("tools of type {kind} run on a provider's own servers, not on this engine's: left out");
             if !notes.contains(&words) {
                 notes.push(words);
             }
@@ -97,12 +115,14 @@ impl Catalogue {
         }
         let function_name = namespace.map_or_else(|| name.to_owned(), |namespace| flat(namespace, name));
         if let Some(namespace) = namespace {
-            self.0.insert(function_name.clone(), Stands::Within(namespace.to_owned(), name.to_owned()));
+            self.stands.insert(function_name.clone(), Stands::Within(namespace.to_owned(), name.to_owned()));
+        } else {
+            self.plain.insert(function_name.clone());
         }
         let mut function = fields.clone();
         function.shift_remove("type");
         if kind == "custom" {
-            self.0.insert(function_name.clone(), Stands::Custom);
+            self.stands.insert(function_name.clone(), Stands::Custom);
             function = custom(fields, notes);
         }
         function.insert("name".into(), function_name.into());
@@ -111,35 +131,55 @@ impl Catalogue {
     }
 
     /// Puts the choice of a tool into the words of chat.
-    pub(super) fn choice(choice: &Value, engine: &mut Map<String, Value>, notes: &mut Vec<String>) {
+    pub(super) fn choice(&self, choice: &Value, engine: &mut Map<String, Value>, notes: &mut Vec<String>) {
         // Without tools there is nothing to choose, and servers refuse a choice.
-        if !engine.contains_key("tools") {
-            return;
-        }
-        let kind = choice["type"].as_str();
-        let nested = match (kind, choice["name"].as_str()) {
-            (Some("function" | "custom") | None, Some(name)) => {
-                let name = choice["namespace"].as_str().map_or_else(|| name.to_owned(), |space| flat(space, name));
-                json!({ "type": "function", "function": { "name": name } })
-            }
-            (Some("allowed_tools"), _) => {
-                notes.push("tool_choice.tools was not sent: the model may call any of the tools".to_owned());
+        let Some(Value::Array(tools)) = engine.get_mut("tools") else { return };
+        let nested = match choice["type"].as_str() {
+            Some("allowed_tools") => {
+                // Engines have no word for it: they are offered those tools alone.
+                let allowed = choice["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
+                tools.retain(|tool| allowed.iter().any(|entry| names(entry, tool)));
+                if tools.is_empty() {
+                    engine.shift_remove("tools");
+                    notes.push("tool_choice.tools names no tool of the request: none was offered".to_owned());
+                    return;
+                }
                 if choice["mode"] == "required" { json!("required") } else { json!("auto") }
             }
-            (Some(kind), _) => {
+            Some("function" | "custom") | None if choice["name"].is_string() => {
+                json!({ "type": "function", "function": { "name": function_name(choice) } })
+            }
+            Some(kind) if is_hosted(&self.hosted, kind) => choice.clone(),
+            Some(kind) => {
                 notes.push(format!("tool_choice of type {} was not sent: no such tool is here", short(kind)));
                 return;
             }
-            (None, None) => choice.clone(),
+            None => choice.clone(),
         };
         engine.insert("tool_choice".into(), nested);
+    }
+
+    /// The tool within a namespace that a model meant which left the namespace out, or wrote it in its own way.
+    fn within(&self, called: &str) -> Option<&Stands> {
+        if self.plain.contains(called) {
+            return None;
+        }
+        let means = |stands: &&Stands| match stands {
+            Stands::Within(namespace, name) => {
+                let rest = called.strip_prefix(namespace.as_str()).map(|rest| rest.trim_start_matches(['.', '/', ':']));
+                called == name || rest == Some(name)
+            }
+            Stands::Custom => false,
+        };
+        let mut found = self.stands.values().filter(means);
+        found.next().filter(|_| found.next().is_none())
     }
 
     /// The output item for a call of a function.
     pub(super) fn item(&self, id: &str, call: &Value) -> Value {
         let name = call["function"]["name"].as_str().unwrap_or_default();
         let arguments = &call["function"]["arguments"];
-        match self.0.get(name) {
+        match self.stands.get(name).or_else(|| self.within(name)) {
             Some(Stands::Custom) => json!({
                 "id": id,
                 "type": "custom_tool_call",
@@ -167,6 +207,22 @@ impl Catalogue {
     }
 }
 
+/// The name of the function that a choice means.
+fn function_name(choice: &Value) -> String {
+    let name = choice["name"].as_str().unwrap_or_default();
+    choice["namespace"].as_str().map_or_else(|| name.to_owned(), |namespace| flat(namespace, name))
+}
+
+/// Whether an entry of `allowed_tools` means a tool of the engine's list: a namespace means all that is within it.
+fn names(entry: &Value, tool: &Value) -> bool {
+    let Some(function) = tool["function"]["name"].as_str() else { return entry["type"] == tool["type"] };
+    match (entry["type"].as_str(), entry["name"].as_str()) {
+        (Some("namespace"), Some(namespace)) => function.starts_with(&format!("{namespace}__")),
+        (_, Some(_)) => function == function_name(entry),
+        _ => false,
+    }
+}
+
 /// The text that a model wrote for a custom tool; all that it wrote where it kept to no form.
 fn text_of(arguments: &str) -> String {
     match serde_json::from_str::<Value>(arguments) {
@@ -188,7 +244,7 @@ fn custom(fields: &Map<String, Value>, notes: &mut Vec<String>) -> Map<String, V
         let definition = definition.as_str().unwrap_or_default();
         let _ = write!(line, "\n\nThe text must match this {syntax} grammar:\n{definition}");
         let name = fields.get("name").and_then(Value::as_str).unwrap_or_default();
-        notes.push(format!("the grammar of the tool `{}` is told to the model and not enforced", short(name)));
+        notes.push(format!("the grammar of the tool `{}` is described to the model and not enforced", short(name)));
     }
     let mut function = Map::new();
     function.insert("description".into(), line.trim().into());
@@ -215,7 +271,8 @@ mod tests {
 
     fn read(given: &Value) -> Result<Read, ApiError> {
         let (mut engine, mut notes) = (Map::new(), Vec::new());
-        let catalogue = Catalogue::read(given, &mut engine, &mut notes)?;
+        let hosted = ["browser_search".to_owned(), "openrouter:*".to_owned()];
+        let catalogue = Catalogue::read(given, &hosted, &mut engine, &mut notes)?;
         Ok((catalogue, engine, notes))
     }
 
@@ -251,25 +308,68 @@ mod tests {
         }
         let close = item("agents__close", "{}");
         assert_eq!((&close["namespace"], &close["name"]), (&json!("agents"), &json!("close")));
+        // A model may leave the namespace out, or write it in its own way; a function of that name goes first.
+        for called in ["close", "agents.close", "agentsclose"] {
+            assert_eq!(item(called, "{}")["namespace"], "agents", "{called}");
+        }
+        assert_eq!((&item("gone", "{}")["namespace"], &item("add", "{}")["namespace"]), (&Value::Null, &Value::Null));
         assert_eq!(flat(&"n".repeat(60), "close"), "close");
     }
 
     #[test]
     fn a_choice_is_put_into_the_words_of_chat() {
-        let (_, mut engine, mut notes) = read(&json!([{"type": "function", "name": "add"}])).unwrap();
-        for (given, wanted) in [
+        let (catalogue, mut engine, mut notes) = read(&json!([{"type": "function", "name": "add"}])).unwrap();
+        for (given, sent) in [
             (json!("required"), json!("required")),
             (json!({"type": "function", "name": "add"}), json!({"type": "function", "function": {"name": "add"}})),
-            (json!({"type": "allowed_tools", "mode": "auto", "tools": []}), json!("auto")),
-            (json!({"type": "web_search"}), json!("auto")),
+            (json!({"type": "web_search"}), json!({"type": "function", "function": {"name": "add"}})),
+            (json!({"type": "openrouter:datetime"}), json!({"type": "openrouter:datetime"})),
         ] {
-            Catalogue::choice(&given, &mut engine, &mut notes);
-            assert_eq!(engine["tool_choice"], wanted, "{given}");
+            catalogue.choice(&given, &mut engine, &mut notes);
+            assert_eq!(engine["tool_choice"], sent, "{given}");
         }
-        assert_eq!(notes.len(), 2);
-        let (_, mut engine, mut notes) = read(&json!([])).unwrap();
-        Catalogue::choice(&json!("auto"), &mut engine, &mut notes);
+        assert_eq!(notes.len(), 1);
+        let (catalogue, mut engine, mut notes) = read(&json!([])).unwrap();
+        catalogue.choice(&json!("auto"), &mut engine, &mut notes);
         assert!(engine.is_empty());
+    }
+
+    #[test]
+    fn allowed_tools_are_those_that_are_offered() {
+        let tools = json!([
+            {"type": "function", "name": "add"},
+            {"type": "custom", "name": "patch"},
+            {"type": "namespace", "name": "agents", "tools": [
+                {"type": "function", "name": "open"}, {"type": "function", "name": "close"},
+            ]},
+            {"type": "browser_search"},
+        ]);
+        for (allowed, offered) in [
+            (json!([{"type": "custom", "name": "patch"}]), vec!["patch"]),
+            (json!([{"type": "namespace", "name": "agents"}]), vec!["agents__open", "agents__close"]),
+            (json!([{"type": "function", "namespace": "agents", "name": "open"}]), vec!["agents__open"]),
+            (json!([{"type": "browser_search"}, {"type": "function", "name": "add"}]), vec!["add", "browser_search"]),
+            (json!([{"type": "function", "name": "gone"}]), vec![]),
+        ] {
+            let (catalogue, mut engine, mut notes) = read(&tools).unwrap();
+            let choice = json!({"type": "allowed_tools", "mode": "required", "tools": allowed});
+            catalogue.choice(&choice, &mut engine, &mut notes);
+            let list = engine.get("tools").and_then(Value::as_array).cloned().unwrap_or_default();
+            let name = |tool: &Value| tool["function"]["name"].as_str().or(tool["type"].as_str()).map(str::to_owned);
+            assert_eq!(list.iter().filter_map(name).collect::<Vec<_>>(), offered, "{allowed}");
+            assert_eq!(
+                (engine.contains_key("tool_choice"), notes.len()),
+                (!list.is_empty(), usize::from(list.is_empty()))
+            );
+        }
+    }
+
+    #[test]
+    fn tools_of_the_engines_server_go_there_as_they_came() {
+        let tool = json!({"type": "openrouter:web_search", "parameters": {"max_results": 3}});
+        let (_, engine, notes) = read(&json!([tool, {"type": "web_search"}])).unwrap();
+        assert_eq!(engine["tools"], json!([tool]));
+        assert!(notes.len() == 1 && notes[0].contains("type web_search"), "{notes:?}");
     }
 
     #[test]
