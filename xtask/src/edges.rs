@@ -43,6 +43,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("outthink-testkit", &["outthink-core"]),
+    ("outthink-python", &["outthink-law", "outthink-verify"]),
     ("xtask", &["outthink-core", "outthink-engine", "outthink-law", "outthink-strategy", "outthink-verify"]),
 ];
 
@@ -65,6 +66,7 @@ const WALLS: &[Wall] = &[
         inside: &["outthink-engine", "outthink"],
         reason: "engines are the one place with an HTTP client; the binary fetches models",
     },
+    Wall { packages: &["pyo3"], inside: &["outthink-python"], reason: "Python is spoken in one place" },
     Wall { packages: &["wasmi"], inside: &["outthink-engine"], reason: "code of others runs in one place" },
     Wall {
         packages: &["hyper", "hyper-util"],
