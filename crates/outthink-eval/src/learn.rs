@@ -1,9 +1,9 @@
 //! What recorded pools tell the allocator.
 
 use crate::Pool;
-use crate::frontier::{all_counts, even_prior};
+use crate::frontier::{all_counts, all_votes, even_prior};
 use outthink_core::{AllocationTable, Isotonic, TokenTable, VerifierTable};
-use outthink_strategy::allocator::Prior;
+use outthink_strategy::allocator::{Prior, learn_form};
 use std::collections::HashMap;
 
 /// Learns an allocation table from recorded pools, each with the same weight, however many problems
@@ -44,6 +44,7 @@ pub fn learn_table(pools: &[&Pool]) -> Option<AllocationTable> {
         agreement,
         share_to_correct: Isotonic::fit(&shares),
         verifier: verifier(pools),
+        form: learn_form(&pools.iter().map(|pool| all_votes(pool)).collect::<Vec<_>>()),
         tokens: tokens(pools),
     })
 }

@@ -16,6 +16,10 @@ pub struct Yardstick {
     pub ratio: f64,
     /// 95 % interval of it: bootstrap over the problems of each pool.
     pub interval: Interval,
+    /// Geometric mean over the pools of the reference's samples over the rule's, on the same problems.
+    pub times_reference: f64,
+    /// 95 % interval of it, over the same resamples for both.
+    pub times_interval: Interval,
 }
 
 /// [`Yardstick`] of one pool.
@@ -33,6 +37,8 @@ pub struct PoolYardstick {
     pub ratio: f64,
     /// 95 % interval of the ratio: bootstrap over problems.
     pub interval: Interval,
+    /// The reference's samples over the rule's.
+    pub times_reference: f64,
     /// By how much the rule's accuracy lies below that of the reference at equal samples, at most
     /// over the reference's frontier, in points of 100; negative where it lies above everywhere.
     pub worst_below_reference: f64,
@@ -61,13 +67,20 @@ pub fn yardstick(runs: &[Run<'_>]) -> Yardstick {
     let mut resampled = vec![0.0; RESAMPLES as usize];
     let mut pools = Vec::with_capacity(runs.len());
     let mut log = 0.0;
+    let (mut times, mut times_log) = (vec![0.0; RESAMPLES as usize], 0.0);
     for (number, run) in runs.iter().enumerate() {
         let whole: Vec<usize> = (0..run.fixed.problems.len()).collect();
         let n = f64::from(run.n);
         let samples = needed(run, &whole);
         let mut ratios: Vec<f64> = Vec::with_capacity(resampled.len());
-        for (i, sum) in resampled.iter_mut().enumerate() {
-            let ratio = n / needed(run, &draw::with_replacement(whole.len(), number as u64, i as u64));
+        let reference = Run { frontier: run.reference, ..*run };
+        let compared = needed(&reference, &whole) / samples;
+        times_log += compared.ln() / runs.len() as f64;
+        for (i, (sum, times)) in resampled.iter_mut().zip(&mut times).enumerate() {
+            let chosen = draw::with_replacement(whole.len(), number as u64, i as u64);
+            let own = needed(run, &chosen);
+            *times += (needed(&reference, &chosen) / own).ln() / runs.len() as f64;
+            let ratio = n / own;
             *sum += ratio.ln() / runs.len() as f64;
             ratios.push(ratio);
         }
@@ -78,14 +91,21 @@ pub fn yardstick(runs: &[Run<'_>]) -> Yardstick {
             wanted: run.fixed.accuracy - SLACK,
             samples,
             ratio: n / samples,
+            times_reference: compared,
             interval: quantiles(&mut ratios),
             worst_below_reference: 100.0 * below(run.frontier, run.reference),
         });
     }
-    for x in &mut resampled {
+    for x in resampled.iter_mut().chain(&mut times) {
         *x = x.exp();
     }
-    Yardstick { pools, ratio: log.exp(), interval: quantiles(&mut resampled) }
+    Yardstick {
+        pools,
+        ratio: log.exp(),
+        interval: quantiles(&mut resampled),
+        times_reference: times_log.exp(),
+        times_interval: quantiles(&mut times),
+    }
 }
 
 /// The middle 95 % of values.

@@ -20,7 +20,7 @@ pub(super) const ENTRY: StrategyEntry = StrategyEntry {
             Setting::new(
                 "price",
                 Kind::number(1e-9, 1.0),
-                DefaultValue::Derived("1e-4 at a target of 0.95, in proportion to 1 - target"),
+                DefaultValue::Derived("3e-4 at a target of 0.95, in proportion to 1 - target"),
                 "probability of a right answer that one sample must gain",
             ),
             Setting::new(
@@ -105,7 +105,7 @@ struct Belief {
 
 impl Allocate {
     /// The price of a sample that goes with a target of .95; see `docs/allocator.md`.
-    pub const PRICE: f64 = 1e-4;
+    pub const PRICE: f64 = 3e-4;
 
     fn read(from: &mut Build<'_>) -> Result<Self, StrategyError> {
         let (samples, max_tokens, table) = (from.samples(), from.max_tokens(), from.table());

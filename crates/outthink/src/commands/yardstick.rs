@@ -28,7 +28,16 @@ pub(super) fn yardstick(
     for row in &rows {
         let y = &row.yardstick;
         println!("{}", row.method);
-        println!("  {:<28} {:>5.2} [{:.2}, {:.2}]", "geometric mean", y.ratio, y.interval.low, y.interval.high);
+        println!(
+            "  {:<28} {:>5.2} [{:.2}, {:.2}]  {:.2}x [{:.2}, {:.2}] adaptive-consistency",
+            "geometric mean",
+            y.ratio,
+            y.interval.low,
+            y.interval.high,
+            y.times_reference,
+            y.times_interval.low,
+            y.times_interval.high
+        );
         for pool in &y.pools {
             println!(
                 "  {:<28} {:>5.2} [{:.2}, {:.2}]  N {}, {:.4} at {:.2} samples, {:.2} points below adaptive-consistency at most",
