@@ -35,6 +35,18 @@ pub struct Vote {
     pub look: Look,
 }
 
+/// What one problem is decided with: the model as it stands before it, and what its host chose for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgreementContext {
+    /// The model.
+    pub model: AgreementModel,
+    /// The question, of which an answer may be a literal part.
+    pub question: String,
+    /// Whether a second sample is drawn where one would be enough, so that easy problems teach something. A host
+    /// draws this with a seed, with a probability of .1.
+    pub explore: bool,
+}
+
 /// An online model, without labels, of how often a sample of a given look is confirmed by the others.
 ///
 /// Bayesian linear regression (Bishop 2006, section 3.3) of the share of the other samples that agree

@@ -13,7 +13,7 @@ mod plan;
 mod price;
 mod prior;
 
-pub use agreement::{AgreementModel, Vote, learn_form};
+pub use agreement::{AgreementContext, AgreementModel, Vote, learn_form};
 pub use arms::ArmValues;
 pub use batch::Batch;
 pub use evidence::{is_certain, log_evidence};
