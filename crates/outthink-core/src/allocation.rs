@@ -48,8 +48,9 @@ impl FormTable {
         }
         let variances = (0..n).map(|i| self.covariance[i * (i + 3) / 2]);
         let finite = self.weights.iter().chain(&self.covariance).all(|x| x.is_finite());
-        (!finite || variances.into_iter().any(|v| v <= 0.0))
-            .then(|| "`form` has impossible numbers: variances are above 0 and all are finite; fit the table again".to_owned())
+        (!finite || variances.into_iter().any(|v| v <= 0.0)).then(|| {
+            "`form` has impossible numbers: variances are above 0 and all are finite; fit the table again".to_owned()
+        })
     }
 }
 

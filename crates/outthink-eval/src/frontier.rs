@@ -36,7 +36,7 @@ impl Rule {
         match self {
             Self::Fixed => [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40].map(f64::from).to_vec(),
             Self::AdaptiveConsistency => TARGETS.to_vec(),
-            _ => (0..15).map(|i| 3e-5 * 1.6f64.powi(i)).collect(),
+            _ => (0..18).map(|i| 7.3e-6 * 1.6f64.powi(i)).collect(),
         }
     }
 }
@@ -341,7 +341,8 @@ pub(crate) fn all_votes(pool: &Pool) -> Vec<Vec<Vote>> {
 /// The vote counts of all samples of each problem, most first: what a prior learns from.
 pub(crate) fn all_counts(pool: &Pool) -> Vec<Vec<u32>> {
     let mut arms = Vec::new();
-    let runner = Runner { rule: &Rule::Fixed, setting: f64::MAX, most: u32::MAX, plan: None, seen: Vec::new(), agreement: None };
+    let runner =
+        Runner { rule: &Rule::Fixed, setting: f64::MAX, most: u32::MAX, plan: None, seen: Vec::new(), agreement: None };
     let coded = pool.problems.iter().filter(|p| p.vote_ok).map(|p| Coded::new(p, &mut arms)).collect::<Vec<_>>();
     coded.iter().map(|c| runner.one(c, &(0..c.class.len()).collect::<Vec<_>>()).counts).collect()
 }

@@ -105,7 +105,8 @@ pub fn replay(pool: &Pool, spec: &StrategySpec, options: &ReplayOptions) -> Resu
         for seed in 0..options.seeds {
             let order = draw_order(problem, options, index, seed);
             let model = models.get_mut(seed as usize);
-            let explore = derive_seed(derive_seed(options.first_seed + u64::from(seed), 0xD1CE), index as u64) % 10 == 0;
+            let explore =
+                derive_seed(derive_seed(options.first_seed + u64::from(seed), 0xD1CE), index as u64) % 10 == 0;
             if let Some(model) = model.as_ref() {
                 let question = problem.question.clone().unwrap_or_default();
                 spec.agreement = Some(Arc::new(AgreementContext { model: (**model).clone(), question, explore }));

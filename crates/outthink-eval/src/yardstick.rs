@@ -119,6 +119,8 @@ pub(crate) fn quantiles(values: &mut [f64]) -> Interval {
 fn needed(run: &Run<'_>, chosen: &[usize]) -> f64 {
     let wanted = mean(run.fixed, chosen, 0) - SLACK;
     let mut points: Vec<(f64, f64)> = run.frontier.iter().map(|p| (mean(p, chosen, 1), mean(p, chosen, 0))).collect();
+    // A rule that never stops is the fixed vote: every frontier ends there.
+    points.push((f64::from(run.n), mean(run.fixed, chosen, 0)));
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
     crossing(&points, wanted).unwrap_or(f64::from(run.n)).min(f64::from(run.n))
 }
@@ -176,13 +178,15 @@ mod tests {
     }
 
     #[test]
-    fn a_frontier_that_falls_short_needs_all() {
+    fn a_frontier_that_falls_short_goes_on_to_the_fixed_vote() {
         let fixed = point(40.0, 0.95);
         let frontier = [point(2.0, 0.7), point(4.0, 0.9)];
         let better = [point(3.0, 0.81)];
         let run = Run { pool: "p", n: 40, fixed: &fixed, frontier: &frontier, reference: &better };
         let y = yardstick(&[run]);
-        assert_eq!(y.pools[0].samples, 40.0);
+        // From 4 samples at .9 to 40 at .95, up to .948.
+        assert!((y.pools[0].samples - (4.0 + 36.0 * 0.96)).abs() < 1e-9);
+        assert!(y.times_reference > 1.0 && y.times_interval.low <= y.times_reference);
         assert!((y.pools[0].worst_below_reference - 1.0).abs() < 1e-9);
     }
 }

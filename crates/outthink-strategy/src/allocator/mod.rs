@@ -12,6 +12,7 @@ mod look;
 mod plan;
 mod price;
 mod prior;
+mod skill;
 
 pub use agreement::{AgreementContext, AgreementModel, Vote, learn_form};
 pub use arms::ArmValues;
@@ -21,3 +22,4 @@ pub use look::{FEATURES, Look};
 pub use plan::{EXACT_VOTES, EXACT_WHILE_LEARNING, Plan};
 pub use price::PriceController;
 pub use prior::{Belief, Prior};
+pub use skill::{ArmVote, Skills};

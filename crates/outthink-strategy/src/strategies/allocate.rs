@@ -1,11 +1,11 @@
 //! Buys, sample by sample, what is worth most for its price.
 
 use super::common::{Judge, best_by, give_up, may_compare, nothing_to_compare, share, stop_with_leader, weigh};
-use crate::{StrategyError, StrategySpec};
 use crate::allocator::{AgreementContext, ArmValues, Look, Plan, Prior, Vote, is_certain};
 use crate::registry::{Build, Draws, StrategyEntry, Takes};
 use crate::stopping::posterior_leader;
 use crate::value::{gain_of_counts, net_gain};
+use crate::{StrategyError, StrategySpec};
 use outthink_core::{
     AllocationTable, ArmId, ClassId, Decision, DefaultValue, Entry, Kind, Paper, Sample, SampleId, SampleStatus,
     Setting, Span, State, Step, StopReason, Strategy,
@@ -280,7 +280,9 @@ impl Allocate {
         let weights = vec![1.0; state.arms.len()];
         let mut steps: Vec<(ArmId, u32)> = Vec::new();
         for _ in 0..count {
-            let left = |arm: ArmId| state.room(arm).affordable(self.max_tokens) > steps.iter().find(|s| s.0 == arm).map_or(0, |s| s.1);
+            let left = |arm: ArmId| {
+                state.room(arm).affordable(self.max_tokens) > steps.iter().find(|s| s.0 == arm).map_or(0, |s| s.1)
+            };
             let open = cheap.iter().filter(|&&arm| left(arm)).map(|&arm| arm as usize);
             let Some(arm) = ArmValues::next(&weights, &drawn, open) else { break };
             drawn[arm] += 1;
