@@ -28,6 +28,32 @@ pub struct VerifierTable {
     pub best_of_at_most: Option<u32>,
 }
 
+/// What is known beforehand of how often a sample of a given look is confirmed by others: mean and covariance of the
+/// weights of its features, learned without labels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FormTable {
+    /// One weight a feature.
+    pub weights: Vec<f64>,
+    /// The lower triangle of their covariance, row by row.
+    pub covariance: Vec<f64>,
+}
+
+impl FormTable {
+    /// What is impossible in it, in words that say how to fix it.
+    pub fn problem(&self) -> Option<String> {
+        let (n, given) = (self.weights.len(), self.covariance.len());
+        if given != n * (n + 1) / 2 {
+            return Some(format!("`form` has {n} weights and {given} covariances, expected {}", n * (n + 1) / 2));
+        }
+        let variances = (0..n).map(|i| self.covariance[i * (i + 3) / 2]);
+        let finite = self.weights.iter().chain(&self.covariance).all(|x| x.is_finite());
+        (!finite || variances.into_iter().any(|v| v <= 0.0)).then(|| {
+            "`form` has impossible numbers: variances are above 0 and all are finite; fit the table again".to_owned()
+        })
+    }
+}
+
 /// How long samples are.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,6 +82,9 @@ pub struct AllocationTable {
     /// What is known of the verifier, if there was one.
     #[serde(default)]
     pub verifier: Option<VerifierTable>,
+    /// How often samples of a given look are confirmed, where some problem had two samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<FormTable>,
     /// Lengths of samples, where recorded.
     #[serde(default)]
     pub tokens: Option<TokenTable>,
@@ -104,6 +133,9 @@ impl AllocationTable {
                 part.discount, part.strength, part.weight
             ));
         }
+        if let Some(problem) = self.form.as_ref().and_then(FormTable::problem) {
+            return Some(problem);
+        }
         let curves = [self.share_to_correct.as_ref(), self.verifier.as_ref().map(|v| &v.calibration)];
         curves.into_iter().flatten().find_map(Isotonic::problem)
     }
@@ -124,6 +156,7 @@ mod tests {
             ],
             share_to_correct: Isotonic::fit(&[(0.2, 0.0), (0.9, 1.0)]),
             verifier: None,
+            form: Some(FormTable { weights: vec![0.9, -0.2], covariance: vec![0.1, 0.0, 0.3] }),
             tokens: Some(TokenTable { mean: 100.0, p90: 180.0 }),
         }
     }
@@ -146,6 +179,8 @@ mod tests {
         refused(&|t| t.agreement[0].weight = 0.1, "wanted is 1");
         refused(&|t| t.agreement[0].strength = -0.5, "strength above minus the discount");
         refused(&|t| t.share_to_correct.as_mut().unwrap().probabilities[0] = 2.0, "must not fall");
+        refused(&|t| t.form.as_mut().unwrap().covariance[0] = -1.0, "variances are above 0");
+        refused(&|t| t.form.as_mut().unwrap().weights.truncate(1), "expected 1");
         assert!(AllocationTable::from_json("{}").unwrap_err().to_string().contains("schema is null"));
         let extra = serde_json::to_string(&table()).unwrap().replacen('{', "{\"colour\":1,", 1);
         assert!(AllocationTable::from_json(&extra).unwrap_err().to_string().contains("colour"));

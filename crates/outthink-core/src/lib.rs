@@ -37,7 +37,7 @@ mod usage_read;
 mod usage_scan;
 mod verifier;
 
-pub use allocation::{AgreementPart, AllocationTable, AllocationTableError, TokenTable, VerifierTable};
+pub use allocation::{AgreementPart, AllocationTable, AllocationTableError, FormTable, TokenTable, VerifierTable};
 pub use arm::{Arm, ArmBill, ArmId, ArmName, ArmNameError, VerifierId};
 pub use budget::{Budget, Room};
 pub use effort::{Effort, EffortPlan, UnknownEffort};

@@ -1,6 +1,7 @@
 //! The allocator beside the published rules, over several pools.
 
 use crate::{Draws, FrontierPoint, Pool, Rule, Run, Walk, Yardstick, learn_table, yardstick};
+use outthink_core::FormTable;
 use outthink_strategy::allocator::Prior;
 use serde::Serialize;
 
@@ -25,10 +26,10 @@ pub struct MethodRow {
     pub frontiers: Vec<Vec<FrontierPoint>>,
 }
 
-/// Samples of the fixed vote on a pool: 40, or 16 where the pool holds no more.
+/// Samples of the fixed vote on a pool: 40 where it holds as many, else 16, or what it holds if that is less.
 pub fn votes_of(pool: &Pool) -> u32 {
     let most = pool.problems.iter().map(|p| p.samples.len()).max().unwrap_or(0);
-    if most >= 40 { 40 } else { 16 }
+    if most >= 40 { 40 } else { most.min(16) as u32 }
 }
 
 /// What a method is: its rule on a pool and how it draws.
@@ -42,9 +43,10 @@ struct Method {
 struct Priors {
     default: Prior,
     others: Prior,
+    form: Option<FormTable>,
 }
 
-const METHODS: [Method; 10] = [
+const METHODS: [Method; 13] = [
     Method { name: "adaptive-consistency", rule: |_| Rule::AdaptiveConsistency, draws: Draws::Mixed },
     Method { name: "knowledge gradient", rule: |_| Rule::KnowledgeGradient, draws: Draws::Mixed },
     Method { name: "plan, even prior", rule: |p| Rule::Plan(p.default.clone()), draws: Draws::Mixed },
@@ -54,6 +56,17 @@ const METHODS: [Method; 10] = [
         name: "learning plan, prior of the other pools",
         rule: |p| Rule::Learning(p.others.clone()),
         draws: Draws::Mixed,
+    },
+    Method { name: "agreement model, from nothing", rule: |_| Rule::Agreement(None), draws: Draws::Mixed },
+    Method {
+        name: "agreement model, prior of the other pools",
+        rule: |p| Rule::Agreement(p.form.clone()),
+        draws: Draws::Mixed,
+    },
+    Method {
+        name: "agreement model, prior of the other pools, prompts in turn",
+        rule: |p| Rule::Agreement(p.form.clone()),
+        draws: Draws::Turns,
     },
     Method { name: "adaptive-consistency, prompts in turn", rule: |_| Rule::AdaptiveConsistency, draws: Draws::Turns },
     Method { name: "knowledge gradient, prompts in turn", rule: |_| Rule::KnowledgeGradient, draws: Draws::Turns },
@@ -103,8 +116,9 @@ fn one_pool(pools: &[Pool], index: usize, options: CompareOptions) -> (FrontierP
     let pool = &pools[index];
     let others: Vec<&Pool> = pools.iter().enumerate().filter(|(i, _)| *i != index).map(|(_, p)| p).collect();
     let default = crate::frontier::even_prior();
-    let others = learn_table(&others).map_or_else(|| default.clone(), |table| Prior::from(&table));
-    let priors = Priors { default, others };
+    let table = learn_table(&others);
+    let others = table.as_ref().map_or_else(|| default.clone(), Prior::from);
+    let priors = Priors { default, others, form: table.and_then(|t| t.form) };
     let most = votes_of(pool);
     let walk = |draws| Walk { pool, most, seeds: options.seeds, first_seed: options.first_seed, draws };
     let fixed = walk(Draws::Mixed).point(&Rule::Fixed, f64::from(most));

@@ -52,6 +52,16 @@ pub enum EvalError {
         /// The first such problem.
         problem: String,
     },
+    /// A recording holds too little to compare votes over arms.
+    #[error(
+        "{pool} holds {arms} arm(s): a panel needs two or more `run`s or `model`s that answered the same five problems or more"
+    )]
+    Arms {
+        /// The recording.
+        pool: String,
+        /// Its arms.
+        arms: usize,
+    },
     /// The strategy cannot be built.
     #[error(transparent)]
     Strategy(#[from] outthink_strategy::StrategyError),

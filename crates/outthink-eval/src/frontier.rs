@@ -1,8 +1,8 @@
 //! What a stopping rule reaches at every price: accuracy against samples and tokens.
 
 use crate::{Pool, PoolProblem, draw};
-use outthink_core::AgreementPart;
-use outthink_strategy::allocator::{ArmValues, Plan, Prior};
+use outthink_core::{AgreementPart, FormTable, derive_seed};
+use outthink_strategy::allocator::{AgreementModel, ArmValues, EXACT_WHILE_LEARNING, Look, Plan, Prior, Vote};
 use outthink_strategy::stopping::posterior_leader;
 use outthink_strategy::value::gain_of_counts;
 use serde::Serialize;
@@ -23,6 +23,9 @@ pub enum Rule {
     Plan(Prior),
     /// The same, whose prior learns from the votes of the problems before, without labels.
     Learning(Prior),
+    /// The knowledge gradient over votes that an [`AgreementModel`] weighs, learned over the problems before, without
+    /// labels; from nothing or from a prior. The setting is the price of a sample.
+    Agreement(Option<FormTable>),
 }
 
 impl Rule {
@@ -33,7 +36,7 @@ impl Rule {
         match self {
             Self::Fixed => [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40].map(f64::from).to_vec(),
             Self::AdaptiveConsistency => TARGETS.to_vec(),
-            _ => (0..15).map(|i| 3e-5 * 1.6f64.powi(i)).collect(),
+            _ => (0..18).map(|i| 7.3e-6 * 1.6f64.powi(i)).collect(),
         }
     }
 }
@@ -84,6 +87,9 @@ pub struct Walk<'a> {
 /// After so many problems a learning rule takes in what it saw.
 const LEARN_AFTER: [usize; 6] = [12, 32, 80, 200, 500, 1_250];
 
+/// One problem in so many draws a second sample where it would stop at one: easy ones would teach nothing otherwise.
+const FORCE_ONE_IN: u64 = 10;
+
 /// How many problems the prior counts as when it learns.
 const PRIOR_PROBLEMS: f64 = 8.0;
 
@@ -109,6 +115,7 @@ impl Walk<'_> {
         let arms = coded.iter().flat_map(|c| &c.arm).max().map_or(1, |a| a + 1);
         for seed in 0..self.seeds {
             let mut runner = Runner::new(rule, setting, self.most);
+            let dice = derive_seed(self.first_seed + u64::from(seed), 0xD1CE);
             let mut values = ArmValues::new(arms);
             // A stream has no natural order: each seed takes the problems in its own.
             let stream = draw::order(coded.len(), self.first_seed + u64::from(seed), u64::MAX);
@@ -119,7 +126,12 @@ impl Walk<'_> {
                     Draws::Mixed => drawn,
                     Draws::Turns | Draws::Agreement => coded[index].by_arm(&drawn, &weights),
                 };
-                let end = runner.one(&coded[index], &drawn[..drawn.len().min(self.most as usize)]);
+                let drawn = &drawn[..drawn.len().min(self.most as usize)];
+                let end = if runner.agreement.is_some() {
+                    runner.weighed(&coded[index], drawn, derive_seed(dice, index as u64).is_multiple_of(FORCE_ONE_IN))
+                } else {
+                    runner.one(&coded[index], drawn)
+                };
                 if self.draws == Draws::Agreement {
                     values.observe(&end.votes);
                 }
@@ -138,6 +150,7 @@ impl Walk<'_> {
 struct Coded {
     class: Vec<Option<u32>>,
     arm: Vec<usize>,
+    look: Vec<Look>,
     right: Vec<bool>,
     tokens: Vec<f64>,
 }
@@ -161,6 +174,11 @@ impl Coded {
                         arms.len() - 1
                     })
                 })
+                .collect(),
+            look: problem
+                .samples
+                .iter()
+                .map(|s| Look::of(s.answer.as_deref(), problem.question.as_deref().unwrap_or_default()))
                 .collect(),
             right: problem.samples.iter().map(|s| s.correct).collect(),
             tokens: problem.samples.iter().map(|s| s.tokens).collect(),
@@ -205,6 +223,7 @@ struct Runner<'a> {
     most: u32,
     plan: Option<Arc<Plan>>,
     seen: Vec<Vec<u32>>,
+    agreement: Option<AgreementModel>,
 }
 
 impl<'a> Runner<'a> {
@@ -213,7 +232,11 @@ impl<'a> Runner<'a> {
             Rule::Plan(prior) | Rule::Learning(prior) => Some(Plan::of(prior, setting, most)),
             _ => None,
         };
-        Self { rule, setting, most, plan, seen: Vec::new() }
+        let agreement = match rule {
+            Rule::Agreement(prior) => Some(prior.as_ref().map_or_else(AgreementModel::default, AgreementModel::from)),
+            _ => None,
+        };
+        Self { rule, setting, most, plan, seen: Vec::new(), agreement }
     }
 
     fn learn(&mut self, place: usize, counts: Vec<u32>) {
@@ -221,7 +244,7 @@ impl<'a> Runner<'a> {
         self.seen.push(counts);
         if LEARN_AFTER.contains(&place) {
             let learned = prior.learn(&self.seen, PRIOR_PROBLEMS, 30);
-            self.plan = Some(Arc::new(Plan::solve(&learned, self.setting, self.most, 0.0)));
+            self.plan = Some(Arc::new(Plan::solve_to(&learned, self.setting, self.most, 0.0, EXACT_WHILE_LEARNING)));
         }
     }
 
@@ -232,7 +255,7 @@ impl<'a> Runner<'a> {
             Rule::AdaptiveConsistency => {
                 posterior_leader(counts[0], counts.get(1).copied().unwrap_or(0)) >= self.setting
             }
-            Rule::KnowledgeGradient => {
+            Rule::KnowledgeGradient | Rule::Agreement(_) => {
                 let counts: Vec<f64> = counts.iter().map(|&c| f64::from(c)).collect();
                 gain_of_counts(&counts, self.most - drawn.min(self.most)) < self.setting
             }
@@ -240,6 +263,38 @@ impl<'a> Runner<'a> {
                 self.plan.as_ref().and_then(|p| p.advantage(counts)).is_none_or(|a| a <= 0.0)
             }
         }
+    }
+
+    /// One problem by weighed votes; the model learns from it. `dice` has a second sample drawn in any case.
+    fn weighed(&mut self, problem: &Coded, order: &[usize], dice: bool) -> End {
+        let mut end = End { right: 0.0, samples: 0.0, tokens: 0.0, counts: Vec::new(), votes: Vec::new() };
+        let Some(model) = self.agreement.as_mut() else { return end };
+        let mut votes: Vec<Vote> = Vec::new();
+        let mut masses: Vec<(u32, f64)> = Vec::new();
+        let (mut weights, mut forced) = (Vec::new(), false);
+        for (drawn, &i) in (1..).zip(order) {
+            end.samples += 1.0;
+            end.tokens += problem.tokens[i];
+            votes.push(Vote { class: problem.class[i], look: problem.look[i] });
+            if let Some(class) = problem.class[i] {
+                end.votes.push((problem.arm[i], class));
+                masses = model.masses(&votes);
+            }
+            weights.clear();
+            weights.extend(masses.iter().map(|m| m.1));
+            let left = self.most - drawn.min(self.most);
+            if !masses.is_empty() && gain_of_counts(&weights, left) < self.setting {
+                if drawn == 1 && dice && order.len() > 1 {
+                    forced = true;
+                    continue;
+                }
+                break;
+            }
+        }
+        let leader = masses.first().and_then(|m| order.iter().find(|&&i| problem.class[i] == Some(m.0)));
+        end.right = f64::from(u8::from(leader.is_some_and(|&i| problem.right[i])));
+        model.learn(&votes, forced);
+        end
     }
 
     fn one(&self, problem: &Coded, order: &[usize]) -> End {
@@ -271,10 +326,23 @@ impl<'a> Runner<'a> {
     }
 }
 
+/// The votes of all samples of each problem, with what the answers look like.
+pub(crate) fn all_votes(pool: &Pool) -> Vec<Vec<Vote>> {
+    let mut arms = Vec::new();
+    let votable = pool.problems.iter().filter(|p| p.vote_ok);
+    votable
+        .map(|p| {
+            let coded = Coded::new(p, &mut arms);
+            coded.class.iter().zip(&coded.look).map(|(&class, &look)| Vote { class, look }).collect()
+        })
+        .collect()
+}
+
 /// The vote counts of all samples of each problem, most first: what a prior learns from.
 pub(crate) fn all_counts(pool: &Pool) -> Vec<Vec<u32>> {
     let mut arms = Vec::new();
-    let runner = Runner { rule: &Rule::Fixed, setting: f64::MAX, most: u32::MAX, plan: None, seen: Vec::new() };
+    let runner =
+        Runner { rule: &Rule::Fixed, setting: f64::MAX, most: u32::MAX, plan: None, seen: Vec::new(), agreement: None };
     let coded = pool.problems.iter().filter(|p| p.vote_ok).map(|p| Coded::new(p, &mut arms)).collect::<Vec<_>>();
     coded.iter().map(|c| runner.one(c, &(0..c.class.len()).collect::<Vec<_>>()).counts).collect()
 }

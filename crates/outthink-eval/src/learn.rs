@@ -1,9 +1,9 @@
 //! What recorded pools tell the allocator.
 
-use crate::Pool;
-use crate::frontier::{all_counts, even_prior};
+use crate::frontier::{all_counts, all_votes, even_prior};
+use crate::{Pool, PoolProblem};
 use outthink_core::{AllocationTable, Isotonic, TokenTable, VerifierTable};
-use outthink_strategy::allocator::Prior;
+use outthink_strategy::allocator::{Prior, learn_form};
 use std::collections::HashMap;
 
 /// Learns an allocation table from recorded pools, each with the same weight, however many problems
@@ -44,6 +44,7 @@ pub fn learn_table(pools: &[&Pool]) -> Option<AllocationTable> {
         agreement,
         share_to_correct: Isotonic::fit(&shares),
         verifier: verifier(pools),
+        form: learn_form(&pools.iter().map(|pool| all_votes(pool)).collect::<Vec<_>>()),
         tokens: tokens(pools),
     })
 }
@@ -51,21 +52,24 @@ pub fn learn_table(pools: &[&Pool]) -> Option<AllocationTable> {
 /// Expected share of the leader and whether it is right, after few and after many of a problem's
 /// samples.
 fn shares(pool: &Pool, prior: &Prior) -> Vec<(f64, f64)> {
+    pool.problems.iter().filter(|p| p.vote_ok).flat_map(|problem| shares_of(problem, prior)).collect()
+}
+
+/// The same of one problem.
+pub(crate) fn shares_of(problem: &PoolProblem, prior: &Prior) -> Vec<(f64, f64)> {
     let mut points = Vec::new();
-    for problem in pool.problems.iter().filter(|p| p.vote_ok) {
-        let mut votes: Vec<(&str, u32, bool)> = Vec::new();
-        for (drawn, sample) in (1u32..).zip(&problem.samples) {
-            if let Some(answer) = sample.answer.as_deref() {
-                match votes.iter_mut().find(|v| v.0 == answer) {
-                    Some(vote) => vote.1 += 1,
-                    None => votes.push((answer, 1, sample.correct)),
-                }
+    let mut votes: Vec<(&str, u32, bool)> = Vec::new();
+    for (drawn, sample) in (1u32..).zip(&problem.samples) {
+        if let Some(answer) = sample.answer.as_deref() {
+            match votes.iter_mut().find(|v| v.0 == answer) {
+                Some(vote) => vote.1 += 1,
+                None => votes.push((answer, 1, sample.correct)),
             }
-            if drawn.is_power_of_two() || drawn as usize == problem.samples.len() {
-                let counts: Vec<u32> = votes.iter().map(|v| v.1).collect();
-                if let Some(leader) = votes.iter().rev().max_by_key(|v| v.1) {
-                    points.push((prior.after(&counts).share(leader.1), f64::from(u8::from(leader.2))));
-                }
+        }
+        if drawn.is_power_of_two() || drawn as usize == problem.samples.len() {
+            let counts: Vec<u32> = votes.iter().map(|v| v.1).collect();
+            if let Some(leader) = votes.iter().rev().max_by_key(|v| v.1) {
+                points.push((prior.after(&counts).share(leader.1), f64::from(u8::from(leader.2))));
             }
         }
     }

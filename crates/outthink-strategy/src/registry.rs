@@ -1,5 +1,6 @@
 //! The description of a strategy that stands beside its code, and the lookup by name.
 
+use crate::allocator::AgreementContext;
 use crate::{StrategyError, StrategySpec};
 use outthink_core::{AllocationTable, DefaultValue, Entry, Setting, Strategy, unknown};
 use serde_json::Value;
@@ -152,6 +153,11 @@ impl<'a> Build<'a> {
     /// The allocation table, where there is one.
     pub(crate) const fn table(&self) -> Option<&'a Arc<AllocationTable>> {
         self.spec.table.as_ref()
+    }
+
+    /// What weighs votes by the look of their answers, where the host keeps it.
+    pub(crate) const fn agreement(&self) -> Option<&'a Arc<AgreementContext>> {
+        self.spec.agreement.as_ref()
     }
 
     /// A whole number.

@@ -1,5 +1,6 @@
 //! Strategies by name.
 
+use crate::allocator::AgreementContext;
 use crate::registry::{self, Build, Draws, StrategyEntry, Takes};
 use crate::settings::Settings;
 use outthink_core::{AllocationTable, Effort, Strategy};
@@ -32,6 +33,9 @@ pub struct StrategySpec {
     /// What fits tell `allocate`, where there is a table.
     #[serde(skip)]
     pub table: Option<Arc<AllocationTable>>,
+    /// What `allocate` weighs votes by, where its host keeps an agreement model for the stream.
+    #[serde(skip)]
+    pub agreement: Option<Arc<AgreementContext>>,
 }
 
 /// A strategy that cannot be built as asked; the message says how to fix it.
@@ -54,6 +58,7 @@ impl StrategySpec {
             settings: Settings::default(),
             tools_once: effort == Effort::Auto,
             table: None,
+            agreement: None,
         }
     }
 

@@ -4,9 +4,11 @@ use super::Prior;
 use crate::value::net_gain;
 use std::sync::{Arc, Mutex};
 
-/// Votes up to which plans are exact: there are 7,337 ways in which up to 24 votes can fall into
-/// classes, and 215,308 for 40.
-pub const EXACT_VOTES: u32 = 24;
+/// Votes up to which plans are exact: there are 215,308 ways in which up to 40 votes can fall into classes.
+pub const EXACT_VOTES: u32 = 40;
+
+/// The same for plans that are solved over and over, as where a prior learns: 7,337 ways.
+pub const EXACT_WHILE_LEARNING: u32 = 24;
 
 /// For every way in which votes can fall, what going on is worth over stopping.
 ///
@@ -32,7 +34,7 @@ type Key = (Prior, f64, u32, f64);
 static SOLVED: Mutex<Vec<(Key, Arc<Plan>)>> = Mutex::new(Vec::new());
 
 /// Plans that are kept.
-const KEPT: usize = 96;
+const KEPT: usize = 48;
 
 impl Plan {
     /// The plan for up to `most` votes at `price` a vote, solved once.
@@ -61,7 +63,12 @@ impl Plan {
     /// Solves the plan for up to `most` votes at `price` a vote, with an `outside` option that may be
     /// taken instead of stopping (0 for none).
     pub fn solve(prior: &Prior, price: f64, most: u32, outside: f64) -> Self {
-        let exact = most.min(EXACT_VOTES) as usize;
+        Self::solve_to(prior, price, most, outside, EXACT_VOTES)
+    }
+
+    /// [`Plan::solve`], exact up to `exact` votes only.
+    pub fn solve_to(prior: &Prior, price: f64, most: u32, outside: f64, exact: u32) -> Self {
+        let exact = most.min(exact).min(EXACT_VOTES) as usize;
         let ranks = Ranks::new(exact);
         let tables = Tables::new(prior, exact);
         let mut advantage = vec![Vec::new(); exact];

@@ -1,11 +1,11 @@
 //! Buys, sample by sample, what is worth most for its price.
 
 use super::common::{Judge, best_by, give_up, may_compare, nothing_to_compare, share, stop_with_leader, weigh};
-use crate::StrategyError;
-use crate::allocator::{ArmValues, Plan, Prior, is_certain};
+use crate::allocator::{AgreementContext, ArmValues, Look, Plan, Prior, Vote, is_certain};
 use crate::registry::{Build, Draws, StrategyEntry, Takes};
 use crate::stopping::posterior_leader;
-use crate::value::net_gain;
+use crate::value::{gain_of_counts, net_gain};
+use crate::{StrategyError, StrategySpec};
 use outthink_core::{
     AllocationTable, ArmId, ClassId, Decision, DefaultValue, Entry, Kind, Paper, Sample, SampleId, SampleStatus,
     Setting, Span, State, Step, StopReason, Strategy,
@@ -20,7 +20,7 @@ pub(super) const ENTRY: StrategyEntry = StrategyEntry {
             Setting::new(
                 "price",
                 Kind::number(1e-9, 1.0),
-                DefaultValue::Derived("1e-4 at a target of 0.95, in proportion to 1 - target"),
+                DefaultValue::Derived("3e-4 at a target of 0.95, in proportion to 1 - target"),
                 "probability of a right answer that one sample must gain",
             ),
             Setting::new(
@@ -40,6 +40,12 @@ pub(super) const ENTRY: StrategyEntry = StrategyEntry {
                 Kind::number(0.0, 1.0),
                 DefaultValue::Number(0.8),
                 "probability that a more expensive arm is right",
+            ),
+            Setting::new(
+                "form",
+                Kind::Word(&["on", "off"]),
+                DefaultValue::Text("on"),
+                "weigh votes by how often answers of this look were confirmed, where a host keeps track of it",
             ),
         ],
         also: &["allocator", "auto"],
@@ -82,6 +88,7 @@ pub struct Allocate {
     prior: Prior,
     table: Option<Arc<AllocationTable>>,
     judge: Judge,
+    agreement: Option<Arc<AgreementContext>>,
 }
 
 /// After so many failures without one success the engine is taken for broken.
@@ -105,11 +112,35 @@ struct Belief {
 
 impl Allocate {
     /// The price of a sample that goes with a target of .95; see `docs/allocator.md`.
-    pub const PRICE: f64 = 1e-4;
+    pub const PRICE: f64 = 3e-4;
+
+    /// The price of a sample under a specification: as set, or by its target.
+    pub fn price_of(spec: &StrategySpec) -> f64 {
+        let set = spec.settings.get("price").and_then(serde_json::Value::as_f64);
+        set.unwrap_or(Self::PRICE * (1.0 - spec.target_confidence) / 0.05)
+    }
+
+    /// The votes of a request as the agreement model sees them.
+    fn looks(state: &State, question: &str) -> Vec<Vote> {
+        let fallback = state.fallback_classes();
+        let look = |s: &Sample| Vote {
+            class: s.class.filter(|class| !fallback.contains(class)),
+            look: Look::of(s.answer.as_ref().map(|a| a.text.as_str()), question),
+        };
+        state.voters().map(look).collect()
+    }
+
+    /// The masses of the classes by the agreement model, where there is one and its gate is open.
+    fn masses(&self, state: &State) -> Option<Vec<(ClassId, f64)>> {
+        let context = self.agreement.as_ref().filter(|c| c.model.gate() > 0.0 && self.alpha == 0.0)?;
+        let masses = context.model.masses(&Self::looks(state, &context.question));
+        (!masses.is_empty()).then_some(masses)
+    }
 
     fn read(from: &mut Build<'_>) -> Result<Self, StrategyError> {
         let (samples, max_tokens, table) = (from.samples(), from.max_tokens(), from.table());
         let price = from.number_or("price", Self::PRICE * (1.0 - from.target()) / 0.05)?;
+        let form = from.text("form")? == "on";
         let prior = table.map_or_else(Prior::default, |t| Prior::from(t.as_ref()));
         Ok(Self {
             samples,
@@ -123,6 +154,7 @@ impl Allocate {
             prior,
             table: table.cloned(),
             judge: Judge::default(),
+            agreement: from.agreement().filter(|_| form).cloned(),
         })
     }
 
@@ -207,7 +239,35 @@ impl Allocate {
             self.plan.advantage(&counts).unwrap_or(-self.price)
         };
         let count = if self.alpha > 0.0 { 1 } else { self.plan.votes_to_decision(&counts, left) };
+        if let Some(masses) = self.masses(state) {
+            return self.by_looks(state, &masses, left, Belief { leader, right, net, count, words, posterior });
+        }
+        let (net, count) = if net <= 0.0 && self.explores(state) { (self.price, 1) } else { (net, count) };
         Belief { leader, right, net, count, words, posterior }
+    }
+
+    /// The belief where votes are weighed by what their answers look like.
+    fn by_looks(&self, state: &State, masses: &[(ClassId, f64)], left: u32, counted: Belief) -> Belief {
+        let gate = self.agreement.as_ref().map_or(0.0, |c| c.model.gate());
+        let mut weights: Vec<f64> = masses.iter().map(|m| m.1).collect();
+        let shown: Vec<String> = weights.iter().take(3).map(|m| format!("{m:.2}")).collect();
+        let words = format!("{}, weighed by look (gate {gate:.2}) {}", counted.words, shown.join(":"));
+        let net = gain_of_counts(&weights, left) - self.price;
+        if net <= 0.0 && self.explores(state) {
+            return Belief { net: self.price, count: 1, words, ..counted };
+        }
+        let leader = masses.first().and_then(|m| state.representative(m.0)).or(counted.leader);
+        // As many as could end it, if all of them went to the leader.
+        let count = (1..left.max(1)).find(|further| {
+            weights[0] += 1.0;
+            gain_of_counts(&weights, left - further) < self.price
+        });
+        Belief { leader, net, count: count.unwrap_or(left).max(1), words, ..counted }
+    }
+
+    /// Whether one vote is there and a second one is drawn to learn from.
+    fn explores(&self, state: &State) -> bool {
+        self.agreement.as_ref().is_some_and(|c| c.explore) && state.samples.len() == 1
     }
 
     /// What the cheap arms offer next: samples on each, in turn.
@@ -220,7 +280,10 @@ impl Allocate {
         let weights = vec![1.0; state.arms.len()];
         let mut steps: Vec<(ArmId, u32)> = Vec::new();
         for _ in 0..count {
-            let open = cheap.iter().map(|&arm| arm as usize);
+            let left = |arm: ArmId| {
+                state.room(arm).affordable(self.max_tokens) > steps.iter().find(|s| s.0 == arm).map_or(0, |s| s.1)
+            };
+            let open = cheap.iter().filter(|&&arm| left(arm)).map(|&arm| arm as usize);
             let Some(arm) = ArmValues::next(&weights, &drawn, open) else { break };
             drawn[arm] += 1;
             match steps.iter_mut().find(|s| s.0 == arm as ArmId) {
@@ -353,6 +416,7 @@ impl Strategy for Allocate {
     fn best(&self, state: &State) -> Option<SampleId> {
         let scored = state.voters().any(|s| s.score.is_some());
         let by_mass = || self.by_mass(state, &weigh(state, |s| self.calibrated(s)));
-        Self::dear_answer(state).or_else(|| if scored { by_mass() } else { state.best_so_far() })
+        let by_look = || self.masses(state).and_then(|m| state.representative(m.first()?.0));
+        Self::dear_answer(state).or_else(|| if scored { by_mass() } else { by_look().or_else(|| state.best_so_far()) })
     }
 }

@@ -515,12 +515,17 @@ impl Table {
         }
         let budget = &self.state.budget;
         let drawn = self.state.samples.len() as u32;
-        for (arm, seen) in self.arms.iter().zip(&mut self.state.arms) {
+        let left: Vec<u32> = (0..self.arms.len()).map(|arm| self.left_on(arm as ArmId)).collect();
+        for ((arm, seen), left) in self.arms.iter().zip(&mut self.state.arms).zip(left) {
             let price = arm.info.price_bound;
             seen.room = Room {
                 tokens: budget.max_tokens.map(|most| most.saturating_sub(tokens)),
                 cost: budget.max_cost.map(|most| most.saturating_sub(cost)),
-                samples: budget.max_samples.map(|most| most.saturating_sub(drawn)),
+                // What a recording still holds of an arm bounds it as a budget does.
+                samples: match budget.max_samples.map(|most| most.saturating_sub(drawn)) {
+                    None if left == u32::MAX => None,
+                    samples => Some(samples.unwrap_or(u32::MAX).min(left)),
+                },
                 prompt_cost: price.cost(&Usage { prompt: arm.prompt_bound(), ..Usage::default() }),
                 price,
             };

@@ -55,6 +55,12 @@ pub(crate) struct ReplayArgs {
     /// `run` or its `model`.
     #[arg(long, value_name = "CHEAP,DEAR", value_delimiter = ',', conflicts_with = "yardstick")]
     cascade: Vec<String>,
+    /// Dollars a million generated tokens of both arms of the cascade, where the recording holds no dollars.
+    #[arg(long, value_name = "FIRST,SECOND", value_delimiter = ',', requires = "cascade")]
+    arm_usd: Vec<f64>,
+    /// Compare votes over the first sample of every arm: plain, and weighed by how good the arms are.
+    #[arg(long, conflicts_with_all = ["yardstick", "cascade"])]
+    panel: bool,
     /// Draw accuracy against samples into this file, .svg or .png.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -103,8 +109,12 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitCode, CliError> {
         yardstick::yardstick(&pools, options, args.json, args.svg.as_deref())?;
         return Ok(ExitCode::SUCCESS);
     }
+    if args.panel {
+        yardstick::panels(&pools, args.json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if !args.cascade.is_empty() {
-        yardstick::cascades(&pools, &args.cascade, (args.samples, args.seeds), args.json)?;
+        yardstick::cascades(&pools, &args.cascade, &args.arm_usd, (args.samples, args.seeds), args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut panels = Vec::new();

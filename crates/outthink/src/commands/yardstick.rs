@@ -4,7 +4,7 @@ use super::replay::eval_error;
 use crate::error::CliError;
 use crate::plot::{Axis, Figure, Panel, Series};
 use anyhow::Context;
-use outthink_eval::{Cascade, CompareOptions, MethodRow, Pool, cascade, compare, votes_of};
+use outthink_eval::{Cascade, CompareOptions, MethodRow, Pool, cascade_priced, compare, panel, votes_of};
 use std::path::Path;
 
 /// Prints how many samples each method needs for what a fixed vote reaches.
@@ -28,7 +28,16 @@ pub(super) fn yardstick(
     for row in &rows {
         let y = &row.yardstick;
         println!("{}", row.method);
-        println!("  {:<28} {:>5.2} [{:.2}, {:.2}]", "geometric mean", y.ratio, y.interval.low, y.interval.high);
+        println!(
+            "  {:<28} {:>5.2} [{:.2}, {:.2}]  {:.2}x [{:.2}, {:.2}] adaptive-consistency",
+            "geometric mean",
+            y.ratio,
+            y.interval.low,
+            y.interval.high,
+            y.times_reference,
+            y.times_interval.low,
+            y.times_interval.high
+        );
         for pool in &y.pools {
             println!(
                 "  {:<28} {:>5.2} [{:.2}, {:.2}]  N {}, {:.4} at {:.2} samples, {:.2} points below adaptive-consistency at most",
@@ -67,12 +76,26 @@ fn frontiers(pools: &[Pool], rows: &[MethodRow]) -> Figure {
 }
 
 /// Prints the frontier of a cascade over two recorded runs.
-pub(super) fn cascades(pools: &[Pool], runs: &[String], (most, seeds): (u32, u32), json: bool) -> Result<(), CliError> {
+pub(super) fn cascades(
+    pools: &[Pool],
+    runs: &[String],
+    usd: &[f64],
+    (most, seeds): (u32, u32),
+    json: bool,
+) -> Result<(), CliError> {
+    let usd = match *usd {
+        [] => None,
+        [first, second] if first > 0.0 && second > 0.0 => Some([first, second]),
+        _ => {
+            return Err(CliError::usage("prices of two arms are needed, each above 0")
+                .hint("give --arm-usd FIRST,SECOND in dollars a million generated tokens"));
+        }
+    };
     let [cheap, dear] = runs else {
         return Err(CliError::usage("a cascade goes over two runs").hint("give --cascade CHEAP,DEAR"));
     };
     for pool in pools {
-        let found = cascade(pool, cheap, dear, most, seeds).map_err(|e| eval_error(&e))?;
+        let found = cascade_priced(pool, [cheap, dear], usd, most, seeds).map_err(|e| eval_error(&e))?;
         if json {
             println!("{}", serde_json::to_string(&found).context("cannot write JSON")?);
         } else {
@@ -84,9 +107,18 @@ pub(super) fn cascades(pools: &[Pool], runs: &[String], (most, seeds): (u32, u32
 
 fn print_cascade(pool: &Pool, found: &Cascade) {
     println!("{} ({} problems)", pool.name, found.problems);
-    println!("  cheap  {}: {:.3} at {:.0} tokens a sample", found.cheap, found.accuracies.0, found.tokens.0);
-    println!("  dear   {}: {:.3} at {:.0} tokens a sample", found.dear, found.accuracies.1, found.tokens.1);
-    println!("     price  accuracy  above the dear run          tokens  of the dear run's  escalated");
+    println!(
+        "  cheap  {}: {:.3} at {:.0} tokens, {:.3e} {} a sample",
+        found.cheap, found.accuracies.0, found.tokens.0, found.costs.0, found.unit
+    );
+    println!(
+        "  dear   {}: {:.3} at {:.0} tokens, {:.3e} {} a sample",
+        found.dear, found.accuracies.1, found.tokens.1, found.costs.1, found.unit
+    );
+    if let Some(dominated) = &found.dominated {
+        println!("  {dominated}");
+    }
+    println!("     price  accuracy  above the dear run          tokens  of the dear run's cost  escalated");
     let mut last = f64::NAN;
     for row in found.rows.iter().filter(|r| r.tokens.is_finite()) {
         if row.tokens == last {
@@ -94,15 +126,42 @@ fn print_cascade(pool: &Pool, found: &Cascade) {
         }
         last = row.tokens;
         println!(
-            "  {:>8.1e}  {:>8.3}  {:>+6.3} [{:+.3}, {:+.3}]  {:>8.0}  {:>16.0} %  {:>7.0} %",
+            "  {:>8.1e}  {:>8.3}  {:>+6.3} [{:+.3}, {:+.3}]  {:>8.0}  {:>21.0} %  {:>7.0} %",
             row.price,
             row.accuracy,
             row.above_dear,
             row.interval.low,
             row.interval.high,
             row.tokens,
-            100.0 * row.share_of_tokens,
+            100.0 * row.share_of_cost,
             100.0 * row.escalated
         );
     }
+}
+
+/// Prints votes over the arms of each recording, with what the arms are worth.
+pub(super) fn panels(pools: &[Pool], json: bool) -> Result<(), CliError> {
+    for pool in pools {
+        let found = panel(pool).map_err(|e| eval_error(&e))?;
+        if json {
+            println!("{}", serde_json::to_string(&found).context("cannot write JSON")?);
+            continue;
+        }
+        println!("{} ({} problems, {} arms; skills from other problems)", found.pool, found.problems, found.arms.len());
+        for row in &found.rows {
+            println!(
+                "  {:<34} accuracy {:.3}  {:+.2} points [{:+.2}, {:+.2}]",
+                row.rule,
+                row.accuracy,
+                100.0 * row.above_best,
+                100.0 * row.interval.low,
+                100.0 * row.interval.high
+            );
+        }
+        println!("  arm                                 right  by agreement alone");
+        for (arm, right, agreed) in &found.arms {
+            println!("  {arm:<34}  {right:.3}  {agreed:.3}");
+        }
+    }
+    Ok(())
 }
