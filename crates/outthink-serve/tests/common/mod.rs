@@ -91,7 +91,7 @@ fn call(number: usize, name: &str, arguments: &Value) -> Vec<Act> {
     let begin = json!({"index": 0, "id": format!("call_{number}"), "type": "function", "function": function});
     let piece = |piece: &[char]| json!({"index": 0, "function": {"arguments": piece.iter().collect::<String>()}});
     let entries = std::iter::once(begin).chain(letters.chunks(7).map(piece));
-    let mut acts = vec![Act::reasoning(&format!("step {number}"))];
+    let mut acts = vec![Act::reasoning(format!("step {number}"))];
     acts.extend(entries.map(|entry| Act::Extra(json!({ "tool_calls": [entry] }))));
     acts.push(Act::End(FinishReason::ToolCalls));
     acts
