@@ -24,7 +24,13 @@ pub(crate) fn calls_a_tool() -> Vec<Act> {
 
 /// As [`calls_a_tool`], by the name of the tool and the number of the call.
 fn calls(name: &str, number: usize) -> Vec<Act> {
-    let mut acts = engine::calls_a_tool(name, r#"{"a":2,"b":3}"#);
+    let arguments = match name {
+        "shell" => r#"{"commands":["echo 5"]}"#,
+        "local_shell" => r#"{"command":["echo","5"]}"#,
+        "apply_patch" => r#"{"type":"create_file","path":"sum.txt","diff":"+5"}"#,
+        _ => r#"{"a":2,"b":3}"#,
+    };
+    let mut acts = engine::calls_a_tool(name, arguments);
     for act in &mut acts {
         if let Act::Extra(extra) = act
             && extra["tool_calls"][0]["id"].is_string()
@@ -85,7 +91,7 @@ fn call(number: usize, name: &str, arguments: &Value) -> Vec<Act> {
     let begin = json!({"index": 0, "id": format!("call_{number}"), "type": "function", "function": function});
     let piece = |piece: &[char]| json!({"index": 0, "function": {"arguments": piece.iter().collect::<String>()}});
     let entries = std::iter::once(begin).chain(letters.chunks(7).map(piece));
-    let mut acts = vec![Act::reasoning(&format!("step {number}"))];
+    let mut acts = vec![Act::reasoning(format!("step {number}"))];
     acts.extend(entries.map(|entry| Act::Extra(json!({ "tool_calls": [entry] }))));
     acts.push(Act::End(FinishReason::ToolCalls));
     acts

@@ -4,7 +4,8 @@ import asyncio
 import os
 
 from agents import Agent, ModelSettings, Runner, SQLiteSession, function_tool, set_tracing_disabled, WebSearchTool
-from agents import set_default_openai_client
+from agents import ApplyPatchTool, ShellTool, set_default_openai_client
+from agents.editor import ApplyPatchResult
 from openai import AsyncOpenAI
 from openai.types.shared import Reasoning
 from pydantic_ai import Agent as PydanticAgent
@@ -38,7 +39,27 @@ async def agents():
         streamed = Runner.run_streamed(adder, "What is 2+3?")
         kinds = {event.type async for event in streamed.stream_events()}
         assert streamed.final_output == "The sum is 5." and "raw_response_event" in kinds, kinds
-    # A second agent by a handoff would be a tool; a session sends all items of the turns before.
+    # Tools that the API describes: what the model asks for is carried out here
+    ran = []
+
+    def shell(request):
+        ran.append(list(request.data.action.commands))
+        return "5"
+
+    class Editor:
+        def create_file(self, operation):
+            ran.append((operation.path, operation.diff))
+            return ApplyPatchResult(status="completed", output="created")
+
+        update_file = delete_file = create_file
+
+    for tool, did in [(ShellTool(executor=shell), ["echo 5"]), (ApplyPatchTool(editor=Editor()), ("sum.txt", "+5"))]:
+        for store in [True, False]:
+            ran.clear()
+            worker = Agent(name="worker", model="m", tools=[tool], model_settings=ModelSettings(store=store))
+            assert (await Runner.run(worker, "What is 2+3?")).final_output == "The sum is 5."
+            assert ran == [did] * 3, ran
+    # A session sends all items of the turns before.
     session = SQLiteSession("s")
     for _ in range(2):
         assert (await Runner.run(plain, "What is 2+2?", session=session)).final_output == "The answer is 4."

@@ -55,7 +55,7 @@ for streamed in [False, True]:
             message = ask(messages=turns, tools=TOOLS)
         calls = [block for block in message.content if block.type == "tool_use"]
         assert message.stop_reason == "tool_use" and len(calls) == 1, message
-        assert (calls[0].id, calls[0].name, calls[0].input) == ("call_1", "add", {"a": 2, "b": 3}), calls
+        assert (calls[0].id, calls[0].name, calls[0].input) == (f"call_{turn + 1}", "add", {"a": 2, "b": 3}), calls
         turns.append({"role": "assistant", "content": message.content})
         turns.append({"role": "user", "content": [{"type": "tool_result", "tool_use_id": calls[0].id, "content": "5"}]})
 

@@ -62,6 +62,19 @@ for tool, kind in [(FUNCTION, "function_call"), (CUSTOM, "custom_tool_call"), (W
             if tool is WITHIN:
                 assert call.namespace == "n", call
 
+# Tools that the API describes and the client carries out
+for kind, field, value in [
+    ("shell", "action", {"commands": ["echo 5"]}),
+    ("local_shell", "action", {"type": "exec", "command": ["echo", "5"]}),
+    ("apply_patch", "operation", {"type": "create_file", "path": "sum.txt", "diff": "+5"}),
+]:
+    # The API has no choice for the oldest of them.
+    choice = "required" if kind == "local_shell" else {"type": kind}
+    for response in both(input="What is 2+3?", tools=[{"type": kind}], tool_choice=choice):
+        call = response.output[-1]
+        assert call.type == f"{kind}_call" and call.call_id == "call_1", call
+        assert value.items() <= getattr(call, field).model_dump().items(), call
+
 # A loop of tools: by the response's id, by a conversation, and with everything in the client's hands
 conversation = client.conversations.create(metadata={"topic": "sums"}, items=[{"role": "user", "content": "Be brief."}])
 for way in ["previous", "conversation", "client"]:

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests and their helpers fail loudly")]
 
+mod agent_loop;
 mod auto;
 mod budgets;
 mod calls;

@@ -191,7 +191,15 @@ impl Told {
     fn call(&mut self, out: &mut String, item: Value) {
         let (field, kind) = match item["type"].as_str() {
             Some("custom_tool_call") => ("input", "response.custom_tool_call_input"),
-            _ => ("arguments", "response.function_call_arguments"),
+            Some("function_call") => ("arguments", "response.function_call_arguments"),
+            // The items of other tools come whole.
+            _ => {
+                let mut begun = item.clone();
+                begun["status"] = "in_progress".into();
+                self.add(out, &begun);
+                self.done(out, item);
+                return;
+            }
         };
         let (index, id, text) = (self.output.len(), item["id"].clone(), item[field].clone());
         let mut begun = item.clone();

@@ -1,6 +1,6 @@
 //! From the input items of the Responses API to the messages of a conversation.
 
-use super::{sealed, tools};
+use super::{native, sealed, tools};
 use crate::api::read::describe;
 use crate::error::ApiError;
 use serde_json::{Map, Value, json};
@@ -93,10 +93,15 @@ impl Reader<'_> {
                 };
                 self.call(&text(&item, "call_id", at)?, &name, &arguments);
             }
-            "local_shell_call" => {
+            "shell_call" | "local_shell_call" | "apply_patch_call" => {
                 let id = item.get("call_id").or_else(|| item.get("id")).and_then(Value::as_str).unwrap_or_default();
-                let arguments = item.get("action").cloned().unwrap_or_default().to_string();
-                self.call(id, "local_shell", &arguments);
+                if let Some((tool, arguments)) = native::called(&kind, &item) {
+                    self.call(id, tool.name(), &arguments);
+                }
+            }
+            "shell_call_output" | "apply_patch_call_output" => {
+                let said = native::result(&kind, &item).unwrap_or_default();
+                self.output(&text(&item, "call_id", at)?, Some(said.into()), at)?;
             }
             "function_call_output" | "custom_tool_call_output" | "local_shell_call_output" => {
                 let id = match item.get("call_id").or_else(|| item.get("id")) {

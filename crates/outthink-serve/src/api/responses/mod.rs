@@ -6,6 +6,7 @@ mod include;
 mod input;
 mod items;
 mod logprobs;
+mod native;
 mod reply;
 mod request;
 mod sealed;

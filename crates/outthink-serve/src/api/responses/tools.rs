@@ -4,6 +4,7 @@
 //! begins with that of the namespace. Tools that a provider's own servers carry out go to an engine that has them as
 //! they came; where it has none, they are left out and named in the receipt.
 
+use super::native::Native;
 use crate::api::read::describe;
 use crate::error::ApiError;
 use serde_json::{Map, Value, json};
@@ -22,6 +23,8 @@ enum Stands {
     Custom,
     /// A tool of this name within a namespace.
     Within(String, String),
+    /// A tool that the API describes.
+    Native(Native),
 }
 
 /// The functions that stand for something else, by their names.
@@ -94,6 +97,11 @@ impl Catalogue {
             functions.push(tool.clone());
             return Ok(());
         }
+        if let Some(native) = Native::of(fields) {
+            self.stands.insert(native.name().to_owned(), Stands::Native(native));
+            functions.push(json!({ "type": "function", "function": native.function() }));
+            return Ok(());
+        }
         if !matches!(kind, "function" | "custom" | "namespace") {
             let kind = short(kind);
             let words = format!("tools of type {kind} run on a provider's own servers, not on this engine's: left out");
@@ -150,6 +158,9 @@ impl Catalogue {
                 json!({ "type": "function", "function": { "name": function_name(choice) } })
             }
             Some(kind) if is_hosted(&self.hosted, kind) => choice.clone(),
+            Some(kind) if matches!(self.stands.get(kind), Some(Stands::Native(_))) => {
+                json!({ "type": "function", "function": { "name": kind } })
+            }
             Some(kind) => {
                 notes.push(format!("tool_choice of type {} was not sent: no such tool is here", short(kind)));
                 return;
@@ -169,7 +180,7 @@ impl Catalogue {
                 let rest = called.strip_prefix(namespace.as_str()).map(|rest| rest.trim_start_matches(['.', '/', ':']));
                 called == name || rest == Some(name)
             }
-            Stands::Custom => false,
+            Stands::Custom | Stands::Native(_) => false,
         };
         let mut found = self.stands.values().filter(means);
         found.next().filter(|_| found.next().is_none())
@@ -179,7 +190,13 @@ impl Catalogue {
     pub(super) fn item(&self, id: &str, call: &Value) -> Value {
         let name = call["function"]["name"].as_str().unwrap_or_default();
         let arguments = &call["function"]["arguments"];
-        match self.stands.get(name).or_else(|| self.within(name)) {
+        let stands = self.stands.get(name).or_else(|| self.within(name));
+        if let Some(Stands::Native(native)) = stands
+            && let Some(item) = native.item(id, &call["id"], arguments.as_str().unwrap_or_default())
+        {
+            return item;
+        }
+        match stands {
             Some(Stands::Custom) => json!({
                 "id": id,
                 "type": "custom_tool_call",
@@ -219,6 +236,7 @@ fn names(entry: &Value, tool: &Value) -> bool {
     match (entry["type"].as_str(), entry["name"].as_str()) {
         (Some("namespace"), Some(namespace)) => function.starts_with(&format!("{namespace}__")),
         (_, Some(_)) => function == function_name(entry),
+        (Some(kind), None) if Native::named(kind).is_some() => function == kind,
         _ => false,
     }
 }
@@ -287,11 +305,15 @@ mod tests {
             {"type": "function", "name": "add", "strict": false, "parameters": {"type": "object"}},
             {"type": "custom", "name": "patch", "description": "Patches.", "format": grammar},
             {"type": "namespace", "name": "agents", "tools": [{"type": "function", "name": "close", "parameters": {}}]},
+            {"type": "shell"},
             {"type": "web_search", "external_web_access": true},
         ]))
         .unwrap();
         let names: Vec<&Value> = engine["tools"].as_array().unwrap().iter().map(|t| &t["function"]["name"]).collect();
-        assert_eq!(names, ["add", "patch", "agents__close"]);
+        assert_eq!(names, ["add", "patch", "agents__close", "shell"]);
+        let shell = catalogue.item("i", &call("shell", "{\"commands\":[\"ls\"]}"));
+        assert_eq!((&shell["type"], &shell["action"]["commands"]), (&json!("shell_call"), &json!(["ls"])));
+        assert_eq!(catalogue.item("i", &call("shell", "ls"))["type"], "function_call", "nothing is lost");
         assert!(engine["tools"][1]["function"]["description"].as_str().unwrap().contains("start: \"x\""));
         assert!(notes.len() == 2 && notes[1].contains("type web_search"), "{notes:?}");
         let item = |name: &str, arguments: &str| catalogue.item("i", &call(name, arguments));
