@@ -47,6 +47,7 @@ pub mod plan;
 pub mod pretrain;
 mod profile;
 pub mod rl;
+pub mod sensitivity;
 mod rng;
 mod smc;
 mod special;
