@@ -29,7 +29,7 @@ pub struct Swing {
 }
 
 impl Swing {
-    /// ln of the dearer end over the cheaper one; infinite where one end is out of reach.
+    /// ln of the more expensive end over the cheaper one; infinite where one end is out of reach.
     pub fn size(&self) -> f64 {
         match (self.at_low, self.at_high) {
             (Some(low), Some(high)) => (high / low).ln().abs(),

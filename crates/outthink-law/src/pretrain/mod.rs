@@ -11,6 +11,7 @@
 mod forecast;
 mod isoflop;
 mod kaplan;
+mod line;
 mod newton;
 mod repeat;
 mod robust;
@@ -20,6 +21,7 @@ pub use forecast::{
 };
 pub use isoflop::{ISOFLOP, IsoflopFit, Parabola, fit_isoflop};
 pub use kaplan::{KAPLAN, Kaplan, KaplanFit, fit_kaplan};
+pub use line::{LineJudgement, LineVerdict, Newest, judge_line};
 pub use repeat::{REPEATED, Repeated, RepeatedFit, fit_repeated};
 
 use crate::entry::LawEntry;

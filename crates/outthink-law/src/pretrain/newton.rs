@@ -191,9 +191,7 @@ fn step(bend: &Bend, damping: f64) -> Option<Vector> {
                 let ridge = RIDGE * damping + 1e-9;
                 sum = if bend.reweighted[i][i] == 0.0 { 1.0 } else { sum + ridge * bend.reweighted[i][i] };
             }
-            for k in 0..j {
-                sum -= l[i][k] * l[j][k];
-            }
+            sum -= l[i].iter().zip(&l[j]).take(j).map(|(x, y)| x * y).sum::<f64>();
             if i == j {
                 if !(sum > 0.0 && sum.is_finite()) {
                     return None;

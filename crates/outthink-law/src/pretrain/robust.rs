@@ -74,11 +74,7 @@ pub(super) fn objective<const P: usize>(
 ///
 /// With a delta below the noise the objective has a kink at nearly every run, and along a valley of
 /// unlike slopes a quasi-Newton search stops early on them.
-fn polished<const P: usize>(
-    law: &(impl LogLaw<P> + ?Sized),
-    task: &Task<'_>,
-    start: [f64; P],
-) -> [f64; P] {
+fn polished<const P: usize>(law: &(impl LogLaw<P> + ?Sized), task: &Task<'_>, start: [f64; P]) -> [f64; P] {
     let Task { ln_loss, rows, delta } = *task;
     let (mut at, mut damping) = (start, 1e-3);
     let (mut value, _) = objective(law, task, &at);

@@ -53,7 +53,8 @@ pub struct PowerFit {
     pub laws: Vec<ErrorPower>,
     /// K, the exponent of ever larger models.
     pub steepest: f64,
-    /// N0, the size with half of that exponent; `None` without two known sizes.
+    /// N0, the size with half of that exponent; `None` without two known sizes, or where the exponents do not rise with
+    /// the size.
     pub half_size: Option<f64>,
 }
 
@@ -106,9 +107,10 @@ pub fn fit_power(runs: &[Run]) -> Result<PowerFit, LawError> {
     let sizes = sizes.filter(|s| s.iter().any(|x| *x != s[0]));
     // With the share of K that each run has, K and what is left of the squares.
     let solved = |shares: &[f64]| {
-        let sums = moments.iter().zip(shares).fold([0.0; 3], |sum, (m, s)| {
-            [sum[0] + s * s * m[0], sum[1] - s * m[1], sum[2] + m[2]]
-        });
+        let sums = moments
+            .iter()
+            .zip(shares)
+            .fold([0.0; 3], |sum, (m, s)| [sum[0] + s * s * m[0], sum[1] - s * m[1], sum[2] + m[2]]);
         let steepest = sums[1] / sums[0];
         (steepest, sums[2] - steepest * sums[1])
     };
@@ -120,7 +122,7 @@ pub fn fit_power(runs: &[Run]) -> Result<PowerFit, LawError> {
             let left = |i: usize| solved(&shares(SIZES.0 + step * i as f64)).1;
             let best = (0..SIZES.2).min_by(|&i, &j| left(i).total_cmp(&left(j))).unwrap_or(0);
             let ln = SIZES.0 + step * best as f64;
-            (Some(ln.exp()), shares(ln))
+            if best == 0 { (None, vec![1.0; runs.len()]) } else { (Some(ln.exp()), shares(ln)) }
         }
     };
     let steepest = solved(&shares).0;
@@ -155,7 +157,8 @@ mod tests {
         let runs: Vec<Run> = [5e8, 2e9, 8e9, 3e10]
             .into_iter()
             .map(|size| {
-                let law = ErrorPower { level: -0.2 - 0.02 * (size / 1e9_f64).ln(), exponent: steepest / (1.0 + half / size) };
+                let law =
+                    ErrorPower { level: -0.2 - 0.02 * (size / 1e9_f64).ln(), exponent: steepest / (1.0 + half / size) };
                 let compute: Vec<f64> = (0..20).map(|i| 10.0 * 1.4_f64.powi(i)).collect();
                 let accuracy = compute.iter().map(|c| law.at(*c)).collect();
                 Run { name: format!("{size}"), size: Some(size), compute, accuracy }
