@@ -20,6 +20,7 @@ pub const REGISTRY: &[&LawEntry] = &[
     &crate::pretrain::REPEATED,
     &crate::pretrain::ISOFLOP,
     &crate::rl::ENTRY,
+    &crate::rl::POWER,
     crate::forms::Form::LogLinear.entry(),
     crate::forms::Form::PowerOfError.entry(),
     crate::forms::Form::Sigmoid.entry(),

@@ -48,6 +48,7 @@ pub mod pretrain;
 mod profile;
 pub mod rl;
 mod rng;
+pub mod sensitivity;
 mod smc;
 mod special;
 pub mod task;

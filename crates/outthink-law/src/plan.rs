@@ -77,6 +77,40 @@ pub fn crossover_queries(training_usd: f64, saved_usd_per_query: f64) -> Option<
     (saved_usd_per_query > 0.0).then(|| training_usd / saved_usd_per_query)
 }
 
+/// An accelerator that is bought, for the dollars that an hour of work on it costs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Owned {
+    /// Dollars for one accelerator.
+    pub usd_to_buy: f64,
+    /// Dollars of servers, network and building, as a share of the accelerators.
+    pub beyond: f64,
+    /// Years until it is written off.
+    pub years: f64,
+    /// Share of those hours in which it works.
+    pub load: f64,
+    /// Watts that it draws, with its share of server and cooling.
+    pub watts: f64,
+    /// Dollars for a kilowatt hour.
+    pub usd_per_kwh: f64,
+}
+
+impl Owned {
+    /// Dollars for an hour of work: written off evenly over the hours worked, and the power of that hour.
+    ///
+    /// # Errors
+    ///
+    /// A price, a time or a load that cannot be.
+    pub fn usd_per_hour(&self) -> Result<f64, LawError> {
+        need_positive("usd_to_buy", &[self.usd_to_buy])?;
+        need_positive("years", &[self.years])?;
+        check("load", &[self.load], "a number above 0 and at most 1", |x| x > 0.0 && x <= 1.0)?;
+        let rest = [self.beyond, self.watts, self.usd_per_kwh];
+        check("cost of owning", &rest, "a number of 0 or above", |x| x >= 0.0)?;
+        let written_off = self.usd_to_buy * (1.0 + self.beyond) / (self.years * 8_766.0 * self.load);
+        Ok(written_off + self.watts / 1_000.0 * self.usd_per_kwh)
+    }
+}
+
 /// Where one stands and what is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
@@ -380,6 +414,15 @@ mod tests {
         assert!((low - 53.2).abs() < 0.1 && (high - 63.8).abs() < 0.1, "{low} {high}");
         assert!((a100(0.30).usd(2.15e25) / 63e6 - 1.0).abs() < 0.02);
         assert!((a100(0.3).flops_for(a100(0.3).usd(1e20)) / 1e20 - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_hour_of_what_is_owned() {
+        let owned =
+            Owned { usd_to_buy: 30_000.0, beyond: 0.5, years: 4.0, load: 0.5, watts: 1_000.0, usd_per_kwh: 0.10 };
+        // 45,000 dollars over 17,532 hours of work, and a kilowatt hour.
+        assert!((owned.usd_per_hour().unwrap() - (45_000.0 / 17_532.0 + 0.10)).abs() < 1e-9);
+        assert!(Owned { load: 0.0, ..owned }.usd_per_hour().is_err());
     }
 
     #[test]

@@ -6,11 +6,13 @@
 //!
 //! Departures: the two power terms are held at the middle of the data instead of at N = D = 1,
 //! which removes the near-perfect correlation of A with α; starts are drawn by seed around the
-//! data's own scale instead of from a fixed grid of 4,500; L-BFGS uses the analytic gradient.
+//! data's own scale instead of from a fixed grid of 4,500; Newton's method takes the place of L-BFGS.
 
 mod forecast;
 mod isoflop;
 mod kaplan;
+mod line;
+mod newton;
 mod repeat;
 mod robust;
 
@@ -19,6 +21,7 @@ pub use forecast::{
 };
 pub use isoflop::{ISOFLOP, IsoflopFit, Parabola, fit_isoflop};
 pub use kaplan::{KAPLAN, Kaplan, KaplanFit, fit_kaplan};
+pub use line::{LineJudgement, LineVerdict, Newest, judge_line};
 pub use repeat::{REPEATED, Repeated, RepeatedFit, fit_repeated};
 
 use crate::entry::LawEntry;
@@ -30,7 +33,9 @@ use crate::error::{check, need_points, need_positive, same_len};
 use crate::interval::Interval;
 use crate::rng::Rng;
 
-use robust::LogLaw;
+use crate::optim::Minimum;
+use newton::Weighted;
+use robust::{LogLaw, Task};
 
 /// How it is described.
 pub const CHINCHILLA: LawEntry = LawEntry {
@@ -309,6 +314,15 @@ impl LogLaw<5> for Logs {
         let sum = of_params + of_tokens + floor;
         let (np, dp) = (of_params / sum, of_tokens / sum);
         (sum.ln(), self.held.slopes([np, -np * n, dp, -dp * d, floor / sum]))
+    }
+
+    fn descend(&self, task: &Task<'_>, start: [f64; 5]) -> Minimum<5> {
+        let runs = (&self.params[..], &self.tokens[..]);
+        Weighted::new(runs, task.ln_loss, task.rows, (task.delta, self.held)).minimise(start)
+    }
+
+    fn settle(&self, task: &Task<'_>, start: [f64; 5]) -> Minimum<5> {
+        self.descend(task, start)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use crate::optim::{Limits, minimise, solve};
+use crate::optim::{Limits, Minimum, minimise, solve};
 use crate::rng::Rng;
 
 use super::PretrainOptions;
@@ -14,6 +14,28 @@ pub(super) const SCALE: f64 = 1e3;
 /// A law of ln loss: for each run the prediction and its slopes in the unknowns.
 pub(super) trait LogLaw<const P: usize>: Sync {
     fn predict(&self, unknowns: &[f64; P], run: usize) -> (f64, [f64; P]);
+
+    /// Descends from `start` roughly, to tell the starts apart.
+    fn descend(&self, task: &Task<'_>, start: [f64; P]) -> Minimum<P> {
+        let rough = Limits { iterations: 200, gradient: 1e-7, relative: 1e-7 };
+        minimise(|p| objective(self, task, p), start, rough)
+    }
+
+    /// Descends from `start` to the bottom.
+    fn settle(&self, task: &Task<'_>, start: [f64; P]) -> Minimum<P> {
+        let found = minimise(|p| objective(self, task, p), start, Limits { relative: 1e-10, ..Limits::default() });
+        let at = polished(self, task, found.at);
+        Minimum { at, value: objective(self, task, &at).0 }
+    }
+}
+
+/// What a law is fitted to.
+#[derive(Clone, Copy)]
+pub(super) struct Task<'a> {
+    pub(super) ln_loss: &'a [f64],
+    /// Runs with their weights.
+    pub(super) rows: &'a [(u32, f64)],
+    pub(super) delta: f64,
 }
 
 /// The best fit and one fit for each bootstrap draw.
@@ -26,12 +48,11 @@ pub(super) struct Robust<const P: usize> {
 
 /// Σ w Huber(residual) and its gradient, both times [`SCALE`].
 pub(super) fn objective<const P: usize>(
-    law: &impl LogLaw<P>,
-    ln_loss: &[f64],
-    rows: &[(u32, f64)],
-    delta: f64,
+    law: &(impl LogLaw<P> + ?Sized),
+    task: &Task<'_>,
     p: &[f64; P],
 ) -> (f64, [f64; P]) {
+    let Task { ln_loss, rows, delta } = *task;
     let mut value = 0.0;
     let mut g = [0.0; P];
     for &(row, weight) in rows {
@@ -53,15 +74,10 @@ pub(super) fn objective<const P: usize>(
 ///
 /// With a delta below the noise the objective has a kink at nearly every run, and along a valley of
 /// unlike slopes a quasi-Newton search stops early on them.
-fn polished<const P: usize>(
-    law: &impl LogLaw<P>,
-    ln_loss: &[f64],
-    rows: &[(u32, f64)],
-    delta: f64,
-    start: [f64; P],
-) -> [f64; P] {
+fn polished<const P: usize>(law: &(impl LogLaw<P> + ?Sized), task: &Task<'_>, start: [f64; P]) -> [f64; P] {
+    let Task { ln_loss, rows, delta } = *task;
     let (mut at, mut damping) = (start, 1e-3);
-    let (mut value, _) = objective(law, ln_loss, rows, delta, &at);
+    let (mut value, _) = objective(law, task, &at);
     let mut still = 0;
     for _ in 0..60 {
         let (mut normal, mut slope) = ([[0.0; P]; P], [0.0; P]);
@@ -85,7 +101,7 @@ fn polished<const P: usize>(
             }
             if let Some(step) = solve(damped, slope) {
                 let next: [f64; P] = std::array::from_fn(|i| at[i] - step[i]);
-                let (there, _) = objective(law, ln_loss, rows, delta, &next);
+                let (there, _) = objective(law, task, &next);
                 if there < value {
                     still = if value - there <= 1e-7 * value { still + 1 } else { 0 };
                     (at, value, damping, lower) = (next, there, (damping * 0.2).max(1e-9), true);
@@ -121,24 +137,16 @@ pub(super) fn fit<const P: usize>(
 ) -> Option<Robust<P>> {
     let n = ln_loss.len();
     let rows = once(n);
-    let delta = options.huber_delta;
-    let rough = Limits { iterations: 200, gradient: 1e-7, relative: 1e-7 };
+    let task = Task { ln_loss, rows: &rows, delta: options.huber_delta };
     let ends: Vec<_> = (starts.par_iter())
-        .map(|start| minimise(|p| objective(law, ln_loss, &rows, delta, p), *start, rough))
+        .map(|start| law.descend(&task, *start))
         .filter(|end| end.value.is_finite() && end.at.iter().all(|v| v.is_finite()))
         .collect();
     let best = ends.iter().min_by(|x, y| x.value.total_cmp(&y.value))?;
-    let found = minimise(|p| objective(law, ln_loss, &rows, delta, p), best.at, Limits::default());
-    let best = polished(law, ln_loss, &rows, delta, found.at);
-    let lowest = objective(law, ln_loss, &rows, delta, &best).0;
+    let Minimum { at: best, value: lowest } = law.settle(&task, best.at);
     let draws = (0..options.bootstraps as u64)
         .into_par_iter()
-        .map(|i| {
-            let rows = redrawn(options.seed, i, n);
-            let limits = Limits { relative: 1e-9, ..rough };
-            let found = minimise(|p| objective(law, ln_loss, &rows, delta, p), best, limits);
-            polished(law, ln_loss, &rows, delta, found.at)
-        })
+        .map(|i| law.settle(&Task { rows: &redrawn(options.seed, i, n), ..task }, best).at)
         .collect();
     let agreeing = ends.iter().filter(|end| end.value <= lowest * 1.001 + 1e-12).count();
     Some(Robust { best, objective: lowest / SCALE, agreeing, draws })
@@ -161,7 +169,7 @@ mod tests {
     #[test]
     fn polishing_finds_the_line_that_most_points_lie_on() {
         let y: Vec<f64> = (0..20).map(|i| 1.0 + 0.5 * f64::from(i) + if i % 7 == 3 { 9.0 } else { 0.0 }).collect();
-        let at = polished(&Line, &y, &once(20), 1e-3, [0.0, 0.0]);
+        let at = polished(&Line, &Task { ln_loss: &y, rows: &once(20), delta: 1e-3 }, [0.0, 0.0]);
         assert!((at[0] - 1.0).abs() < 1e-2 && (at[1] - 0.5).abs() < 1e-2, "{at:?}");
     }
 }

@@ -6,8 +6,10 @@
 //! scatter (see [`SCATTER`]): a curve that has not bent yet is read in the light of those that have.
 
 mod interval;
+mod power;
 
 pub use interval::SigmoidIntervals;
+pub use power::{ErrorPower, POWER, PowerFit, backtest_power, fit_power};
 
 use crate::entry::LawEntry;
 use outthink_core::{Entry, Paper};
@@ -298,12 +300,11 @@ pub fn fit(runs: &[Run]) -> Result<RlFit, LawError> {
     })
 }
 
-/// Forecasts the last `share` of each curve (by points in order of compute) from the rest, jointly.
-///
-/// # Errors
-///
-/// As [`fit`], for what is left of the curves; a share outside 0 to 1.
-pub fn backtest(runs: &[Run], share: f64) -> Result<Backtest, LawError> {
+/// Points held out of each run: compute and accuracy.
+type Late = Vec<Vec<(f64, f64)>>;
+
+/// The runs without the last `share` of their points, and those points.
+fn split(runs: &[Run], share: f64) -> Result<(Vec<Run>, Late), LawError> {
     check("share", &[share], "a number between 0 and 1", |x| x > 0.0 && x < 1.0)?;
     checked(runs)?;
     let mut early = Vec::with_capacity(runs.len());
@@ -318,6 +319,16 @@ pub fn backtest(runs: &[Run], share: f64) -> Result<Backtest, LawError> {
         late.push(rest);
     }
     checked(&early)?;
+    Ok((early, late))
+}
+
+/// Forecasts the last `share` of each curve (by points in order of compute) from the rest, jointly.
+///
+/// # Errors
+///
+/// As [`fit`], for what is left of the curves; a share outside 0 to 1.
+pub fn backtest(runs: &[Run], share: f64) -> Result<Backtest, LawError> {
+    let (early, late) = split(runs, share)?;
     let joint = fit_unknowns(&early, true)?.at;
     let apart = fit_unknowns(&early, false)?.at;
     let mut sums = [0.0; 3];

@@ -1,6 +1,8 @@
 //! `outthink plan`: where the next dollar goes.
 
 use super::fit::{Group, Words, law_error, read_groups, rl_curves};
+use super::plan_board::{self, Board};
+use super::plan_hardware::{self, HardwareArgs};
 use super::plan_life::{self, LifeArgs, Wish};
 use crate::error::CliError;
 use clap::Args;
@@ -18,7 +20,13 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     /// Parameters of the model in use.
-    #[arg(long, value_name = "N")]
+    #[arg(
+        long,
+        value_name = "N",
+        required = false,
+        required_unless_present = "print_hardware",
+        default_value_if("print_hardware", "true", "1")
+    )]
     params: f64,
     /// Tokens that it was trained on, or is to be.
     #[arg(long, value_name = "D")]
@@ -32,7 +40,17 @@ pub(crate) struct PlanArgs {
     /// Queries over the time planned for.
     #[arg(long, value_name = "N", default_value_t = 1e6)]
     queries: f64,
-    /// The accuracy wanted, for the least dollars.
+    /// The goal: accuracy=0.7 or loss=1.92 for the least dollars, or usd=5e6 beyond what serving costs today for the
+    /// best model.
+    #[arg(long, value_name = "GOAL", value_parser = goal, conflicts_with_all = ["target_accuracy", "budget_usd", "target_loss"])]
+    goal: Option<Goal>,
+    /// Write one page for people who decide: a sentence, a figure, a table (HTML, light, dark and in print).
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+    /// Draw the frontier, what dollars buy, to a file that ends in .svg or .png.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// The target accuracy, for the least dollars.
     #[arg(long, value_name = "SHARE", conflicts_with = "budget_usd")]
     target_accuracy: Option<f64>,
     /// Dollars to spend beyond what serving costs today, for the most accuracy.
@@ -41,15 +59,8 @@ pub(crate) struct PlanArgs {
     /// Dollars for a million generated tokens; otherwise 2 N operations a token on the hardware.
     #[arg(long, value_name = "USD")]
     price_output: Option<f64>,
-    /// Peak operations a second of one accelerator.
-    #[arg(long, value_name = "FLOPS", default_value_t = 989e12)]
-    flops: f64,
-    /// Share of the peak that is reached.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.4)]
-    utilisation: f64,
-    /// Dollars for an hour of one accelerator.
-    #[arg(long, value_name = "USD", default_value_t = 2.0)]
-    usd_per_hour: f64,
+    #[command(flatten)]
+    hardware: HardwareArgs,
     /// Runs that the law of the loss is fitted to, as for `fit pretrain`.
     #[arg(long, value_name = "DATA", conflicts_with = "law")]
     pretrain: Option<PathBuf>,
@@ -92,8 +103,44 @@ pub(crate) struct PlanArgs {
     json: bool,
 }
 
+/// What `--goal` names.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Goal {
+    Accuracy(f64),
+    Loss(f64),
+    Usd(f64),
+}
+
+fn goal(text: &str) -> Result<Goal, String> {
+    let usual = "write accuracy=0.7, loss=1.92 or usd=5e6";
+    let (name, value) = text.split_once('=').ok_or_else(|| usual.to_owned())?;
+    let value = value.trim().parse::<f64>().ok().filter(|v| v.is_finite() && *v > 0.0);
+    let value = value.ok_or_else(|| format!("give a number above 0: {usual}"))?;
+    match name.trim() {
+        "accuracy" if value <= 1.0 => Ok(Goal::Accuracy(value)),
+        "accuracy" => Err("an accuracy is 1 at most".to_owned()),
+        "loss" => Ok(Goal::Loss(value)),
+        "usd" => Ok(Goal::Usd(value)),
+        other => Err(format!("unknown goal `{other}`; {usual}")),
+    }
+}
+
+impl PlanArgs {
+    fn target_accuracy(&self) -> Option<f64> {
+        if let Some(Goal::Accuracy(a)) = self.goal { Some(a) } else { self.target_accuracy }
+    }
+
+    fn budget_usd(&self) -> Option<f64> {
+        if let Some(Goal::Usd(usd)) = self.goal { Some(usd) } else { self.budget_usd }
+    }
+
+    fn target_loss(&self) -> Option<f64> {
+        if let Some(Goal::Loss(loss)) = self.goal { Some(loss) } else { self.life.target_loss }
+    }
+}
+
 /// Refuses numbers that are no plan.
-fn standing(args: &PlanArgs) -> Result<Standing, CliError> {
+fn standing(args: &PlanArgs, hardware: Hardware) -> Result<Standing, CliError> {
     let given = [
         ("--params", Some(args.params)),
         ("--train-tokens", args.train_tokens),
@@ -103,8 +150,6 @@ fn standing(args: &PlanArgs) -> Result<Standing, CliError> {
         ("--budget-usd", args.budget_usd),
         ("--price-output", args.price_output),
         ("--usd-per-step", args.usd_per_step),
-        ("--flops", Some(args.flops)),
-        ("--usd-per-hour", Some(args.usd_per_hour)),
     ];
     for (flag, value) in given {
         if value.is_some_and(|x| !(x.is_finite() && x > 0.0)) {
@@ -113,7 +158,6 @@ fn standing(args: &PlanArgs) -> Result<Standing, CliError> {
         }
     }
     let shares = [
-        ("--utilisation", Some(args.utilisation)),
         ("--target-accuracy", args.target_accuracy),
         ("--check-sensitivity", Some(args.check_sensitivity)),
         ("--check-specificity", Some(args.check_specificity)),
@@ -131,7 +175,7 @@ fn standing(args: &PlanArgs) -> Result<Standing, CliError> {
         tokens_per_query: args.tokens_per_query.unwrap_or(1_000.0),
         queries: args.queries,
         usd_per_million_tokens: args.price_output,
-        hardware: Hardware { flops: args.flops, utilisation: args.utilisation, usd_per_hour: args.usd_per_hour },
+        hardware,
     })
 }
 
@@ -161,7 +205,12 @@ fn outlook(args: &PlanArgs, group: &Group) -> Result<Outlook, CliError> {
 }
 
 pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
-    let mut standing = standing(args)?;
+    if args.hardware.print_hardware {
+        print!("{}", plan_hardware::TABLE);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let chosen = args.hardware.choose()?;
+    let mut standing = standing(args, chosen.hardware)?;
     let words = Words { maps: &args.maps, filters: &args.filters };
     let given = [("pretrain", &args.pretrain), ("rl", &args.rl), ("inference", &args.inference)];
     let given: Vec<(&str, &Path)> = given.iter().filter_map(|(f, p)| p.as_deref().map(|p| (*f, p))).collect();
@@ -182,7 +231,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
         }
         None => None,
     };
-    let aim = match (args.target_accuracy, args.budget_usd) {
+    let aim = match (args.target_accuracy(), args.budget_usd()) {
         (Some(target), _) => Some(Aim::Accuracy(target)),
         (None, Some(usd)) => Some(Aim::Usd(usd)),
         (None, None) => None,
@@ -207,24 +256,40 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     }
     // Towards an accuracy no law of the loss leads: it is shown for what today's training cost.
     let today = standing.hardware.usd(training_cost(args));
-    let wish = match (args.life.target_loss, aim) {
+    let wish = match (args.target_loss(), aim) {
         (Some(loss), _) => Some(Wish::Loss(loss)),
         (None, Some(Aim::Usd(usd))) => Some(Wish::Beyond(usd)),
         (None, Some(Aim::Accuracy(_))) => (today > 0.0).then_some(Wish::AsGoodAs(today)),
         (None, None) => None,
     };
-    if args.life.target_loss.is_some() && !of_loss {
+    if args.target_loss().is_some() && !of_loss {
         return Err(CliError::usage("a loss needs a law of the loss").hint("give --pretrain or --law"));
     }
+    let mut board = Board::default();
     if let (true, Some(wish)) = (of_loss, wish) {
         let table = args.pretrain.as_ref().map(|path| words.table(path, "pretrain")).transpose()?;
         let law = plan_life::Law::read(&args.life, table, args.level, args.seed)?;
-        options.extend(plan_life::options(&args.life, &law, &standing, wish)?);
+        let of_life = plan_life::options(&args.life, &law, &standing, wish)?;
+        board = plan_board::of_life(&args.life, &law, &standing, &of_life)?;
+        options.extend(of_life);
+    }
+    if let (Some(aim), Some((_, outlook))) = (aim, &effort) {
+        let thinking = plan_board::of_thinking(&standing, outlook, aim, &options);
+        board = if board.headline.is_empty() { thinking } else { board.after(&thinking) };
+    }
+    if let Some(path) = &args.svg {
+        board.figure()?.write(path)?;
+    }
+    if let Some(path) = &args.page {
+        plan_board::write_page(path, &board, &options, &chosen.note)?;
     }
     if args.json {
-        println!("{:#}", as_json(args, &standing, &options));
+        println!("{:#}", as_json(args, &standing, &options, (&board, &chosen.note)));
     } else {
-        print(args, &standing, &options);
+        print(args, &standing, &options, (&board, &chosen.note));
+        if let Some(path) = &args.page {
+            println!("\npage: {}", path.display());
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -273,10 +338,11 @@ pub(super) fn dollars(usd: f64) -> String {
     }
 }
 
-fn print(args: &PlanArgs, standing: &Standing, options: &[PlanOption]) {
+fn print(args: &PlanArgs, standing: &Standing, options: &[PlanOption], (board, hardware): (&Board, &str)) {
     let hw = &standing.hardware;
+    board.print();
     println!(
-        "hardware: {:.3e} FLOP/s at {:.0} % for {} an hour",
+        "hardware: {hardware}; {:.3e} FLOP/s at {:.0} % for {} an hour",
         hw.flops,
         100.0 * hw.utilisation,
         dollars(hw.usd_per_hour)
@@ -336,7 +402,7 @@ fn amount(usd: f64) -> Value {
     if usd.is_finite() { json!(usd) } else { Value::Null }
 }
 
-fn as_json(args: &PlanArgs, standing: &Standing, options: &[PlanOption]) -> Value {
+fn as_json(args: &PlanArgs, standing: &Standing, options: &[PlanOption], (board, hardware): (&Board, &str)) -> Value {
     let hw = &standing.hardware;
     let trained = training_cost(args);
     let query = standing.serving_usd(standing.params, standing.tokens_per_query);
@@ -350,7 +416,12 @@ fn as_json(args: &PlanArgs, standing: &Standing, options: &[PlanOption]) -> Valu
         .collect();
     json!({
         "schema": 1,
+        "headline": board.headline,
+        "recommendation": board.recommendation,
+        "tornado": board.swings,
+        "frontier": board.frontier_json(),
         "hardware": hw,
+        "hardware_note": hardware,
         "training": (trained > 0.0).then(|| json!({ "flops": trained, "hours": hw.hours(trained), "usd": hw.usd(trained) })),
         "serving": { "tokens_per_query": standing.tokens_per_query, "usd_per_query": query, "queries": standing.queries,
             "usd": query * standing.queries },

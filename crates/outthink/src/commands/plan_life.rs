@@ -2,19 +2,23 @@
 
 use super::fit::{Table, fresh_law, law_error, pretrain_columns};
 use super::plan::dollars;
+use super::plan_saved::{LawSource, SavedLaw, law_source};
 use crate::error::CliError;
 use clap::Args;
 use outthink_law::Interval;
 use outthink_law::lifetime::{Costs, Life, Serving, Supply, best_for, cheapest, training_alone};
 use outthink_law::plan::{PlanOption, Standing, training_flops};
-use outthink_law::pretrain::{Chinchilla, PretrainOptions, Repeated, fit_repeated};
+use outthink_law::pretrain::{PretrainOptions, Repeated, fit_repeated};
 use outthink_law::verdict::Ranged;
 
 /// Tokens beyond which a plan without a stock is told to name one: about what the largest open corpora hold.
 const LARGE_CORPUS: f64 = 1.5e13;
 
 /// What a plan that forgets the queries would do.
-const ALONE: &str = "a model trained anew, by the bill of training alone";
+pub(super) const ALONE: &str = "a model trained anew, by the bill of training alone";
+
+/// The size and tokens that training and serving together lead to.
+pub(super) const TOGETHER: &str = "a model trained anew, for training and serving together";
 
 /// What a model costs over its life, and what there is to train it on.
 #[derive(Debug, Args)]
@@ -25,9 +29,10 @@ pub(super) struct LifeArgs {
     /// The loss wanted, for the least dollars of training and serving.
     #[arg(long, value_name = "L")]
     pub(super) target_loss: Option<f64>,
-    /// A published law instead of runs, as E=1.82,A=482,alpha=0.348,B=2085,beta=0.366.
-    #[arg(long, value_name = "CONSTANTS", value_parser = constants)]
-    law: Option<Chinchilla>,
+    /// A law instead of runs: a file that `fit pretrain --save` wrote, or published constants, as
+    /// E=1.82,A=482,alpha=0.348,B=2085,beta=0.366.
+    #[arg(long, value_name = "FILE|CONSTANTS", value_parser = law_source)]
+    law: Option<LawSource>,
     /// Prompt tokens of a query.
     #[arg(long, value_name = "N", default_value_t = 0.0)]
     prompt_tokens: f64,
@@ -43,24 +48,15 @@ pub(super) struct LifeArgs {
     /// Parameters that a token passes, as a share of all (mixture of experts).
     #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
     active_share: f64,
-    /// Dollars beyond the final run (failed runs, experiments, staff), as a share of it.
+    /// Dollars beyond the final run that no other flag names, as a share of it.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     overhead: f64,
-}
-
-fn constants(text: &str) -> Result<Chinchilla, String> {
-    let mut found = [None; 5];
-    for part in text.split(',') {
-        let (name, value) = part.split_once('=').ok_or_else(|| format!("`{part}` is no constant"))?;
-        let at = ["E", "A", "alpha", "B", "beta"].iter().position(|n| *n == name.trim());
-        let at = at.ok_or_else(|| format!("no constant `{name}`; a law has E, A, alpha, B and beta"))?;
-        let value = value.trim().parse::<f64>().ok().filter(|v| v.is_finite() && *v > 0.0);
-        found[at] = Some(value.ok_or_else(|| format!("`{part}`: give a number above 0"))?);
-    }
-    match found {
-        [Some(floor), Some(a), Some(alpha), Some(b), Some(beta)] => Ok(Chinchilla { floor, a, alpha, b, beta }),
-        _ => Err("give all five: E, A, alpha, B and beta".to_owned()),
-    }
+    /// Dollars of failed runs and experiments, as a share of the final run.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    failed_runs: f64,
+    /// Dollars of staff, as a share of the final run.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    staff: f64,
 }
 
 impl LifeArgs {
@@ -69,16 +65,16 @@ impl LifeArgs {
         self.law.is_some()
     }
 
-    fn costs(&self, standing: &Standing) -> Costs {
+    pub(super) fn costs(&self, standing: &Standing) -> Costs {
         Costs {
             hardware: standing.hardware,
             active: self.active_share,
-            overhead: self.overhead,
+            overhead: self.overhead + self.failed_runs + self.staff,
             price: standing.usd_per_million_tokens.map(|usd| (usd, standing.params)),
         }
     }
 
-    fn serving(&self, standing: &Standing) -> Serving {
+    pub(super) fn serving(&self, standing: &Standing) -> Serving {
         let training = standing.hardware.utilisation;
         Serving {
             queries: standing.queries,
@@ -93,9 +89,11 @@ impl LifeArgs {
 
 /// The law of the loss with its draws.
 pub(super) struct Law {
-    supply: Supply,
-    draws: Vec<Supply>,
-    level: f64,
+    pub(super) supply: Supply,
+    pub(super) draws: Vec<Supply>,
+    pub(super) level: f64,
+    /// Runs behind it and their largest compute, where it is known.
+    pub(super) fitted: Option<(usize, f64)>,
 }
 
 impl Law {
@@ -105,21 +103,31 @@ impl Law {
             return Err(CliError::usage("--unique-tokens is no stock").hint("give a number above 0, such as 15e12"));
         }
         let stock = args.unique_tokens;
+        let of = |law: Repeated| Supply { law, stock };
         let Some(table) = table else {
-            let law = args.law.ok_or_else(|| CliError::usage("no law of the loss").hint("give --pretrain or --law"))?;
-            return Ok(Self { supply: Supply::fresh(law, stock), draws: Vec::new(), level });
+            return Ok(match &args.law {
+                Some(LawSource::Constants(law)) => {
+                    Self { supply: Supply::fresh(*law, stock), draws: Vec::new(), level, fitted: None }
+                }
+                Some(LawSource::File(path)) => {
+                    let saved = SavedLaw::read(path)?;
+                    let draws = saved.draws.iter().map(|d| of(*d)).collect();
+                    Self { supply: of(saved.best), draws, level, fitted: Some((saved.runs, saved.largest_flops)) }
+                }
+                None => return Err(CliError::usage("no law of the loss").hint("give --pretrain or --law")),
+            });
         };
         let columns = pretrain_columns(&table)?;
         let options = PretrainOptions { seed, level, bootstraps: 300, ..PretrainOptions::default() };
         let repeats = columns.unique.as_ref().and_then(|unique| fit_repeated(&columns.runs(), unique, options).ok());
+        let most = columns.largest_compute();
         if let Some(found) = repeats {
-            let of = |law: Repeated| Supply { law, stock };
             let draws = found.draws.iter().map(|d| of(*d)).collect();
-            return Ok(Self { supply: of(found.law), draws, level });
+            return Ok(Self { supply: of(found.law), draws, level, fitted: Some((found.n, most)) });
         }
         let (_, found) = fresh_law(&columns, options)?;
         let draws = found.draws.iter().map(|d| Supply::fresh(*d, stock)).collect();
-        Ok(Self { supply: Supply::fresh(found.law, stock), draws, level })
+        Ok(Self { supply: Supply::fresh(found.law, stock), draws, level, fitted: Some((found.n, most)) })
     }
 
     fn loss(&self, params: f64, tokens: f64) -> Ranged {
@@ -183,7 +191,6 @@ pub(super) fn options(
 ) -> Result<Vec<PlanOption>, CliError> {
     let (costs, serving) = (args.costs(standing), args.serving(standing));
     let bad = |e: outthink_law::LawError| law_error(&e);
-    let together = "a model trained anew, for training and serving together";
     let mut all = Vec::new();
     if let (Wish::Beyond(usd), Some(before)) = (wish, standing.trained_tokens) {
         let params = standing.params;
@@ -200,7 +207,7 @@ pub(super) fn options(
         all.push(law.option(name, &life, standing, ""));
     }
     let unreachable = |loss: f64| PlanOption {
-        name: together.to_owned(),
+        name: TOGETHER.to_owned(),
         accuracy: None,
         loss: None,
         once_usd: f64::INFINITY,
@@ -219,7 +226,7 @@ pub(super) fn options(
             Some(life) => {
                 let nobody = Serving { queries: 0.0, ..serving };
                 let alone = cheapest(&law.supply, &costs, &nobody, loss).map_err(bad)?;
-                all.push(law.option(together, &life, standing, ""));
+                all.push(law.option(TOGETHER, &life, standing, ""));
                 if let Some(found) = alone {
                     let served = Life { serving_usd: standing.queries * costs.query(found.params, &serving), ..found };
                     all.push(law.option(ALONE, &served, standing, ""));
@@ -248,7 +255,7 @@ pub(super) fn options(
                         dollars(a.usd())
                     )
                 });
-                all.push(law.option(together, &life, standing, &more));
+                all.push(law.option(TOGETHER, &life, standing, &more));
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// A text in which nothing is markup.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match c {
@@ -32,7 +32,7 @@ pub(super) fn percent(share: f64) -> String {
 }
 
 /// A table; cells are HTML already, and `numbers` says which columns stand to the right.
-pub(super) fn table(head: &[&str], numbers: &[usize], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(head: &[&str], numbers: &[usize], rows: &[Vec<String>]) -> String {
     let line = |html: &mut String, tag: &str, cells: &mut dyn Iterator<Item = &str>| {
         html.push_str("<tr>");
         for (i, cell) in cells.enumerate() {

@@ -11,6 +11,7 @@ mod recording;
 mod study;
 
 pub(crate) use figures::{frontier_figure, laws_figure, thinking_panel};
+pub(crate) use html::{escape, table};
 pub(crate) use laws::{Drawn, effort_series, pretrain_panel, rl_panel};
 pub(crate) use page::{Page, Section, render};
 pub(crate) use recording::Recording;

@@ -348,3 +348,92 @@ fn accuracy_of_a_task_by_way_of_the_loss() {
     assert!((accuracy - wanted).abs() < 0.02, "{accuracy} for {wanted}: {got}");
     assert!(got["tasks"][0]["held_out"]["mean_absolute_error"].as_f64().unwrap() < 0.02, "{got}");
 }
+
+/// The same law from a file, from constants and from the runs; and a headline, what would change it, a figure, a page.
+#[test]
+fn a_saved_law_and_a_page_for_the_board() {
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(at("runs.csv"), runs()).unwrap();
+    let go = |args: &[&str]| outthink(home.path()).args(args).output().unwrap();
+    let few = ["--starts", "60", "--bootstraps", "60"];
+    let mut save = vec!["fit", "pretrain", "runs.csv", "--save", "law.json", "--hold", "beta=alpha", "--json"];
+    save.extend(few);
+    save.extend(MAPS);
+    let runs_file = at("runs.csv");
+    let law_file = at("law.json");
+    save[2] = &runs_file;
+    save[4] = &law_file;
+    let fitted = json(&go(&save));
+    let law = &fitted["chinchilla"]["law"];
+    assert_eq!(law["alpha"], law["beta"], "{law}");
+    let constants =
+        format!("E={},A={},alpha={},B={},beta={}", law["floor"], law["a"], law["alpha"], law["b"], law["beta"]);
+    let (page, svg) = (at("page.html"), at("frontier.svg"));
+    let plan = |law: &str, more: &[&str]| {
+        let mut args =
+            vec!["plan", "--json", "--params", "1e9", "--law", law, "--goal", "loss=2.2", "--queries", "1e9"];
+        args.extend(more);
+        json(&go(&args))
+    };
+    let from_file = plan(&law_file, &["--page", &page, "--svg", &svg, "--hardware", "a100"]);
+    let from_constants = plan(&constants, &["--hardware", "a100"]);
+    let usd = |got: &Value| got["options"][0]["usd"].as_f64().unwrap();
+    assert!((usd(&from_file) / usd(&from_constants) - 1.0).abs() < 1e-9);
+    assert_eq!(from_file["hardware"]["flops"], 312e12);
+    let inputs: Vec<&str> =
+        from_file["tornado"].as_array().unwrap().iter().map(|s| s["input"].as_str().unwrap()).collect();
+    assert!(inputs.len() >= 3 && inputs.iter().any(|i| i.starts_with("the law of the loss")), "{inputs:?}");
+    assert!(from_file["frontier"].as_array().unwrap().len() > 20);
+    let html = std::fs::read_to_string(&page).unwrap();
+    assert!(html.contains(&from_file["headline"].as_str().unwrap()[..20]) && html.contains("<svg "), "{html}");
+    assert!(html.contains("prefers-color-scheme: dark") && html.contains("@media print"));
+    assert!(std::fs::read_to_string(&svg).unwrap().contains("the plan"));
+    // What one owns costs another hour than what one rents.
+    let owned = plan(&law_file, &["--owned-years", "4", "--hardware", "a100"]);
+    assert!(owned["hardware"]["usd_per_hour"] != from_file["hardware"]["usd_per_hour"], "{owned}");
+    let staffed = plan(&law_file, &["--staff", "0.5", "--failed-runs", "0.5", "--hardware", "a100"]);
+    assert!(usd(&staffed) > 1.2 * usd(&from_file), "{staffed}");
+    std::fs::write(&law_file, r#"{"schema":1}"#).unwrap();
+    let broken = go(&["plan", "--params", "1e9", "--law", &law_file, "--goal", "loss=2.2"]);
+    assert_eq!(broken.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("--save FILE"));
+}
+
+/// The table of accelerators can be printed, edited and given back.
+#[test]
+fn hardware_comes_from_a_table_that_one_can_edit() {
+    let home = tempfile::tempdir().unwrap();
+    let go = |args: &[&str]| outthink(home.path()).args(args).output().unwrap();
+    let table = String::from_utf8(go(&["plan", "--print-hardware"]).stdout).unwrap();
+    let edited = table.replace("[h100]", "[ours]");
+    let path = home.path().join("ours.toml");
+    std::fs::write(&path, edited).unwrap();
+    let path = path.to_str().unwrap();
+    let got = json(&go(&["plan", "--json", "--params", "1e9", "--hardware-table", path, "--hardware", "ours"]));
+    assert_eq!(got["hardware"]["flops"], 989e12);
+    let missing = go(&["plan", "--params", "1e9", "--hardware-table", path]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("ours"), "the names of the table are in the hint");
+    std::fs::write(path, "[x]\nflops = 1\n").unwrap();
+    assert_eq!(go(&["plan", "--params", "1e9", "--hardware-table", path, "--hardware", "x"]).status.code(), Some(2));
+    assert_eq!(go(&["plan", "--queries", "3"]).status.code(), Some(2), "parameters are needed but for the table");
+}
+
+/// A newer model against the line of the earlier ones.
+#[test]
+fn a_line_of_models_slows_or_does_not() {
+    let of = |loss: &str| {
+        let newest = format!("1e10,2e11,{loss}");
+        let mut args =
+            vec!["fit", "pretrain", "FILE", "--starts", "60", "--bootstraps", "30", "--json", "--newest", &newest];
+        args.extend(MAPS);
+        json(&with_file("runs.csv", &runs(), &args))["line"][0].clone()
+    };
+    let law = |n: f64, d: f64| 1.8 + 480.0 / n.powf(0.35) + 2_000.0 / d.powf(0.37);
+    let on = law(1e10, 2e11);
+    assert_eq!(of(&format!("{on}"))["verdict"], "on-the-line");
+    let slow = of(&format!("{}", on * 1.3));
+    assert_eq!(slow["verdict"], "slowing", "{slow}");
+    assert!(slow["worth"].as_f64().unwrap() < 0.5, "{slow}");
+}

@@ -2,14 +2,16 @@
 
 use super::rl::size_of;
 use super::{DataArgs, Table, figure, law_error, pretrain_show, print_json};
+use crate::commands::plan_saved::SavedLaw;
 use crate::error::CliError;
 use clap::Args;
 use outthink_law::pretrain::{
-    Backtest, FLOP_PER_PARAM_TOKEN, Forecast as Expected, Held, HeldOut, IsoflopFit, KaplanFit, LossFit, LossForm,
-    PretrainFit, PretrainOptions, RepeatedFit, Runs, backtest, coverage_of_intervals, fit, fit_form, fit_isoflop,
-    fit_kaplan, fit_repeated,
+    Backtest, FLOP_PER_PARAM_TOKEN, Forecast as Expected, Held, HeldOut, IsoflopFit, KaplanFit, LineJudgement, LossFit,
+    LossForm, Newest, PretrainFit, PretrainOptions, RepeatedFit, Runs, backtest, coverage_of_intervals, fit, fit_form,
+    fit_isoflop, fit_kaplan, fit_repeated, judge_line,
 };
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct PretrainArgs {
@@ -24,9 +26,12 @@ pub(super) struct PretrainArgs {
     /// One exponent for parameters and tokens.
     #[arg(long)]
     tied: bool,
-    /// A constant that is not fitted, such as E=1.69, alpha=0.34 or beta=0.28.
-    #[arg(long = "hold", value_name = "NAME=VALUE", value_parser = constant)]
-    hold: Vec<(String, f64)>,
+    /// Constants that are not fitted, such as E=1.69 or alpha=0.34, or tied to each other by beta=alpha.
+    #[arg(long = "hold", value_name = "NAME=VALUE", value_delimiter = ',', value_parser = constant)]
+    hold: Vec<Hold>,
+    /// Save the law with its bootstrap draws for `outthink plan --law FILE`.
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
     /// Test the forecast intervals: at several cuts, forecast the larger runs from the smaller ones.
     #[arg(long)]
     backtest: bool,
@@ -45,19 +50,45 @@ pub(super) struct PretrainArgs {
     /// A run whose loss both laws forecast, such as 100672,71000064; may be repeated.
     #[arg(long = "at", value_name = "PARAMS,TOKENS", value_parser = point)]
     at: Vec<(f64, f64)>,
+    /// A newer model of the line, as PARAMS,TOKENS,LOSS: does the line slow? May be repeated.
+    #[arg(long, value_name = "PARAMS,TOKENS,LOSS", value_parser = newest)]
+    newest: Vec<Newest>,
     /// Budgets within this share of their neighbour make one IsoFLOP parabola.
     #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
     isoflop_tolerance: f64,
 }
 
-fn constant(text: &str) -> Result<(String, f64), String> {
+fn newest(text: &str) -> Result<Newest, String> {
+    let usual = "give parameters, tokens and loss above 0, as in 9e9,1.6e11,2.15";
+    let (before, loss) = text.rsplit_once(',').ok_or_else(|| usual.to_owned())?;
+    let (params, tokens) = point(before).map_err(|_| usual.to_owned())?;
+    let loss = loss.trim().parse::<f64>().ok().filter(|l| l.is_finite() && *l > 0.0);
+    Ok(Newest { params, tokens, loss: loss.ok_or_else(|| usual.to_owned())? })
+}
+
+/// One constant of `--hold`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Hold {
+    Floor(f64),
+    Alpha(f64),
+    Beta(f64),
+    Tied,
+}
+
+fn constant(text: &str) -> Result<Hold, String> {
     let (name, value) = text.split_once('=').ok_or_else(|| "write E=1.69".to_owned())?;
-    let value = value.trim().parse::<f64>().ok().filter(|v| v.is_finite() && *v > 0.0);
-    match (name.trim(), value) {
-        (name @ ("E" | "alpha" | "beta"), Some(value)) => Ok((name.to_owned(), value)),
-        (_, None) => Err("give a number above 0, as in E=1.69".to_owned()),
-        (name, _) => Err(format!("no constant `{name}` can be held; E, alpha and beta can")),
+    let (name, value) = (name.trim(), value.trim());
+    if matches!((name, value), ("beta", "alpha") | ("alpha", "beta")) {
+        return Ok(Hold::Tied);
     }
+    let make = match name {
+        "E" => Hold::Floor,
+        "alpha" => Hold::Alpha,
+        "beta" => Hold::Beta,
+        _ => return Err(format!("cannot hold `{name}`; E, alpha and beta can be held")),
+    };
+    let value = value.parse::<f64>().ok().filter(|v| v.is_finite() && *v > 0.0);
+    value.map(make).ok_or_else(|| "give a number above 0, as in E=1.69, or beta=alpha".to_owned())
 }
 
 pub(super) fn point(text: &str) -> Result<(f64, f64), String> {
@@ -182,6 +213,11 @@ impl Columns {
         }
     }
 
+    /// The largest 6 N D of the runs.
+    pub(crate) fn largest_compute(&self) -> f64 {
+        self.params.iter().zip(&self.tokens).map(|(n, d)| FLOP_PER_PARAM_TOKEN * n * d).fold(0.0, f64::max)
+    }
+
     pub(crate) fn runs(&self) -> Runs<'_> {
         Runs { params: &self.params, tokens: &self.tokens, loss: &self.loss }
     }
@@ -208,6 +244,8 @@ pub(super) struct Study {
     pub(super) forms: Vec<(LossFit, Backtest)>,
     /// Forecasts of each run asked for, in the order of `forms`.
     pub(super) at: Vec<((f64, f64), Vec<Expected>)>,
+    /// Newer models against the line, by the form that forecast best.
+    pub(super) line: Vec<LineJudgement>,
     /// How the intervals did, where that was asked for.
     pub(super) tested: Option<(LossForm, Vec<HeldOut>)>,
 }
@@ -219,6 +257,9 @@ pub(super) fn run(args: &PretrainArgs) -> Result<(), CliError> {
     let table = args.data.read()?;
     if args.data.svg.is_some() && !args.by.is_empty() {
         return Err(CliError::usage("one figure shows one law").hint("keep one group by --where, or leave out --svg"));
+    }
+    if args.save.is_some() && !args.by.is_empty() {
+        return Err(CliError::usage("one file holds one law").hint("keep one group by --where, or leave out --save"));
     }
     let groups = if args.by.is_empty() { vec![(String::new(), table)] } else { table.split(&args.by)? };
     let mut studies = Vec::new();
@@ -243,14 +284,22 @@ pub(super) fn run(args: &PretrainArgs) -> Result<(), CliError> {
 }
 
 fn options(args: &PretrainArgs) -> PretrainOptions {
-    let held = |name: &str| args.hold.iter().find(|h| h.0 == name).map(|h| h.1);
+    let mut held = Held { tied: args.tied, ..Held::default() };
+    for hold in &args.hold {
+        match *hold {
+            Hold::Floor(x) => held.floor = Some(x),
+            Hold::Alpha(x) => held.alpha = Some(x),
+            Hold::Beta(x) => held.beta = Some(x),
+            Hold::Tied => held.tied = true,
+        }
+    }
     PretrainOptions {
         starts: args.starts,
         bootstraps: args.bootstraps,
         seed: args.data.seed,
         huber_delta: args.huber_delta,
         level: args.data.level,
-        held: Held { tied: args.tied, floor: held("E"), alpha: held("alpha"), beta: held("beta") },
+        held,
     }
 }
 
@@ -280,12 +329,15 @@ fn study(args: &PretrainArgs, table: Table) -> Result<Study, CliError> {
     let isoflop = fit_isoflop(&runs, &columns.flops, args.isoflop_tolerance, options).ok();
     let forecasts = forecasts(&columns, options);
     let forms = by_backtest(&runs, options)?;
-    let most = runs.params.iter().zip(runs.tokens).map(|(n, d)| FLOP_PER_PARAM_TOKEN * n * d).fold(0.0, f64::max);
+    let most = columns.largest_compute();
     let mut at = Vec::new();
     for &point in &args.at {
         let expected = forms.iter().map(|(fit, test)| test.forecast(fit, most, point, args.data.level));
         at.push((point, expected.collect::<Result<Vec<_>, _>>().map_err(|e| law_error(&e))?));
     }
+    let (best, test) = &forms[0];
+    let line = args.newest.iter().map(|&n| judge_line((best, test), most, n, args.data.level));
+    let line = line.collect::<Result<Vec<_>, _>>().map_err(|e| law_error(&e))?;
     let tested = if args.backtest {
         let form = forms[0].0.form;
         let few =
@@ -294,10 +346,13 @@ fn study(args: &PretrainArgs, table: Table) -> Result<Study, CliError> {
     } else {
         None
     };
+    if let Some(path) = &args.save {
+        SavedLaw::of(&name, most, &chinchilla, repeated.as_ref()).write(path)?;
+    }
     if let Some(path) = &args.data.svg {
         figure::pretrain(&columns, &chinchilla).write(path)?;
     }
-    Ok(Study { name, notes, chinchilla, kaplan, isoflop, repeated, forecasts, forms, at, tested })
+    Ok(Study { name, notes, chinchilla, kaplan, isoflop, repeated, forecasts, forms, at, line, tested })
 }
 
 /// The runs on fresh data and their law: what every command calls the law of a file.

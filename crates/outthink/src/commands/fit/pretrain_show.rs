@@ -2,6 +2,7 @@
 
 use super::pretrain::{PretrainArgs, Study};
 use super::{brackets, brackets_e, print_notes};
+use outthink_law::pretrain::LineVerdict;
 use serde_json::{Value, json};
 
 /// One study as JSON.
@@ -51,6 +52,7 @@ pub(super) fn as_json(args: &PretrainArgs, study: &Study) -> Value {
             "score": f.score, "weight": f.weight })).collect::<Vec<_>>(),
         "optimum": optimum,
         "at": at,
+        "line": study.line,
     })
 }
 
@@ -132,6 +134,7 @@ pub(super) fn print(args: &PretrainArgs, study: &Study) {
         }
     }
     print_forecasts(study);
+    print_line(study);
     println!("\ncompute-optimal by the first law");
     for &c in &args.at_flops {
         let o = chinchilla.law.optimum(c);
@@ -146,6 +149,42 @@ pub(super) fn print(args: &PretrainArgs, study: &Study) {
             i.map(|i| brackets(i.tokens_per_param, 1)).unwrap_or_default(),
             o.loss
         );
+    }
+}
+
+/// How newer models stand to the line of those fitted.
+fn print_line(study: &Study) {
+    for j in &study.line {
+        let (n, f) = (j.newest, j.forecast);
+        println!(
+            "\nthe model of {:.3e} parameters and {:.3e} tokens, {:.1} times the largest compute fitted ({})",
+            n.params,
+            n.tokens,
+            f.factor,
+            study.forms[0].0.form.name()
+        );
+        let words = match j.verdict {
+            LineVerdict::Slowing => "the line slows: its loss is above where runs of the line end",
+            LineVerdict::OnTheLine => "no slowing: its loss is where runs of the line end",
+            LineVerdict::AheadOfTheLine => "ahead of the line: its loss is below where runs of the line end",
+        };
+        println!("  verdict: {words}");
+        println!(
+            "  loss {:.4}, forecast {:.4} {}; the interval that just reaches it has a level of {:.2}",
+            n.loss,
+            f.loss,
+            brackets(f.interval, 4),
+            j.confidence
+        );
+        match j.worth {
+            Some(worth) => println!("  the line needs {worth:.2} times the compute spent for this loss"),
+            None => println!("  no compute gives the line this loss"),
+        }
+        if f.beyond {
+            println!(
+                "  further than the backtests reached: the interval is widened, so train a model on the way before you judge"
+            );
+        }
     }
 }
 

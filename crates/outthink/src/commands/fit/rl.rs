@@ -7,7 +7,7 @@ use clap::Args;
 use outthink_law::choose::{Choice, CurveForecast, choose};
 use outthink_law::forms::{Curve, Form};
 use outthink_law::noise::Noise;
-use outthink_law::rl::{Run, Sigmoid, SigmoidIntervals, backtest, fit};
+use outthink_law::rl::{Run, Sigmoid, SigmoidIntervals, backtest, backtest_power, fit, fit_power};
 use outthink_law::verdict::{Judgement, Question, Subject, judge};
 use serde_json::{Value, json};
 
@@ -133,6 +133,9 @@ pub(super) fn run(args: &RlArgs) -> Result<(), CliError> {
     let runs: Vec<Run> = groups.iter().map(as_run).collect();
     let whole = fit(&runs).map_err(|e| law_error(&e))?;
     let test = backtest(&runs, args.hold_out).map_err(|e| law_error(&e))?;
+    let power = fit_power(&runs).map_err(|e| law_error(&e))?;
+    let power_error = backtest_power(&runs, args.hold_out).map_err(|e| law_error(&e))?;
+    let better = if power_error < test.error { "power of the error" } else { "sigmoid" };
     let question = Question {
         threshold: args.threshold,
         level: args.data.level,
@@ -159,12 +162,15 @@ pub(super) fn run(args: &RlArgs) -> Result<(), CliError> {
         figure::rl(&drawn).write(path)?;
     }
     if args.data.json {
-        let runs: Vec<Value> = (rows.iter())
-            .map(|r| json!({ "run": r.group.name, "law": r.law, "intervals": r.intervals, "rms": r.rms, "choice": r.choice,
+        let runs: Vec<Value> = (rows.iter().zip(&power.laws))
+            .map(|(r, error)| json!({ "power": error, "run": r.group.name, "law": r.law, "intervals": r.intervals, "rms": r.rms, "choice": r.choice,
                 "verdict": r.judgement, "at": r.at, "beside_its_points": r.beside,
-                "sigmoid_at": args.at.iter().map(|&c| json!({ "compute": c, "accuracy": r.law.at(c) })).collect::<Vec<_>>() }))
+                "sigmoid_at": args.at.iter().map(|&c| json!({ "compute": c, "accuracy": r.law.at(c),
+                    "by_power": error.at(c) })).collect::<Vec<_>>() }))
             .collect();
         print_json(&json!({ "schema": 1, "law": "rl", "runs": runs, "backtest": test,
+            "power": { "steepest": power.steepest, "half_size": power.half_size, "backtest_error": power_error },
+            "forecasts_best": better,
             "ceiling_logit_per_doubling_of_size": whole.ceiling_per_doubling }));
         return Ok(());
     }
@@ -186,6 +192,14 @@ pub(super) fn run(args: &RlArgs) -> Result<(), CliError> {
     if let Some(slope) = whole.ceiling_per_doubling {
         println!("  each doubling of the size moves the ceiling's logit by {slope:+.2}");
     }
+    println!("\nln(1 - R) = level - k(N) ln C, k(N) = K / (1 + N0/N)");
+    for (r, law) in rows.iter().zip(&power.laws) {
+        println!("  {:<12} level {:+.3}   k {:.4}", r.group.name, law.level, law.exponent);
+    }
+    let half = power
+        .half_size
+        .map_or_else(|| "   one exponent: no rise with the size is seen".to_owned(), |n| format!("   N0 {n:.2e}"));
+    println!("  K {:.4}{half}", power.steepest);
     println!("\nthe last {:.0} % of each curve, forecast from the rest (mean absolute error)", 100.0 * args.hold_out);
     for r in &test.runs {
         println!("  {:<12} {:>3} points   {:.4}   bias {:+.4}", r.name, r.n, r.error, r.bias);
@@ -194,13 +208,18 @@ pub(super) fn run(args: &RlArgs) -> Result<(), CliError> {
         "  {:<12} {:>3} points   {:.4}   each curve by itself {:.4}   the last value carried on {:.4}",
         "all", test.n, test.error, test.error_apart, test.error_last_value
     );
+    println!("  {:<12} {:>3} points   {power_error:.4}   forecasts best: {better}", "power", test.n);
     println!();
-    for r in &rows {
+    for (r, error) in rows.iter().zip(&power.laws) {
         super::inference::print_curve(&r.group.name, &r.choice, "C", brackets);
         super::inference::print_beside(r.beside);
         super::inference::print_forecasts(&r.at, "steps");
         for &c in &args.at {
-            println!("  at {c:.4e} steps by the joint sigmoid: accuracy {:.3}", r.law.at(c));
+            println!(
+                "  at {c:.4e} steps by the joint sigmoid: accuracy {:.3}; by the power of the error {:.3}",
+                r.law.at(c),
+                error.at(c)
+            );
         }
         super::inference::print_judgement(&r.judgement);
     }
