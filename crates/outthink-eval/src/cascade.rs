@@ -115,7 +115,9 @@ pub fn cascade_priced(
     if costs[0] > costs[1] && unit == "USD" {
         // The larger arm is the one that costs more, whichever was named first.
         (names, rates) = ([names[1], names[0]], [rates[1], rates[0]]);
-        pairs.iter_mut().for_each(|p| p.swap(0, 1));
+        for pair in &mut pairs {
+            pair.swap(0, 1);
+        }
         costs = costs_of(rates, &pairs);
     }
     let right = |s: &PoolSample| f64::from(u8::from(s.correct));

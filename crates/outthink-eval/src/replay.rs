@@ -106,7 +106,7 @@ pub fn replay(pool: &Pool, spec: &StrategySpec, options: &ReplayOptions) -> Resu
             let order = draw_order(problem, options, index, seed);
             let model = models.get_mut(seed as usize);
             let explore =
-                derive_seed(derive_seed(options.first_seed + u64::from(seed), 0xD1CE), index as u64) % 10 == 0;
+                derive_seed(derive_seed(options.first_seed + u64::from(seed), 0xD1CE), index as u64).is_multiple_of(10);
             if let Some(model) = model.as_ref() {
                 let question = problem.question.clone().unwrap_or_default();
                 spec.agreement = Some(Arc::new(AgreementContext { model: (**model).clone(), question, explore }));

@@ -296,7 +296,9 @@ mod tests {
     fn the_gate_opens_where_looks_tell_and_stays_shut_where_they_do_not() {
         let gate = |tells| {
             let mut model = AgreementModel::default();
-            stream(tells, 600).iter().for_each(|votes| model.learn(votes, false));
+            for votes in &stream(tells, 600) {
+                model.learn(votes, false);
+            }
             (model.gate(), model.confirmed(Look::with([])) - model.confirmed(Look::with([7])))
         };
         let (open, shut) = (gate(true), gate(false));
@@ -313,7 +315,9 @@ mod tests {
     #[test]
     fn it_decides_a_tie_by_what_was_confirmed_elsewhere() {
         let mut model = AgreementModel::default();
-        stream(true, 600).iter().for_each(|votes| model.learn(votes, false));
+        for votes in &stream(true, 600) {
+            model.learn(votes, false);
+        }
         let odd = Vote { class: Some(0), look: Look::with([7]) };
         let plain = Vote { class: Some(1), look: Look::with([]) };
         assert_eq!(model.masses(&[odd, plain])[0].0, 1);
@@ -336,7 +340,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_nonsense_is_refused() {
         let mut model = AgreementModel::default();
-        stream(true, 50).iter().for_each(|votes| model.learn(votes, true));
+        for votes in &stream(true, 50) {
+            model.learn(votes, true);
+        }
         let text = serde_json::to_string(&model).unwrap();
         let read: AgreementModel = serde_json::from_str(&text).unwrap();
         assert!((read.gate() - model.gate()).abs() < 1e-12);

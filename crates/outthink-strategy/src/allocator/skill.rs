@@ -108,9 +108,10 @@ impl Skills {
     pub fn beliefs(&self, votes: &[ArmVote]) -> Vec<(u32, f64)> {
         let mut masses = self.masses(votes);
         let top = masses.first().map_or(0.0, |m| m.1);
-        masses.iter_mut().for_each(|m| m.1 = (m.1 - top).exp());
-        let sum: f64 = masses.iter().map(|m| m.1).sum();
-        masses.iter_mut().for_each(|m| m.1 /= sum);
+        let sum: f64 = masses.iter().map(|m| (m.1 - top).exp()).sum();
+        for mass in &mut masses {
+            mass.1 = (mass.1 - top).exp() / sum;
+        }
         masses
     }
 }

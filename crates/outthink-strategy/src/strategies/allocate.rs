@@ -249,20 +249,21 @@ impl Allocate {
     /// The belief where votes are weighed by what their answers look like.
     fn by_looks(&self, state: &State, masses: &[(ClassId, f64)], left: u32, counted: Belief) -> Belief {
         let gate = self.agreement.as_ref().map_or(0.0, |c| c.model.gate());
+        let Belief { leader: first, right, words, posterior, .. } = counted;
         let mut weights: Vec<f64> = masses.iter().map(|m| m.1).collect();
         let shown: Vec<String> = weights.iter().take(3).map(|m| format!("{m:.2}")).collect();
-        let words = format!("{}, weighed by look (gate {gate:.2}) {}", counted.words, shown.join(":"));
+        let words = format!("{words}, weighed by look (gate {gate:.2}) {}", shown.join(":"));
+        let leader = masses.first().and_then(|m| state.representative(m.0)).or(first);
         let net = gain_of_counts(&weights, left) - self.price;
         if net <= 0.0 && self.explores(state) {
-            return Belief { net: self.price, count: 1, words, ..counted };
+            return Belief { leader, right, net: self.price, count: 1, words, posterior };
         }
-        let leader = masses.first().and_then(|m| state.representative(m.0)).or(counted.leader);
         // As many as could end it, if all of them went to the leader.
         let count = (1..left.max(1)).find(|further| {
             weights[0] += 1.0;
             gain_of_counts(&weights, left - further) < self.price
         });
-        Belief { leader, net, count: count.unwrap_or(left).max(1), words, ..counted }
+        Belief { leader, right, net, count: count.unwrap_or(left).max(1), words, posterior }
     }
 
     /// Whether one vote is there and a second one is drawn to learn from.
