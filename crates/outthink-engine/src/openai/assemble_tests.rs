@@ -300,7 +300,9 @@ fn reasoning_inside_the_content_is_separated_from_the_answer() {
 fn reasoning_that_only_its_end_marks_is_split_at_the_end_and_expected_from_then_on() {
     let run = |before: Before, events: &[&str]| {
         let (mut assembler, mut out) = (Assembler::new(1, 40, before), Queue::new());
-        events.iter().for_each(|event| assembler.push("", event, None, &mut out).unwrap());
+        for event in events {
+            assembler.push("", event, None, &mut out).unwrap();
+        }
         assembler.finish(&mut out).unwrap();
         (assembler.habit(), collect(1, out).remove(0))
     };
