@@ -31,6 +31,7 @@
 //! # Ok::<(), outthink_law::LawError>(())
 //! ```
 
+pub mod best_of;
 pub mod choose;
 pub mod cost;
 pub mod coverage;

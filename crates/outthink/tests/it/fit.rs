@@ -437,3 +437,17 @@ fn a_line_of_models_slows_or_does_not() {
     assert_eq!(slow["verdict"], "slowing", "{slow}");
     assert!(slow["worth"].as_f64().unwrap() < 0.5, "{slow}");
 }
+
+/// Best-of-N by a verifier that can be deceived: the highest point is not the last.
+#[test]
+fn best_of_n_that_falls_has_a_best_n() {
+    let mut csv = "samples,accuracy,stderr\n".to_owned();
+    for (i, a) in (0..8).zip([0.224, 0.278, 0.310, 0.305, 0.286, 0.256, 0.234, 0.215]) {
+        let _ = writeln!(csv, "{},{a},0.02", 1 << i);
+    }
+    let got = json(&with_file("curve.csv", &csv, &["fit", "inference", "FILE", "--json"]));
+    let fit = &got["curves"][0]["best_of_n"];
+    assert!(fit["backtest"].as_f64().unwrap() < 0.5 * fit["backtest_honest"].as_f64().unwrap(), "{got}");
+    let shown = text(&with_file("curve.csv", &csv, &["fit", "inference", "FILE"]));
+    assert!(shown.contains("the best number of samples is about"), "{shown}");
+}

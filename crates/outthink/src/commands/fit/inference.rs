@@ -6,6 +6,7 @@ use super::{DataArgs, Group, StoreArgs, brackets, figure, law_error, pools, prin
 use crate::error::CliError;
 use clap::Args;
 use outthink_law::Interval;
+use outthink_law::best_of::{self, BestOfFit};
 use outthink_law::choose::{Choice, CurveForecast, choose};
 use outthink_law::forms::{Curve, Form};
 use outthink_law::joint::{Slope, pool_slopes};
@@ -128,7 +129,7 @@ pub(super) fn curves(
         let curves: Vec<Value> = (rows.iter())
             .map(|r| {
                 json!({ "curve": r.group.name, "n": r.group.accuracy.len(), "choice": r.choice, "verdict": r.judgement,
-                "at": r.at, "beside_its_points": r.beside })
+                "at": r.at, "beside_its_points": r.beside, "best_of_n": fallible(&r.group) })
             })
             .collect();
         let thin: Vec<&str> = thin.iter().map(|g| g.name.as_str()).collect();
@@ -148,6 +149,7 @@ pub(super) fn curves(
         print_beside(r.beside);
         print_forecasts(&r.at, "tokens");
         print_judgement(&r.judgement);
+        print_fallible(&r.group);
     }
     if let Some(p) = &pooled {
         println!(
@@ -170,6 +172,40 @@ pub(super) fn curves(
         println!("\ncannot be told from these data: {} curves with one or two settings", thin.len());
     }
     Ok(())
+}
+
+/// The law of a fallible verifier, of a curve over samples that falls after its highest point.
+fn fallible(group: &Group) -> Option<BestOfFit> {
+    let whole = group.compute.iter().all(|x| *x >= 1.0 && x.fract() == 0.0) && group.compute.contains(&1.0);
+    let order = |i: &usize, j: &usize| group.compute[*i].total_cmp(&group.compute[*j]);
+    let last = (0..group.compute.len()).max_by(order)?;
+    let top = group.accuracy.iter().copied().fold(0.0, f64::max);
+    let error = group.stderr.as_ref().map_or(0.0, |s| s[last]);
+    if !whole || group.accuracy[last] >= top - error {
+        return None;
+    }
+    best_of::fit(&group.compute, &group.accuracy).ok()
+}
+
+fn print_fallible(group: &Group) {
+    let Some(fit) = fallible(group) else { return };
+    let l = fit.law;
+    println!(
+        "  accuracy falls with more samples: what picks the answer is deceived. exp(-a N^-b) (1 + h (N-1))^-r with a {:.3} b \
+         {:.3} h {:.3} r {:.3}, rms {:.4}",
+        l.a, l.b, l.h, l.r, fit.rms
+    );
+    let n = l.best();
+    println!(
+        "  the best number of samples is about {n}: accuracy {:.3}; a perfect verifier {:.3}",
+        l.at(n as f64),
+        l.coverage(n as f64)
+    );
+    if let (Some(error), Some(honest)) = (fit.backtest, fit.backtest_honest) {
+        println!(
+            "  the last quarter of the points, forecast from the rest: off by {error:.3}; by a law that cannot fall {honest:.3}"
+        );
+    }
 }
 
 fn row(args: &InferenceArgs, group: Group, subject: Subject) -> Result<Row, CliError> {
