@@ -8,8 +8,10 @@
 //! bare fallback.
 
 mod filter;
+mod program;
 mod python;
 
+pub use program::{ProgramOutcome, PythonPrograms, program_of};
 pub use python::{PythonTests, SandboxLimits};
 
 use outthink_core::{EngineError, Origin};
@@ -23,6 +25,10 @@ use tokio::process::Command;
 const OUTPUT_LIMIT: u64 = 64 << 10;
 /// How long the sandbox itself may take to come up and go down.
 const OVERHEAD: Duration = Duration::from_secs(5);
+
+/// Sets `held` to whether the sandbox lets a program neither fork nor reach a file of the machine.
+const PROBE: &str =
+    "import os\ntry:\n    os.fork()\n    held = False\nexcept OSError:\n    held = not os.path.exists('/etc/passwd')\n";
 
 /// Where the programs of the sandbox lie.
 #[derive(Debug, Clone)]
@@ -52,6 +58,17 @@ struct Bounds {
 
 fn refused(what: &str, mend: &str) -> EngineError {
     EngineError::new(Origin::Caller, format!("code is not run here: {what}")).with_hint(mend)
+}
+
+/// Writes the filter and the files that the sandbox shows under `/code`.
+fn write(folder: &Path, files: &[(&str, &str)]) -> std::io::Result<()> {
+    std::fs::write(folder.join("filter"), filter::program().unwrap_or_default())?;
+    let inner = folder.join("code");
+    std::fs::create_dir(&inner)?;
+    for (name, text) in files {
+        std::fs::write(inner.join(name), text)?;
+    }
+    Ok(())
 }
 
 fn find(name: &str) -> Option<PathBuf> {

@@ -1,8 +1,7 @@
 //! Unit tests for Python code in a reply.
 
-use super::{Bounds, Ran, Tools, filter, refused};
+use super::{Bounds, PROBE, Ran, Tools, refused, write};
 use outthink_core::{EngineError, Judging, Origin, Prompt, Sample, Verdict, Verifier, derive_seed};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -59,9 +58,7 @@ impl PythonTests {
         let places = Arc::new(Semaphore::new(limits.parallel.clamp(1, 64)));
         let tools = Tools::find()?;
         let made = Self { tools, tests, limits, places };
-        // A sandbox that lets a program fork or reach a file is none.
-        let probe = "import os\ntry:\n    os.fork()\n    held = False\nexcept OSError:\n    held = not os.path.exists('/etc/passwd')\n";
-        match made.run_code(probe, "assert held", 0).await? {
+        match made.run_code(PROBE, "assert held", 0).await? {
             Some((1, 1)) => Ok(made),
             _ => Err(refused(
                 "the sandbox does not hold on this machine",
@@ -75,22 +72,12 @@ impl PythonTests {
         let internal =
             |e: std::io::Error| EngineError::new(Origin::Internal, format!("no folder for the sandbox ({e})"));
         let folder = TempDir::new().map_err(internal)?;
-        write(folder.path(), code, tests).map_err(internal)?;
+        write(folder.path(), &[("main.py", HARNESS), ("answer.py", code), ("tests.py", tests)]).map_err(internal)?;
         let nonce = format!("{:016x}", derive_seed(seed ^ u64::from(std::process::id()), code.len() as u64));
         let bounds = Bounds { seconds: self.limits.seconds, memory: self.limits.memory, file: self.limits.file };
         let ran = self.tools.run(folder.path(), bounds, &[&nonce]).await?;
         Ok(read(&ran, &nonce))
     }
-}
-
-fn write(folder: &Path, code: &str, tests: &str) -> std::io::Result<()> {
-    std::fs::write(folder.join("filter"), filter::program().unwrap_or_default())?;
-    let inner = folder.join("code");
-    std::fs::create_dir(&inner)?;
-    for (name, text) in [("main.py", HARNESS), ("answer.py", code), ("tests.py", tests)] {
-        std::fs::write(inner.join(name), text)?;
-    }
-    Ok(())
 }
 
 fn read(ran: &Ran, nonce: &str) -> Option<(u32, u32)> {

@@ -5,6 +5,8 @@ mod asking;
 mod failures;
 mod live;
 mod probing;
+#[cfg(target_os = "linux")]
+mod program;
 mod reward;
 #[cfg(target_os = "linux")]
 mod sandbox;
