@@ -12,13 +12,11 @@ const ROOT_PAGES: &[&str] =
 
 /// The pages that were swept, and must stay so.
 const SWEPT: &[&str] = &[
-    "README.md",
     "COMPARE.md",
     "deploy/README.md",
     "docs/SUMMARY.md",
     "docs/deployment.md",
     "docs/python.md",
-    "docs/serve.md",
 ];
 
 /// The README fits a minute.
