@@ -43,7 +43,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("outthink-testkit", &["outthink-core"]),
-    ("outthink-python", &["outthink-law", "outthink-verify"]),
+    ("outthink-python", &["outthink-core", "outthink-eval", "outthink-law", "outthink-strategy", "outthink-verify"]),
     ("xtask", &["outthink-core", "outthink-engine", "outthink-law", "outthink-strategy", "outthink-verify"]),
 ];
 

@@ -3,6 +3,7 @@
 //!
 //! Tidy reads files and nothing else; generate writes pages of the docs. Neither asks a network.
 
+mod docs;
 mod edges;
 mod generate;
 mod sources;
@@ -74,6 +75,7 @@ fn tidy(root: &Path) -> Result<String> {
     let mut findings = edges::check(root).context("reading the manifests")?;
     let survey = sources::check(root).context("reading the sources")?;
     findings.extend(survey.findings);
+    findings.extend(docs::check(root).context("reading the documents")?);
     findings.extend(generate::check(root).context("comparing the docs with the code")?);
     if !findings.is_empty() {
         let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();

@@ -9,6 +9,10 @@
 //! assert outthink.rewards([r"So it is \boxed{4}."], ["4"]) == [1.0]
 //! ```
 
+mod laws;
+#[cfg(feature = "recordings")]
+mod recording;
+
 use outthink_law::LawError;
 use outthink_law::estimate;
 use outthink_verify::{Equality, equivalent_by, find_answer as find, is_correct};
@@ -100,6 +104,11 @@ fn of_law(error: LawError) -> PyErr {
 mod _outthink {
     #[pymodule_export]
     use super::{equal, find_answer, grade, pass_at_k, pass_hat_k, rewards};
+    #[pymodule_export]
+    use crate::laws::{fit_coverage, fit_pretrain, maj_at_k};
+    #[cfg(feature = "recordings")]
+    #[pymodule_export]
+    use crate::recording::{Recording, ReplayRow, replay, strategies};
 
     /// The version of the crate.
     #[pymodule_export]

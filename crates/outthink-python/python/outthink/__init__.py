@@ -13,7 +13,18 @@ True
 0.7
 """
 
+from . import _outthink
 from ._outthink import __VERSION__ as __version__
-from ._outthink import equal, find_answer, grade, pass_at_k, pass_hat_k, rewards
+from ._outthink import equal, find_answer, fit_coverage, fit_pretrain, grade, maj_at_k, pass_at_k, pass_hat_k, rewards
+from .gateway import Gateway, serve
 
-__all__ = ["equal", "find_answer", "grade", "pass_at_k", "pass_hat_k", "rewards"]
+__all__ = [
+    "Gateway", "equal", "find_answer", "fit_coverage", "fit_pretrain", "grade", "maj_at_k", "pass_at_k", "pass_hat_k",
+    "rewards", "serve",
+]
+
+# A build without recordings has neither of these.
+if hasattr(_outthink, "Recording"):
+    from ._outthink import Recording, ReplayRow, replay, strategies
+
+    __all__ += ["Recording", "ReplayRow", "replay", "strategies"]

@@ -1,4 +1,8 @@
 from collections.abc import Sequence
+from os import PathLike
+from typing import Literal, TypedDict, final
+
+from .gateway import Gateway as Gateway, serve as serve
 
 __version__: str
 
@@ -19,3 +23,61 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
 
 def pass_hat_k(samples: int, correct: int, k: int) -> float:
     """The chance that all of `k` of `samples` samples are right, of which `correct` are."""
+
+def maj_at_k(counts: Sequence[int], correct: int | None, k: int, *, blank: int = 0) -> float: ...
+
+class Forecast(TypedDict):
+    k: int
+    coverage: float
+    interval: tuple[float, float]
+    extrapolated: bool
+
+class CoverageFit(TypedDict):
+    n: int
+    a: float
+    b: float
+    atom: float
+    forecasts: list[Forecast]
+
+class PretrainFit(TypedDict):
+    n: int
+    objective: float
+    floor: float
+    a: float
+    alpha: float
+    b: float
+    beta: float
+    intervals: dict[str, tuple[float, float]] | None
+
+def fit_coverage(
+    samples: Sequence[int], correct: Sequence[int], at: Sequence[int], *, level: float = 0.9, seed: int = 0
+) -> CoverageFit: ...
+def fit_pretrain(
+    params: Sequence[float], tokens: Sequence[float], loss: Sequence[float], *, bootstraps: int = 1000,
+    level: float = 0.95, seed: int = 0,
+) -> PretrainFit: ...
+
+@final
+class Recording:
+    @staticmethod
+    def load(path: str | PathLike[str]) -> Recording: ...
+    @property
+    def name(self) -> str: ...
+    def __len__(self) -> int: ...
+    def counts(self) -> list[tuple[str, int, int]]: ...
+    def answers(self, problem: str) -> list[str | None]: ...
+
+@final
+class ReplayRow:
+    strategy: str
+    problems: int
+    accuracy: float
+    interval: tuple[float, float]
+    samples: float
+    tokens: float
+
+def replay(
+    recording: Recording, strategies: Sequence[str], *, samples: int = 40, seeds: int = 20, target: float = 0.95,
+    seed: int = 0, verifier: Literal["none", "recorded", "exact"] = "recorded",
+) -> list[ReplayRow]: ...
+def strategies() -> list[str]: ...
