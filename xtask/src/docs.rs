@@ -11,13 +11,7 @@ const ROOT_PAGES: &[&str] =
     &["README.md", "COMPARE.md", "BENCHMARKS.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "deploy/README.md"];
 
 /// The pages that were swept, and must stay so.
-const SWEPT: &[&str] = &[
-    "COMPARE.md",
-    "deploy/README.md",
-    "docs/SUMMARY.md",
-    "docs/deployment.md",
-    "docs/python.md",
-];
+const SWEPT: &[&str] = &["COMPARE.md", "deploy/README.md", "docs/SUMMARY.md", "docs/deployment.md", "docs/python.md"];
 
 /// The README fits a minute.
 const README_LINES: usize = 120;

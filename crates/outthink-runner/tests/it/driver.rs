@@ -18,6 +18,7 @@ pub(crate) fn spec(name: &str, samples: u32) -> StrategySpec {
         settings: outthink_strategy::Settings::default(),
         tools_once: false,
         table: None,
+        agreement: None,
     }
 }
 
