@@ -87,7 +87,7 @@ fn graded(completions: &[String], gold: &[String]) -> Vec<f64> {
         let parts = completions.chunks(size).zip(gold.chunks(size)).zip(all.chunks_mut(size));
         for ((replies, gold), out) in parts {
             scope.spawn(move || {
-                out.iter_mut().zip(replies.iter().zip(gold)).for_each(|(out, pair)| *out = reward(pair))
+                out.iter_mut().zip(replies.iter().zip(gold)).for_each(|(out, pair)| *out = reward(pair));
             });
         }
     });
