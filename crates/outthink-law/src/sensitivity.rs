@@ -54,7 +54,7 @@ pub struct Planned<'a> {
 
 /// The inputs by how much they move the dollars for `loss`, the one that moves most first.
 ///
-/// Each is divided and multiplied by a factor that people's estimates of it are commonly off by: 3 for queries, 2 for
+/// Each is divided and multiplied by a factor that we take for how far an estimate of it may be off: 3 for queries, 2 for
 /// tokens, the stock and the utilisation of serving, 1.5 for the price of an hour, 1.25 for the utilisation of
 /// training. Shares stay at most 1. The law itself is varied by its bootstrap draws, between their 5 % and 95 % quantiles
 /// of dollars. Inputs that move nothing are left out.

@@ -55,8 +55,17 @@ pub(super) fn run(args: &InferenceArgs) -> Result<(), CliError> {
         println!("{} ({} problems)", run.name, run.problems.len());
         e.print();
     }
-    let told: Vec<Counts> =
-        counts.into_iter().filter(|c| c.correct.len() > 3 && c.correct.iter().any(|x| *x > 0)).collect();
+    // One sample a problem says whether it was right, and nothing of how often it would be.
+    let (told, once): (Vec<Counts>, Vec<Counts>) = (counts.into_iter())
+        .filter(|c| c.correct.len() > 3 && c.correct.iter().any(|x| *x > 0))
+        .partition(|c| c.samples.iter().any(|n| *n > 1));
+    for c in once {
+        let share = c.correct.iter().sum::<u64>() as f64 / c.samples.len() as f64;
+        println!(
+            "\n{}: coverage of more samples lies between {share:.3} and 1, and one sample a problem cannot say where",
+            c.model
+        );
+    }
     if !told.is_empty() {
         println!("\ncoverage");
         coverage::run(&args.data, &told, &args.asked()?)?;
@@ -148,7 +157,8 @@ fn estimates(run: &Recorded<'_>, how: Resampling) -> Result<Estimates, CliError>
         majority.sort_by_key(|(k, _)| *k);
         majority.dedup_by_key(|(k, _)| *k);
         let ends: Vec<f64> = counts.iter().map(votes::without_end).collect();
-        limit = Some(mean_over_problems(&ends, how).map_err(refuse)?);
+        // One sample a problem does not say how often its answer comes.
+        limit = (least > 1).then(|| mean_over_problems(&ends, how).map_err(refuse)).transpose()?;
     }
     let tokens: Vec<f64> = (run.problems.iter())
         .map(|p| p.samples.iter().map(|s| s.tokens).sum::<f64>() / p.samples.len() as f64)
