@@ -76,7 +76,7 @@ const FOLDS: usize = 5;
 /// Replays `allocate` with two arms over two runs of a pool, each problem in `seeds` orders, for a grid of prices.
 /// `most` bounds the samples a problem.
 ///
-/// Which run is the dearer one is decided by what a sample costs: the dollars that were recorded; without them the
+/// Which run is the more expensive one is decided by what a sample costs: the dollars that were recorded; without them the
 /// generated tokens at `usd` dollars a million, first run first; without either the tokens alone. How good an arm
 /// is, and how far agreement of the cheap one can be trusted, is learned on the other four fifths of the problems.
 ///
@@ -205,7 +205,7 @@ impl Frame {
 }
 
 fn one(pairs: &[[&PoolProblem; 2]], price: f64, frame: &Frame) -> Result<CascadeRow, EvalError> {
-    // Prices of a token in proportion to what a sample costs, so that the strategy sees how much dearer one is.
+    // Prices of a token in proportion to what a sample costs, so that the strategy sees how much more expensive one is.
     let priced = |name: &str, cost: f64| ModelInfo {
         id: name.into(),
         context: None,

@@ -292,12 +292,12 @@ impl LossLaw<'_> {
     }
 }
 
-/// A larger model, trained anew at the best split of `usd` dollars.
+/// A larger model, trained from scratch at the best split of `usd` dollars.
 pub fn larger_model(standing: &Standing, loss: &LossLaw<'_>, usd: f64) -> PlanOption {
     let best = loss.law.optimum(standing.hardware.flops_for(usd));
     let serving = standing.queries * standing.serving_usd(best.params, standing.tokens_per_query);
     PlanOption {
-        name: "a model trained anew".to_owned(),
+        name: "a model trained from scratch".to_owned(),
         accuracy: None,
         loss: Some(loss.ranged(|l| l.optimum(best.flops).loss)),
         once_usd: usd,

@@ -74,7 +74,7 @@ fn swing_cells(s: &Swing) -> [String; 4] {
     [s.input.clone(), range, end(s.at_low), end(s.at_high)]
 }
 
-/// The board of a model that is trained anew; empty where no option of that kind is there.
+/// The board of a model that is trained from scratch; empty where no option of that kind is there.
 ///
 /// # Errors
 ///

@@ -15,10 +15,10 @@ use outthink_law::verdict::Ranged;
 const LARGE_CORPUS: f64 = 1.5e13;
 
 /// What a plan that forgets the queries would do.
-pub(super) const ALONE: &str = "a model trained anew, by the bill of training alone";
+pub(super) const ALONE: &str = "a model trained from scratch, by the bill of training alone";
 
 /// The size and tokens that training and serving together lead to.
-pub(super) const TOGETHER: &str = "a model trained anew, for training and serving together";
+pub(super) const TOGETHER: &str = "a model trained from scratch, for training and serving together";
 
 /// What a model costs over its life, and what there is to train it on.
 #[derive(Debug, Args)]
@@ -171,7 +171,7 @@ impl Law {
     }
 }
 
-/// What is asked of a model trained anew.
+/// What is asked of a model trained from scratch.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Wish {
     /// As good as the best split of these dollars of training, for the least over its life.
