@@ -7,10 +7,10 @@ use crate::schema::{self, Kind};
 use crate::secret::{self, KeySecret};
 use crate::writer::{Order, Writer, charge_lapsed, now};
 use crate::{
-    Charge, Claim, ClaimError, Grant, Growth, Key, KeyStatus, LedgerError, NewKey, Record, Spent, TeamLimits,
+    Charge, Claim, ClaimError, Grant, Growth, Key, KeyStatus, LedgerError, Limits, NewKey, Record, Spent, TeamLimits,
     TeamStatus, status, teams,
 };
-use sqlx::{AnyPool, Row};
+use sqlx::{AnyPool, AssertSqlSafe, Connection as _, Row};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,6 +34,15 @@ pub struct Ledger {
     documents: Documents,
     advances: Advances,
     known: Arc<Mutex<HashMap<String, Known>>>,
+}
+
+/// Limits as the database has them.
+fn written(limits: &Limits) -> Result<String, LedgerError> {
+    serde_json::to_string(limits).map_err(|e| LedgerError::Asked(format!("the limits cannot be written down: {e}")))
+}
+
+fn not_there(name: &str) -> LedgerError {
+    LedgerError::Asked(format!("no live key is called `{name}`: see `outthink keys list`"))
 }
 
 impl std::fmt::Debug for Ledger {
@@ -95,8 +104,7 @@ impl Ledger {
             created: now(),
             revoked: None,
         };
-        let limits = serde_json::to_string(&key.limits)
-            .map_err(|e| LedgerError::Asked(format!("the limits cannot be written down: {e}")))?;
+        let limits = written(&key.limits)?;
         let made = sqlx::query(
             "INSERT INTO ledger_keys (id, name, hash, admin, limits, created, team) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
@@ -159,6 +167,48 @@ impl Ledger {
         status::charges(&self.pool, key).await
     }
 
+    /// Changes what a live key, by name or identifier, may spend; its team stays. A claim looks at the limits itself, so
+    /// that they hold from the next one on. A day that has already cost more than a lowered budget stays as it is.
+    ///
+    /// # Errors
+    /// If no live key is called so, `change` refuses, a limit is useless, or the database fails.
+    pub async fn change_key(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut Limits) -> Result<(), LedgerError> + Send,
+    ) -> Result<Key, LedgerError> {
+        let failed = || LedgerError::database("change a key");
+        let mut connection = self.pool.acquire().await.map_err(failed())?;
+        let mut tx = connection.begin_with(self.kind.begin()).await.map_err(failed())?;
+        let sql = format!(
+            "SELECT id, name, admin, limits, created, revoked, team FROM ledger_keys
+                WHERE (name = $1 OR id = $1) AND revoked IS NULL{}",
+            self.kind.for_update()
+        );
+        let row = sqlx::query(AssertSqlSafe(sql)).bind(name.to_owned()).fetch_optional(&mut *tx).await;
+        let Some(row) = row.map_err(failed())? else { return Err(not_there(name)) };
+        let mut key = status::key_of(&row).map_err(failed())?;
+        change(&mut key.limits)?;
+        if let Some(words) = key.limits.problem() {
+            return Err(LedgerError::Asked(words.into()));
+        }
+        sqlx::query("UPDATE ledger_keys SET limits = $1 WHERE id = $2")
+            .bind(written(&key.limits)?)
+            .bind(key.id.clone())
+            .execute(&mut *tx)
+            .await
+            .map_err(failed())?;
+        tx.commit().await.map_err(failed())?;
+        self.forget_known();
+        Ok(key)
+    }
+
+    /// Nothing of what is known of keys counts any more, and nothing more is handed out of advances.
+    fn forget_known(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.advances.call_back();
+    }
+
     /// Revokes a key by name or identifier. What it runs comes to its end; nothing new begins.
     ///
     /// # Errors
@@ -170,10 +220,9 @@ impl Ledger {
             .execute(&self.pool)
             .await
             .map_err(LedgerError::database("revoke a key"))?;
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.advances.call_back();
+        self.forget_known();
         if done.rows_affected() == 0 {
-            return Err(LedgerError::Asked(format!("no live key is called `{name}`: see `outthink keys list`")));
+            return Err(not_there(name));
         }
         Ok(())
     }

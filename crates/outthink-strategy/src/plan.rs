@@ -217,8 +217,10 @@ impl ThinkingPlan {
             (effort, _) => effort.unwrap_or(default),
         };
         let mut spec = of(effort);
-        if let Some(entry) = named {
+        if let Some(entry) = named.filter(|entry| entry.entry.name != spec.name) {
             entry.entry.name.clone_into(&mut spec.name);
+            // They were settings of the other strategy.
+            spec.settings = Settings::default();
         }
         let entry = spec.entry().map_err(|e| PlanError::new("strategy", e.to_string()))?;
         let name = entry.name();
@@ -273,6 +275,14 @@ impl ThinkingPlan {
         };
         spec.build().map_err(|e| PlanError::new(at_fault, e.to_string()))?;
         Ok((effort, spec))
+    }
+
+    /// Takes over the budgets, and the budget of reasoning, that this plan leaves out and `default` has.
+    pub fn bound_by(&mut self, default: &Self) {
+        self.thinking_budget = self.thinking_budget.or(default.thinking_budget);
+        self.budget_tokens = self.budget_tokens.or(default.budget_tokens);
+        self.budget_usd = self.budget_usd.or(default.budget_usd);
+        self.budget_seconds = self.budget_seconds.or(default.budget_seconds);
     }
 
     /// The hard limits.

@@ -11,8 +11,10 @@ mod advances;
 mod budgets;
 mod postgres;
 
-use outthink_core::Cost;
-use outthink_ledger::{Claim, ClaimError, Growth, Ledger, Limits, NewDocument, NewKey, Record, Refusal, Spent};
+use outthink_core::{Cost, Effort};
+use outthink_ledger::{
+    Claim, ClaimError, Growth, Ledger, LedgerError, Limits, NewDocument, NewKey, Record, Refusal, Spent,
+};
 use postgres::Postgres;
 
 const LEASE: u64 = 60;
@@ -88,6 +90,53 @@ async fn a_life(url: &str) {
     // The name is free again, and what was spent under it is still there.
     ledger.create_key(&new).await.unwrap();
     assert_eq!(standing(&ledger, &alice.id).await, (300, 0));
+    ledger.close().await;
+}
+
+/// Other limits hold from the next claim on, whatever runs.
+async fn other_limits(url: &str) {
+    let ledger = Ledger::open(url, LEASE).await.unwrap().claiming_ahead(true);
+    let id = key(&ledger, "bob", budget(1_000)).await;
+    let hold = ledger.claim(claim(&id, "b-1", 700)).await.unwrap();
+    assert!(ledger.claim(claim(&id, "b-2", 700)).await.is_err());
+    let changed = ledger
+        .change_key("bob", |limits| {
+            limits.cost_per_day = Some(Cost::from_nano(2_000));
+            limits.largest_effort = Some(Effort::Low);
+            Ok(())
+        })
+        .await
+        .unwrap();
+    assert_eq!((changed.id.as_str(), changed.limits.largest_effort), (id.as_str(), Some(Effort::Low)));
+    let second = ledger.claim(claim(&id, "b-2", 700)).await.unwrap();
+    hold.settle(spent(700));
+    second.settle(spent(700));
+    settled(&ledger, &id, 2).await;
+
+    // Lowered below what was spent: nothing more is paid, and nothing is taken back.
+    let lower = |limits: &mut Limits| {
+        limits.cost_per_day = Some(Cost::from_nano(900));
+        Ok(())
+    };
+    ledger.change_key(&id, lower).await.unwrap();
+    let refused = ledger.claim(claim(&id, "b-3", 1)).await.unwrap_err();
+    assert!(matches!(refused, ClaimError::Refused(Refusal::Spent { .. })), "{refused:?}");
+    assert_eq!(standing(&ledger, &id).await, (1_400, 0));
+
+    for refused in [
+        ledger.change_key("nobody", |_| Ok(())).await,
+        ledger
+            .change_key("bob", |limits| {
+                limits.requests_per_minute = Some(0);
+                Ok(())
+            })
+            .await,
+        ledger.change_key("bob", |_| Err(LedgerError::Asked("no".into()))).await,
+    ] {
+        assert!(refused.unwrap_err().is_asked());
+    }
+    let limits = &ledger.keys().await.unwrap().into_iter().find(|k| k.key.id == id).unwrap().key.limits;
+    assert_eq!((limits.cost_per_day, limits.requests_per_minute), (Some(Cost::from_nano(900)), None));
     ledger.close().await;
 }
 
@@ -288,6 +337,7 @@ async fn shared_documents(url: &str) {
 
 async fn all(url: &str) {
     a_life(url).await;
+    other_limits(url).await;
     a_race(url).await;
     a_race_of_growth(url).await;
     a_death_of_what_has_grown(url).await;

@@ -13,9 +13,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, put};
 use axum::{Extension, Json, Router};
 use outthink_core::{Cost, Effort};
-use outthink_ledger::{Ledger, Limits, NewKey, TeamLimits};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use outthink_ledger::{Ledger, LedgerError, Limits, NewKey, TeamLimits};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value, json};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +46,7 @@ pub(crate) fn routes() -> Router {
         .route("/outthink/spend", get(spend))
         .route("/outthink/live", get(live))
         .route("/outthink/keys", get(keys).post(make_key))
-        .route("/outthink/keys/{name}", delete(revoke))
+        .route("/outthink/keys/{name}", delete(revoke).patch(change_key))
         .route("/outthink/teams/{name}", put(set_team))
         .route("/metrics", get(metrics))
 }
@@ -144,51 +144,96 @@ async fn keys(Extension(gateway): Now, Extension(caller): Asker) -> Result<Json<
     Ok(Json(json!({ "keys": keys, "teams": teams })))
 }
 
-/// A key to be made, as the page sends it.
+/// What a key may do: what is left out stays as it is, and `null` takes a limit away.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
-    name: String,
-    #[serde(default)]
-    admin: bool,
-    #[serde(default)]
-    team: Option<String>,
-    #[serde(default)]
-    usd_per_day: Option<f64>,
-    #[serde(default)]
-    usd_per_month: Option<f64>,
-    #[serde(default)]
-    usd_per_session: Option<f64>,
-    #[serde(default)]
-    requests_per_minute: Option<u64>,
-    #[serde(default)]
-    tokens_per_minute: Option<u64>,
-    #[serde(default)]
-    largest_effort: Option<Effort>,
-    #[serde(default)]
-    models: Vec<String>,
+struct Changes {
+    #[serde(default, deserialize_with = "given")]
+    usd_per_day: Option<Option<f64>>,
+    #[serde(default, deserialize_with = "given")]
+    usd_per_month: Option<Option<f64>>,
+    #[serde(default, deserialize_with = "given")]
+    usd_per_session: Option<Option<f64>>,
+    #[serde(default, deserialize_with = "given")]
+    requests_per_minute: Option<Option<u64>>,
+    #[serde(default, deserialize_with = "given")]
+    tokens_per_minute: Option<Option<u64>>,
+    #[serde(default, deserialize_with = "given")]
+    largest_effort: Option<Option<Effort>>,
+    #[serde(default, deserialize_with = "given")]
+    models: Option<Option<Vec<String>>>,
+}
+
+/// Tells a field that is `null` from one that is not there.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl Changes {
+    fn apply(self, limits: &mut Limits) -> Result<(), ApiError> {
+        for (name, field, usd) in [
+            ("usd_per_day", &mut limits.cost_per_day, self.usd_per_day),
+            ("usd_per_month", &mut limits.cost_per_month, self.usd_per_month),
+            ("usd_per_session", &mut limits.cost_per_session, self.usd_per_session),
+        ] {
+            if let Some(usd) = usd {
+                *field = dollars(name, usd)?;
+            }
+        }
+        limits.requests_per_minute = self.requests_per_minute.unwrap_or(limits.requests_per_minute);
+        limits.tokens_per_minute = self.tokens_per_minute.unwrap_or(limits.tokens_per_minute);
+        limits.largest_effort = self.largest_effort.unwrap_or(limits.largest_effort);
+        if let Some(models) = self.models {
+            limits.models = models.unwrap_or_default();
+        }
+        Ok(())
+    }
 }
 
 /// Makes a key; its secret is in this reply alone.
 async fn make_key(Extension(gateway): Now, Extension(caller): Asker, body: Bytes) -> Result<Response, ApiError> {
     caller.must_be_admin()?;
     let ledger = ledger(&gateway)?;
-    let wanted: Wanted =
-        serde_json::from_slice(&body).map_err(|e| ApiError::invalid_body(format!("the body describes no key: {e}")))?;
-    let limits = Limits {
-        models: wanted.models,
-        requests_per_minute: wanted.requests_per_minute,
-        tokens_per_minute: wanted.tokens_per_minute,
-        cost_per_day: dollars("usd_per_day", wanted.usd_per_day)?,
-        cost_per_month: dollars("usd_per_month", wanted.usd_per_month)?,
-        cost_per_session: dollars("usd_per_session", wanted.usd_per_session)?,
-        largest_effort: wanted.largest_effort,
+    let wrong = |e: serde_json::Error| ApiError::invalid_body(format!("the body describes no key: {e}"));
+    let mut wanted: Map<String, Value> = serde_json::from_slice(&body).map_err(wrong)?;
+    let mut take = |field: &str| wanted.remove(field).unwrap_or_default();
+    let (name, admin, team) = (take("name"), take("admin"), take("team"));
+    let mut limits = Limits::default();
+    serde_json::from_value::<Changes>(wanted.into()).map_err(wrong)?.apply(&mut limits)?;
+    let new = NewKey {
+        name: serde_json::from_value(name).map_err(wrong)?,
+        admin: serde_json::from_value::<Option<bool>>(admin).map_err(wrong)?.unwrap_or_default(),
+        team: serde_json::from_value(team).map_err(wrong)?,
+        limits,
     };
-    let new = NewKey { name: wanted.name, admin: wanted.admin, team: wanted.team, limits };
     let (key, secret) = ledger.create_key(&new).await.map_err(ApiError::of_ledger)?;
     tracing::info!(key = %key.id, name = %key.name, "a key was made");
     let told = json!({ "id": key.id, "name": key.name, "key": secret.expose() });
     Ok(([(CACHE_CONTROL, "no-store")], Json(told)).into_response())
+}
+
+/// Changes what a key may do, from its next request on.
+async fn change_key(
+    Extension(gateway): Now,
+    Extension(caller): Asker,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Result<Json<Value>, ApiError> {
+    caller.must_be_admin()?;
+    let changes: Changes = serde_json::from_slice(&body)
+        .map_err(|e| ApiError::invalid_body(format!("the body describes no limits of a key: {e}")))?;
+    let mut refused = None;
+    let change = |limits: &mut Limits| {
+        changes.apply(limits).map_err(|error| {
+            let words = LedgerError::Asked(error.message.clone());
+            refused = Some(error);
+            words
+        })
+    };
+    let changed = ledger(&gateway)?.change_key(&name, change).await;
+    let key = changed.map_err(|error| refused.unwrap_or_else(|| ApiError::of_ledger(error)))?;
+    tracing::info!(key = %key.id, name = %key.name, "the limits of a key were changed");
+    Ok(Json(json!(key)))
 }
 
 /// A budget in dollars.

@@ -2,7 +2,8 @@
 
 use super::{Config, ITSELF, KeyMode, Problem};
 use outthink_core::{ArmName, Price};
-use outthink_strategy::{StrategySpec, registry};
+use outthink_strategy::StrategySpec;
+use outthink_verify::VerifierSpec;
 use std::collections::HashSet;
 
 /// All that is wrong, in the order of the file's sections.
@@ -76,18 +77,15 @@ fn defaults(config: &Config, found: &mut Vec<Problem>) {
 fn efforts(config: &Config, found: &mut Vec<Problem>) {
     for (effort, settings) in &config.efforts {
         let path = format!("efforts.{effort}");
-        let mut spec = StrategySpec::for_effort(*effort);
-        if let Some(name) = &settings.strategy {
-            if let Err(error) = registry::find(name) {
-                found.push(Problem::new(format!("{path}.strategy"), error.to_string()));
-                continue;
-            }
-            spec.name.clone_from(name);
+        if let Some((key, words)) = &settings.wrong {
+            found.push(Problem::new(format!("{path}.{key}"), words));
+            continue;
         }
         for name in &settings.verifiers {
             if name != ITSELF && !config.verifiers.iter().any(|v| v.name == *name) {
                 let known = names(std::iter::once(ITSELF).chain(config.verifiers.iter().map(|v| v.name.as_str())));
-                found.push(Problem::new(format!("{path}.verifiers"), format!("`{name}` is no verifier: use {known}")));
+                found
+                    .push(Problem::new(format!("{path}.verifiers"), format!("unknown verifier `{name}`: use {known}")));
             }
         }
         for name in &settings.arms {
@@ -95,14 +93,9 @@ fn efforts(config: &Config, found: &mut Vec<Problem>) {
                 found.push(Problem::new(format!("{path}.arms"), words));
             }
         }
-        spec.max_samples = settings.samples.unwrap_or(spec.max_samples);
-        spec.max_tokens_per_sample = settings.max_tokens.or(spec.max_tokens_per_sample);
-        spec.target_confidence = settings.target_confidence.unwrap_or(spec.target_confidence);
-        if spec.name == "single" && settings.samples.is_some_and(|n| n > 1) {
-            let words = "the strategy `single` draws one sample: leave samples out, or name another strategy";
-            found.push(Problem::new(format!("{path}.samples"), words));
-        } else if let Err(error) = spec.build() {
-            found.push(Problem::new(path, error.to_string()));
+        let plan = settings.plan.resolve(*effort, StrategySpec::for_effort).map(drop);
+        if let Err(error) = plan.and_then(|()| settings.plan.budget().map(drop)) {
+            found.push(Problem::new(format!("{path}.{}", error.field), error.message));
         }
     }
 }
@@ -211,8 +204,22 @@ fn verifiers(config: &Config, found: &mut Vec<Problem>) {
         if verifier.name == ITSELF {
             found.push(Problem::new(path("name"), "`self` is the model itself: give another name"));
         }
-        if let Some(words) = address(&verifier.url) {
-            found.push(Problem::new(path("url"), words));
+        match (&verifier.verifier, verifier.server()) {
+            (VerifierSpec::Itself, _) => {
+                found.push(Problem::new(path("verifier"), "`self` is there without a name: ask for it as `self`"));
+            }
+            (VerifierSpec::Named(name), _) => {
+                let words = format!("`{name}` is a name and no kind of verifier: see `outthink verifiers`");
+                found.push(Problem::new(path("verifier"), words));
+            }
+            (VerifierSpec::Judge { .. }, None) => {
+                let words = "a judge of the gateway is a model at a server: give judge:URL#MODEL";
+                found.push(Problem::new(path("verifier"), words));
+            }
+            (_, Some((url, _))) => {
+                found.extend(address(url).map(|words| Problem::new(path("verifier"), words)));
+            }
+            (_, None) => {}
         }
         if verifier.key_env.is_some() && verifier.key_file.is_some() {
             found.push(Problem::new(path("key_file"), "the key is named twice: give key_env or key_file"));

@@ -1,8 +1,11 @@
 //! `[defaults]` and `[efforts]`: how much thinking a request gets.
 
-use outthink_core::Effort;
-use schemars::JsonSchema;
-use serde::Deserialize;
+use outthink_core::{Effort, nearest};
+use outthink_strategy::{PLAN_FIELDS, ThinkingPlan};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// What a request gets that does not say otherwise.
@@ -58,21 +61,76 @@ impl ReasoningField {
     }
 }
 
-/// What one effort buys; a key that is left out keeps the built-in plan.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+/// What one effort buys; what is left out is as the built-in plan has it.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct EffortSettings {
-    /// Samples at most.
-    pub samples: Option<u32>,
-    /// Generated tokens of one sample at most; no limit is sent where left out.
-    pub max_tokens: Option<u64>,
-    /// Stop when the leader stays ahead with this probability, above 0.5 and below 1.
-    pub target_confidence: Option<f64>,
-    /// How samples are bought, by name.
-    pub strategy: Option<String>,
+    /// How samples are bought, how many and how long, and what they may cost. A request may depart from it.
+    pub plan: ThinkingPlan,
     /// What judges samples, by the names of `verifiers`; `self` is the model itself.
     pub verifiers: Vec<String>,
-    /// Models beside that of the request, each dearer than those before it, for the strategies
-    /// cascade, ensemble and allocate; `model@effort` reasons at that effort, `@effort` is the request's model.
+    /// Models next to that of the request, larger ones last, for the strategies cascade, ensemble and allocate;
+    /// `model@effort` reasons at that effort, `@effort` is the request's model.
     pub arms: Vec<String>,
+    /// What could not be read: the key and why. The check of the file reports it with its line.
+    pub(super) wrong: Option<(String, String)>,
+}
+
+/// The fields next to those of a plan, each with what it says.
+const LISTS: [(&str, &str); 2] = [
+    ("verifiers", "what judges samples, by the names of `verifiers`; `self` is the model itself"),
+    ("arms", "models next to that of the request, larger ones last; `model@effort` reasons at that effort"),
+];
+
+impl EffortSettings {
+    fn read(mut fields: Map<String, Value>) -> Result<Self, (String, String)> {
+        if fields.contains_key("effort") {
+            let words = "the effort is the name of the table: leave `effort` out";
+            return Err(("effort".into(), words.into()));
+        }
+        let plan = ThinkingPlan::take(&mut fields).map_err(|error| (error.field, error.message))?;
+        let mut lists = LISTS.map(|_| Vec::new());
+        for (list, (field, _)) in lists.iter_mut().zip(LISTS) {
+            let given = fields.shift_remove(field).unwrap_or_else(|| json!([]));
+            *list = serde_json::from_value(given).map_err(|_| {
+                (field.to_owned(), format!("{field} is not a list of names: give one such as [\"name\"]"))
+            })?;
+        }
+        let [verifiers, arms] = lists;
+        let Some((key, _)) = fields.into_iter().next() else {
+            return Ok(Self { plan, verifiers, arms, wrong: None });
+        };
+        let plans = PLAN_FIELDS.settings.iter().map(|setting| setting.name).filter(|name| *name != "effort");
+        let known: Vec<&str> = plans.chain(["settings"]).chain(LISTS.map(|(name, _)| name)).collect();
+        let fix = match nearest(&key, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("use {}", known.join(", ")),
+        };
+        Err((key.clone(), format!("unknown key `{key}`: {fix}")))
+    }
+}
+
+impl<'de> Deserialize<'de> for EffortSettings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = Map::deserialize(deserializer)?;
+        Ok(Self::read(fields).unwrap_or_else(|wrong| Self { wrong: Some(wrong), ..Self::default() }))
+    }
+}
+
+impl JsonSchema for EffortSettings {
+    fn schema_name() -> Cow<'static, str> {
+        "EffortSettings".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let mut schema = ThinkingPlan::json_schema();
+        schema["description"] = "What one effort buys; what is left out is as the built-in plan has it.".into();
+        if let Some(properties) = schema["properties"].as_object_mut() {
+            properties.shift_remove("effort");
+            for (name, says) in LISTS {
+                let list = json!({"type": "array", "items": {"type": "string"}, "description": says});
+                properties.insert(name.to_owned(), list);
+            }
+        }
+        Schema::try_from(schema).unwrap_or_default()
+    }
 }

@@ -37,7 +37,7 @@ pub use schema::{example, json_schema};
 pub(crate) use server::MAX_BODY_BYTES;
 pub use server::{Limits, Server, Tls};
 pub use upstream::{Balance, Model, Upstream};
-pub use verifier::{ITSELF, Verifier, VerifierKind};
+pub use verifier::{ITSELF, Verifier};
 
 use outthink_core::Effort;
 use schemars::JsonSchema;
@@ -45,7 +45,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// The whole file. Every key has a default, so that an empty file is valid.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "outthink.toml", description = "The configuration of the outthink gateway.")]
 pub struct Config {
@@ -66,6 +66,7 @@ pub struct Config {
     /// Where prices come from that models do not give themselves.
     pub prices: Prices,
     /// What judges samples, beside the rules that requests bring along.
+    #[schemars(with = "Vec<verifier::Written>")]
     pub verifiers: Vec<Verifier>,
     /// Who may ask, and how much.
     pub keys: Keys,

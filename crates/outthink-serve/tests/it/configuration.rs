@@ -13,8 +13,8 @@ fn parse(text: &str) -> Result<Config, String> {
 fn the_example_is_valid_and_an_empty_file_too() {
     let config = parse(example()).unwrap();
     assert_eq!((config.upstreams.len(), config.models.len()), (2, 2));
-    assert_eq!(config.efforts[&Effort::Low].samples, Some(5));
-    assert_eq!(parse("").unwrap(), Config::default());
+    assert_eq!(config.efforts[&Effort::Low].plan.samples, Some(5));
+    assert_eq!(format!("{:?}", parse("").unwrap()), format!("{:?}", Config::default()));
     // What is commented out in the example is valid, too.
     let all: Vec<&str> = example()
         .lines()
@@ -25,7 +25,7 @@ fn the_example_is_valid_and_an_empty_file_too() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_line_and_its_mend() {
+fn what_is_wrong_is_reported_with_its_line_and_the_fix() {
     let upstream = "[[upstreams]]\nname = \"a\"\nurl = \"http://h:1\"\n";
     let cases = [
         ("unknown_key", "[server]\nprot = 1\n".to_owned()),
@@ -46,6 +46,15 @@ fn what_is_wrong_is_told_with_its_line_and_its_mend() {
         ("keys_off_in_public", "[server]\nhost = \"0.0.0.0\"\n\n[keys]\nmode = \"off\"\n".to_owned()),
         ("ledger_password", "[keys]\nledger = \"postgres://u:hunter2@h/d\"\n".to_owned()),
         ("target", "[efforts.low]\ntarget_confidence = 2.0\n".to_owned()),
+        ("plan_field", "[efforts.low]\nsample = 3\n".to_owned()),
+        ("plan_value", "[efforts.low]\nsamples = \"three\"\n".to_owned()),
+        ("plan_setting", "[efforts.low]\nstrategy = \"esc\"\nsettings = { windwo = 4 }\n".to_owned()),
+        ("plan_budget", "[efforts.low]\nbudget_usd = 0.0\n".to_owned()),
+        ("effort_of_effort", "[efforts.low]\neffort = \"high\"\n".to_owned()),
+        ("no_verifier", "[[verifiers]]\nname = \"r\"\n".to_owned()),
+        ("verifier_kind", "[[verifiers]]\nname = \"r\"\nverifier = \"numreic:4\"\n".to_owned()),
+        ("verifier_twice", "[[verifiers]]\nname = \"r\"\nverifier = \"numeric:4\"\nurl = \"http://h\"\n".to_owned()),
+        ("verifier_name", "[[verifiers]]\nname = \"r\"\nverifier = \"judge:qwen\"\n".to_owned()),
         ("two_at_once", "[server.limits]\nbody_bytes = 0\n\n[privacy]\nretention_hours = -1\n".to_owned()),
     ];
     let mut told = String::new();
@@ -55,6 +64,23 @@ fn what_is_wrong_is_told_with_its_line_and_its_mend() {
         let _ = writeln!(told, "{name}\n  {}", error.replace('\n', "\n  "));
     }
     insta::assert_snapshot!("configuration_errors", told);
+}
+
+#[test]
+fn an_effort_is_a_plan_and_a_verifier_is_what_the_flag_says() {
+    let config = parse(
+        "[efforts.high]\nstrategy = \"esc\"\nsettings = { window = 4 }\nthinking_budget = 900\nbudget_usd = 0.02\n\
+         verifiers = [\"reward\", \"self\"]\n\
+         [[verifiers]]\nname = \"reward\"\nverifier = \"reward:pooling:http://h:1#prm\"\n\
+         [[verifiers]]\nname = \"old\"\nkind = \"pooling\"\nurl = \"http://h:1\"\nmodel = \"prm\"\n\
+         [[verifiers]]\nname = \"json\"\nverifier = { json_schema = { type = \"object\" } }\n",
+    )
+    .unwrap();
+    let high = &config.efforts[&Effort::High];
+    assert_eq!((high.plan.thinking_budget, high.plan.budget_usd), (Some(900), Some(0.02)));
+    assert_eq!(high.verifiers, ["reward", "self"]);
+    let servers: Vec<_> = config.verifiers.iter().map(|v| v.server()).collect();
+    assert_eq!(servers, [Some(("http://h:1", "prm")), Some(("http://h:1", "prm")), None]);
 }
 
 #[test]
@@ -109,7 +135,7 @@ fn the_schema_that_is_shipped_is_that_of_the_types() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/outthink.schema.json");
     let shipped = std::fs::read_to_string(path).unwrap_or_default();
     let made = format!("{:#}\n", json_schema());
-    assert!(shipped == made, "write it anew: outthink config schema > docs/outthink.schema.json");
+    assert!(shipped == made, "write it again: outthink config schema > docs/outthink.schema.json");
 }
 
 /// A text of the grammar's own words in a random order: nearer to valid files than noise is.

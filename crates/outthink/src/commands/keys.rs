@@ -10,6 +10,7 @@ use outthink_serve::config::Config;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 #[derive(Debug, Args)]
 pub(crate) struct KeysArgs {
@@ -28,6 +29,8 @@ pub(crate) struct KeysArgs {
 enum KeysCommand {
     /// Make a key and print it; it is shown this once.
     Create(CreateArgs),
+    /// Change what a key may do, from its next request on. What is not given stays; `none` takes a limit away.
+    Set(Box<SetArgs>),
     /// List the keys with their limits and what they spent today and in this month (UTC).
     List {
         /// Print JSON.
@@ -79,6 +82,47 @@ struct CreateArgs {
 }
 
 #[derive(Debug, Args)]
+struct SetArgs {
+    /// The key's name or identifier.
+    name: String,
+    /// The models that it may name, or `none` for all.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    models: Option<Vec<String>>,
+    /// Requests a minute at most, or `none`.
+    #[arg(long, value_name = "N", value_parser = limit::<u64>)]
+    requests_per_minute: Option<Limit<u64>>,
+    /// Generated tokens a minute at most, or `none`.
+    #[arg(long, value_name = "N", value_parser = limit::<u64>)]
+    tokens_per_minute: Option<Limit<u64>>,
+    /// Dollars a day (UTC) at most, or `none`.
+    #[arg(long, value_name = "USD", value_parser = limit::<f64>)]
+    usd_per_day: Option<Limit<f64>>,
+    /// Dollars a month (UTC) at most, or `none`.
+    #[arg(long, value_name = "USD", value_parser = limit::<f64>)]
+    usd_per_month: Option<Limit<f64>>,
+    /// Dollars at most for each session, or `none`.
+    #[arg(long, value_name = "USD", value_parser = limit::<f64>)]
+    usd_per_session: Option<Limit<f64>>,
+    /// The largest effort that it may ask for, or `none`.
+    #[arg(long, value_name = "NAME", value_parser = limit::<Effort>)]
+    max_effort: Option<Limit<Effort>>,
+}
+
+/// A limit that is given, or taken away.
+#[derive(Debug, Clone, Copy)]
+struct Limit<T>(Option<T>);
+
+fn limit<T: FromStr>(text: &str) -> Result<Limit<T>, String>
+where
+    T::Err: std::fmt::Display,
+{
+    match text {
+        "none" => Ok(Limit(None)),
+        text => text.parse().map(|value| Limit(Some(value))).map_err(|e| format!("{e}: give a limit, or none")),
+    }
+}
+
+#[derive(Debug, Args)]
 struct TeamArgs {
     /// The team's name.
     name: String,
@@ -101,14 +145,16 @@ struct BudgetArgs {
     usd_per_session: Option<f64>,
 }
 
+/// A budget in dollars.
+fn cost(usd: Option<f64>) -> Result<Option<Cost>, CliError> {
+    let Some(usd) = usd else { return Ok(None) };
+    Cost::from_usd(usd).filter(|c| *c > Cost::ZERO).map(Some).ok_or_else(|| {
+        CliError::usage(format!("a budget of {usd} dollars pays for nothing")).hint("give a positive amount")
+    })
+}
+
 impl BudgetArgs {
     fn limits(&self) -> Result<TeamLimits, CliError> {
-        let cost = |usd: Option<f64>| match usd {
-            None => Ok(None),
-            Some(usd) => Cost::from_usd(usd).filter(|c| *c > Cost::ZERO).map(Some).ok_or_else(|| {
-                CliError::usage(format!("a budget of {usd} dollars pays for nothing")).hint("give a positive amount")
-            }),
-        };
         Ok(TeamLimits {
             cost_per_day: cost(self.usd_per_day)?,
             cost_per_month: cost(self.usd_per_month)?,
@@ -144,6 +190,11 @@ async fn carry_out(ledger: &Ledger, command: &KeysCommand) -> Result<(), CliErro
                 eprintln!("the key `{}` ({}) is shown this once and kept as a hash: put it away now", key.name, key.id);
             }
         }
+        KeysCommand::Set(args) => {
+            let change = |limits: &mut Limits| args.change(limits).map_err(|e| LedgerError::Asked(e.message));
+            let key = ledger.change_key(&args.name, change).await?;
+            println!("changed the limits of `{}` ({})", key.name, key.id);
+        }
         KeysCommand::List { json: true } => print_json(&ledger.keys().await?)?,
         KeysCommand::List { json: false } => print!("{}", key_table(&ledger.keys().await?)),
         KeysCommand::Team(args) => {
@@ -158,6 +209,34 @@ async fn carry_out(ledger: &Ledger, command: &KeysCommand) -> Result<(), CliErro
         }
     }
     Ok(())
+}
+
+impl SetArgs {
+    /// Sets what was given.
+    fn change(&self, limits: &mut Limits) -> Result<(), CliError> {
+        if let Some(models) = &self.models {
+            limits.models = if *models == ["none"] { Vec::new() } else { models.clone() };
+        }
+        for (field, given) in [
+            (&mut limits.cost_per_day, self.usd_per_day),
+            (&mut limits.cost_per_month, self.usd_per_month),
+            (&mut limits.cost_per_session, self.usd_per_session),
+        ] {
+            if let Some(Limit(usd)) = given {
+                *field = cost(usd)?;
+            }
+        }
+        if let Some(Limit(requests)) = self.requests_per_minute {
+            limits.requests_per_minute = requests;
+        }
+        if let Some(Limit(tokens)) = self.tokens_per_minute {
+            limits.tokens_per_minute = tokens;
+        }
+        if let Some(Limit(effort)) = self.max_effort {
+            limits.largest_effort = effort;
+        }
+        Ok(())
+    }
 }
 
 impl CreateArgs {

@@ -8,8 +8,8 @@ use crate::error::CliError;
 use futures_util::future::BoxFuture;
 use outthink_core::{Comparer, Engine, Price, Verifier};
 use outthink_engine::judge::{LlmJudge, ModelComparer};
-use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, RewardModel, RewardShape, Secret};
-use outthink_serve::config::{self, Config, VerifierKind};
+use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, RewardModel, Secret};
+use outthink_serve::config::{self, Config};
 use outthink_serve::{ITSELF, MakeTests, Resources};
 use outthink_verify::{CheckerError, VerifierSpec};
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ pub(crate) async fn connect(plans: Vec<(String, Plan)>) -> Result<Verifiers, Cli
 pub(crate) async fn make(config: &Config, flagged: &Verifiers) -> Result<Resources, CliError> {
     let mut verifiers = flagged.clone();
     for verifier in &config.verifiers {
-        verifiers.insert(verifier.name.clone(), of_server(verifier).await?);
+        verifiers.insert(verifier.name.clone(), of_config(verifier).await?);
     }
     let table = config.defaults.table.as_deref().map(read_table).transpose()?;
     Ok(Resources {
@@ -71,25 +71,20 @@ pub(crate) async fn make(config: &Config, flagged: &Verifiers) -> Result<Resourc
     })
 }
 
-async fn of_server(verifier: &config::Verifier) -> Result<Arc<dyn Verifier>, CliError> {
-    let mut options = OpenAiOptions::new(&verifier.url);
-    options.model = Some(verifier.model.clone());
+async fn of_config(verifier: &config::Verifier) -> Result<Arc<dyn Verifier>, CliError> {
     let of = format!("verifier {}", verifier.name);
+    let told = |error: CliError| CliError { message: format!("{of}: {}", error.message), ..error };
+    let Some((url, model)) = verifier.server() else {
+        return verifiers::plan_alone(&verifier.verifier).map_err(&told)?.make_alone().await.map_err(&told);
+    };
+    let mut options = OpenAiOptions::new(url);
+    options.model = Some(model.to_owned());
     options.api_key = key(&of, verifier.key_env.as_deref(), verifier.key_file.as_deref())?.map(Secret::new);
     options.price = Price::per_million_usd(verifier.input_usd, verifier.input_usd, verifier.output_usd)
         .map_err(|e| CliError::usage(e.to_string()))?;
-    let shape = match verifier.kind {
-        VerifierKind::Judge => {
-            let engine: Arc<dyn Engine> = Arc::new(OpenAiEngine::connect(options).await.map_err(|error| {
-                let mut error = CliError::from(error);
-                error.message = format!("verifier {}: {}", verifier.name, error.message);
-                error
-            })?);
-            return Ok(Arc::new(LlmJudge::new(&verifier.name, engine)));
-        }
-        VerifierKind::Pooling => RewardShape::Pooling,
-        VerifierKind::Score => RewardShape::Score,
-        VerifierKind::Classify => RewardShape::Classify,
-    };
-    Ok(Arc::new(RewardModel::new(options, shape)?))
+    if let VerifierSpec::Reward { shape, .. } = &verifier.verifier {
+        return Ok(Arc::new(RewardModel::new(options, verifiers::shape(shape)?)?));
+    }
+    let engine = OpenAiEngine::connect(options).await.map_err(|error| told(error.into()))?;
+    Ok(Arc::new(LlmJudge::new(&verifier.name, Arc::new(engine))))
 }

@@ -42,8 +42,16 @@ impl VerifierArgs {
 
 /// What a verifier's name stands for. Reads its file, fetches nothing.
 pub(crate) fn plan(spec: &VerifierSpec, engine: &EngineArgs) -> Result<Plan, CliError> {
+    match spec {
+        VerifierSpec::Judge { model } => Ok(Plan::Judge(Box::new(Named::parse(model, engine)?))),
+        other => plan_alone(other),
+    }
+}
+
+/// As [`plan`], of a verifier that is no model of the command line's.
+pub(crate) fn plan_alone(spec: &VerifierSpec) -> Result<Plan, CliError> {
     let usage = |e: outthink_verify::CheckerError| CliError::usage(e.to_string());
-    let Some(path) = spec.file() else { return of_words(spec.clone(), engine) };
+    let Some(path) = spec.file() else { return of_words(spec.clone()) };
     let content = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let read = spec.clone().with_content(&content).map_err(|e| {
         let error = usage(e);
@@ -54,20 +62,26 @@ pub(crate) fn plan(spec: &VerifierSpec, engine: &EngineArgs) -> Result<Plan, Cli
             let name = format!("wasm:{}", path.display());
             Ok(Plan::Wasm(WasmVerifier::new(name, &bytes, WasmLimits::default())?))
         }
-        other => of_words(other, engine),
+        other => of_words(other),
     }
 }
 
-fn of_words(spec: VerifierSpec, engine: &EngineArgs) -> Result<Plan, CliError> {
+/// The route by which a reward model is asked.
+pub(crate) fn shape(name: &str) -> Result<RewardShape, CliError> {
+    RewardShape::by_name(name).ok_or_else(|| CliError::usage(format!("a reward model is not asked by /{name} here")))
+}
+
+fn of_words(spec: VerifierSpec) -> Result<Plan, CliError> {
     Ok(match spec {
         VerifierSpec::Itself => Plan::Itself,
-        VerifierSpec::Judge { model } => Plan::Judge(Box::new(Named::parse(&model, engine)?)),
-        VerifierSpec::Reward { shape, url, model } => {
-            let unknown = || CliError::usage(format!("a reward model is not asked by /{shape} here"));
+        VerifierSpec::Judge { model } => {
+            return Err(CliError::usage(format!("the judge `{model}` is a model that is not known here")));
+        }
+        VerifierSpec::Reward { shape: name, url, model } => {
             let mut options = OpenAiOptions::new(&url);
             options.model = Some(model);
             options.api_key = env::var(env::API_KEY).map(Secret::new);
-            Plan::Reward(Box::new(options), RewardShape::by_name(shape).ok_or_else(unknown)?)
+            Plan::Reward(Box::new(options), shape(name)?)
         }
         VerifierSpec::Rule(checker) => Plan::Exact(checker),
         VerifierSpec::PythonTests(tests) => Plan::Python(tests),

@@ -38,17 +38,16 @@ impl From<Effort> for Efforts<'_> {
 }
 
 impl Efforts<'_> {
+    fn own(&self, effort: Effort) -> Option<&EffortSettings> {
+        self.settings.and_then(|settings| settings.get(&effort))
+    }
+
     /// What an effort buys at most.
     pub(crate) fn spec(&self, effort: Effort) -> StrategySpec {
-        let mut spec = StrategySpec::for_effort(effort);
-        if let Some(own) = self.settings.and_then(|s| s.get(&effort)) {
-            if let Some(name) = &own.strategy {
-                spec.name.clone_from(name);
-            }
-            spec.max_samples = own.samples.unwrap_or(spec.max_samples);
-            spec.max_tokens_per_sample = own.max_tokens.or(spec.max_tokens_per_sample);
-            spec.target_confidence = own.target_confidence.unwrap_or(spec.target_confidence);
-        }
+        let built_in = StrategySpec::for_effort;
+        // What does not resolve is refused when the configuration is read.
+        let own = self.own(effort).and_then(|own| own.plan.resolve(effort, built_in).ok());
+        let mut spec = own.map_or_else(|| built_in(effort), |(_, spec)| spec);
         // `auto` is allowed to every key, in as many samples as the key's largest effort.
         if effort == Effort::Auto
             && let Some(most) = self.most_samples
@@ -60,7 +59,7 @@ impl Efforts<'_> {
 
     /// The verifiers and arms that an effort comes with.
     fn beside(&self, effort: Effort) -> (Vec<Judge>, Vec<ArmAsked>) {
-        let Some(own) = self.settings.and_then(|s| s.get(&effort)) else { return Default::default() };
+        let Some(own) = self.own(effort) else { return Default::default() };
         let arm = |model: &String| ArmAsked { model: Some(model.clone()), ..ArmAsked::default() };
         (own.verifiers.iter().cloned().map(Judge::Named).collect(), own.arms.iter().map(arm).collect())
     }
@@ -106,6 +105,9 @@ pub(crate) fn read(fields: &mut Fields, efforts: Efforts<'_>, said: Said) -> Res
     plan.effort = asked.filter(|_| !length_alone);
     plan.max_tokens = length;
     let (effort, strategy) = plan.resolve(efforts.default, |effort| efforts.spec(effort)).map_err(of_plan)?;
+    if let Some(own) = efforts.own(effort) {
+        plan.bound_by(&own.plan);
+    }
     let takes_arms = strategy.entry().is_ok_and(|entry| entry.takes(Takes::Arms));
     let (verifiers, arms) = efforts.beside(effort);
     let mut request = RunRequest {
