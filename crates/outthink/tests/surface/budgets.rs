@@ -6,7 +6,7 @@ use outthink_engine::openai::{RewardModel, RewardShape};
 use outthink_ledger::{Ledger, Limits, NewKey, TeamLimits};
 use outthink_serve::config::Config;
 use outthink_serve::{Control, Policy, Resources, ServeOptions};
-use outthink_testkit::client::Response;
+use outthink_testkit::client::{self, Response};
 use outthink_testkit::server::{Reply, Scenario, Server};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -255,4 +255,41 @@ async fn judgements_of_a_reward_model_are_paid_before_they_are_asked_for() {
         "{:?}",
         replies.iter().map(|r| &r.body).collect::<Vec<_>>()
     );
+}
+
+#[tokio::test]
+async fn limits_of_a_key_change_from_its_next_request_on() {
+    let ledger = Ledger::open("sqlite::memory:", 60).await.unwrap();
+    let limits = Limits { cost_per_day: nano(COST + COST / 2), ..Limits::default() };
+    let key = NewKey { name: "k".into(), admin: true, team: None, limits };
+    let bank = Bank::of(Scenario::chat([reply()]), ledger, key, Config::default()).await;
+    let change = |name: &'static str, body: Value| {
+        let bank = &bank;
+        async move {
+            let (path, body) = (format!("/outthink/keys/{name}"), body.to_string());
+            let headers = [("authorization", bank.bearer())];
+            let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+            client::call(bank.address, "PATCH", &path, &headers, body.as_bytes()).await
+        }
+    };
+    assert_eq!(bank.talk("a", false).await.status, 200);
+    refused("spent", &bank.talk("a", false).await, 429);
+    let changed = change("k", json!({"usd_per_day": 1.0, "models": ["m"], "requests_per_minute": 50})).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    assert_eq!(bank.talk("a", false).await.status, 200);
+    // What is not named stays, and null takes a limit away.
+    let changed = change("k", json!({"usd_per_day": null, "largest_effort": "low"})).await.json();
+    let limits = &changed["limits"];
+    assert_eq!((&limits["cost_per_day"], &limits["models"]), (&Value::Null, &json!(["m"])), "{changed}");
+    assert_eq!((&limits["requests_per_minute"], &limits["largest_effort"]), (&json!(50), &json!("low")), "{changed}");
+    for (name, body, status) in [
+        ("nobody", json!({}), 400),
+        ("k", json!({"usd_a_day": 1}), 400),
+        ("k", json!({"usd_per_day": 0}), 400),
+        ("k", json!({"requests_per_minute": 0}), 400),
+        ("k", json!([]), 400),
+    ] {
+        let refused = change(name, body.clone()).await;
+        assert_eq!(refused.status, status, "{name} {body}: {}", refused.body);
+    }
 }
