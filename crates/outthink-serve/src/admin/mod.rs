@@ -14,6 +14,7 @@ use axum::routing::{delete, get, put};
 use axum::{Extension, Json, Router};
 use outthink_core::{Cost, Effort};
 use outthink_ledger::{Ledger, LedgerError, Limits, NewKey, TeamLimits};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use std::convert::Infallible;
@@ -164,6 +165,11 @@ struct Changes {
     models: Option<Option<Vec<String>>>,
 }
 
+/// Reads an object. Of a list, serde would take the fields in their order.
+fn object<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+    serde_json::from_value(Value::Object(serde_json::from_slice(body)?))
+}
+
 /// Tells a field that is `null` from one that is not there.
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
@@ -195,7 +201,7 @@ async fn make_key(Extension(gateway): Now, Extension(caller): Asker, body: Bytes
     caller.must_be_admin()?;
     let ledger = ledger(&gateway)?;
     let wrong = |e: serde_json::Error| ApiError::invalid_body(format!("the body describes no key: {e}"));
-    let mut wanted: Map<String, Value> = serde_json::from_slice(&body).map_err(wrong)?;
+    let mut wanted: Map<String, Value> = object(&body).map_err(wrong)?;
     let mut take = |field: &str| wanted.remove(field).unwrap_or_default();
     let (name, admin, team) = (take("name"), take("admin"), take("team"));
     let mut limits = Limits::default();
@@ -220,7 +226,7 @@ async fn change_key(
     body: Bytes,
 ) -> Result<Json<Value>, ApiError> {
     caller.must_be_admin()?;
-    let changes: Changes = serde_json::from_slice(&body)
+    let changes: Changes = object(&body)
         .map_err(|e| ApiError::invalid_body(format!("the body describes no limits of a key: {e}")))?;
     let mut refused = None;
     let change = |limits: &mut Limits| {
@@ -265,7 +271,7 @@ async fn set_team(
     body: Bytes,
 ) -> Result<Json<Value>, ApiError> {
     caller.must_be_admin()?;
-    let wanted: TeamWanted = serde_json::from_slice(&body)
+    let wanted: TeamWanted = object(&body)
         .map_err(|e| ApiError::invalid_body(format!("the body describes no team: {e}")))?;
     let limits = TeamLimits {
         cost_per_day: dollars("usd_per_day", wanted.usd_per_day)?,
