@@ -6,6 +6,7 @@
 //! number that is too large; [`restore`] writes the number again. The mark is another one in each process, so that
 //! nobody can write it.
 
+use memchr::memmem::Finder;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -26,6 +27,12 @@ fn mark_text() -> &'static str {
         }
         mark + ":"
     })
+}
+
+/// Looks for marks. The search is prepared once.
+fn mark_finder() -> &'static Finder<'static> {
+    static FINDER: OnceLock<Finder<'static>> = OnceLock::new();
+    FINDER.get_or_init(|| Finder::new(mark_text()))
 }
 
 /// Reads JSON whose large whole numbers are kept as marked texts.
@@ -124,7 +131,7 @@ pub fn digits(text: &str) -> Option<&str> {
 /// The JSON with its marked numbers as numbers again, those in JSON that is itself a text included.
 pub fn restore(json: String) -> String {
     let mark = mark_text();
-    if !json.contains(mark) {
+    if mark_finder().find(json.as_bytes()).is_none() {
         return json;
     }
     let mut out = String::with_capacity(json.len());

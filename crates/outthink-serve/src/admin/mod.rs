@@ -226,8 +226,8 @@ async fn change_key(
     body: Bytes,
 ) -> Result<Json<Value>, ApiError> {
     caller.must_be_admin()?;
-    let changes: Changes = object(&body)
-        .map_err(|e| ApiError::invalid_body(format!("the body describes no limits of a key: {e}")))?;
+    let changes: Changes =
+        object(&body).map_err(|e| ApiError::invalid_body(format!("the body describes no limits of a key: {e}")))?;
     let mut refused = None;
     let change = |limits: &mut Limits| {
         changes.apply(limits).map_err(|error| {
@@ -271,8 +271,8 @@ async fn set_team(
     body: Bytes,
 ) -> Result<Json<Value>, ApiError> {
     caller.must_be_admin()?;
-    let wanted: TeamWanted = object(&body)
-        .map_err(|e| ApiError::invalid_body(format!("the body describes no team: {e}")))?;
+    let wanted: TeamWanted =
+        object(&body).map_err(|e| ApiError::invalid_body(format!("the body describes no team: {e}")))?;
     let limits = TeamLimits {
         cost_per_day: dollars("usd_per_day", wanted.usd_per_day)?,
         cost_per_month: dollars("usd_per_month", wanted.usd_per_month)?,

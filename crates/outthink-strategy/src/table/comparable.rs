@@ -4,9 +4,10 @@
 //! that marks a final answer can be compared, one that does not is an essay.
 
 use outthink_core::Prompt;
+use outthink_verify::Phrases;
 
 /// Words that ask for a final answer in a form that can be found.
-const FINAL: &[&str] = &[
+static FINAL: Phrases = Phrases::new(&[
     "\\boxed",
     "the answer is",
     "final answer",
@@ -36,10 +37,10 @@ const FINAL: &[&str] = &[
     "resposta final",
     "окончательный ответ",
     "정답은",
-];
+]);
 
 /// Phrases that ask for a quantity by themselves.
-const QUANTITY: &[&str] = &[
+static QUANTITY: Phrases = Phrases::new(&[
     "how many",
     "what is the value of",
     "what is the sum of",
@@ -87,7 +88,7 @@ const QUANTITY: &[&str] = &[
     "몇 개가 남",
     "얼마입니까",
     "कितन",
-];
+]);
 
 /// The same, as whole words in a question or next to a number: "quanto" asks, "quantum" and an exclamation do not.
 const QUANTITY_WORDS: &[&str] = &[
@@ -112,7 +113,7 @@ const QUANTITY_WORDS: &[&str] = &[
 ];
 
 /// Words that ask for a quantity where the request has a number in it.
-const WITH_NUMBER: &[&str] = &[
+static WITH_NUMBER: Phrases = Phrases::new(&[
     "how much",
     "how long",
     "how old",
@@ -184,7 +185,7 @@ const WITH_NUMBER: &[&str] = &[
     "найди",
     "احسب",
     "गणना",
-];
+]);
 
 /// A calculation stands alone in a request of at most so many bytes; in longer ones it is part of something.
 const CALCULATION: usize = 120;
@@ -201,7 +202,7 @@ pub(super) fn asks_for_answer(prompt: &Prompt) -> bool {
     }
     // A system message asks the same of every question, those without an answer included.
     let text = last_turn(prompt);
-    FINAL.iter().any(|w| text.contains(w)) || has_choices(&text)
+    FINAL.is_in(&text) || has_choices(&text)
 }
 
 /// Whether the request asks for a quantity: words that do, or a calculation such as `17 * 23`.
@@ -213,9 +214,9 @@ pub(super) fn asks_for_number(prompt: &Prompt) -> bool {
     let has_number = text.bytes().any(|b| b.is_ascii_digit());
     let words = || text.split(|c: char| !c.is_alphabetic());
     let is_question = has_number || text.contains(['?', '？', '؟']);
-    QUANTITY.iter().any(|w| text.contains(w))
+    QUANTITY.is_in(&text)
         || (is_question && words().any(|w| QUANTITY_WORDS.contains(&w)))
-        || (has_number && (WITH_NUMBER.iter().any(|w| text.contains(w)) || asks_to_find(&text)))
+        || (has_number && (WITH_NUMBER.is_in(&text) || asks_to_find(&text)))
         || (text.len() <= CALCULATION && has_calculation(&text))
 }
 

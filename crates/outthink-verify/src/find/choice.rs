@@ -74,7 +74,7 @@ pub(super) fn letter(line: &str) -> Option<String> {
             .iter()
             .any(|end| after.starts_with(end))
         || (after.starts_with(", ") && !another(after.get(2..)?))
-        || ENDS.iter().any(|end| after.starts_with(end))
+        || ENDS.find(after) == Some(0)
         || after.split_whitespace().next().is_some_and(|word| after.starts_with(' ') && DENIALS.contains(&word))
         || after.chars().next().is_some_and(is_east_asian)
         || (after.starts_with(' ') && bare.chars().next().is_some_and(is_east_asian))

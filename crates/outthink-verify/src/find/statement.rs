@@ -2,13 +2,14 @@
 
 use super::choice::{is_east_asian, letter};
 use super::spans::{delimited, last_span, reads, sentence};
+use crate::Phrases;
 use crate::normal::unwrap;
 use crate::scan::{last_number, last_number_at, leading_number};
 use crate::words::is_operator;
 use outthink_core::AnswerKind;
 
 /// Where an answer in running text ends.
-pub(super) const ENDS: &[&str] = &[
+pub(super) static ENDS: Phrases = Phrases::new(&[
     " because",
     " since ",
     " as ",
@@ -41,7 +42,7 @@ pub(super) const ENDS: &[&str] = &[
     " \u{644}\u{623}\u{646}",
     ", perch\u{e9}",
     " \u{915}\u{94d}\u{92f}\u{94b}\u{902}\u{915}\u{93f}",
-];
+]);
 /// Where it ends if what stands before is mathematics, or if nothing else is.
 const SOFT_ENDS: &[&str] =
     &[" (", ", ", " when ", " if ", " for ", " where ", " with ", " - ", "\u{ff0c}", "\u{ff08}", " und ", " et "];
@@ -148,7 +149,7 @@ pub(super) fn statement(rest: &str) -> Option<(String, AnswerKind)> {
         return Some((letter, AnswerKind::Choice));
     }
     let mut clause = sentence(line);
-    let end = ENDS.iter().filter_map(|end| clause.find(end)).min();
+    let end = ENDS.find(clause);
     clause = clause.get(..end.unwrap_or(clause.len()))?;
     if let Some((before, _)) = clause.trim_start_matches("**").split_once("**") {
         clause = before;

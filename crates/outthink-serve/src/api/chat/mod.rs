@@ -27,7 +27,8 @@ pub(super) async fn complete(
 ) -> Response {
     let log = RequestLog::new(trace.clone(), "chat.completions");
     let asking = Asking { trace: &trace, caller: &caller, log };
-    answer(&gateway, asking, &body).await.unwrap_or_else(IntoResponse::into_response)
+    // The layers around a handler move its future; this keeps it small.
+    Box::pin(answer(&gateway, asking, &body)).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn answer(gateway: &Gateway, mut asking: Asking<'_>, body: &[u8]) -> Result<Response, ApiError> {

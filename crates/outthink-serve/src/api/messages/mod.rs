@@ -41,7 +41,8 @@ async fn create(
 ) -> Response {
     let log = RequestLog::new(trace.clone(), "messages");
     let asking = Asking { trace: &trace, caller: &caller, log };
-    answer(&gateway, asking, &body).await.unwrap_or_else(IntoResponse::into_response)
+    // The layers around a handler move its future; this keeps it small.
+    Box::pin(answer(&gateway, asking, &body)).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn answer(gateway: &Gateway, mut asking: Asking<'_>, body: &[u8]) -> Result<Response, ApiError> {

@@ -54,7 +54,8 @@ async fn create(
 ) -> Response {
     let log = RequestLog::new(trace.clone(), "responses");
     let asking = Asking { trace: &trace, caller: &caller, log };
-    answer(&gateway, &store, asking, &body).await.unwrap_or_else(IntoResponse::into_response)
+    // The layers around a handler move its future; this keeps it small.
+    Box::pin(answer(&gateway, &store, asking, &body)).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn answer(
