@@ -1,4 +1,4 @@
-//! `outthink store`: what goes into the sample store and out of it; and which store it is.
+//! `outthink data import` and `export`: what goes into the sample store and out of it; and which store it is.
 
 use super::replay::eval_error;
 use super::runtime;
@@ -73,11 +73,11 @@ pub(crate) fn pools(given: &Path, store: &StoreArgs) -> Result<Vec<Pool>, CliErr
 #[derive(Debug, Args)]
 pub(crate) struct StoreCommandArgs {
     #[command(subcommand)]
-    command: StoreCommand,
+    pub(crate) command: StoreCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum StoreCommand {
+pub(crate) enum StoreCommand {
     /// Take in recordings: pools, logs of `inspect_ai` (.json, .eval), sample logs of the
     /// lm-evaluation-harness.
     Import(ImportArgs),
@@ -97,7 +97,7 @@ enum FormatName {
 }
 
 #[derive(Debug, Args)]
-struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// The recordings.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -122,7 +122,7 @@ struct ImportArgs {
 }
 
 #[derive(Debug, Args)]
-struct ExportArgs {
+pub(crate) struct ExportArgs {
     /// The runs [default: all].
     #[arg(value_name = "RUN")]
     runs: Vec<String>,
@@ -134,8 +134,8 @@ struct ExportArgs {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(args: &StoreCommandArgs) -> Result<ExitCode, CliError> {
-    match &args.command {
+pub(crate) fn run(command: &StoreCommand) -> Result<ExitCode, CliError> {
+    match command {
         StoreCommand::Import(args) => import(args),
         StoreCommand::Export(args) => export(args),
     }
