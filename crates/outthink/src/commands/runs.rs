@@ -97,7 +97,7 @@ async fn list(args: &ListArgs) -> Result<(), CliError> {
             println!("{}", serde_json::to_string(run).context("cannot write JSON")?);
         }
     } else if runs.is_empty() {
-        println!("no runs yet: record one with `outthink sweep`, or take one in with `outthink store import`");
+        println!("no runs yet: record one with `outthink data sweep`, or take one in with `outthink data import`");
     } else {
         let width = runs.iter().map(|r| r.spec.name.chars().count()).max().unwrap_or(3).max(3);
         println!(

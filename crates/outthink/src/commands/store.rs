@@ -101,7 +101,7 @@ pub(crate) struct ImportArgs {
     /// The recordings.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Their format [default: told by the file's content].
+    /// Their format [default: found by the file's content].
     #[arg(long, value_enum)]
     format: Option<FormatName>,
     /// The run's name, for one file [default: the file's].
@@ -190,7 +190,7 @@ fn export(args: &ExportArgs) -> Result<ExitCode, CliError> {
             given => given.to_vec(),
         };
         if runs.is_empty() {
-            return Err(CliError::usage("the store holds no runs").hint("record one with `outthink sweep`"));
+            return Err(CliError::usage("the store holds no runs").hint("record one with `outthink data sweep`"));
         }
         let rows = store.export(&runs, &args.parquet).await.map_err(|e| store_error(&e))?;
         store.close().await;

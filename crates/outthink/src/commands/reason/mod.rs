@@ -44,7 +44,7 @@ struct Common {
     /// The folder for checkpoint.safetensors and log.jsonl.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// The curve goes there, too; see `outthink runs curves`.
+    /// The curve goes there, too; see `outthink data curves`.
     #[command(flatten)]
     store: StoreArgs,
 }
