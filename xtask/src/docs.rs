@@ -1,7 +1,8 @@
 //! The documents: links between them lead somewhere, the book lists every page, and the words that our glossary
-//! replaces stay out of the pages that were swept.
+//! replaces stay out of them.
 
-use crate::Finding;
+use crate::words::prose;
+use crate::{Finding, words};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
@@ -10,26 +11,8 @@ use std::path::Path;
 const ROOT_PAGES: &[&str] =
     &["README.md", "COMPARE.md", "BENCHMARKS.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "deploy/README.md"];
 
-/// The pages that were swept, and must stay so.
-const SWEPT: &[&str] = &["COMPARE.md", "deploy/README.md", "docs/SUMMARY.md", "docs/deployment.md", "docs/python.md"];
-
 /// The README fits a minute.
 const README_LINES: usize = 120;
-
-/// A word of the glossary's left column, and what stands for it.
-const WORDS: &[(&str, &str)] = &[
-    ("mend", "fix or hint"),
-    ("mended", "fixed"),
-    ("dear", "expensive"),
-    ("dearer", "larger or more expensive"),
-    ("books", "accounting or ledger"),
-    ("anew", "again"),
-    ("yardstick", "baseline"),
-    ("reckon", "estimate"),
-    ("wanted", "target"),
-    ("told", "reported"),
-    ("thoughts", "reasoning"),
-];
 
 /// Checks all documents under `root`.
 pub(crate) fn check(root: &Path) -> Result<Vec<Finding>> {
@@ -51,9 +34,6 @@ pub(crate) fn check(root: &Path) -> Result<Vec<Finding>> {
                 findings.push(Finding::new(format!("{page}:{line}"), format!("the link to `{target}` leads nowhere")));
             }
         }
-        if SWEPT.contains(&page.as_str()) {
-            findings.extend(words(page, &text));
-        }
         let listed =
             page.strip_prefix("docs/").is_none_or(|n| n == "SUMMARY.md" || summary.contains(&format!("({n})")));
         if !listed {
@@ -63,6 +43,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<Finding>> {
             findings.push(Finding::new(page, format!("it is longer than {README_LINES} lines: move details to docs/")));
         }
     }
+    findings.extend(words::check(root, &pages)?);
     Ok(findings)
 }
 
@@ -81,33 +62,6 @@ fn links(text: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// The lines that are not in a code block, numbered from 1.
-fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let mut fenced = false;
-    text.lines().zip(1..).filter_map(move |(line, number)| {
-        let fence = line.trim_start().starts_with("```");
-        fenced ^= fence;
-        (!fenced && !fence).then_some((number, line))
-    })
-}
-
-/// Words of the glossary's left column, outside of code.
-fn words(page: &str, text: &str) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (number, line) in prose(text) {
-        // Every second part between backquotes is code.
-        for part in line.split('`').step_by(2) {
-            for word in part.split(|c: char| !c.is_alphanumeric()) {
-                if let Some((_, better)) = WORDS.iter().find(|(left, _)| word.eq_ignore_ascii_case(left)) {
-                    let place = format!("{page}:{number}");
-                    findings.push(Finding::new(place, format!("write {better} in place of `{word}`")));
-                }
-            }
-        }
-    }
-    findings
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,13 +70,5 @@ mod tests {
     fn links_to_files_are_found_and_others_left_out() {
         let text = "[a](docs/a.md#part) [b](https://b.c) [c](#here)\n```\n[d](d.md)\n```\n![e](e.svg)";
         assert_eq!(links(text), [(1, "docs/a.md"), (5, "e.svg")]);
-    }
-
-    #[test]
-    fn words_of_the_glossary_are_found_outside_of_code() {
-        let found = words("p.md", "It is Dearer, `anew`.\n```\nmend\n```\nDo it anew.");
-        let places: Vec<&str> = found.iter().map(|f| f.place.as_str()).collect();
-        assert_eq!(places, ["p.md:1", "p.md:5"]);
-        assert!(words("p.md", "A notebook recommends nothing retold.").is_empty());
     }
 }

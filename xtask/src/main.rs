@@ -7,6 +7,7 @@ mod docs;
 mod edges;
 mod generate;
 mod sources;
+mod words;
 
 use anyhow::{Context, Result, bail};
 use std::fmt;

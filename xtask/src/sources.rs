@@ -77,7 +77,7 @@ pub(crate) fn check(root: &Path) -> Result<Survey> {
 }
 
 /// Collects the Rust files under `folder`, build output and hidden folders left out.
-fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> Result<()> {
+pub(crate) fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let entry = entry?;
         let name = entry.file_name();

@@ -9,19 +9,21 @@ import time
 import urllib.error
 import urllib.request
 
+from .cli import packaged_binary
+
 
 def find_binary():
-    """The path of the ``outthink`` command: ``OUTTHINK_BINARY``, or the one on the path."""
+    """The path of the ``outthink`` command: ``OUTTHINK_BINARY``, the one in this package, or the one on the path."""
     named = os.environ.get("OUTTHINK_BINARY")
     if named:
         if os.path.isfile(named) and os.access(named, os.X_OK):
             return named
         raise FileNotFoundError(f"OUTTHINK_BINARY names {named}, which cannot be run")
-    found = shutil.which("outthink")
+    found = packaged_binary() or shutil.which("outthink")
     if not found:
         raise FileNotFoundError(
-            "the outthink command is not on the path: build it with `cargo build --release -p outthink`, "
-            "and add it to the path or name it in OUTTHINK_BINARY"
+            "the outthink command is not in this package and not on the path: install a wheel that has it "
+            "(`./x wheel` makes one), or build it with `cargo build --release` and name it in OUTTHINK_BINARY"
         )
     return found
 

@@ -133,7 +133,7 @@ fn upstreams(config: &Config, found: &mut Vec<Problem>) {
             found.push(Problem::new(path("weight"), "a weight is above 0: give one, or take the upstream out"));
         }
         if upstream.max_in_flight == 0 {
-            found.push(Problem::new(path("max_in_flight"), "0 samples at one time are none: give at least 1"));
+            found.push(Problem::new(path("max_in_flight"), "0 samples at once answer nothing: give at least 1"));
         }
         for (key, seconds) in [
             ("connect_seconds", upstream.connect_seconds),

@@ -17,11 +17,11 @@ pub(super) fn mended(message: &str) -> String {
     if let Some(rest) = message.strip_prefix("unknown field ") {
         let words: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
         if let [key, known @ ..] = &words[..] {
-            let mend = match nearest(key, known.iter().copied()) {
+            let fix = match nearest(key, known.iter().copied()) {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => format!("use {}", known.join(", ")),
             };
-            return format!("unknown key `{key}`: {mend}");
+            return format!("unknown key `{key}`: {fix}");
         }
     }
     if let Some(rest) = message.strip_prefix("unknown variant ") {

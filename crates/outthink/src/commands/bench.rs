@@ -35,7 +35,7 @@ pub(crate) struct BenchArgs {
 enum BenchCommand {
     /// Accuracy and tokens over a set of questions with known answers, at several efforts.
     Accuracy(Box<AccuracyArgs>),
-    /// Tokens per second over samples drawn at one time.
+    /// Tokens per second over samples drawn at once.
     Decode(decode::DecodeArgs),
     /// The price controller over a stream of simulated problems of drifting difficulty.
     Stream(bench_allocator::StreamArgs),

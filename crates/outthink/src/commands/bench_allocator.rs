@@ -50,7 +50,7 @@ impl StreamArgs {
             println!("{}", serde_json::to_string(&report).context("cannot write JSON")?);
             return Ok(ExitCode::SUCCESS);
         }
-        println!("{} problems, {} samples each on average wanted", self.problems, self.average);
+        println!("{} problems, {} samples each on average as the target", self.problems, self.average);
         println!("  average           {:.3}", report.samples);
         println!("  worst 1,000       {:.2} % off, over all windows", report.worst_window);
         println!(

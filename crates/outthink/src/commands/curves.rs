@@ -1,4 +1,4 @@
-//! Curves of training in the store: written while a run goes on, and shown by `outthink runs curves`.
+//! Curves of training in the store: written while a run goes on, and shown by `outthink data curves`.
 
 use super::runtime;
 use super::store::{StoreArgs, store_error};

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 pub(crate) struct DecodeArgs {
     /// A model's name (`outthink models list`) or a GGUF file [default: the default model].
     model: Option<String>,
-    /// Samples decoded at one time; each number makes a row.
+    /// Samples decoded at once; each number makes a row.
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1,4,16")]
     parallel: Vec<u32>,
     /// Threads that compute [default: the processors that are free].

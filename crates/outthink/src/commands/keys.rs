@@ -45,7 +45,7 @@ enum KeysCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Revoke a key. What it runs comes to its end; nothing new begins.
+    /// Revoke a key. What it runs is finished; nothing new begins.
     Revoke {
         /// The key's name or identifier.
         name: String,

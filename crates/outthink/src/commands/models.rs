@@ -1,5 +1,6 @@
 //! `outthink models`: what there is, what is here, and bringing it.
 
+use super::probe;
 use crate::env;
 use crate::error::CliError;
 use crate::models::{self, Manifest, Model, Progress};
@@ -38,6 +39,8 @@ enum ModelsCommand {
         /// A name from `outthink models list`, or the path of a GGUF file.
         model: String,
     },
+    /// Find out what a server can do, and what that means for strategies.
+    Probe(probe::ProbeArgs),
 }
 
 /// Runs the subcommand.
@@ -52,6 +55,7 @@ pub(crate) fn run(args: ModelsArgs) -> Result<ExitCode, CliError> {
             println!("{}", path.display());
         }
         ModelsCommand::Path { model } => println!("{}", path(&manifest, &model)?),
+        ModelsCommand::Probe(args) => return probe::run(&args),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -26,7 +26,7 @@ pub(super) struct LifeArgs {
     /// Unique tokens at hand; further ones are repeats, and worth less with each pass.
     #[arg(long, value_name = "U")]
     unique_tokens: Option<f64>,
-    /// The loss wanted, for the least dollars of training and serving.
+    /// The loss to reach, for the least dollars of training and serving.
     #[arg(long, value_name = "L")]
     pub(super) target_loss: Option<f64>,
     /// A law instead of runs: a file that `fit pretrain --save` wrote, or published constants, as

@@ -77,7 +77,7 @@ pub(crate) struct PretrainArgs {
     /// Steps between checkpoints.
     #[arg(long, value_name = "N", default_value_t = 500)]
     save_every: u64,
-    /// The curve of a run goes there, too; see `outthink runs curves`.
+    /// The curve of a run goes there, too; see `outthink data curves`.
     #[command(flatten)]
     store: StoreArgs,
 }

@@ -1,4 +1,4 @@
-//! `outthink probe`: what a server can do, found out by asking it.
+//! `outthink models probe`: what a server can do, found out by asking it.
 
 use super::runtime;
 use crate::env;

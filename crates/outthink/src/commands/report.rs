@@ -95,7 +95,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<ExitCode, CliError> {
 fn check(args: &ReportArgs) -> Result<(), CliError> {
     if args.inputs.is_empty() && args.pretrain.is_none() && args.rl.is_none() && args.inference.is_none() {
         return Err(CliError::usage("there is nothing to report")
-            .hint("name a run (`outthink runs list`) as store:RUN, or give --pretrain, --rl or --inference a table"));
+            .hint("name a run (`outthink data list`) as store:RUN, or give --pretrain, --rl or --inference a table"));
     }
     if !(args.threshold > 0.0 && args.threshold < 1.0) {
         return Err(CliError::usage(format!("a threshold of {} is no share of questions", args.threshold))
@@ -202,7 +202,7 @@ fn plan(args: &ReportArgs) -> Result<Option<Section>, CliError> {
         let loss = ranged(&o["loss"], 1.0, 3).map(|l| format!("loss {l}"));
         vec![
             text(&o["name"]),
-            accuracy.or(loss).unwrap_or_else(|| "not told".into()),
+            accuracy.or(loss).unwrap_or_else(|| "not stated".into()),
             usd(&o["once_usd"]),
             usd(&o["serving_usd"]),
             o["probability"].as_f64().map_or_else(String::new, |p| format!("{:.0} %", 100.0 * p)),

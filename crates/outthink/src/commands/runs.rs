@@ -1,4 +1,4 @@
-//! `outthink runs`: what a store holds.
+//! `outthink data list`, `show`, `diff`, `curves` and `rm`: what a store holds.
 
 use super::curves::{self, CurvesArgs};
 use super::runtime;
@@ -17,11 +17,11 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 pub(crate) struct RunsArgs {
     #[command(subcommand)]
-    command: RunsCommand,
+    pub(crate) command: RunsCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum RunsCommand {
+pub(crate) enum RunsCommand {
     /// List the runs, the newest first.
     List(ListArgs),
     /// Show one run and what each problem came to.
@@ -35,7 +35,7 @@ enum RunsCommand {
 }
 
 #[derive(Debug, Args)]
-struct ListArgs {
+pub(crate) struct ListArgs {
     /// Print JSON lines, one a run.
     #[arg(long)]
     json: bool,
@@ -44,7 +44,7 @@ struct ListArgs {
 }
 
 #[derive(Debug, Args)]
-struct ShowArgs {
+pub(crate) struct ShowArgs {
     /// The run.
     run: String,
     /// Print JSON.
@@ -55,7 +55,7 @@ struct ShowArgs {
 }
 
 #[derive(Debug, Args)]
-struct DiffArgs {
+pub(crate) struct DiffArgs {
     /// A run.
     a: String,
     /// Another one.
@@ -68,7 +68,7 @@ struct DiffArgs {
 }
 
 #[derive(Debug, Args)]
-struct RmArgs {
+pub(crate) struct RmArgs {
     /// The runs, and curves by their folders.
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<String>,
@@ -77,9 +77,9 @@ struct RmArgs {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(args: &RunsArgs) -> Result<ExitCode, CliError> {
+pub(crate) fn run(command: &RunsCommand) -> Result<ExitCode, CliError> {
     let runtime = runtime()?;
-    match &args.command {
+    match command {
         RunsCommand::List(args) => runtime.block_on(list(args)),
         RunsCommand::Show(args) => runtime.block_on(show(args)),
         RunsCommand::Diff(args) => runtime.block_on(diff(args)),
@@ -97,7 +97,7 @@ async fn list(args: &ListArgs) -> Result<(), CliError> {
             println!("{}", serde_json::to_string(run).context("cannot write JSON")?);
         }
     } else if runs.is_empty() {
-        println!("no runs yet: record one with `outthink sweep`, or take one in with `outthink store import`");
+        println!("no runs yet: record one with `outthink data sweep`, or take one in with `outthink data import`");
     } else {
         let width = runs.iter().map(|r| r.spec.name.chars().count()).max().unwrap_or(3).max(3);
         println!(

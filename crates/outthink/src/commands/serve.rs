@@ -39,7 +39,7 @@ pub(crate) struct ServeArgs {
     /// The form of the log on stderr: text, json or off [default: text].
     #[arg(long, value_name = "FORM", value_parser = log_form)]
     log: Option<LogForm>,
-    /// Samples that each model's servers work on at one time; others wait in a fair queue [default: 8192].
+    /// Samples that each model's servers work on at once; others wait in a fair queue [default: 8192].
     #[arg(long, value_name = "N")]
     max_in_flight: Option<usize>,
     /// Seconds that a server may take to its first token.
@@ -202,7 +202,7 @@ impl Reloading {
         let read = gateway::reread(&self.path, &self.config, |config| self.args.configuration(config))?;
         if read.upstreams.is_empty() && self.flagged.is_empty() {
             return Err(CliError::usage("the file names no upstreams, and the gateway was started with some")
-                .hint("name one, or start the gateway anew"));
+                .hint("name one, or start the gateway again"));
         }
         let options =
             gateway::options(read.clone(), Arc::clone(&self.control), self.flagged.clone(), &self.verifiers).await?;

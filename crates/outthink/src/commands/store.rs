@@ -1,4 +1,4 @@
-//! `outthink store`: what goes into the sample store and out of it; and which store it is.
+//! `outthink data import` and `export`: what goes into the sample store and out of it; and which store it is.
 
 use super::replay::eval_error;
 use super::runtime;
@@ -73,11 +73,11 @@ pub(crate) fn pools(given: &Path, store: &StoreArgs) -> Result<Vec<Pool>, CliErr
 #[derive(Debug, Args)]
 pub(crate) struct StoreCommandArgs {
     #[command(subcommand)]
-    command: StoreCommand,
+    pub(crate) command: StoreCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum StoreCommand {
+pub(crate) enum StoreCommand {
     /// Take in recordings: pools, logs of `inspect_ai` (.json, .eval), sample logs of the
     /// lm-evaluation-harness.
     Import(ImportArgs),
@@ -97,11 +97,11 @@ enum FormatName {
 }
 
 #[derive(Debug, Args)]
-struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// The recordings.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Their format [default: told by the file's content].
+    /// Their format [default: found by the file's content].
     #[arg(long, value_enum)]
     format: Option<FormatName>,
     /// The run's name, for one file [default: the file's].
@@ -122,7 +122,7 @@ struct ImportArgs {
 }
 
 #[derive(Debug, Args)]
-struct ExportArgs {
+pub(crate) struct ExportArgs {
     /// The runs [default: all].
     #[arg(value_name = "RUN")]
     runs: Vec<String>,
@@ -134,8 +134,8 @@ struct ExportArgs {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(args: &StoreCommandArgs) -> Result<ExitCode, CliError> {
-    match &args.command {
+pub(crate) fn run(command: &StoreCommand) -> Result<ExitCode, CliError> {
+    match command {
         StoreCommand::Import(args) => import(args),
         StoreCommand::Export(args) => export(args),
     }
@@ -190,7 +190,7 @@ fn export(args: &ExportArgs) -> Result<ExitCode, CliError> {
             given => given.to_vec(),
         };
         if runs.is_empty() {
-            return Err(CliError::usage("the store holds no runs").hint("record one with `outthink sweep`"));
+            return Err(CliError::usage("the store holds no runs").hint("record one with `outthink data sweep`"));
         }
         let rows = store.export(&runs, &args.parquet).await.map_err(|e| store_error(&e))?;
         store.close().await;

@@ -1,4 +1,4 @@
-//! `outthink sweep`: samples of a question set, recorded once.
+//! `outthink data sweep`: samples of a question set, recorded once.
 
 use super::ask::DrawArgs;
 use super::engine::EngineArgs;
@@ -47,7 +47,7 @@ pub(crate) struct SweepArgs {
     /// Questions at most.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Samples in flight at one time.
+    /// Samples in flight at once.
     #[arg(long, value_name = "N", default_value_t = 8)]
     parallel: usize,
     /// The run's name; the same command takes up the same run [default: made of the set, the model
@@ -275,7 +275,7 @@ async fn report(
             println!("stopped     the next sample may cost more than is left of --max-usd; a higher cap goes on");
         }
         SweepEnd::Incomplete => {
-            println!("stopped     some samples failed again and again; the same command tries them anew");
+            println!("stopped     some samples failed again and again; the same command tries them again");
         }
         SweepEnd::Stopped => println!("stopped     by Ctrl-C; the same command goes on"),
     }

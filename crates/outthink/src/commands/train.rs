@@ -1,6 +1,6 @@
 //! `outthink train`: models from nothing, on this machine.
 
-use super::{export, pretrain, reason, recipe};
+use super::{demo, export, lab, pretrain, reason, recipe};
 use crate::error::CliError;
 use clap::{Args, Subcommand};
 use outthink_train::TrainError;
@@ -22,6 +22,10 @@ enum TrainCommand {
     Rl(Box<reason::RlArgs>),
     /// Write a recipe for TRL or verl that takes its reward from `outthink serve`.
     Recipe(recipe::RecipeArgs),
+    /// See the three laws on one machine: pre-training, reinforcement learning, thinking.
+    Lab(lab::LabArgs),
+    /// See what thinking buys a small model that is part of this program, in under a minute.
+    Demo(demo::DemoArgs),
     /// Write a trained model as GGUF or as a Hugging Face folder, for llama.cpp, vLLM and transformers.
     Export(export::ExportArgs),
 }
@@ -36,6 +40,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<ExitCode, CliError> {
         TrainCommand::Sft(args) => reason::sft(args),
         TrainCommand::Rl(args) => reason::rl(args),
         TrainCommand::Recipe(args) => recipe::run(args),
+        TrainCommand::Lab(args) => lab::run(args),
+        TrainCommand::Demo(args) => demo::run(args),
         TrainCommand::Export(args) => export::run(args),
     }
 }

@@ -156,18 +156,18 @@ fn install(model: &Model, fetched: &Fetched, work: &Path, target: &Path) -> Resu
 /// Compares size, header and SHA-256 with what they have to be.
 fn check(model: &Model, fetched: &Fetched) -> Result<()> {
     let size = fs::metadata(&fetched.path)?.len();
-    if let Some(wanted) = model.size.filter(|w| *w != size) {
-        bail!("the file has {size} bytes, not the {wanted} of the manifest");
+    if let Some(expected) = model.size.filter(|e| *e != size) {
+        bail!("the file has {size} bytes, not the {expected} of the manifest");
     }
     if !has_gguf_header(&fetched.path) {
         bail!("the file is not a GGUF file");
     }
-    let Some(wanted) = model.sha256.as_ref().or(fetched.named_sha256.as_ref()) else {
+    let Some(expected) = model.sha256.as_ref().or(fetched.named_sha256.as_ref()) else {
         bail!("no SHA-256 is known for the file, so it cannot be trusted");
     };
     let found = sha256(&fetched.path)?;
-    if found != *wanted {
-        bail!("the file's SHA-256 is {found}, not {wanted}");
+    if found != *expected {
+        bail!("the file's SHA-256 is {found}, not {expected}");
     }
     Ok(())
 }

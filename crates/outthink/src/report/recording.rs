@@ -49,7 +49,7 @@ impl Recording {
             store.close().await;
             if samples.is_empty() {
                 return Err(CliError::usage(format!("the run `{run}` holds no samples yet"))
-                    .hint("go on with `outthink sweep`"));
+                    .hint("go on with `outthink data sweep`"));
             }
             Ok(vec![Self { spec: summary.spec, settings: summary.settings, problems, samples }])
         })

@@ -7,52 +7,52 @@ fn help_of_every_command() {
     // Without the embedded engine the texts are the same, so one snapshot holds for both builds.
     for command in [
         "",
+        "demo",
         "ask",
-        "probe",
+        "serve",
         "models",
         "models list",
         "models pull",
-        "serve",
-        "config",
-        "config check",
-        "config prices",
-        "keys",
-        "keys create",
-        "keys team",
-        "keys teams",
+        "models probe",
+        "data",
+        "data sweep",
+        "data import",
+        "data export",
+        "data list",
+        "data show",
+        "data diff",
+        "data curves",
+        "data rm",
+        "replay",
         "fit",
         "fit pretrain",
         "fit rl",
         "fit inference",
+        "report",
         "plan",
-        "replay",
+        "train",
+        "train pretrain",
+        "train sft",
+        "train rl",
+        "train recipe",
+        "train lab",
+        "train export",
+        "keys",
+        "keys create",
+        "keys team",
+        "keys teams",
+        "config",
+        "config check",
+        "config prices",
         "strategies",
         "verifiers",
-        "sweep",
-        "runs",
-        "runs list",
-        "runs show",
-        "runs diff",
-        "runs curves",
-        "runs rm",
-        "store",
-        "store import",
-        "store export",
-        "report",
+        "completions",
         "bench",
         "bench accuracy",
         "bench decode",
         "bench stream",
         "bench two-answers",
         "bench decide",
-        "train",
-        "train pretrain",
-        "train sft",
-        "train rl",
-        "train export",
-        "train recipe",
-        "lab",
-        "demo",
     ] {
         let mut args: Vec<&str> = command.split_whitespace().collect();
         args.push("--help");
@@ -64,7 +64,60 @@ fn help_of_every_command() {
 }
 
 #[test]
-fn wrong_use_says_how_to_mend_it() {
+fn the_short_help_of_ask_fits_a_screen() {
+    let output = run(&["ask", "-h"]);
+    assert!(output.status.success());
+    insta::assert_snapshot!("short_help_ask", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn old_names_do_what_the_new_ones_do() {
+    for (old, new) in [
+        ("sweep", "data sweep"),
+        ("runs list", "data list"),
+        ("runs rm", "data rm"),
+        ("store import", "data import"),
+        ("store export", "data export"),
+        ("probe", "models probe"),
+        ("lab", "train lab"),
+    ] {
+        let help = |command: &str| {
+            let mut args: Vec<&str> = command.split_whitespace().collect();
+            args.push("--help");
+            let output = run(&args);
+            assert!(output.status.success(), "{command}");
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            // What follows the line of use, in which the name stands.
+            text.split_once("Usage:").unwrap().1.split_once('\n').unwrap().1.to_owned()
+        };
+        assert_eq!(help(old), help(new), "{old}");
+    }
+    let listed = run(&["--help"]);
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    for old in ["sweep", "runs", "store", "probe", "lab", "bench"] {
+        assert!(!listed.contains(&format!("\n  {old} ")), "{old} is listed");
+    }
+}
+
+#[test]
+fn completions_and_man_pages_are_made_of_the_commands() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let output = run(&["completions", shell]);
+        assert!(output.status.success(), "{shell}");
+        let script = String::from_utf8_lossy(&output.stdout);
+        assert!(script.contains("budget-tokens") && script.contains("sweep"), "{shell}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&["man", folder.path().to_str().unwrap()]);
+    assert!(output.status.success());
+    let page = |name: &str| std::fs::read_to_string(folder.path().join(name));
+    assert!(page("outthink.1").unwrap().contains("outthink\\-data"));
+    assert!(page("outthink-data-sweep.1").unwrap().contains("\\-\\-samples"));
+    assert!(page("outthink-sweep.1").is_err(), "old names have no page");
+}
+
+#[test]
+fn wrong_use_says_how_to_fix_it() {
     let upstream = ["--upstream", "http://127.0.0.1:9/v1"];
     let cases: [(&str, &[&str]); 17] = [
         ("empty_question", &["ask", "  "]),

@@ -68,7 +68,7 @@ fn what_cannot_be_reported_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("bad.csv"), "a,b\n1,2\n").unwrap();
     let cases: [(&[&str], i32, &str); 5] = [
-        (&["report"], 2, "outthink runs list"),
+        (&["report"], 2, "outthink data list"),
         (&["report", "store:none"], 2, "the store holds no run `none`"),
         (&["report", "--pretrain", "bad.csv"], 2, "it has a, b"),
         (&["report", "--pretrain", "bad.csv", "--where", "x=1"], 2, "no file has a column `x`"),

@@ -1,4 +1,4 @@
-//! `outthink lab`: the three laws on one machine, with a report.
+//! `outthink train lab`: the three laws on one machine, with a report.
 
 mod figure;
 mod report;

@@ -44,15 +44,13 @@ struct Common {
     /// The folder for checkpoint.safetensors and log.jsonl.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// The curve goes there, too; see `outthink runs curves`.
+    /// The curve goes there, too; see `outthink data curves`.
     #[command(flatten)]
     store: StoreArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SftArgs {
-    #[command(flatten)]
-    common: Common,
     /// Begin with the model of this folder instead of a fresh one.
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
@@ -87,12 +85,12 @@ pub(crate) struct SftArgs {
     /// Width of a fresh model's heads.
     #[arg(long, value_name = "N", default_value_t = 16)]
     head_width: usize,
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RlArgs {
-    #[command(flatten)]
-    common: Common,
     /// The folder of the model to begin with.
     #[arg(value_name = "DIR")]
     from: PathBuf,
@@ -132,6 +130,8 @@ pub(crate) struct RlArgs {
     /// Taken from the reward of an answer that claims what is not so.
     #[arg(long, value_name = "X", default_value_t = 0.0)]
     claim_cost: f64,
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -1,0 +1,5 @@
+"""``python -m outthink`` is the ``outthink`` command."""
+
+from .cli import main
+
+main()
