@@ -14,7 +14,6 @@ mod otlp;
 mod plot;
 mod render;
 mod report;
-mod votes;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -53,6 +52,8 @@ enum Command {
     Store(commands::store::StoreCommandArgs),
     /// Write a recording and its laws to one page that opens offline.
     Report(Box<commands::report::ReportArgs>),
+    /// Judge recorded samples again, without drawing them again.
+    Rescore(Box<commands::rescore::RescoreArgs>),
     /// Check and describe the gateway's configuration file.
     Config(commands::config::ConfigArgs),
     /// Make, list and revoke keys of the gateway.
@@ -106,6 +107,7 @@ fn main() -> ExitCode {
         Command::Runs(args) => commands::runs::run(&args),
         Command::Store(args) => commands::store::run(&args),
         Command::Report(args) => commands::report::run(&args),
+        Command::Rescore(args) => commands::rescore::run(&args),
         Command::Config(args) => commands::config::run(&args),
         Command::Keys(args) => commands::keys::run(&args),
         Command::Fit(args) => commands::fit::run(&args),

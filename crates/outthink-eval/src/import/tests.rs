@@ -240,7 +240,7 @@ fn a_pool_of_two_models_becomes_two_runs() {
     let text = [line("a/b", 1), line("c", 1), line("a/b", 2)].map(|l| l.to_string()).join("\n");
     let imports = read("mine.jsonl", text.as_bytes(), &ImportOptions::default()).unwrap();
     let names: Vec<&str> = imports.iter().map(|i| i.spec.name.as_str()).collect();
-    assert_eq!(names, ["mine-1-a-b", "mine-2-c"]);
+    assert_eq!(names, ["mine-a-b", "mine-c"]);
     assert_eq!(imports[0].problems.len(), 2);
     assert_eq!(imports[0].samples[1].score, Some(0.25));
     assert_eq!(imports[0].samples[1].answer, None);
