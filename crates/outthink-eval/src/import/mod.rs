@@ -7,6 +7,7 @@ mod batch;
 mod deepconf;
 mod drawn;
 mod eee;
+mod eee_export;
 mod harness;
 mod inspect;
 mod lighteval;
@@ -195,7 +196,7 @@ const KNOWN: [(Knows, ImportFormat); 10] = [
     (|row| row["resps"].is_array(), ImportFormat::Harness),
     (|row| row["eval"].is_object(), ImportFormat::Inspect),
     (monkeys::knows, ImportFormat::Monkeys),
-    (|row| row["samples"].is_array(), ImportFormat::Pool),
+    (pool::knows, ImportFormat::Pool),
     (deepconf::knows, ImportFormat::DeepConf),
     (lighteval::knows, ImportFormat::LightEval),
     (eee::knows, ImportFormat::EveryEvalEver),

@@ -99,3 +99,8 @@ fn record(cell: crate::store::Cell, sample: PoolSample, estimated: bool) -> Samp
         judge: Some("recorded".into()),
     }
 }
+
+/// Whether a row is a problem of this format, and no table of columns that has one called `samples`.
+pub(super) fn knows(row: &Value) -> bool {
+    row["samples"].is_array() && (row.get("problem_id").is_some() || row["samples"][0].is_object())
+}

@@ -109,7 +109,7 @@ fn sample(row: &Value) -> Result<Option<Drawn>, String> {
 
 /// Whether a row is a sample of this format.
 pub(super) fn knows(row: &Value) -> bool {
-    let judged = row.get("correct").is_some_and(|c| Judgement::read(c).is_ok());
+    let judged = row.get("correct").is_some_and(|c| !c.is_array() && Judgement::read(c).is_ok());
     // Counts of right samples are a table of laws and not samples.
     let counts = ["samples", "n_samples", "accuracy", "n_correct"].iter().any(|name| row.get(*name).is_some());
     judged && !counts && name(row).is_some()

@@ -252,4 +252,7 @@ fn other_files_are_refused_with_the_formats() {
     let error = read("x.jsonl", b"{\"a\": 1}\n", &ImportOptions::default()).unwrap_err();
     assert!(error.to_string().contains("--format"), "{error}");
     assert!(read("x.jsonl", b"", &ImportOptions::default()).is_err());
+    // A table of columns that are called as in a recording is none.
+    let columns = b"{\"samples\": [1, 2, 4], \"accuracy\": [0.1, 0.2, 0.3]}";
+    assert!(read("x.json", columns, &ImportOptions::default()).unwrap_err().to_string().contains("--format"));
 }

@@ -7,8 +7,8 @@ use outthink_law::estimate::{all_of_k, pass_at_k};
 use outthink_law::vote::{WeightedBallots, weighted_maj_at_k};
 use serde::{Deserialize, Serialize};
 
-/// Draws of a weighted vote: its own standard error is at most 0.008 a problem.
-const DRAWS: usize = 4_000;
+/// Draws of a weighted vote: its own standard error is at most 0.016 a problem.
+const DRAWS: usize = 1_000;
 
 /// One problem of an arm, counted: all that the arm's figures are made of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -274,3 +274,27 @@ fn samples_judged_again_keep_their_old_judgement() {
         assert!(store.earlier_judgements(&run).await.unwrap().is_empty(), "they go with their run");
     });
 }
+
+#[test]
+fn a_run_goes_out_as_every_eval_ever_and_comes_back() {
+    on_both(|place| async move {
+        let (store, run) = (place.open().await, place.run("eee"));
+        store.begin(&spec(run.clone()), &[setting()], &[problem("a"), problem("b")]).await.unwrap();
+        let samples = [sample(0, 0, true), sample(0, 1, false), sample(1, 0, true)];
+        store.commit(&run, &samples).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (path, rows) = store.export_every_eval_ever(&run, folder.path()).await.unwrap();
+        assert_eq!(rows, 3);
+        let about: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let results = &about["detailed_evaluation_results"];
+        assert_eq!((about["schema_version"].as_str(), results["total_rows"].as_u64()), (Some("0.3.0"), Some(3)));
+        let lines = folder.path().join(results["file_path"].as_str().unwrap());
+        let import = &outthink_eval::read_import(&lines, &outthink_eval::ImportOptions::default()).unwrap()[0];
+        assert_eq!(import.samples.len(), 3);
+        for (was, is) in samples.iter().zip(&import.samples) {
+            assert_eq!((was.correct, &was.answer, &was.content), (is.correct, &is.answer, &is.content));
+            assert_eq!((was.usage.prompt, was.usage.completion), (is.usage.prompt, is.usage.completion));
+        }
+        store.remove(&run).await.unwrap();
+    });
+}

@@ -4,7 +4,7 @@ use super::replay::eval_error;
 use super::runtime;
 use super::store::{StoreArgs, store_error};
 use crate::error::CliError;
-use outthink_eval::{ImportOptions, Pool, Recording, Study, is_recording};
+use outthink_eval::{EvalError, ImportOptions, Pool, Recording, Study, is_recording};
 use std::path::Path;
 
 /// The run that an argument names as `store:RUN`.
@@ -25,7 +25,7 @@ pub(crate) fn pools(given: &Path, store: &StoreArgs) -> Result<Vec<Pool>, CliErr
             return Err(CliError::usage(format!("{} is a study, which holds counts and no samples", given.display()))
                 .hint("give the recording that it was made of"));
         }
-        return Ok(vec![Pool::read_any(given, &ImportOptions::default()).map_err(|e| eval_error(&e))?]);
+        return Ok(vec![Pool::read_any(given, &ImportOptions::default()).map_err(|e| unread(&e))?]);
     };
     runtime()?.block_on(async {
         let store = store.open().await?;
@@ -49,6 +49,18 @@ pub(crate) fn pools(given: &Path, store: &StoreArgs) -> Result<Vec<Pool>, CliErr
     })
 }
 
+/// What is wrong with a file. Where it must be said which of several judgements counts, an import can.
+fn unread(error: &EvalError) -> CliError {
+    let words = error.to_string();
+    let flag = ["--metric", "--filter", "--set"].into_iter().any(|flag| words.contains(flag));
+    let error = eval_error(error);
+    if flag {
+        error.hint("this is a flag of `outthink store import`: import the file and give store:RUN")
+    } else {
+        error
+    }
+}
+
 /// The study behind an argument: a saved one, or that of recorded samples.
 pub(crate) fn study(given: &Path, store: &StoreArgs) -> Result<Study, CliError> {
     let study = if Study::is_study(given) { Study::load(given) } else { Study::of(&pools(given, store)?) };
@@ -58,7 +70,11 @@ pub(crate) fn study(given: &Path, store: &StoreArgs) -> Result<Study, CliError> 
 /// Recordings with their texts: a run of the store, or one for each arm of a file.
 pub(crate) fn recordings(given: &Path, store: &StoreArgs) -> Result<Vec<Recording>, CliError> {
     let Some(run) = stored(given) else {
-        return Recording::read(given, &ImportOptions::default()).map_err(|e| eval_error(&e));
+        if Study::is_study(given) {
+            return Err(CliError::usage(format!("{} is a study, which holds counts and no samples", given.display()))
+                .hint("give the recording that it was made of"));
+        }
+        return Recording::read(given, &ImportOptions::default()).map_err(|e| unread(&e));
     };
     runtime()?.block_on(async {
         let store = store.open().await?;

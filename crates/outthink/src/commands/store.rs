@@ -115,9 +115,12 @@ struct ExportArgs {
     /// The runs [default: all].
     #[arg(value_name = "RUN")]
     runs: Vec<String>,
-    /// The Parquet file to write.
-    #[arg(long, value_name = "FILE", required = true)]
-    parquet: PathBuf,
+    /// The Parquet file to write: one row a sample, of all runs.
+    #[arg(long, value_name = "FILE", required_unless_present = "every_eval_ever")]
+    parquet: Option<PathBuf>,
+    /// Write each run in the schema of Every Eval Ever into this folder: a summary, and one line a sample.
+    #[arg(long, value_name = "DIR")]
+    every_eval_ever: Option<PathBuf>,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -189,9 +192,17 @@ fn export(args: &ExportArgs) -> Result<ExitCode, CliError> {
         if runs.is_empty() {
             return Err(CliError::usage("the store holds no runs").hint("record one with `outthink sweep`"));
         }
-        let rows = store.export(&runs, &args.parquet).await.map_err(|e| store_error(&e))?;
+        if let Some(path) = &args.parquet {
+            let rows = store.export(&runs, path).await.map_err(|e| store_error(&e))?;
+            println!("{rows} samples of {} runs in {}", runs.len(), path.display());
+        }
+        if let Some(folder) = &args.every_eval_ever {
+            for run in &runs {
+                let (path, rows) = store.export_every_eval_ever(run, folder).await.map_err(|e| store_error(&e))?;
+                println!("{rows} samples of {run} in {}", path.display());
+            }
+        }
         store.close().await;
-        println!("{rows} samples of {} runs in {}", runs.len(), args.parquet.display());
         Ok(ExitCode::SUCCESS)
     })
 }
