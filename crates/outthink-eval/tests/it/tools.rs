@@ -74,7 +74,7 @@ fn logs_of_inspect_ai_have_its_own_counts() {
     }
 }
 
-const HARNESS: &str = r#"
+const HARNESS: &str = r#####"
 import json, os, sys
 from lm_eval.api.model import LM
 from lm_eval.evaluator import simple_evaluate
@@ -121,7 +121,7 @@ for name, rows in samples.items():
 found = [os.path.join(d, f) for d, _, fs in os.walk(folder) for f in fs if f.startswith("samples_")]
 for filter in ["strict", "flexible"]:
     print(json.dumps({"path": found[0], "filter": filter, "samples": 4, "accuracy": results["results"]["sums"][f"exact_match,{filter}"]}))
-"#;
+"#####;
 
 #[test]
 fn logs_of_the_harness_have_its_own_counts() {
@@ -132,8 +132,7 @@ fn logs_of_the_harness_have_its_own_counts() {
     let error = read_import(path.as_ref(), &ImportOptions::default()).unwrap_err().to_string();
     assert!(error.contains("several filters (flexible, strict): name one of them with --filter"), "{error}");
     for log in logs {
-        let options =
-            ImportOptions { filter: log["filter"].as_str().map(str::to_owned), ..ImportOptions::default() };
+        let options = ImportOptions { filter: log["filter"].as_str().map(str::to_owned), ..ImportOptions::default() };
         let import = &read_import(path.as_ref(), &options).unwrap()[0];
         let (all, right) = counts(import);
         assert_eq!(Some(all), log["samples"].as_u64());
