@@ -21,7 +21,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("outthink-engine", &["outthink-core"]),
     ("outthink-llama", &["outthink-core"]),
     ("outthink-ledger", &["outthink-core"]),
-    ("outthink-eval", &["outthink-core", "outthink-strategy", "outthink-verify"]),
+    ("outthink-eval", &["outthink-core", "outthink-law", "outthink-strategy", "outthink-verify"]),
     (
         "outthink-serve",
         &["outthink-core", "outthink-ledger", "outthink-runner", "outthink-strategy", "outthink-verify"],

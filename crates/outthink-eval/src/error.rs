@@ -62,6 +62,25 @@ pub enum EvalError {
         /// Its arms.
         arms: usize,
     },
+    /// A file cannot be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is no study.
+    #[error("{path} is no study that can be read: {problem}")]
+    Study {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what is needed.
+        problem: String,
+    },
+    /// The numbers carry no estimate.
+    #[error(transparent)]
+    Law(#[from] outthink_law::LawError),
     /// The strategy cannot be built.
     #[error(transparent)]
     Strategy(#[from] outthink_strategy::StrategyError),

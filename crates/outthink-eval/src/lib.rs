@@ -28,11 +28,13 @@ mod learn;
 mod lines;
 mod panel;
 mod pool;
+mod recording;
 mod replay;
 mod rows;
 mod set;
 mod store;
 mod stream;
+mod study;
 mod sweep;
 mod two_answers;
 mod votes;
@@ -42,19 +44,21 @@ pub use cascade::{Cascade, CascadeRow, cascade, cascade_priced};
 pub use comparison::{CompareOptions, MethodRow, compare, votes_of};
 pub use error::EvalError;
 pub use frontier::{Draws, FrontierPoint, Rule, Walk};
-pub use import::{Import, ImportFormat, ImportOptions, read_import};
+pub use import::{Import, ImportFormat, ImportOptions, is_recording, read_import};
 pub use interval::{Interval, wilson};
 pub use learn::learn_table;
 pub use panel::{Panel, PanelRow, panel};
 pub use pool::{Pool, PoolProblem, PoolSample};
+pub use recording::Recording;
 pub use replay::{ReplayOptions, ReplayRow, ReplayVerifier, one_at_a_time, replay};
 pub use rows::each_row;
 pub use set::{Columns, Question, QuestionSet};
 pub use store::{
-    Cell, CurvePoint, CurveSpec, CurveSummary, Hold, LogprobSummary, Loss, PROMPT_HASH, Problem, RunLock, RunSpec,
-    RunSummary, SampleRecord, Setting, Store, StoreError, prompt_sha256,
+    Cell, CurvePoint, CurveSpec, CurveSummary, EarlierJudgement, Hold, LogprobSummary, Loss, OWN_JUDGE, PROMPT_HASH,
+    Problem, Rejudged, RunLock, RunSpec, RunSummary, SampleRecord, Setting, Store, StoreError, prompt_sha256,
 };
 pub use stream::{StreamOptions, StreamReport, stream};
+pub use study::{ArmStudy, EffortCurve, Estimates, MOST_VOTES, Rung, STUDY_SCHEMA, Study, StudyProblem, VoteCurve};
 pub use sweep::{Progress, SweepEnd, SweepError, SweepPlan, Task, sweep};
 pub use two_answers::{TwoAnswers, TwoAnswersRow, two_answers, two_answers_table};
 pub use votes::VoteCount;

@@ -22,9 +22,9 @@ pub(crate) fn each_line(path: &Path, mut take: impl FnMut(&str) -> Result<(), St
     Ok(())
 }
 
-/// Calls `take` with each JSON object of a file: one a line, or the entries of one array, or one after the other over
-/// several lines. Their places are lines where they stand one a line, else their numbers.
-pub(crate) fn each_row(path: &Path, mut take: impl FnMut(Value) -> Result<(), String>) -> Result<(), EvalError> {
+/// Calls `take` with each JSON value of a file and its place: one a line, or the entries of one array, or one after the
+/// other over several lines. Places are lines where values stand one a line, else their numbers.
+pub(crate) fn each_json(path: &Path, mut take: impl FnMut(Value) -> Result<(), String>) -> Result<(), EvalError> {
     if is_by_lines(path)? {
         return each_line(path, |line| take(parse(line)?));
     }
@@ -137,7 +137,7 @@ mod tests {
         ] {
             std::fs::write(&path, text).unwrap();
             let mut rows = Vec::new();
-            each_row(&path, |row| {
+            each_json(&path, |row| {
                 rows.push(row);
                 Ok(())
             })
@@ -146,7 +146,7 @@ mod tests {
         }
         for text in ["a: 1\n", "[{\"a\": 1}", "{\"a\": 1}\n{\"a\""] {
             std::fs::write(&path, text).unwrap();
-            assert!(matches!(each_row(&path, |_| Ok(())), Err(EvalError::Line { .. })), "{text}");
+            assert!(matches!(each_json(&path, |_| Ok(())), Err(EvalError::Line { .. })), "{text}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::EvalError;
 use crate::judgement::Judgement;
-use crate::lines::each_row;
+use crate::rows::each_value;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -151,6 +151,11 @@ impl Written {
 }
 
 impl PoolProblem {
+    /// The arm that drew its samples: the model, the run and the setting.
+    pub(crate) fn arm(&self) -> (Option<&str>, Option<&str>, String) {
+        (self.model.as_deref(), self.run.as_deref(), self.config.to_string())
+    }
+
     fn read(row: Value) -> Result<Self, String> {
         let line: Line = serde_json::from_value(row).map_err(|e| format!("not a recorded problem: {e}"))?;
         let problem_id = plain(line.problem_id).ok_or("a problem without a name in `problem_id`")?;
@@ -192,7 +197,7 @@ impl Pool {
     pub fn read(path: &Path) -> Result<Self, EvalError> {
         let mut problems = Vec::new();
         let mut seen = HashSet::new();
-        each_row(path, |row| {
+        each_value(path, |row| {
             let problem = PoolProblem::read(row)?;
             let key =
                 (problem.problem_id.clone(), problem.run.clone(), problem.model.clone(), problem.config.to_string());
@@ -217,9 +222,9 @@ impl Pool {
         self.problems.iter().map(|p| p.problem_id.as_str()).collect::<HashSet<_>>().len()
     }
 
-    /// How many arms drew samples: runs, or models where runs have no names.
+    /// How many arms drew samples: runs of models at settings.
     pub fn arms(&self) -> usize {
-        self.problems.iter().map(|p| (p.model.as_deref(), p.run.as_deref())).collect::<HashSet<_>>().len()
+        self.problems.iter().map(PoolProblem::arm).collect::<HashSet<_>>().len()
     }
 }
 

@@ -1,53 +1,51 @@
 //! Tables: JSON lines, a JSON array, CSV or Parquet, read row by row as JSON objects.
 
 use crate::EvalError;
-use crate::lines::{each_line, is_gzip};
+use crate::lines::{each_json, is_gzip};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::{Map, Value};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// Calls `take` with each row of a table and its number, from 1; what `take` says is wrong comes back
-/// with the file and the row.
+/// Calls `take` with each row of a table; what `take` says is wrong comes back with the file and the row.
 ///
-/// The format is told by the file's first bytes and, for CSV, by its name; lines of JSON and CSV may
-/// be gzipped. Numbers of a CSV file stay text where they would not come back as they were written.
+/// The format is told by the file's first bytes and, for CSV, by its name; JSON and CSV may be gzipped. JSON is one
+/// object a line, an array of them, or objects over several lines; Python's `NaN` is null. Numbers of a CSV file stay
+/// text where they would not come back as they were written.
 ///
 /// # Errors
 /// If the file cannot be read, a row is broken, or `take` refuses it.
 pub fn each_row(path: &Path, mut take: impl FnMut(&Map<String, Value>) -> Result<(), String>) -> Result<(), EvalError> {
+    each_value(path, |row| take(row.as_object().ok_or("not a JSON object")?))
+}
+
+/// As [`each_row`], with rows of JSON that may be any value.
+pub(crate) fn each_value(path: &Path, take: impl FnMut(Value) -> Result<(), String>) -> Result<(), EvalError> {
     match format_of(path)? {
         Format::Parquet => each_parquet(path, take),
         Format::Csv(delimiter) => each_csv(path, delimiter, take),
-        Format::Array => each_element(path, take),
-        Format::Lines => each_line(path, |line| {
-            let row: Value = serde_json::from_str(line).map_err(|e| format!("not JSON: {e}"))?;
-            take(row.as_object().ok_or("not a JSON object")?)
-        }),
+        Format::Json => each_json(path, take),
     }
 }
 
 enum Format {
     Parquet,
     Csv(u8),
-    Array,
-    Lines,
+    Json,
 }
 
 fn format_of(path: &Path) -> Result<Format, EvalError> {
-    let mut head = [0; 64];
-    let mut file = open(path)?;
-    let read = file.read(&mut head).map_err(|source| EvalError::Read { path: path.to_owned(), source })?;
+    let mut head = Vec::with_capacity(4);
+    let unreadable = |source| EvalError::Read { path: path.to_owned(), source };
+    open(path)?.take(4).read_to_end(&mut head).map_err(unreadable)?;
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
-    let first = head[..read].iter().find(|b| !b.is_ascii_whitespace());
     Ok(match name.rsplit('.').next() {
         _ if head.starts_with(b"PAR1") => Format::Parquet,
         Some("csv") => Format::Csv(b','),
         Some("tsv") => Format::Csv(b'\t'),
-        _ if first == Some(&b'[') => Format::Array,
-        _ => Format::Lines,
+        _ => Format::Json,
     })
 }
 
@@ -59,7 +57,7 @@ fn at(path: &Path, line: usize, problem: &dyn std::fmt::Display) -> EvalError {
     EvalError::Line { path: path.to_owned(), line, problem: problem.to_string() }
 }
 
-fn each_parquet(path: &Path, mut take: impl FnMut(&Map<String, Value>) -> Result<(), String>) -> Result<(), EvalError> {
+fn each_parquet(path: &Path, mut take: impl FnMut(Value) -> Result<(), String>) -> Result<(), EvalError> {
     let broken = |row: usize, e: parquet::errors::ParquetError| {
         at(
             path,
@@ -71,17 +69,12 @@ fn each_parquet(path: &Path, mut take: impl FnMut(&Map<String, Value>) -> Result
     let rows = reader.get_row_iter(None).map_err(|e| broken(0, e))?;
     for (number, row) in (1..).zip(rows) {
         let row = row.map_err(|e| broken(number, e))?.to_json_value();
-        let row = row.as_object().ok_or_else(|| at(path, number, &"not a row of named columns"))?;
         take(row).map_err(|problem| at(path, number, &problem))?;
     }
     Ok(())
 }
 
-fn each_csv(
-    path: &Path,
-    delimiter: u8,
-    mut take: impl FnMut(&Map<String, Value>) -> Result<(), String>,
-) -> Result<(), EvalError> {
+fn each_csv(path: &Path, delimiter: u8, mut take: impl FnMut(Value) -> Result<(), String>) -> Result<(), EvalError> {
     let file = open(path)?;
     let source: Box<dyn Read> =
         if is_gzip(path)? { Box::new(flate2::read::MultiGzDecoder::new(file)) } else { Box::new(file) };
@@ -94,7 +87,7 @@ fn each_csv(
             .iter()
             .zip(&row)
             .map(|(name, cell)| (name.trim_start_matches('\u{feff}').trim().to_owned(), cell_value(cell)));
-        take(&cells.collect()).map_err(|problem| at(path, line, &problem))?;
+        take(Value::Object(cells.collect())).map_err(|problem| at(path, line, &problem))?;
     }
     Ok(())
 }
@@ -110,16 +103,6 @@ fn cell_value(cell: &str) -> Value {
         Ok(Value::Number(number)) if number.to_string() == text || text.contains(['e', 'E']) => Value::Number(number),
         _ => Value::String(cell.to_owned()),
     }
-}
-
-fn each_element(path: &Path, mut take: impl FnMut(&Map<String, Value>) -> Result<(), String>) -> Result<(), EvalError> {
-    let text = std::fs::read_to_string(path).map_err(|source| EvalError::Read { path: path.to_owned(), source })?;
-    let rows: Vec<Value> = serde_json::from_str(&text).map_err(|e| at(path, e.line(), &format!("not JSON: {e}")))?;
-    for (number, row) in (1..).zip(&rows) {
-        let row = row.as_object().ok_or_else(|| at(path, number, &"not a JSON object"))?;
-        take(row).map_err(|problem| at(path, number, &problem))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! The votes of one problem: the one place that says which recorded answers are the same and which of them is right.
 
 use outthink_core::{Answer, AnswerKind};
+use outthink_law::LawError;
+use outthink_law::estimate::{Ballots, maj_at_k};
+use outthink_law::vote::maj_limit;
 use outthink_verify::{Comparison, Grouper};
 use std::cmp::Reverse;
 
@@ -74,6 +77,29 @@ impl VoteCount {
     /// The class with most samples, the first where several have; `None` where nothing voted.
     pub fn top(&self) -> Option<usize> {
         (0..self.counts.len()).max_by_key(|&class| (self.counts[class], Reverse(class)))
+    }
+
+    /// maj@k: the chance that the vote of `k` of the samples is right, where a class is right by the share of its samples
+    /// that are.
+    ///
+    /// # Errors
+    /// As [`maj_at_k`]: `k` of 0, or above the number of samples.
+    pub fn maj_at_k(&self, k: u64) -> Result<f64, LawError> {
+        self.right_classes().try_fold(0.0, |sum, (share, ballots)| Ok(sum + share * maj_at_k(&ballots, k)?))
+    }
+
+    /// The same of ever more samples like these.
+    pub fn maj_without_end(&self) -> f64 {
+        self.right_classes().map(|(share, ballots)| share * maj_limit(&ballots)).sum()
+    }
+
+    /// Each class with right samples: how right it is, and the ballots in which it is the one that counts.
+    fn right_classes(&self) -> impl Iterator<Item = (f64, Ballots<'_>)> {
+        let of = |class| {
+            let ballots = Ballots { counts: &self.counts, correct: Some(class), blank: self.blank };
+            (self.share(class), ballots)
+        };
+        (0..self.counts.len()).filter(|class| self.right[*class] > 0).map(of)
     }
 
     /// The answer of a sample in the words of the first one of its class.

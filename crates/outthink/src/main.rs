@@ -15,7 +15,6 @@ mod otlp;
 mod plot;
 mod render;
 mod report;
-mod votes;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
@@ -88,6 +87,9 @@ enum Command {
     /// Old name of `outthink data`.
     #[command(hide = true)]
     Store(commands::store::StoreCommandArgs),
+    /// Another name of `outthink data rescore`.
+    #[command(hide = true)]
+    Rescore(Box<commands::rescore::RescoreArgs>),
     /// Old name of `outthink models probe`.
     #[command(hide = true)]
     Probe(commands::probe::ProbeArgs),
@@ -137,6 +139,7 @@ fn main() -> ExitCode {
         Command::Sweep(args) => commands::sweep::run(&args),
         Command::Runs(args) => commands::runs::run(&args.command),
         Command::Store(args) => commands::store::run(&args.command),
+        Command::Rescore(args) => commands::rescore::run(&args),
         Command::Probe(args) => commands::probe::run(&args),
         Command::Lab(args) => commands::lab::run(&args),
     };

@@ -3,7 +3,7 @@
 use super::{Gather, Import, Source, chosen, plain, unscored};
 use crate::EvalError;
 use crate::judgement::Judgement;
-use crate::lines::each_row;
+use crate::rows::each_value;
 use crate::store::{LogprobSummary, Problem, SampleRecord, Setting};
 use outthink_core::{Cost, Usage};
 use outthink_verify::{find_answer, is_correct};
@@ -18,7 +18,7 @@ pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
     let (mut samples, mut skipped) = (Vec::new(), 0);
     let mut arguments = Value::Null;
     let mut rows = Vec::new();
-    each_row(source.path, |row| {
+    each_value(source.path, |row| {
         rows.push(row);
         Ok(())
     })?;
@@ -79,7 +79,7 @@ fn records(row: &Value, asked: Option<&str>, gather: &mut Gather) -> Result<Opti
     let target = plain(&row["target"]);
     let gold = target.as_deref().map(|t| t.rsplit("####").next().unwrap_or(t).trim().to_owned());
     let question = ["question", "problem", "input"].iter().find_map(|k| plain(&row["doc"][*k])).or(request(row).0);
-    let problem = Problem { id, question, gold: gold.clone(), prompt_sha256: None };
+    let problem = Problem { id, question, gold: gold.clone(), prompt_sha256: None, vote_ok: true };
     let judged = if texts.len() == 1 { metric(row, asked)? } else { None };
     let judged = match judged {
         Some((name, judgement)) => match judgement.parts() {

@@ -1,5 +1,6 @@
 //! Logs of `inspect_ai`: one JSON object, or the same in parts in a zip file that ends in `.eval`.
 
+use super::drawn::{self, text_of};
 use super::{Gather, Import, Source, chosen, plain, unscored};
 use crate::EvalError;
 use crate::judgement::Judgement;
@@ -142,9 +143,19 @@ fn record(
     // The bill of all turns; that of the last one stands with the output.
     let of_all = model.map(|model| &sample["model_usage"][model]).filter(|usage| usage.is_object());
     let usage = of_all.unwrap_or(&output["usage"]);
-    let tokens = |key: &str| usage[key].as_u64().unwrap_or(0);
-    let problem =
-        Problem { id, question: question(&sample["input"]), gold: plain(&sample["target"]), prompt_sha256: None };
+    let tokens = |key: &str| drawn::tokens(key, &usage[key]).map_err(|e| format!("sample `{id}`: {e}"));
+    let (prompt, read) = (tokens("input_tokens")?, tokens("input_tokens_cache_read")?);
+    let (written, completion) = (tokens("input_tokens_cache_write")?, tokens("output_tokens")?);
+    let reasoning = tokens("reasoning_tokens")?;
+    let time = if output["time"].is_null() { &sample["total_time"] } else { &output["time"] };
+    let seconds = drawn::seconds("time", time).map_err(|e| format!("sample `{id}`: {e}"))?;
+    let problem = Problem {
+        id,
+        question: question(&sample["input"]),
+        gold: plain(&sample["target"]),
+        prompt_sha256: None,
+        vote_ok: true,
+    };
     let answer = plain(&score["answer"]).or_else(|| find_answer(&content).map(|a| a.text));
     Ok(Some(SampleRecord {
         cell: gather.next(problem),
@@ -155,11 +166,11 @@ fn record(
         correct,
         credit,
         usage: Usage {
-            prompt: tokens("input_tokens") + tokens("input_tokens_cache_read") + tokens("input_tokens_cache_write"),
-            cached: tokens("input_tokens_cache_read"),
-            cache_write: tokens("input_tokens_cache_write"),
-            completion: tokens("output_tokens"),
-            reasoning: tokens("reasoning_tokens"),
+            prompt: prompt + read + written,
+            cached: read,
+            cache_write: written,
+            completion,
+            reasoning,
             estimated: !usage.is_object(),
             ..Usage::default()
         },
@@ -172,7 +183,7 @@ fn record(
             Some("content_filter") => Some(FinishReason::ContentFilter),
             _ => None,
         },
-        seconds: output["time"].as_f64().or_else(|| sample["total_time"].as_f64()).unwrap_or(0.0),
+        seconds,
         cost: Cost::ZERO,
         judge: Some(format!("inspect_ai:{scorer}")),
     }))
@@ -207,14 +218,6 @@ fn question(input: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Array(messages) => messages.iter().rev().find(|m| m["role"] == "user").map(|m| text_of(&m["content"])),
         _ => None,
-    }
-}
-
-fn text_of(content: &Value) -> String {
-    match content {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().filter_map(|p| p["text"].as_str()).collect::<Vec<_>>().join("\n"),
-        _ => String::new(),
     }
 }
 

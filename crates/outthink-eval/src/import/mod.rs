@@ -1,11 +1,22 @@
-//! Recordings of others as runs of the store: pools, logs of `inspect_ai`, sample logs of the
-//! lm-evaluation-harness.
+//! Recordings of others as runs of the store, each format in a file of its own.
+//!
+//! What others judged is read as what it means or refused, and never taken for "wrong"; what nobody judged is left out
+//! and counted.
 
+mod batch;
+mod deepconf;
+mod drawn;
+mod eee;
+mod eee_export;
 mod harness;
 mod inspect;
+mod lighteval;
+mod monkeys;
 mod pool;
+mod table;
+mod verifiers;
 
-use crate::lines::each_row;
+use crate::rows::each_value;
 use crate::set::{sha256, stem};
 use crate::store::{Cell, Problem, RunSpec, SampleRecord, Setting, Store, StoreError};
 use crate::{EvalError, PROMPT_HASH};
@@ -13,7 +24,7 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Samples that are written in one transaction.
 const BATCH: usize = 500;
@@ -27,6 +38,20 @@ pub enum ImportFormat {
     Inspect,
     /// `samples_*.jsonl` of the lm-evaluation-harness.
     Harness,
+    /// `details_*.parquet` of LightEval.
+    LightEval,
+    /// Instance-level results of Every Eval Ever.
+    EveryEvalEver,
+    /// `results.jsonl` of `verifiers`.
+    Verifiers,
+    /// Outputs of OpenAI's batch API; they need a question set.
+    Batch,
+    /// Samples of Large Language Monkeys.
+    Monkeys,
+    /// Traces of `DeepConf`, as JSON.
+    DeepConf,
+    /// A table with a row a sample, as `store export --parquet` writes it.
+    Table,
 }
 
 /// How a recording becomes a run.
@@ -43,6 +68,8 @@ pub struct ImportOptions {
     pub metric: Option<String>,
     /// Which filter of lm-evaluation-harness, where the file has several.
     pub filter: Option<String>,
+    /// The questions with their right answers, for recordings that hold none.
+    pub set: Option<PathBuf>,
 }
 
 /// A recording, ready to be stored.
@@ -74,6 +101,13 @@ pub fn read_import(path: &Path, options: &ImportOptions) -> Result<Vec<Import>, 
         ImportFormat::Pool => pool::read(&source)?,
         ImportFormat::Inspect => inspect::read(&source)?,
         ImportFormat::Harness => harness::read(&source)?,
+        ImportFormat::LightEval => lighteval::read(&source)?,
+        ImportFormat::EveryEvalEver => eee::read(&source)?,
+        ImportFormat::Verifiers => verifiers::read(&source)?,
+        ImportFormat::Batch => batch::read(&source)?,
+        ImportFormat::Monkeys => monkeys::read(&source)?,
+        ImportFormat::DeepConf => deepconf::read(&source)?,
+        ImportFormat::Table => table::read(&source)?,
     };
     if imports.iter().all(|i| i.samples.is_empty()) {
         return Err(EvalError::Empty { path: path.to_owned(), what: "recorded samples" });
@@ -154,34 +188,57 @@ impl Gather {
     }
 }
 
-fn format_of(path: &Path) -> Result<ImportFormat, EvalError> {
+/// Says of a row whether it is of a format.
+type Knows = fn(&Value) -> bool;
+
+/// How a format is told by a row, the plainest first.
+const KNOWN: [(Knows, ImportFormat); 10] = [
+    (|row| row["resps"].is_array(), ImportFormat::Harness),
+    (|row| row["eval"].is_object(), ImportFormat::Inspect),
+    (monkeys::knows, ImportFormat::Monkeys),
+    (pool::knows, ImportFormat::Pool),
+    (deepconf::knows, ImportFormat::DeepConf),
+    (lighteval::knows, ImportFormat::LightEval),
+    (eee::knows, ImportFormat::EveryEvalEver),
+    (batch::knows, ImportFormat::Batch),
+    (verifiers::knows, ImportFormat::Verifiers),
+    (table::knows, ImportFormat::Table),
+];
+
+/// What to give in place of files that go with recordings and are none, by a field of theirs.
+const HINTS: [(&str, &str); 3] = [
+    (
+        "evaluation_results",
+        "a summary of Every Eval Ever: give the file of samples that it names in `detailed_evaluation_results`",
+    ),
+    ("itls", "a benchmark of a server: it says neither which question a reply is to nor whether it is right"),
+    ("config_general", "a summary of LightEval: give details_*.parquet, which `--save-details` writes"),
+];
+
+const UNKNOWN: &str = "in none of the formats of recordings (`samples`, `eval`, `resps`, `doc` and `metric`, `evaluation`, \
+                       `reward`, `custom_id`, `all_traces`, or columns `problem` and `correct`): name the format with --format";
+
+/// Whether a file holds recorded samples in a format that [`read_import`] knows.
+pub fn is_recording(path: &Path) -> bool {
+    format_of(path).is_ok()
+}
+
+pub(crate) fn format_of(path: &Path) -> Result<ImportFormat, EvalError> {
     let unreadable = |source| EvalError::Read { path: path.to_owned(), source };
     let mut head = [0; 4];
     let read = File::open(path).map_err(unreadable)?.read(&mut head).map_err(unreadable)?;
     if read == 4 && head == *b"PK\x03\x04" {
         return Ok(ImportFormat::Inspect);
     }
-    let unknown = || {
-        EvalError::Line {
-        path: path.to_owned(),
-        line: 1,
-        problem: "neither a pool (`samples`), a log of inspect_ai (`eval`) nor one of lm-evaluation-harness (`resps`): name the format with --format".into(),
-    }
-    };
+    let mut hint = None;
     let mut format = None;
     // The first object alone says enough of the others.
-    let read = each_row(path, |row| {
-        format = if row["resps"].is_array() {
-            Some(ImportFormat::Harness)
-        } else if row["eval"].is_object() {
-            Some(ImportFormat::Inspect)
-        } else if row["samples"].is_array() {
-            Some(ImportFormat::Pool)
-        } else {
-            None
-        };
+    let read = each_value(path, |row| {
+        format = KNOWN.iter().find(|(knows, _)| knows(&row)).map(|(_, format)| *format);
+        hint = HINTS.iter().find(|(field, _)| row.get(*field).is_some()).map(|(_, hint)| *hint);
         Err("enough".into())
     });
+    let unknown = || EvalError::Line { path: path.to_owned(), line: 1, problem: hint.unwrap_or(UNKNOWN).to_owned() };
     match (format, read) {
         (Some(format), _) => Ok(format),
         (None, Err(EvalError::Line { problem, line, path })) if problem != "enough" => {
@@ -190,6 +247,11 @@ fn format_of(path: &Path) -> Result<ImportFormat, EvalError> {
         (None, Err(EvalError::Read { path, source })) => Err(EvalError::Read { path, source }),
         _ => Err(unknown()),
     }
+}
+
+/// A text as part of a run's name.
+fn name_of(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' }).collect()
 }
 
 /// Counts samples that nobody judged, to be named once.
@@ -218,5 +280,7 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
+#[cfg(test)]
+mod formats;
 #[cfg(test)]
 mod tests;

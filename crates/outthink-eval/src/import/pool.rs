@@ -1,15 +1,17 @@
 //! Pools: one problem with its samples a line, as [`Pool`] reads it.
 
-use super::{Gather, Import, Source, plain};
+use super::{Gather, Import, Source, name_of, plain};
 use crate::store::{LogprobSummary, Problem, SampleRecord, Setting};
 use crate::{EvalError, Pool, PoolSample};
 use outthink_core::{Cost, Usage};
 use serde_json::Value;
+use std::collections::HashMap;
 
-/// The samples of one model at one setting.
+/// The samples of one arm: a run of a model at a setting.
 struct Group {
     key: String,
     model: Option<String>,
+    run: Option<String>,
     config: Value,
     gather: Gather,
     samples: Vec<SampleRecord>,
@@ -17,15 +19,23 @@ struct Group {
 
 pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
     let mut groups: Vec<Group> = Vec::new();
+    let mut kinds = false;
     for line in Pool::read(source.path)?.problems {
-        let key = format!("{:?}|{:?}|{}", line.model, line.run, line.config);
+        let key = format!("{:?}", line.arm());
         let at = groups.iter().position(|g| g.key == key).unwrap_or_else(|| {
-            let (model, config) = (line.model.clone(), line.config.clone());
-            groups.push(Group { key, model, config, gather: Gather::default(), samples: Vec::new() });
+            let (model, run, config) = (line.model.clone(), line.run.clone(), line.config.clone());
+            groups.push(Group { key, model, run, config, gather: Gather::default(), samples: Vec::new() });
             groups.len() - 1
         });
         let group = &mut groups[at];
-        let problem = Problem { id: line.problem_id, question: line.question, gold: line.gold, prompt_sha256: None };
+        let problem = Problem {
+            id: line.problem_id,
+            question: line.question,
+            gold: line.gold,
+            prompt_sha256: None,
+            vote_ok: line.vote_ok,
+        };
+        kinds |= line.samples.iter().any(|s| s.src.is_some());
         for sample in line.samples {
             let cell = group.gather.next(problem.clone());
             group.samples.push(record(cell, sample, !line.counts_tokens));
@@ -33,15 +43,19 @@ pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
     }
     let several = groups.len() > 1;
     let mut imports = Vec::new();
-    for (number, group) in (1..).zip(groups) {
+    let mut names: HashMap<String, u32> = HashMap::new();
+    let mut notes = Vec::new();
+    if kinds {
+        notes.push("the kinds of prompt (`src`) are not kept by the store".to_owned());
+    }
+    for group in groups {
         let mut spec = source.spec("recorded", group.model, None);
         if several {
-            let model: String = spec
-                .model
-                .chars()
-                .map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' })
-                .collect();
-            spec.name = format!("{}-{number}-{model}", spec.name);
+            // An arm's own name, so that it is the same run whatever stands around it in the file.
+            let own = format!("{}-{}", spec.name, name_of(group.run.as_deref().unwrap_or(&spec.model)));
+            let times = names.entry(own.clone()).or_default();
+            *times += 1;
+            spec.name = if *times == 1 { own } else { format!("{own}-{times}") };
         }
         let setting = Setting {
             effort: plain(&group.config["reasoning_effort"]).or_else(|| plain(&group.config["effort"])),
@@ -54,7 +68,7 @@ pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
             setting,
             problems: group.gather.problems,
             samples: group.samples,
-            notes: Vec::new(),
+            notes: notes.clone(),
         });
     }
     Ok(imports)
@@ -84,4 +98,9 @@ fn record(cell: crate::store::Cell, sample: PoolSample, estimated: bool) -> Samp
         cost: Cost::from_usd(sample.usd).unwrap_or_default(),
         judge: Some("recorded".into()),
     }
+}
+
+/// Whether a row is a problem of this format, and no table of columns that has one called `samples`.
+pub(super) fn knows(row: &Value) -> bool {
+    row["samples"].is_array() && (row.get("problem_id").is_some() || row["samples"][0].is_object())
 }

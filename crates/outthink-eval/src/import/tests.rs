@@ -240,7 +240,7 @@ fn a_pool_of_two_models_becomes_two_runs() {
     let text = [line("a/b", 1), line("c", 1), line("a/b", 2)].map(|l| l.to_string()).join("\n");
     let imports = read("mine.jsonl", text.as_bytes(), &ImportOptions::default()).unwrap();
     let names: Vec<&str> = imports.iter().map(|i| i.spec.name.as_str()).collect();
-    assert_eq!(names, ["mine-1-a-b", "mine-2-c"]);
+    assert_eq!(names, ["mine-a-b", "mine-c"]);
     assert_eq!(imports[0].problems.len(), 2);
     assert_eq!(imports[0].samples[1].score, Some(0.25));
     assert_eq!(imports[0].samples[1].answer, None);
@@ -252,4 +252,7 @@ fn other_files_are_refused_with_the_formats() {
     let error = read("x.jsonl", b"{\"a\": 1}\n", &ImportOptions::default()).unwrap_err();
     assert!(error.to_string().contains("--format"), "{error}");
     assert!(read("x.jsonl", b"", &ImportOptions::default()).is_err());
+    // A table of columns that are called as in a recording is none.
+    let columns = b"{\"samples\": [1, 2, 4], \"accuracy\": [0.1, 0.2, 0.3]}";
+    assert!(read("x.json", columns, &ImportOptions::default()).unwrap_err().to_string().contains("--format"));
 }

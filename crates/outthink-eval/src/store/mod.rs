@@ -12,6 +12,7 @@ mod export;
 mod lock;
 mod read;
 mod record;
+mod rejudge;
 mod schema;
 
 pub use curve::{CurvePoint, CurveSpec, CurveSummary};
@@ -21,6 +22,7 @@ pub(crate) use record::hex;
 pub use record::{
     Cell, LogprobSummary, Loss, PROMPT_HASH, Problem, RunSpec, RunSummary, SampleRecord, Setting, prompt_sha256,
 };
+pub use rejudge::{EarlierJudgement, OWN_JUDGE, Rejudged};
 
 use outthink_core::{Cost, FinishReason};
 use schema::Place;
@@ -270,7 +272,8 @@ async fn add_problems(tx: &mut Transaction<'_, Any>, run: &str, problems: &[Prob
     }
     for (number, problem) in problems.iter().enumerate().skip(there.len()) {
         sqlx::query(
-            "INSERT INTO problems (run, number, id, question, gold, prompt_sha256) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO problems (run, number, id, question, gold, prompt_sha256, vote_ok)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(run)
         .bind(int(number as u64))
@@ -278,6 +281,7 @@ async fn add_problems(tx: &mut Transaction<'_, Any>, run: &str, problems: &[Prob
         .bind(problem.question.as_deref())
         .bind(problem.gold.as_deref())
         .bind(problem.prompt_sha256.as_deref())
+        .bind(i64::from(problem.vote_ok))
         .execute(&mut **tx)
         .await
         .map_err(StoreError::database("write a problem"))?;
@@ -389,6 +393,6 @@ fn count(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(0)
 }
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| int(d.as_secs()))
 }

@@ -3,8 +3,9 @@
 use super::{
     Cell, LogprobSummary, Problem, RunSpec, RunSummary, SampleRecord, Setting, Store, StoreError, count, finish_of, int,
 };
+use crate::recording::{no_samples, pool_name, pool_problem, pool_sample};
 use crate::{Pool, PoolProblem, PoolSample};
-use outthink_core::{Answer, AnswerKind, Cost, Usage};
+use outthink_core::{Cost, Usage};
 use outthink_verify::Grouper;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -177,7 +178,7 @@ impl Store {
         let settings = self.run(run).await?.settings;
         let mut pools = Vec::new();
         for (number, setting) in settings.iter().enumerate() {
-            let name = if settings.len() > 1 { format!("{run}@{}", setting.label()) } else { run.to_owned() };
+            let name = pool_name(run, &settings, number);
             match self.pool_where(run, name, |cell| cell.setting as usize == number).await {
                 Ok(pool) => pools.push((setting.clone(), pool)),
                 Err(StoreError::Caller(_)) => {}
@@ -193,38 +194,22 @@ impl Store {
     async fn pool_where(&self, run: &str, name: String, wanted: impl Fn(Cell) -> bool) -> Result<Pool, StoreError> {
         let model = self.run(run).await?.spec.model;
         let problems = self.problems(run).await?;
-        let mut samples: HashMap<u32, Vec<PoolSample>> = HashMap::new();
-        let mut groupers: HashMap<u32, Grouper> = HashMap::new();
+        let mut drawn: HashMap<u32, (Vec<PoolSample>, bool, Grouper)> = HashMap::new();
         self.each_sample::<StoreError>(run, |record| {
             if wanted(record.cell) {
-                let grouper = groupers.entry(record.cell.problem).or_default();
-                samples.entry(record.cell.problem).or_default().push(PoolSample {
-                    answer: record.answer.map(|text| common(grouper, text, record.judge.is_some())),
-                    correct: record.correct,
-                    credit: record.credit,
-                    tokens: record.usage.completion as f64,
-                    reasoning_tokens: record.usage.reasoning as f64,
-                    prompt_tokens: record.usage.prompt as f64,
-                    usd: record.cost.usd(),
-                    verifier_score: record.score,
-                    ..PoolSample::default()
-                });
+                let (samples, exact, grouper) =
+                    drawn.entry(record.cell.problem).or_insert_with(|| (Vec::new(), true, Grouper::default()));
+                samples.push(pool_sample(&record, grouper));
+                *exact &= !record.usage.estimated;
             }
             Ok(())
         })
         .await?;
         let problems: Vec<PoolProblem> = (0..)
-            .zip(problems)
+            .zip(&problems)
             .filter_map(|(number, problem)| {
-                let samples = samples.remove(&number)?;
-                Some(PoolProblem {
-                    problem_id: problem.id,
-                    question: problem.question,
-                    gold: problem.gold,
-                    model: Some(model.clone()),
-                    samples,
-                    ..PoolProblem::default()
-                })
+                let (samples, exact, _) = drawn.remove(&number)?;
+                Some(pool_problem(problem, &model, samples, exact))
             })
             .collect();
         if problems.is_empty() {
@@ -232,20 +217,6 @@ impl Store {
         }
         Ok(Pool { name, problems })
     }
-}
-
-/// The answer in the words of the first one that means the same, since pools are compared by the
-/// letter. Answers that others judged stay as they were recorded.
-fn common(grouper: &mut Grouper, text: String, judged: bool) -> String {
-    if judged {
-        return text;
-    }
-    let class = grouper.class_of(&Answer { text: text.clone(), kind: AnswerKind::Boxed });
-    grouper.text_of(class).map_or(text, str::to_owned)
-}
-
-fn no_samples(run: &str) -> StoreError {
-    StoreError::Caller(format!("the run `{run}` holds no samples yet: go on with `outthink sweep`"))
 }
 
 pub(super) async fn spec(connection: &mut AnyConnection, name: &str) -> Result<Option<RunSpec>, StoreError> {
@@ -286,14 +257,21 @@ pub(super) async fn settings(connection: &mut AnyConnection, run: &str) -> Resul
 }
 
 pub(super) async fn problems(connection: &mut AnyConnection, run: &str) -> Result<Vec<Problem>, StoreError> {
-    type Row = (String, Option<String>, Option<String>, Option<String>);
-    let rows: Vec<Row> =
-        sqlx::query_as("SELECT id, question, gold, prompt_sha256 FROM problems WHERE run = $1 ORDER BY number")
-            .bind(run)
-            .fetch_all(connection)
-            .await
-            .map_err(StoreError::database("read a run's problems"))?;
-    let problem = |(id, question, gold, prompt_sha256)| Problem { id, question, gold, prompt_sha256 };
+    type Row = (String, Option<String>, Option<String>, Option<String>, i64);
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT id, question, gold, prompt_sha256, vote_ok FROM problems WHERE run = $1 ORDER BY number",
+    )
+    .bind(run)
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::database("read a run's problems"))?;
+    let problem = |(id, question, gold, prompt_sha256, vote_ok)| Problem {
+        id,
+        question,
+        gold,
+        prompt_sha256,
+        vote_ok: vote_ok != 0,
+    };
     Ok(rows.into_iter().map(problem).collect())
 }
 
@@ -310,7 +288,7 @@ async fn lost(connection: &mut AnyConnection, run: &str) -> Result<Cost, StoreEr
     Ok(Cost::from_nano(count(lost)))
 }
 
-fn cell(problem: i64, setting: i64, index: i64) -> Cell {
+pub(super) fn cell(problem: i64, setting: i64, index: i64) -> Cell {
     Cell { problem: count(problem) as u32, setting: count(setting) as u32, index: count(index) as u32 }
 }
 

@@ -91,6 +91,13 @@ pub struct Problem {
     pub gold: Option<String>,
     /// The hash of what was sent, where known.
     pub prompt_sha256: Option<String>,
+    /// Whether the answers of its samples can be compared.
+    #[serde(default = "yes")]
+    pub vote_ok: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// Which sample: the problem's number, the setting's and its own among those of the two, from 0.

@@ -58,6 +58,17 @@ const MIGRATIONS: &[&[&str]] = &[
     ],
     // The share of right of samples that were judged partly right.
     &["ALTER TABLE samples ADD COLUMN credit DOUBLE PRECISION"],
+    &[
+        // Problems whose answers cannot be compared.
+        "ALTER TABLE problems ADD COLUMN vote_ok BIGINT NOT NULL DEFAULT 1",
+        // What was judged of a sample before it was judged again; the first judgement has number 0.
+        "CREATE TABLE judgements (
+            run TEXT NOT NULL, number BIGINT NOT NULL, problem BIGINT NOT NULL, setting BIGINT NOT NULL,
+            idx BIGINT NOT NULL, judge TEXT, correct BIGINT NOT NULL, credit DOUBLE PRECISION,
+            replaced BIGINT NOT NULL, PRIMARY KEY (run, number, problem, setting, idx),
+            FOREIGN KEY (run, problem, setting, idx) REFERENCES samples (run, problem, setting, idx)
+            ON DELETE CASCADE)",
+    ],
 ];
 
 /// Which database it is.
@@ -199,6 +210,8 @@ mod tests {
         old.close().await;
         let pool = open(&place).await.unwrap();
         pool.execute("SELECT judge, credit FROM samples").await.unwrap();
+        pool.execute("SELECT vote_ok FROM problems").await.unwrap();
+        pool.execute("SELECT number, replaced FROM judgements").await.unwrap();
         pool.execute("SELECT value FROM curve_points").await.unwrap();
         pool.execute("INSERT INTO store_schema (version) VALUES (99)").await.unwrap();
         pool.close().await;

@@ -12,3 +12,4 @@ mod places;
 mod pools;
 mod store;
 mod sweep;
+mod tools;

@@ -3,8 +3,8 @@
 use crate::places::{Place, on_both};
 use outthink_core::{Cost, FinishReason, Usage};
 use outthink_eval::{
-    Cell, CurvePoint, CurveSpec, Hold, LogprobSummary, Loss, PROMPT_HASH, Problem, RunSpec, SampleRecord, Setting,
-    StoreError,
+    Cell, CurvePoint, CurveSpec, Hold, LogprobSummary, Loss, PROMPT_HASH, Problem, Rejudged, RunSpec, SampleRecord,
+    Setting, StoreError,
 };
 
 pub(crate) fn spec(name: String) -> RunSpec {
@@ -32,6 +32,7 @@ pub(crate) fn problem(id: &str) -> Problem {
         question: Some(format!("what is {id}?")),
         gold: Some("4".into()),
         prompt_sha256: Some(format!("hash of {id}")),
+        vote_ok: true,
     }
 }
 
@@ -237,5 +238,63 @@ fn a_pool_counts_answers_that_mean_the_same_as_one() {
         let pool = store.pool(&run).await.unwrap();
         let answers: Vec<_> = pool.problems[0].samples.iter().map(|s| s.answer.as_deref()).collect();
         assert_eq!(answers, [Some("1/2"), Some("1/2"), Some("3")]);
+    });
+}
+
+#[test]
+fn samples_judged_again_keep_their_old_judgement() {
+    on_both(|place| async move {
+        let (store, run) = (place.open().await, place.run("again"));
+        store.begin(&spec(run.clone()), &[setting()], &[problem("a"), problem("b")]).await.unwrap();
+        let samples = [sample(0, 0, true), sample(0, 1, false), sample(1, 0, true)];
+        store.commit(&run, &samples).await.unwrap();
+        let lost = store.run(&run).await.unwrap().lost;
+        let new = |sample: &SampleRecord| Rejudged { cell: sample.cell, correct: !sample.correct, credit: None };
+        let all: Vec<Rejudged> = samples.iter().map(new).collect();
+        // One that is not there: nothing is changed.
+        let stranger = Rejudged { cell: Cell { problem: 0, setting: 0, index: 99 }, correct: true, credit: None };
+        let some: Vec<Rejudged> = all.iter().copied().chain([stranger]).collect();
+        assert!(matches!(store.rejudge(&run, "outthink:gold", &some, Cost::ZERO).await, Err(StoreError::Caller(_))));
+        assert!(store.earlier_judgements(&run).await.unwrap().is_empty());
+        let changed = store.rejudge(&run, "outthink:gold", &all, Cost::from_nano(5)).await.unwrap();
+        assert_eq!(changed, samples.len() as u64);
+        let recording = store.recording(&run).await.unwrap();
+        for (was, is) in samples.iter().zip(recording.samples()) {
+            assert_eq!((was.cell, !was.correct), (is.cell, is.correct));
+            assert!(is.judge.as_deref() == Some("outthink:gold") && is.is_own());
+        }
+        assert_eq!(store.run(&run).await.unwrap().lost, lost + Cost::from_nano(5), "the judge is on the bill");
+        store.rejudge(&run, "outthink:numeric", &all[..1], Cost::ZERO).await.unwrap();
+        let earlier = store.earlier_judgements(&run).await.unwrap();
+        let numbers: Vec<u32> = earlier.iter().map(|e| e.number).collect();
+        assert_eq!(numbers.len(), samples.len() + 1);
+        assert_eq!((numbers[0], numbers[samples.len()]), (0, 1));
+        assert_eq!((earlier[0].judge.clone(), earlier[0].correct), (samples[0].judge.clone(), samples[0].correct));
+        store.remove(&run).await.unwrap();
+        assert!(store.earlier_judgements(&run).await.unwrap().is_empty(), "they go with their run");
+    });
+}
+
+#[test]
+fn a_run_goes_out_as_every_eval_ever_and_comes_back() {
+    on_both(|place| async move {
+        let (store, run) = (place.open().await, place.run("eee"));
+        store.begin(&spec(run.clone()), &[setting()], &[problem("a"), problem("b")]).await.unwrap();
+        let samples = [sample(0, 0, true), sample(0, 1, false), sample(1, 0, true)];
+        store.commit(&run, &samples).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (path, rows) = store.export_every_eval_ever(&run, folder.path()).await.unwrap();
+        assert_eq!(rows, 3);
+        let about: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let results = &about["detailed_evaluation_results"];
+        assert_eq!((about["schema_version"].as_str(), results["total_rows"].as_u64()), (Some("0.3.0"), Some(3)));
+        let lines = folder.path().join(results["file_path"].as_str().unwrap());
+        let import = &outthink_eval::read_import(&lines, &outthink_eval::ImportOptions::default()).unwrap()[0];
+        assert_eq!(import.samples.len(), 3);
+        for (was, is) in samples.iter().zip(&import.samples) {
+            assert_eq!((was.correct, &was.answer, &was.content), (is.correct, &is.answer, &is.content));
+            assert_eq!((was.usage.prompt, was.usage.completion), (is.usage.prompt, is.usage.completion));
+        }
+        store.remove(&run).await.unwrap();
     });
 }

@@ -19,6 +19,7 @@ fn plan(name: String, questions: u32, samples: u32) -> SweepPlan {
             question: Some(format!("{i} + 2?")),
             gold: Some("4".into()),
             prompt_sha256: Some(prompt_sha256(&prompt)),
+            vote_ok: true,
         };
         Task { problem, prompt }
     };

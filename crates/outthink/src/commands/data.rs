@@ -1,5 +1,6 @@
 //! `outthink data`: samples, from recording them to removing them.
 
+use super::rescore::{self, RescoreArgs};
 use super::runs::{self, RunsCommand};
 use super::store::{self, StoreCommand};
 use super::sweep::{self, SweepArgs};
@@ -18,6 +19,8 @@ pub(crate) struct DataArgs {
 enum DataCommand {
     /// Record samples of a set of questions, to be fitted, replayed and reported.
     Sweep(Box<SweepArgs>),
+    /// Judge recorded samples again, without drawing them again.
+    Rescore(Box<RescoreArgs>),
     #[command(flatten)]
     Store(StoreCommand),
     #[command(flatten)]
@@ -28,6 +31,7 @@ enum DataCommand {
 pub(crate) fn run(args: &DataArgs) -> Result<ExitCode, CliError> {
     match &args.command {
         DataCommand::Sweep(args) => sweep::run(args),
+        DataCommand::Rescore(args) => rescore::run(args),
         DataCommand::Store(command) => store::run(command),
         DataCommand::Runs(command) => runs::run(command),
     }

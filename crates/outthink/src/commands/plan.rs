@@ -1,9 +1,11 @@
 //! `outthink plan`: where the next dollar goes.
 
-use super::fit::{Group, Words, law_error, read_groups, rl_curves};
+use super::fit::{Group, Words, law_error, read_groups, recorded_groups, rl_curves};
 use super::plan_board::{self, Board};
 use super::plan_hardware::{self, HardwareArgs};
 use super::plan_life::{self, LifeArgs, Wish};
+use super::recorded::is_recorded;
+use super::store::StoreArgs;
 use crate::error::CliError;
 use clap::Args;
 use outthink_law::forms::Curve;
@@ -19,6 +21,10 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
+    /// Recorded samples that the plan goes by: a run of the store as store:RUN, a file, or a study that `report --study`
+    /// wrote.
+    #[arg(value_name = "RECORDING", conflicts_with = "inference")]
+    recording: Option<PathBuf>,
     /// Parameters of the model in use.
     #[arg(
         long,
@@ -72,7 +78,7 @@ pub(crate) struct PlanArgs {
     /// Dollars for a step of reinforcement learning (or one unit of the curve's compute).
     #[arg(long, value_name = "USD")]
     usd_per_step: Option<f64>,
-    /// An effort curve, as for `fit inference`.
+    /// An effort curve, as for `fit inference`: a table, recorded samples (store:RUN or a file), or a study of them.
     #[arg(long, value_name = "DATA")]
     inference: Option<PathBuf>,
     /// A column by another name, as `tokens=mean_output_tokens`; for the files that have it, or for one of them, as
@@ -101,6 +107,8 @@ pub(crate) struct PlanArgs {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 /// What `--goal` names.
@@ -194,11 +202,15 @@ fn only(groups: Vec<Group>, path: &std::path::Path) -> Result<Group, CliError> {
 fn outlook(args: &PlanArgs, group: &Group) -> Result<Outlook, CliError> {
     let keep: Vec<usize> = (0..group.compute.len()).filter(|&i| group.compute[i] > 0.0).collect();
     let pick = |column: &[f64]| keep.iter().map(|&i| column[i]).collect::<Vec<f64>>();
-    let Some(stderr) = &group.stderr else {
-        return Err(CliError::usage(format!("nothing says how large the errors of `{}` are", group.name))
-            .hint("give the number of problems by --problems, or a column `stderr`"));
+    let noise = match (&group.paired, &group.stderr) {
+        // Recorded samples: all points are of the same problems, and all have tokens.
+        (Some(noise), _) => noise.clone(),
+        (None, Some(stderr)) => Noise::stated_each(&pick(stderr), &pick(&group.shared)).map_err(|e| law_error(&e))?,
+        (None, None) => {
+            return Err(CliError::usage(format!("nothing says how large the errors of `{}` are", group.name))
+                .hint("give the number of problems by --problems, or a column `stderr`"));
+        }
     };
-    let noise = Noise::stated_each(&pick(stderr), &pick(&group.shared)).map_err(|e| law_error(&e))?;
     let (compute, accuracy) = (pick(&group.compute), pick(&group.accuracy));
     let question = Question { level: args.level, seed: args.seed, ..Question::default() };
     Outlook::new(&Curve { compute: &compute, accuracy: &accuracy }, &noise, question).map_err(|e| law_error(&e))
@@ -212,16 +224,19 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     let chosen = args.hardware.choose()?;
     let mut standing = standing(args, chosen.hardware)?;
     let words = Words { maps: &args.maps, filters: &args.filters };
-    let given = [("pretrain", &args.pretrain), ("rl", &args.rl), ("inference", &args.inference)];
+    let table = args.inference.clone().filter(|path| !is_recorded(path));
+    let given = [("pretrain", &args.pretrain), ("rl", &args.rl), ("inference", &table)];
     let given: Vec<(&str, &Path)> = given.iter().filter_map(|(f, p)| p.as_deref().map(|p| (*f, p))).collect();
     words.check(&given)?;
-    let effort = match &args.inference {
+    let effort = match args.recording.as_ref().or(args.inference.as_ref()) {
         Some(path) => {
             let errors = super::fit::Errors { problems: args.problems, shared: None };
-            let group = only(
-                read_groups(&words.table(path, "inference")?, &[], &["tokens", "samples", "compute"], errors)?,
-                path,
-            )?;
+            let group = if is_recorded(path) {
+                only(recorded_groups(path, &args.store)?, path)?
+            } else {
+                let axis = ["tokens", "samples", "compute"];
+                only(read_groups(&words.table(path, "inference")?, &[], &axis, errors)?, path)?
+            };
             let outlook = outlook(args, &group)?;
             if args.tokens_per_query.is_none() {
                 // Without word of today's length, the longest measured is today's.
@@ -239,9 +254,10 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     let of_loss = args.pretrain.is_some() || args.life.published();
     let mut options = Vec::new();
     if let Some(aim) = aim {
-        if args.inference.is_none() && args.rl.is_none() && !of_loss {
-            return Err(CliError::usage("a plan towards an aim needs a law to go by")
-                .hint("give data by --inference, --rl or --pretrain; without an aim, plan prints the bills"));
+        if effort.is_none() && args.rl.is_none() && !of_loss {
+            return Err(CliError::usage("a plan towards an aim needs a law to go by").hint(
+                "give data by --inference, --rl or --pretrain, or a recording; without an aim, plan prints the bills",
+            ));
         }
         if let Some((group, outlook)) = &effort {
             options.push(more_thinking(&standing, outlook, aim));

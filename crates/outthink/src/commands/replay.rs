@@ -1,6 +1,7 @@
 //! `outthink replay`: strategies compared over recorded samples, without an engine.
 
-use super::store::{StoreArgs, pools};
+use super::recorded::pools;
+use super::store::StoreArgs;
 use super::yardstick;
 use crate::error::CliError;
 use crate::plot::{Axis, Figure, Panel, Point, Series};

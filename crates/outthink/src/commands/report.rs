@@ -1,12 +1,14 @@
 //! `outthink report`: a recording and its laws on one page.
 
 use super::fit::Words;
+use super::recorded::recordings;
 use super::store::StoreArgs;
 use crate::error::CliError;
 use crate::plot::{Figure, Panel};
-use crate::report::{self, Drawn, Page, Recording, Section, Study};
+use crate::report::{self, Chapter, Drawn, Page, Section};
 use anyhow::Context;
 use clap::Args;
+use outthink_eval::{Pool, Recording, Study};
 use outthink_law::verdict::Judgement;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -21,9 +23,12 @@ pub(crate) struct ReportArgs {
     /// The page to write.
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     out: PathBuf,
-    /// Write each figure as SVG and PNG into this folder, too, and the curve of thinking as CSV.
+    /// Write each figure as SVG and PNG into this folder, too, the study as `study.json`, and the curve of thinking as CSV.
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
+    /// Write the study of the recordings, which `fit inference` and `plan` read, to this JSON file.
+    #[arg(long, value_name = "FILE")]
+    study: Option<PathBuf>,
     /// Training runs for the first panel: a table with params, tokens or flops, and loss.
     #[arg(long, value_name = "FILE")]
     pretrain: Option<PathBuf>,
@@ -63,20 +68,13 @@ pub(crate) struct ReportArgs {
 /// Runs the subcommand.
 pub(crate) fn run(args: &ReportArgs) -> Result<ExitCode, CliError> {
     check(args)?;
-    let mut recordings = Vec::new();
-    for input in &args.inputs {
-        for recording in Recording::read(input, &args.store)? {
-            let studies: Result<Vec<Option<Study>>, CliError> =
-                (0..recording.settings.len()).map(|setting| Study::of(&recording, setting, args.threshold)).collect();
-            recordings.push((recording, studies?.into_iter().flatten().collect::<Vec<_>>()));
-        }
-    }
-    let studies: Vec<Study> = recordings.iter().flat_map(|(_, studies)| studies.clone()).collect();
-    let (panels, notes, judged) = panels(args, &studies)?;
-    let mut sections = next_doublings(args, &studies);
+    let (shown, study) = read(args)?;
+    let chapters: Vec<Chapter> = shown.iter().flat_map(|(_, chapters)| chapters.clone()).collect();
+    let (panels, notes, judged) = panels(args, &chapters)?;
+    let mut sections = next_doublings(args, &chapters);
     sections.extend(plan(args)?);
     let page = Page {
-        recordings: &recordings,
+        recordings: &shown,
         panels: &panels,
         notes: &notes,
         judged: &judged,
@@ -87,9 +85,58 @@ pub(crate) fn run(args: &ReportArgs) -> Result<ExitCode, CliError> {
     write(&args.out, html.as_bytes())?;
     println!("{} ({})", args.out.display(), crate::render::bytes(html.len() as u64));
     if let Some(folder) = &args.figures {
-        figures(folder, panels, &studies)?;
+        figures(folder, panels, &chapters)?;
+        if let Some(study) = &study {
+            save(study, &folder.join("study.json"))?;
+        }
+    }
+    match (&args.study, &study) {
+        (Some(path), Some(study)) => save(study, path)?,
+        (Some(_), None) => {
+            return Err(CliError::usage("there is no recording to study").hint("name a run as store:RUN, or a file"));
+        }
+        _ => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The recordings with what is said of each setting, and the study of all of them.
+fn read(args: &ReportArgs) -> Result<(Vec<(Recording, Vec<Chapter>)>, Option<Study>), CliError> {
+    let mut pools: Vec<Pool> = Vec::new();
+    let mut all: Vec<(Recording, Vec<(usize, usize)>)> = Vec::new();
+    for input in &args.inputs {
+        for recording in recordings(input, &args.store)? {
+            let mut sampled = Vec::new();
+            for setting in 0..recording.settings.len() {
+                let pool = recording.pool(setting);
+                if !pool.problems.is_empty() {
+                    sampled.push((setting, pools.len()));
+                    pools.push(pool);
+                }
+            }
+            all.push((recording, sampled));
+        }
+    }
+    if pools.is_empty() {
+        return Ok((Vec::new(), None));
+    }
+    // One arm a pool: a setting of a recording is one.
+    let study = Study::of(&pools).map_err(|e| CliError::failure(e.to_string()))?;
+    let mut shown = Vec::with_capacity(all.len());
+    for (recording, sampled) in all {
+        let chapter = |&(setting, at): &(usize, usize)| {
+            Chapter::of(&recording, setting, (&pools[at], &study.arms[at]), args.threshold)
+        };
+        let chapters: Result<Vec<Chapter>, CliError> = sampled.iter().map(chapter).collect();
+        shown.push((recording, chapters?));
+    }
+    Ok((shown, Some(study)))
+}
+
+fn save(study: &Study, path: &Path) -> Result<(), CliError> {
+    study.save(path).map_err(|e| CliError::failure(e.to_string()))?;
+    println!("{}", path.display());
+    Ok(())
 }
 
 fn check(args: &ReportArgs) -> Result<(), CliError> {
@@ -112,7 +159,7 @@ fn check(args: &ReportArgs) -> Result<(), CliError> {
 /// The panels, what to say of them, and the verdicts on curves from files.
 type Panels = (Vec<Panel>, Vec<String>, Vec<(String, Judgement)>);
 
-fn panels(args: &ReportArgs, studies: &[Study]) -> Result<Panels, CliError> {
+fn panels(args: &ReportArgs, chapters: &[Chapter]) -> Result<Panels, CliError> {
     let (mut panels, mut notes, mut judged) = (Vec::new(), Vec::new(), Vec::new());
     let given = [("pretrain", &args.pretrain), ("rl", &args.rl), ("inference", &args.inference)];
     let given: Vec<(&str, &Path)> = given.iter().filter_map(|(f, p)| p.as_deref().map(|p| (*f, p))).collect();
@@ -133,7 +180,7 @@ fn panels(args: &ReportArgs, studies: &[Study]) -> Result<Panels, CliError> {
         None => without.push("No curves of reinforcement learning were given (--rl): that law is left out."),
     }
     notes.extend(without.into_iter().map(str::to_owned));
-    let mut thinking = report::thinking_panel(studies);
+    let mut thinking = report::thinking_panel(chapters);
     if let Some(path) = &args.inference {
         let table = words.table(path, "inference")?;
         let (series, more) = report::effort_series(&table, args.problems, args.threshold, 2)?;
@@ -148,11 +195,11 @@ fn panels(args: &ReportArgs, studies: &[Study]) -> Result<Panels, CliError> {
     Ok((panels, notes, judged))
 }
 
-/// What the next doublings of thinking bring, for each study that can tell.
-fn next_doublings(args: &ReportArgs, studies: &[Study]) -> Vec<Section> {
-    let section = |study: &Study| {
-        let outlook = study.outlook.as_ref()?;
-        let last = study.rungs.last()?.tokens;
+/// What the next doublings of thinking bring, for each setting that can tell.
+fn next_doublings(args: &ReportArgs, chapters: &[Chapter]) -> Vec<Section> {
+    let section = |chapter: &Chapter| {
+        let outlook = chapter.outlook.as_ref()?;
+        let last = chapter.rungs.last()?.tokens;
         let row = |times: u32| {
             let tokens = last * f64::from(times);
             let at = outlook.at(tokens);
@@ -166,7 +213,10 @@ fn next_doublings(args: &ReportArgs, studies: &[Study]) -> Vec<Section> {
         };
         Some(Section {
             title: "The next doublings of thinking".into(),
-            text: format!("{}: a vote over more samples of the same kind, by the S-curve of the verdict.", study.label),
+            text: format!(
+                "{}: a vote over more samples of the same kind, by the S-curve of the verdict.",
+                chapter.label
+            ),
             head: vec![
                 "tokens a question",
                 "accuracy expected",
@@ -176,7 +226,7 @@ fn next_doublings(args: &ReportArgs, studies: &[Study]) -> Vec<Section> {
             rows: [1, 2, 4, 8, 16].map(row).to_vec(),
         })
     };
-    studies.iter().filter_map(section).collect()
+    chapters.iter().filter_map(section).collect()
 }
 
 fn plan(args: &ReportArgs) -> Result<Option<Section>, CliError> {
@@ -217,16 +267,16 @@ fn plan(args: &ReportArgs) -> Result<Option<Section>, CliError> {
     }))
 }
 
-fn figures(folder: &Path, panels: Vec<Panel>, studies: &[Study]) -> Result<(), CliError> {
+fn figures(folder: &Path, panels: Vec<Panel>, chapters: &[Chapter]) -> Result<(), CliError> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let mut all: Vec<(String, Figure)> = vec![("laws".into(), report::laws_figure(panels.clone()))];
     for panel in panels {
         let name = panel.title.to_lowercase().replace(' ', "-");
         all.push((name, Figure::of(panel)));
     }
-    for (number, study) in studies.iter().enumerate() {
-        let name = if studies.len() > 1 { format!("strategies-{}", number + 1) } else { "strategies".into() };
-        all.push((name, report::frontier_figure(study)));
+    for (number, chapter) in chapters.iter().enumerate() {
+        let name = if chapters.len() > 1 { format!("strategies-{}", number + 1) } else { "strategies".into() };
+        all.push((name, report::frontier_figure(chapter)));
     }
     for (name, figure) in all {
         for ending in ["svg", "png"] {
@@ -235,26 +285,28 @@ fn figures(folder: &Path, panels: Vec<Panel>, studies: &[Study]) -> Result<(), C
             println!("{}", path.display());
         }
     }
-    for (number, study) in studies.iter().enumerate() {
-        let name = if studies.len() > 1 { format!("curve-{}", number + 1) } else { "curve".into() };
+    for (number, chapter) in chapters.iter().enumerate() {
+        let name = if chapters.len() > 1 { format!("curve-{}", number + 1) } else { "curve".into() };
         let path = folder.join(format!("{name}.csv"));
-        write(&path, curve(study).as_bytes())?;
+        write(&path, curve(chapter).as_bytes())?;
         println!("{}", path.display());
     }
     Ok(())
 }
 
-/// The numbers behind the curve of thinking, in the columns that `fit` and `plan` read.
-fn curve(study: &Study) -> String {
-    let mut table = String::from("tokens,k,accuracy,stderr,low,high,coverage\n");
-    for rung in &study.rungs {
-        let interval = &rung.vote.interval;
+/// The points of the curve of thinking as a table. It has each point's own error and no longer how the points err
+/// together, and says so: a fit or a plan goes by the study.
+fn curve(chapter: &Chapter) -> String {
+    let mut table = String::from("tokens,k,accuracy,stderr,low,high,coverage,covariance\n");
+    for rung in &chapter.rungs {
+        let Some(vote) = &rung.vote else { continue };
+        let interval = &vote.interval;
         // The interval is of 95 %, 3.92 standard errors wide.
         let stderr = (interval.high - interval.low) / 3.92;
         let _ = writeln!(
             table,
-            "{},{},{},{stderr},{},{},{}",
-            rung.tokens, rung.k, rung.vote.value, interval.low, interval.high, rung.coverage.value
+            "{},{},{},{stderr},{},{},{},lost: see study.json",
+            rung.tokens, rung.k, vote.value, interval.low, interval.high, rung.coverage.value
         );
     }
     table

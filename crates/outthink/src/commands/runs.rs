@@ -7,8 +7,8 @@ use crate::error::CliError;
 use crate::render::sweep;
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use outthink_eval::{Interval, Pool, RunSummary, Store, StoreError};
-use outthink_law::estimate::{Resampling, paired_difference};
+use outthink_eval::{Interval, Pool, RunSummary, Store, StoreError, Study};
+use outthink_law::estimate::Resampling;
 use serde_json::json;
 use std::collections::HashMap;
 use std::path::Path;
@@ -163,7 +163,7 @@ async fn diff(args: &DiffArgs) -> Result<(), CliError> {
     let (a, b) = (load(&store, &args.a).await?, load(&store, &args.b).await?);
     store.close().await;
     let differing = differing(&a.0, &b.0);
-    let comparison = compare(&a.1, &b.1)?;
+    let comparison = compare(a.1, b.1)?;
     if args.json {
         let fields: serde_json::Map<String, serde_json::Value> =
             differing.into_iter().map(|(what, a, b)| (what.to_owned(), json!([a, b]))).collect();
@@ -218,33 +218,20 @@ fn differing(a: &RunSummary, b: &RunSummary) -> Vec<(&'static str, String, Strin
     facts(a).into_iter().zip(facts(b)).filter(|(a, b)| a.1 != b.1).map(|(a, b)| (a.0, a.1, b.1)).collect()
 }
 
-fn compare(a: &Pool, b: &Pool) -> Result<Comparison, CliError> {
-    let shares = |pool: &Pool| -> HashMap<String, f64> {
-        let share = |p: &outthink_eval::PoolProblem| {
-            let right = p.samples.iter().filter(|s| s.correct).count();
-            (p.problem_id.clone(), right as f64 / p.samples.len().max(1) as f64)
-        };
-        pool.problems.iter().map(share).collect()
+fn compare(a: Pool, b: Pool) -> Result<Comparison, CliError> {
+    let refused = |e: outthink_eval::EvalError| CliError::usage(e.to_string());
+    let study = Study::of(&[a, b]).map_err(refused)?;
+    let [a, b] = study.arms.as_slice() else {
+        return Err(CliError::failure("a run of the store is one arm, and one of these has several"));
     };
-    let (of_a, of_b) = (shares(a), shares(b));
-    let mut both: Vec<(f64, f64)> = Vec::new();
-    // In the pool's order, so that the resampling is the same each time.
-    for problem in &a.problems {
-        if let (Some(x), Some(y)) = (of_a.get(&problem.problem_id), of_b.get(&problem.problem_id)) {
-            both.push((*x, *y));
-        }
-    }
-    if both.is_empty() {
+    let Some((means, problems, difference)) = Study::difference(a, b, Resampling::default()).map_err(refused)? else {
         return Err(CliError::usage("the runs share no problem").hint("compare runs over the same question set"));
-    }
-    let (left, right): (Vec<f64>, Vec<f64>) = both.iter().copied().unzip();
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let means = (mean(&left), mean(&right));
-    let (difference, warnings) = match paired_difference(&right, &left, Resampling::default()) {
+    };
+    let (difference, warnings) = match difference {
         Ok(e) => (Some((e.value, Interval { low: e.interval.low, high: e.interval.high })), e.warnings),
         Err(error) => (None, vec![error.to_string()]),
     };
-    Ok(Comparison { problems: both.len(), means, difference, warnings })
+    Ok(Comparison { problems, means, difference, warnings })
 }
 
 async fn rm(args: &RmArgs) -> Result<(), CliError> {

@@ -5,8 +5,8 @@ use super::runtime;
 use crate::env;
 use crate::error::CliError;
 use clap::{Args, Subcommand, ValueEnum};
-use outthink_eval::{ImportFormat, ImportOptions, Pool, Store, StoreError, read_import};
-use std::path::{Path, PathBuf};
+use outthink_eval::{ImportFormat, ImportOptions, Store, StoreError, read_import};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Which store of samples.
@@ -42,34 +42,6 @@ pub(crate) fn store_error(error: &StoreError) -> CliError {
     }
 }
 
-/// The recorded pools behind an argument: `store:RUN` is a run of the store, one pool for each of its
-/// settings, `store:RUN@SETTING` one of them, and everything else a file.
-pub(crate) fn pools(given: &Path, store: &StoreArgs) -> Result<Vec<Pool>, CliError> {
-    let Some(run) = given.to_str().and_then(|g| g.strip_prefix("store:")) else {
-        return Ok(vec![Pool::read(given).map_err(|e| eval_error(&e))?]);
-    };
-    runtime()?.block_on(async {
-        let store = store.open().await?;
-        let (name, label) = match run.rsplit_once('@') {
-            Some((name, label)) => (name, Some(label)),
-            None => (run, None),
-        };
-        let pools = store.pools(name).await.map_err(|e| store_error(&e))?;
-        let labels: Vec<String> = pools.iter().map(|(setting, _)| format!("`{}`", setting.label())).collect();
-        let chosen: Vec<Pool> = pools
-            .into_iter()
-            .filter(|(setting, _)| label.is_none_or(|l| l == setting.label()))
-            .map(|(_, pool)| pool)
-            .collect();
-        store.close().await;
-        if chosen.is_empty() {
-            return Err(CliError::usage(format!("the run `{name}` has no setting `{}`", label.unwrap_or_default()))
-                .hint(format!("it has {}", labels.join(", "))));
-        }
-        Ok(chosen)
-    })
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct StoreCommandArgs {
     #[command(subcommand)]
@@ -78,8 +50,8 @@ pub(crate) struct StoreCommandArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
-    /// Take in recordings: pools, logs of `inspect_ai` (.json, .eval), sample logs of the
-    /// lm-evaluation-harness.
+    /// Take in recordings: files of recorded samples, and what other tools write (inspect_ai, lm-evaluation-harness,
+    /// LightEval, Every Eval Ever, verifiers, batches of OpenAI, and more).
     Import(ImportArgs),
     /// Write samples to a file that other tools read.
     Export(ExportArgs),
@@ -94,6 +66,20 @@ enum FormatName {
     Inspect,
     /// A sample log of the lm-evaluation-harness.
     Harness,
+    /// Details of LightEval.
+    Lighteval,
+    /// Instance-level results of Every Eval Ever.
+    EveryEvalEver,
+    /// `results.jsonl` of `verifiers`.
+    Verifiers,
+    /// Outputs of OpenAI's batch API, with --set.
+    Batch,
+    /// Samples of Large Language Monkeys.
+    Monkeys,
+    /// Traces of DeepConf, as JSON.
+    Deepconf,
+    /// A table with a row a sample.
+    Table,
 }
 
 #[derive(Debug, Args)]
@@ -111,12 +97,15 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
     /// Which judgement counts, where a file has several: a scorer of `inspect_ai` or one of its scores, a metric of the
-    /// lm-evaluation-harness.
+    /// other tools, an evaluation of Every Eval Ever.
     #[arg(long, value_name = "NAME")]
     metric: Option<String>,
     /// Which filter of the lm-evaluation-harness, where a file has several.
     #[arg(long, value_name = "NAME")]
     filter: Option<String>,
+    /// The questions with their right answers, for outputs that hold neither.
+    #[arg(long, value_name = "SET")]
+    set: Option<PathBuf>,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -126,9 +115,12 @@ pub(crate) struct ExportArgs {
     /// The runs [default: all].
     #[arg(value_name = "RUN")]
     runs: Vec<String>,
-    /// The Parquet file to write.
-    #[arg(long, value_name = "FILE", required = true)]
-    parquet: PathBuf,
+    /// The Parquet file to write: one row a sample, of all runs.
+    #[arg(long, value_name = "FILE", required_unless_present = "every_eval_ever")]
+    parquet: Option<PathBuf>,
+    /// Write each run in the schema of Every Eval Ever into this folder: a summary, and one line a sample.
+    #[arg(long, value_name = "DIR")]
+    every_eval_ever: Option<PathBuf>,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -151,11 +143,19 @@ fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
             FormatName::Pool => ImportFormat::Pool,
             FormatName::Inspect => ImportFormat::Inspect,
             FormatName::Harness => ImportFormat::Harness,
+            FormatName::Lighteval => ImportFormat::LightEval,
+            FormatName::EveryEvalEver => ImportFormat::EveryEvalEver,
+            FormatName::Verifiers => ImportFormat::Verifiers,
+            FormatName::Batch => ImportFormat::Batch,
+            FormatName::Monkeys => ImportFormat::Monkeys,
+            FormatName::Deepconf => ImportFormat::DeepConf,
+            FormatName::Table => ImportFormat::Table,
         }),
         run: args.run.clone(),
         model: args.model.clone(),
         metric: args.metric.clone(),
         filter: args.filter.clone(),
+        set: args.set.clone(),
     };
     runtime()?.block_on(async {
         let store = args.store.open().await?;
@@ -192,9 +192,17 @@ fn export(args: &ExportArgs) -> Result<ExitCode, CliError> {
         if runs.is_empty() {
             return Err(CliError::usage("the store holds no runs").hint("record one with `outthink data sweep`"));
         }
-        let rows = store.export(&runs, &args.parquet).await.map_err(|e| store_error(&e))?;
+        if let Some(path) = &args.parquet {
+            let rows = store.export(&runs, path).await.map_err(|e| store_error(&e))?;
+            println!("{rows} samples of {} runs in {}", runs.len(), path.display());
+        }
+        if let Some(folder) = &args.every_eval_ever {
+            for run in &runs {
+                let (path, rows) = store.export_every_eval_ever(run, folder).await.map_err(|e| store_error(&e))?;
+                println!("{rows} samples of {run} in {}", path.display());
+            }
+        }
         store.close().await;
-        println!("{rows} samples of {} runs in {}", runs.len(), args.parquet.display());
         Ok(ExitCode::SUCCESS)
     })
 }

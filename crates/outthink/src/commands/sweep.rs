@@ -153,6 +153,7 @@ fn tasks(args: &SweepArgs, set: &QuestionSet) -> Vec<Task> {
             question: Some(question.text.clone()),
             gold: Some(question.gold.clone()),
             prompt_sha256: Some(prompt_sha256(&prompt)),
+            vote_ok: true,
         };
         Task { problem, prompt }
     };

@@ -1,8 +1,9 @@
 //! The page: one file, no scripts, nothing fetched.
 
 use super::html::{escape, percent, table};
-use super::{Recording, Study, frontier_figure};
+use super::{Chapter, frontier_figure};
 use crate::plot::{Figure, Ground, Panel};
+use outthink_eval::Recording;
 use outthink_law::verdict::{Judgement, likelihood_words};
 use std::fmt::Write as _;
 
@@ -11,8 +12,8 @@ const SAMPLE_CHARS: usize = 20_000;
 
 /// What a page is made of.
 pub(crate) struct Page<'a> {
-    /// The recordings, each with the studies of its settings.
-    pub(crate) recordings: &'a [(Recording, Vec<Study>)],
+    /// The recordings, each with the chapters of its settings.
+    pub(crate) recordings: &'a [(Recording, Vec<Chapter>)],
     /// The laws' panels.
     pub(crate) panels: &'a [Panel],
     /// What could not be drawn, and how it can.
@@ -64,9 +65,9 @@ pub(crate) fn render(page: &Page<'_>) -> String {
         html.push_str(&table(&section.head, &[], &rows));
         html.push_str("</section>\n");
     }
-    for (recording, studies) in page.recordings {
-        strategies(&mut html, studies);
-        problems(&mut html, recording, studies, page.samples);
+    for (recording, chapters) in page.recordings {
+        strategies(&mut html, chapters);
+        problems(&mut html, recording, chapters, page.samples);
     }
     let _ = write!(html, "<footer>outthink {}</footer>\n</main>\n</body>\n</html>\n", env!("CARGO_PKG_VERSION"));
     html
@@ -75,12 +76,12 @@ pub(crate) fn render(page: &Page<'_>) -> String {
 fn facts(html: &mut String, recording: &Recording) {
     let spec = &recording.spec;
     let settings: Vec<String> = recording.settings.iter().map(outthink_eval::Setting::label).collect();
-    let right = recording.samples.iter().filter(|s| s.correct).count();
-    let tokens: u64 = recording.samples.iter().map(|s| s.usage.completion).sum();
+    let right = recording.samples().iter().filter(|s| s.correct).count();
+    let tokens: u64 = recording.samples().iter().map(|s| s.usage.completion).sum();
     let facts = [
         ("model", spec.model.clone()),
         ("questions", format!("{} of {}", recording.problems.len(), spec.dataset)),
-        ("samples", format!("{}, {right} of them right", recording.samples.len())),
+        ("samples", format!("{}, {right} of them right", recording.samples().len())),
         ("tokens", tokens.to_string()),
         ("settings", settings.join("; ")),
         ("seed", spec.seed.to_string()),
@@ -95,14 +96,22 @@ fn facts(html: &mut String, recording: &Recording) {
 
 fn verdicts(html: &mut String, page: &Page<'_>) {
     html.push_str("<section><h2>Is it at a wall?</h2>\n");
-    for study in page.recordings.iter().flat_map(|(_, studies)| studies) {
-        let warnings = study.rungs.last().map(|r| r.vote.warnings.as_slice()).unwrap_or_default();
-        verdict(html, &study.label, &study.judgement, warnings);
+    for chapter in page.recordings.iter().flat_map(|(_, chapters)| chapters) {
+        let Some(judgement) = &chapter.judgement else {
+            let _ = writeln!(
+                html,
+                "<p>{}: the answers of this recording cannot be compared, so no vote is judged.</p>",
+                escape(&chapter.label)
+            );
+            continue;
+        };
+        let last = chapter.rungs.last().and_then(|r| r.vote.as_ref());
+        verdict(html, &chapter.label, judgement, last.map(|v| v.warnings.as_slice()).unwrap_or_default());
     }
     for (name, judgement) in page.judged {
         verdict(html, name, judgement, &[]);
     }
-    let none = page.judged.is_empty() && page.recordings.iter().all(|(_, studies)| studies.is_empty());
+    let none = page.judged.is_empty() && page.recordings.iter().all(|(_, chapters)| chapters.is_empty());
     if none {
         html.push_str(
             "<p>No curve of accuracy was given (a recording, --rl or --inference), so nothing is judged.</p>\n",
@@ -178,21 +187,28 @@ fn laws(html: &mut String, page: &Page<'_>) {
     for note in page.notes {
         let _ = writeln!(html, "<p class=\"note\">{}</p>", escape(note));
     }
-    for study in page.recordings.iter().flat_map(|(_, studies)| studies) {
-        let _ = writeln!(html, "<h3>{}</h3>", escape(&study.label));
+    for chapter in page.recordings.iter().flat_map(|(_, chapters)| chapters) {
+        let _ = writeln!(html, "<h3>{}</h3>", escape(&chapter.label));
         let range = |e: &outthink_law::estimate::Estimate| {
             format!("{} <small>[{}, {}]</small>", percent(e.value), percent(e.interval.low), percent(e.interval.high))
         };
-        let rows: Vec<Vec<String>> = (study.rungs.iter())
-            .map(|r| vec![r.k.to_string(), format!("{:.0}", r.tokens), range(&r.vote), range(&r.coverage)])
-            .chain(study.forecasts.iter().filter(|f| f.extrapolated).map(|f| {
+        let rows: Vec<Vec<String>> = (chapter.rungs.iter())
+            .map(|r| {
+                vec![
+                    r.k.to_string(),
+                    format!("{:.0}", r.tokens),
+                    r.vote.as_ref().map_or_else(String::new, range),
+                    range(&r.coverage),
+                ]
+            })
+            .chain(chapter.forecasts.iter().filter(|f| f.extrapolated).map(|f| {
                 let interval = format!("[{}, {}]", percent(f.interval.low), percent(f.interval.high));
                 let coverage = format!("{} <small>{interval} forecast</small>", percent(f.coverage));
-                vec![f.k.to_string(), format!("{:.0}", study.mean_tokens * f.k as f64), String::new(), coverage]
+                vec![f.k.to_string(), format!("{:.0}", chapter.mean_tokens * f.k as f64), String::new(), coverage]
             }))
             .collect();
         html.push_str(&table(&["samples", "tokens", "a vote is right", "one of them is right"], &[0, 1, 2, 3], &rows));
-        if let Some(why) = &study.no_forecast {
+        if let Some(why) = &chapter.no_forecast {
             let _ = writeln!(html, "<p class=\"note\">No forecast of coverage: {}.</p>", escape(why));
         }
     }
@@ -210,16 +226,16 @@ fn figure(html: &mut String, figure: &Figure, name: &str) {
     );
 }
 
-fn strategies(html: &mut String, studies: &[Study]) {
-    for study in studies {
+fn strategies(html: &mut String, chapters: &[Chapter]) {
+    for chapter in chapters {
         let _ = write!(
             html,
             "<section><h2>Strategies</h2>\n<p>{}, replayed over the recorded samples: what each way of spending reaches, and for how many tokens.</p>\n<div class=\"figures\">\n",
-            escape(&study.label)
+            escape(&chapter.label)
         );
-        figure(html, &frontier_figure(study), "Strategies");
+        figure(html, &frontier_figure(chapter), "Strategies");
         html.push_str("<div>");
-        let rows: Vec<Vec<String>> = (study.strategies.iter())
+        let rows: Vec<Vec<String>> = (chapter.strategies.iter())
             .map(|s| {
                 let interval = &s.row.interval;
                 vec![
@@ -240,7 +256,7 @@ fn strategies(html: &mut String, studies: &[Study]) {
     }
 }
 
-fn problems(html: &mut String, recording: &Recording, studies: &[Study], most: usize) {
+fn problems(html: &mut String, recording: &Recording, chapters: &[Chapter], most: usize) {
     html.push_str("<section><h2>Problems</h2>\n<div class=\"filter\">");
     for (value, name) in
         [("all", "all"), ("never", "never right"), ("partly", "now and then"), ("always", "always right")]
@@ -250,7 +266,7 @@ fn problems(html: &mut String, recording: &Recording, studies: &[Study], most: u
     }
     html.push_str("</div>\n<div class=\"problems\">\n");
     for (number, problem) in recording.problems.iter().enumerate() {
-        let votes: Vec<_> = studies.iter().filter_map(|s| s.votes.get(number)?.as_ref()).collect();
+        let votes: Vec<_> = chapters.iter().filter_map(|s| s.votes.get(number)?.as_ref()).collect();
         let Some(first) = votes.first() else { continue };
         let right: u64 = votes.iter().map(|v| v.right.0).sum();
         let all: u64 = votes.iter().map(|v| v.right.1).sum();
@@ -285,7 +301,7 @@ fn problems(html: &mut String, recording: &Recording, studies: &[Study], most: u
 }
 
 fn samples(html: &mut String, recording: &Recording, number: usize, most: usize) {
-    let of: Vec<_> = recording.samples.iter().filter(|s| s.cell.problem as usize == number).collect();
+    let of = recording.of_problem(number);
     for sample in of.iter().take(most) {
         let mark = if sample.correct { ("right", "✓") } else { ("wrong", "✗") };
         let setting = match recording.settings.get(sample.cell.setting as usize) {

@@ -1,6 +1,6 @@
 use super::*;
 use outthink_core::{Cost, Usage};
-use outthink_eval::{Cell, LogprobSummary, PROMPT_HASH, Problem, RunSpec, SampleRecord, Setting};
+use outthink_eval::{Cell, LogprobSummary, PROMPT_HASH, Problem, Recording, RunSpec, SampleRecord, Setting, Study};
 
 const NASTY: &str = "</pre></details><script>alert(1)</script><img src=x onerror=alert(2)>\u{202e}\0";
 
@@ -38,25 +38,28 @@ fn recording(problems: u32, samples: u32) -> Recording {
             credit: None,
         }
     };
-    Recording {
-        spec,
-        settings: vec![Setting { effort: None, temperature: Some(0.7), max_tokens: 64 }],
-        problems: (0..problems)
-            .map(|i| Problem {
-                id: format!("{i}{NASTY}"),
-                question: Some(NASTY.into()),
-                gold: Some(NASTY.into()),
-                prompt_sha256: None,
-            })
-            .collect(),
-        samples: (0..problems).flat_map(|p| (0..samples).map(move |i| (p, i))).map(|(p, i)| sample(p, i)).collect(),
-    }
+    let settings = vec![Setting { effort: None, temperature: Some(0.7), max_tokens: 64 }];
+    let named = (0..problems).map(|i| Problem {
+        id: format!("{i}{NASTY}"),
+        question: Some(NASTY.into()),
+        gold: Some(NASTY.into()),
+        prompt_sha256: None,
+        vote_ok: true,
+    });
+    let drawn = (0..problems).flat_map(|p| (0..samples).map(move |i| (p, i))).map(|(p, i)| sample(p, i));
+    Recording::new(spec, settings, named.collect(), drawn.collect())
+}
+
+fn chapter(recording: &Recording) -> Chapter {
+    let pool = recording.pool(0);
+    let study = Study::of(std::slice::from_ref(&pool)).unwrap();
+    Chapter::of(recording, 0, (&pool, &study.arms[0]), 0.02).unwrap()
 }
 
 fn page_of(recording: Recording) -> String {
-    let study = Study::of(&recording, 0, 0.02).unwrap().unwrap();
-    let panels = [thinking_panel(std::slice::from_ref(&study))];
-    let recordings = [(recording, vec![study])];
+    let chapter = chapter(&recording);
+    let panels = [thinking_panel(std::slice::from_ref(&chapter))];
+    let recordings = [(recording, vec![chapter])];
     let section = Section { title: NASTY.into(), text: NASTY.into(), head: vec!["a"], rows: vec![vec![NASTY.into()]] };
     render(&Page {
         recordings: &recordings,
@@ -97,12 +100,15 @@ fn a_page_fetches_nothing() {
 
 #[test]
 fn a_study_knows_its_numbers() {
-    let study = Study::of(&recording(30, 8), 0, 0.02).unwrap().unwrap();
+    let study = chapter(&recording(30, 8));
     let ks: Vec<u64> = study.rungs.iter().map(|r| r.k).collect();
     assert_eq!(ks, [1, 2, 4, 8]);
     assert_eq!(study.rungs[3].tokens, 800.0);
     assert!(study.rungs.windows(2).all(|w| w[0].coverage.value <= w[1].coverage.value));
-    assert!((study.rungs[0].vote.value - study.rungs[0].coverage.value).abs() < 1e-12, "one sample is a vote of one");
+    assert!(
+        (study.rungs[0].vote.as_ref().unwrap().value - study.rungs[0].coverage.value).abs() < 1e-12,
+        "one sample is a vote of one"
+    );
     assert_eq!(study.forecasts.first().map(|f| f.k), Some(8));
     assert!(study.strategies.iter().any(|s| s.family == "adaptive" && s.row.samples < 8.0));
     assert_eq!(study.votes.iter().flatten().count(), 30);
@@ -110,9 +116,9 @@ fn a_study_knows_its_numbers() {
 
 #[test]
 fn a_single_sample_of_each_problem_is_reported_without_a_forecast_of_votes() {
-    let study = Study::of(&recording(5, 1), 0, 0.02).unwrap().unwrap();
+    let study = chapter(&recording(5, 1));
     assert_eq!(study.rungs.len(), 1);
-    assert_eq!(study.judgement.verdict.words(), "cannot be told from these data");
+    assert_eq!(study.judgement.unwrap().verdict.words(), "cannot be told from these data");
     assert!(study.outlook.is_none());
     assert!(page_of(recording(5, 1)).ends_with("</html>\n"));
 }

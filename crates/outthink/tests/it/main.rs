@@ -19,6 +19,7 @@ mod recipe;
 mod report;
 mod secrets;
 mod serve;
+mod study;
 mod sweep;
 mod train;
 mod upstream;

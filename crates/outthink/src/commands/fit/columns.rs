@@ -384,11 +384,6 @@ impl Table {
     pub(crate) fn texts(&self, column: &str) -> Vec<String> {
         self.rows.iter().map(|(_, row)| row.get(column).map(text_of).unwrap_or_default()).collect()
     }
-
-    /// Whether the rows are problems with recorded samples, and not numbers.
-    pub(crate) fn is_pool(&self) -> bool {
-        self.rows.first().is_some_and(|(_, row)| row.get("samples").is_some_and(Value::is_array))
-    }
 }
 
 #[cfg(test)]

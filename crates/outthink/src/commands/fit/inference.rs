@@ -3,18 +3,19 @@
 use super::coverage::{self, Asked};
 use super::curves::Errors;
 use super::{DataArgs, Group, StoreArgs, brackets, figure, law_error, pools, print_json, print_notes, read_groups};
+use crate::commands::recorded::is_recorded;
 use crate::error::CliError;
 use clap::Args;
 use outthink_law::Interval;
 use outthink_law::best_of::{self, BestOfFit};
 use outthink_law::choose::{Choice, CurveForecast, choose};
 use outthink_law::forms::{Curve, Form};
-use outthink_law::joint::{Slope, pool_slopes};
+use outthink_law::joint::{Pooled, Slope, pool_slopes};
 use outthink_law::noise::Noise;
 use outthink_law::verdict::{Judgement, Question, Subject, Verdict, judge, likelihood_words};
 use rayon::prelude::*;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(super) struct InferenceArgs {
@@ -48,6 +49,9 @@ pub(super) struct InferenceArgs {
     /// Write the allocation table that `--table` of ask, serve and replay reads; recorded pools only.
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Write the study of the recorded samples to this JSON file; `fit inference` and `plan` read it.
+    #[arg(long, value_name = "FILE")]
+    pub(super) study: Option<PathBuf>,
     #[command(flatten)]
     pub(super) store: StoreArgs,
 }
@@ -67,13 +71,14 @@ impl InferenceArgs {
 }
 
 pub(super) fn run(args: &InferenceArgs) -> Result<(), CliError> {
-    if args.data.data.iter().any(|d| d.to_str().is_some_and(|d| d.starts_with("store:"))) {
+    if args.data.data.iter().any(|given| is_recorded(given)) {
         return pools::run(args);
+    }
+    if args.study.is_some() {
+        return Err(CliError::usage("a study is made of recorded samples, and this file holds none")
+            .hint("give a recording, or a run of the store as store:RUN"));
     }
     let table = args.data.read()?;
-    if table.is_pool() {
-        return pools::run(args);
-    }
     if args.out.is_some() {
         return Err(CliError::usage("an allocation table is learned from recorded samples, and this file holds none")
             .hint("give a recorded pool, or a run of the store as store:RUN"));
@@ -85,17 +90,28 @@ pub(super) fn run(args: &InferenceArgs) -> Result<(), CliError> {
     let errors = Errors { problems: args.problems, shared: args.shared };
     let groups = read_groups(&table, &args.by, &["tokens", "samples", "compute", "flops"], errors)?;
     let points: usize = groups.iter().map(|g| g.compute.len()).sum();
-    let notes = match table.len() - points {
+    let mut notes = match table.len() - points {
         0 => Vec::new(),
         n => vec![format!("left out: {n} of {} rows without an accuracy or without tokens", table.len())],
     };
+    notes.extend(lost_covariance(&table));
     // A vote over more samples is not more thinking, and its wall is another's.
     let votes = table.find("tokens").is_none() && table.find("samples").is_some();
     curves(args, (&table.name, &notes), groups, if votes { Subject::Voting } else { Subject::Thinking })
 }
 
+/// What is to be said of a table that a report wrote.
+pub(crate) fn lost_covariance(table: &super::Table) -> Option<String> {
+    let said = table.column_named("covariance").is_ok_and(|c| table.texts(&c).iter().any(|t| t.starts_with("lost")));
+    said.then(|| {
+        "the table has no covariance of its points, so verdict and intervals are wider than the recording's: give the \
+         study.json that was written beside it"
+            .to_owned()
+    })
+}
+
 /// What is known of one curve.
-struct Row {
+pub(super) struct Row {
     group: Group,
     choice: Option<Choice>,
     judgement: Judgement,
@@ -105,13 +121,16 @@ struct Row {
     beside: Option<f64>,
 }
 
+/// Curves that were fitted and judged.
+pub(super) struct Judged {
+    rows: Vec<Row>,
+    /// Curves of one or two settings.
+    thin: Vec<String>,
+    pooled: Option<Pooled>,
+}
+
 /// Fits and judges each curve, then all of them jointly.
-pub(super) fn curves(
-    args: &InferenceArgs,
-    (name, notes): (&str, &[String]),
-    groups: Vec<Group>,
-    subject: Subject,
-) -> Result<(), CliError> {
+fn judged(args: &InferenceArgs, name: &str, groups: Vec<Group>, subject: Subject) -> Result<Judged, CliError> {
     let alone = groups.len() == 1;
     let (thin, groups): (Vec<Group>, Vec<Group>) = groups.into_iter().partition(|g| g.settings() < 3 && !alone);
     if groups.is_empty() {
@@ -121,57 +140,106 @@ pub(super) fn curves(
     }
     let rows = groups.into_par_iter().map(|group| row(args, group, subject)).collect::<Result<Vec<Row>, CliError>>()?;
     let pooled = jointly(&rows);
-    if let Some(path) = &args.data.svg {
-        let drawn: Vec<(&Group, Option<&Choice>)> = rows.iter().map(|r| (&r.group, r.choice.as_ref())).collect();
-        figure::curves(&drawn).write(path)?;
-    }
-    if args.data.json {
-        let curves: Vec<Value> = (rows.iter())
+    Ok(Judged { rows, thin: thin.into_iter().map(|g| g.name).collect(), pooled })
+}
+
+impl Judged {
+    pub(super) fn to_json(&self) -> Value {
+        let curves: Vec<Value> = (self.rows.iter())
             .map(|r| {
                 json!({ "curve": r.group.name, "n": r.group.accuracy.len(), "choice": r.choice, "verdict": r.judgement,
                 "at": r.at, "beside_its_points": r.beside, "best_of_n": fallible(&r.group) })
             })
             .collect();
-        let thin: Vec<&str> = thin.iter().map(|g| g.name.as_str()).collect();
-        print_json(
-            &json!({ "schema": 1, "law": "inference", "notes": notes, "curves": curves, "jointly": pooled, "too_few_settings": thin }),
-        );
+        json!({ "curves": curves, "jointly": self.pooled, "too_few_settings": self.thin })
+    }
+
+    fn print(&self) {
+        for r in &self.rows {
+            println!();
+            match &r.choice {
+                Some(choice) => print_curve(&r.group.name, choice, "tokens", brackets),
+                None => println!("{}", r.group.name),
+            }
+            print_beside(r.beside);
+            print_forecasts(&r.at, "tokens");
+            print_judgement(&r.judgement);
+            print_fallible(&r.group);
+        }
+        if let Some(p) = &self.pooled {
+            println!(
+                "\njointly: a doubling gains {:+.1} points {} over {} curves, which differ by {:.1} points beyond their errors",
+                100.0 * p.mean,
+                percent(p.interval),
+                p.slopes.len(),
+                100.0 * p.between
+            );
+            for s in &p.slopes {
+                println!(
+                    "  {:<60} {:+.1} points a doubling by itself, {:+.1} in the light of the others",
+                    s.name,
+                    100.0 * s.own,
+                    100.0 * s.shrunken
+                );
+            }
+        }
+        if !self.thin.is_empty() {
+            println!("\ncannot be told from these data: {} curves with one or two settings", self.thin.len());
+        }
+    }
+
+    fn draw(&self, path: &Path) -> Result<(), CliError> {
+        let drawn: Vec<(&Group, Option<&Choice>)> = self.rows.iter().map(|r| (&r.group, r.choice.as_ref())).collect();
+        figure::curves(&drawn).write(path)
+    }
+}
+
+/// Fits, judges, draws and prints the curves of a table.
+fn curves(
+    args: &InferenceArgs,
+    (name, notes): (&str, &[String]),
+    groups: Vec<Group>,
+    subject: Subject,
+) -> Result<(), CliError> {
+    let judged = judged(args, name, groups, subject)?;
+    if let Some(path) = &args.data.svg {
+        judged.draw(path)?;
+    }
+    if args.data.json {
+        let mut value = json!({ "schema": 1, "law": "inference", "notes": notes });
+        if let (Some(value), Value::Object(curves)) = (value.as_object_mut(), judged.to_json()) {
+            value.extend(curves);
+        }
+        print_json(&value);
         return Ok(());
     }
-    println!("{name}: {} curves", rows.len());
+    println!("{name}: {} curves", judged.rows.len());
     print_notes(notes);
-    for r in &rows {
-        println!();
-        match &r.choice {
-            Some(choice) => print_curve(&r.group.name, choice, "tokens", brackets),
-            None => println!("{}", r.group.name),
-        }
-        print_beside(r.beside);
-        print_forecasts(&r.at, "tokens");
-        print_judgement(&r.judgement);
-        print_fallible(&r.group);
-    }
-    if let Some(p) = &pooled {
-        println!(
-            "\njointly: a doubling gains {:+.1} points {} over {} curves, which differ by {:.1} points beyond their errors",
-            100.0 * p.mean,
-            percent(p.interval),
-            p.slopes.len(),
-            100.0 * p.between
-        );
-        for s in &p.slopes {
-            println!(
-                "  {:<60} {:+.1} points a doubling by itself, {:+.1} in the light of the others",
-                s.name,
-                100.0 * s.own,
-                100.0 * s.shrunken
-            );
-        }
-    }
-    if !thin.is_empty() {
-        println!("\ncannot be told from these data: {} curves with one or two settings", thin.len());
-    }
+    judged.print();
     Ok(())
+}
+
+/// Fits, judges and prints the curves of recorded samples under a heading; as JSON where that is asked for.
+pub(super) fn of_recording(
+    args: &InferenceArgs,
+    heading: &str,
+    groups: Vec<Group>,
+    subject: Subject,
+) -> Result<Option<Value>, CliError> {
+    // A curve of fewer points carries no law, and is no fault of the recording.
+    let groups: Vec<Group> = groups.into_iter().filter(|g| g.settings() >= 3).collect();
+    if groups.is_empty() {
+        return Ok(None);
+    }
+    let judged = judged(args, heading, groups, subject)?;
+    if let Some(path) = &args.data.svg {
+        judged.draw(path)?;
+    }
+    if !args.data.json {
+        println!("\n{heading}");
+        judged.print();
+    }
+    Ok(Some(judged.to_json()))
 }
 
 /// The law of a fallible verifier, of a curve over samples that falls after its highest point.
@@ -241,7 +309,7 @@ fn row(args: &InferenceArgs, group: Group, subject: Subject) -> Result<Row, CliE
 }
 
 /// The gains of a doubling of all curves that rise or fall, pooled.
-fn jointly(rows: &[Row]) -> Option<outthink_law::joint::Pooled> {
+fn jointly(rows: &[Row]) -> Option<Pooled> {
     let slopes: Vec<Slope> = (rows.iter())
         .filter_map(|r| {
             let fit = r.choice.as_ref()?.candidates.iter().find(|c| c.fit.form == Form::LogLinear)?;

@@ -16,6 +16,7 @@ mod words;
 
 pub(crate) use columns::Table;
 pub(crate) use curves::{Errors, Group, read_groups};
+pub(crate) use pools::groups as recorded_groups;
 pub(crate) use pretrain::fresh_law;
 pub(crate) use rl::{as_run as rl_run, begun as rl_points};
 pub(crate) use words::Words;

@@ -1,0 +1,115 @@
+//! Outputs of OpenAI's batch API: one response a line, by the `custom_id` of its request. They hold no judgements, so
+//! the questions with their right answers are given beside them (`--set`), and answers are judged here.
+
+use super::drawn::{Drawn, finish, text_of, tokens};
+use super::{Gather, Import, Source, plain};
+use crate::rows::each_value;
+use crate::store::{Problem, Setting};
+use crate::{EvalError, Question, QuestionSet};
+use outthink_core::Usage;
+use outthink_verify::{find_answer, is_correct};
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+
+pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
+    let Some(set) = &source.options.set else {
+        return Err(source.broken(
+            1,
+            "outputs of a batch hold no right answers: give the questions with --set FILE, whose `id` is the `custom_id`",
+        ));
+    };
+    let set = QuestionSet::read(set)?;
+    let by_id: HashMap<&str, &Question> = set.questions.iter().filter_map(|q| Some((q.id.as_deref()?, q))).collect();
+    let mut gather = Gather::default();
+    let (mut samples, mut failed, mut seen, mut models) = (Vec::new(), 0_u64, HashSet::new(), Vec::new());
+    each_value(source.path, |row| {
+        let id = plain(&row["custom_id"]).ok_or("a response without `custom_id`")?;
+        if !seen.insert(id.clone()) {
+            return Err(format!("the response `{id}` comes twice"));
+        }
+        let question = question_of(&id, &by_id).ok_or_else(|| {
+            format!("no question `{id}` in the set: its `id` must be the `custom_id`, with a number behind it where one was asked several times")
+        })?;
+        let response = &row["response"];
+        let ok = response["status_code"].as_u64().is_none_or(|code| code == 200);
+        if !row["error"].is_null() || !ok {
+            failed += 1;
+            return Ok(());
+        }
+        let body = &response["body"];
+        let choices = body["choices"]
+            .as_array()
+            .ok_or_else(|| format!("response `{id}`: no `choices` in its body (only chat completions are read)"))?;
+        if let Some(model) = plain(&body["model"])
+            && !models.contains(&model)
+        {
+            models.push(model);
+        }
+        let problem = Problem {
+            id: question.id.clone().unwrap_or_default(),
+            question: Some(question.text.clone()),
+            gold: Some(question.gold.clone()),
+            prompt_sha256: None,
+            vote_ok: true,
+        };
+        let usage = usage_of(&body["usage"]).map_err(|e| format!("response `{id}`: {e}"))?;
+        for choice in choices {
+            let content = text_of(&choice["message"]["content"]);
+            let finish = finish(&choice["finish_reason"]);
+            // What was cut or filtered states no answer.
+            let whole = finish.is_none_or(outthink_core::FinishReason::is_complete);
+            let answer = if whole { find_answer(&content).map(|a| a.text) } else { None };
+            let drawn = Drawn {
+                judged: (answer.as_deref().is_some_and(|answer| is_correct(answer, &question.gold)), None),
+                answer,
+                content,
+                reasoning: plain(&choice["message"]["reasoning_content"]).unwrap_or_default(),
+                // The bill of a response covers all its choices.
+                usage: usage.filter(|_| choices.len() == 1),
+                finish,
+                ..Drawn::default()
+            };
+            samples.push(drawn.record(gather.next(problem.clone())));
+        }
+        Ok(())
+    })?;
+    if models.len() > 1 {
+        return Err(
+            source.broken(1, format!("responses of several models ({}): split the file by model", models.join(", ")))
+        );
+    }
+    let spec = source.spec("openai-batch", models.pop(), Some(set.name));
+    let mut notes = Vec::new();
+    if failed > 0 {
+        notes.push(format!("{failed} requests failed: they were left out"));
+    }
+    let setting = Setting { effort: None, temperature: None, max_tokens: 0 };
+    Ok(vec![Import { spec, setting, problems: gather.problems, samples, notes }])
+}
+
+/// The question of a request: by its whole name, or by what stands before the number of a repeat.
+fn question_of<'a>(id: &str, by_id: &HashMap<&str, &'a Question>) -> Option<&'a Question> {
+    let repeat = || {
+        let (name, number) = id.rsplit_once(['-', '_', ':', '#', '/', '.'])?;
+        (!number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())).then_some(name)
+    };
+    by_id.get(id).or_else(|| by_id.get(repeat()?)).copied()
+}
+
+fn usage_of(usage: &Value) -> Result<Option<Usage>, String> {
+    if !usage.is_object() {
+        return Ok(None);
+    }
+    Ok(Some(Usage {
+        prompt: tokens("usage.prompt_tokens", &usage["prompt_tokens"])?,
+        cached: tokens("cached_tokens", &usage["prompt_tokens_details"]["cached_tokens"])?,
+        completion: tokens("usage.completion_tokens", &usage["completion_tokens"])?,
+        reasoning: tokens("reasoning_tokens", &usage["completion_tokens_details"]["reasoning_tokens"])?,
+        ..Usage::default()
+    }))
+}
+
+/// Whether a row is a response of this format.
+pub(super) fn knows(row: &Value) -> bool {
+    row.get("custom_id").is_some() && (row["response"].is_object() || row.get("error").is_some())
+}
