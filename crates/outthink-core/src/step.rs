@@ -49,7 +49,7 @@ pub enum Link {
 pub enum Step {
     /// Draw `count` more samples of the prompt.
     Sample {
-        /// On which arm. Escalation is a sample on a dearer arm.
+        /// On which arm. Escalation is a sample on a more expensive arm.
         arm: ArmId,
         /// How many.
         count: u32,

@@ -19,7 +19,7 @@ pub(super) const ENTRY: StrategyEntry = StrategyEntry {
             Setting::new(
                 "kinds",
                 Kind::Text,
-                DefaultValue::Text("program:2,cot:1"),
+                DefaultValue::Text("program:3,cot:1"),
                 "kinds of samples drawn in turn, and how many of each: program, and cot for the request as it is",
             ),
             Setting::new(
@@ -31,7 +31,7 @@ pub(super) const ENTRY: StrategyEntry = StrategyEntry {
             Setting::new(
                 "correlation",
                 Kind::number(0.0, 1.0),
-                DefaultValue::Number(0.2),
+                DefaultValue::Number(0.1),
                 "how far samples of one kind err together: 0 counts each in full, 1 counts a kind once",
             ),
             Setting::new(

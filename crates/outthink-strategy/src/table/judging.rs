@@ -57,7 +57,7 @@ impl Table {
     }
 
     /// Enters what came of a sample's program: a value is its answer, and the reply states it from then on. A reply
-    /// without a program keeps the answer that it marks, if it marks one.
+    /// without a program keeps the answer that it marks, if it marks one. Where nothing could be run, nothing is known.
     pub(crate) fn ran(&mut self, id: SampleId, outcome: Result<ProgramOutcome, String>) {
         self.state.judging = self.state.judging.saturating_sub(1);
         let outcome = match outcome {
@@ -66,7 +66,7 @@ impl Table {
                 let words = format!("the program of sample {id} was not run: {problem}");
                 self.remark(words.clone());
                 self.note(words);
-                ProgramOutcome::Stopped
+                return self.refresh();
             }
         };
         let answer = match &outcome {

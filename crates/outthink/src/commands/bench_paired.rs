@@ -36,8 +36,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<Before>, CliError> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut rows: BTreeMap<usize, Before> = BTreeMap::new();
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let row: Before =
-            serde_json::from_str(line).with_context(|| format!("{}, line {}: no row of --out", path.display(), at + 1))?;
+        let row: Before = serde_json::from_str(line)
+            .with_context(|| format!("{}, line {}: no row of --out", path.display(), at + 1))?;
         if rows.insert(row.question, row).is_some() {
             return Err(CliError::usage(format!("{} has question {} twice", path.display(), row.question))
                 .hint("write one effort to a file: give --efforts one name where --out is given"));
