@@ -8,6 +8,51 @@ pub type ArmId = u32;
 /// A verifier's number within its request, from 0.
 pub type VerifierId = u32;
 
+/// What a sample is asked to be.
+///
+/// ```
+/// use outthink_core::SampleKind;
+/// assert_eq!(SampleKind::parse("program"), Some(SampleKind::Program));
+/// assert_eq!(SampleKind::Text.name(), "cot");
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SampleKind {
+    /// A reply to the prompt as it stands, such as a chain of thought.
+    #[default]
+    Text,
+    /// A program whose outcome is the answer.
+    Program,
+}
+
+impl SampleKind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Program, Self::Text];
+
+    /// Its name in settings, in traces and in recordings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "cot",
+            Self::Program => "program",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// A kind of sample that a strategy buys, and how its tokens are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct KindPlan {
+    /// The kind.
+    pub kind: SampleKind,
+    /// Softmax temperature in place of the request's, where the request itself sets one: what is left to the
+    /// server stays with it.
+    pub temperature: Option<f64>,
+}
+
 /// A way to draw samples, as strategies see it: an engine, perhaps with words of its own for the
 /// model, and a price.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -22,6 +67,10 @@ pub struct Arm {
     pub effort: Option<Effort>,
     /// Generated tokens that a sample of it took on average before this request, where that was seen.
     pub tokens_seen: Option<f64>,
+    /// What its samples are asked to be.
+    pub kind: SampleKind,
+    /// Prompt and completion tokens together at most, where known.
+    pub context: Option<u64>,
 }
 
 /// A model's name as people write it, perhaps with an effort: `MODEL@EFFORT`.

@@ -38,7 +38,7 @@ mod usage_scan;
 mod verifier;
 
 pub use allocation::{AgreementPart, AllocationTable, AllocationTableError, FormTable, TokenTable, VerifierTable};
-pub use arm::{Arm, ArmBill, ArmId, ArmName, ArmNameError, VerifierId};
+pub use arm::{Arm, ArmBill, ArmId, ArmName, ArmNameError, KindPlan, SampleKind, VerifierId};
 pub use budget::{Budget, Room};
 pub use effort::{Effort, EffortPlan, UnknownEffort};
 pub use engine::{
@@ -54,14 +54,16 @@ pub use outcome::{Confidence, Outcome, StopReason, TraceEvent};
 pub use price::{LongPrice, Price, PriceError, per_million_usd};
 pub use prompt::Prompt;
 pub use relay::{Relay, RelayBody, RelayFuture, Relayed};
-pub use sample::{Answer, AnswerKind, ClassId, Sample, SampleId, SampleStatus, Score, TokenConfidence};
+pub use sample::{
+    Answer, AnswerKind, ClassId, Doubt, ProgramOutcome, Role, Sample, SampleId, SampleStatus, Score, TokenConfidence,
+};
 pub use state::{State, Tally};
 pub use step::{Decision, Link, Needs, Span, Step, Strategy};
 pub use thinking::Thinking;
 pub use usage::Usage;
 pub use usage_read::UsageRead;
 pub use usage_scan::UsageScan;
-pub use verifier::{Bill, Comparer, Judging, Verdict, Verifier};
+pub use verifier::{Bill, Comparer, Judging, ProgramRunner, Verdict, Verifier};
 
 /// Derives the seed of draw number `index` from a base seed (`SplitMix64`, Steele et al. 2014).
 ///

@@ -32,6 +32,10 @@ pub enum StopReason {
     Settled,
     /// The search came to its end.
     SearchDone,
+    /// A model that read the candidates chose it.
+    Selected,
+    /// A model wrote it from the candidates.
+    Synthesized,
     /// Nothing that can be afforded would help.
     NothingHelps,
     /// There is nothing to compare: the reply states no final answer.
@@ -68,6 +72,8 @@ impl StopReason {
             Self::ProbesAgree => "the last probes of the thought agreed",
             Self::Settled => "a revision brought nothing better",
             Self::SearchDone => "the search came to its end",
+            Self::Selected => "a model that read the candidates chose it",
+            Self::Synthesized => "a model wrote it from the candidates",
             Self::NothingHelps => "nothing that can be afforded would help",
             Self::NotComparable => "there is no final answer to compare, so the first good reply is kept",
             Self::NoneComplete => "no sample came to its end, so nothing could be compared",

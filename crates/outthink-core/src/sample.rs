@@ -35,6 +35,8 @@ pub enum AnswerKind {
     Literal,
     /// The whole reply, of which no part stands out as the answer.
     Text,
+    /// The outcome of the program that the reply holds.
+    Program,
 }
 
 impl AnswerKind {
@@ -52,6 +54,58 @@ pub struct Answer {
     pub text: String,
     /// Where it was found.
     pub kind: AnswerKind,
+}
+
+/// Why an answer can hardly be right, seen without knowing the right one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// The question has options, and it is none of them.
+    NotAnOption,
+    /// The question asks for a number, and it is none.
+    NotANumber,
+    /// The question asks how many, and it is below zero.
+    Negative,
+    /// The question asks how many of something that comes whole, and it has a fraction.
+    Fraction,
+}
+
+/// What came of a program that a reply holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", content = "text", rename_all = "snake_case")]
+pub enum ProgramOutcome {
+    /// The answer that the program gave, as text of at most 4,096 characters. A number has at most
+    /// twelve significant digits, and one without a fraction is written without a point.
+    Value(String),
+    /// The program raised an exception or gave no answer: what Python reports, with the line of the
+    /// program. It is meant to be shown to the model that wrote the program.
+    Error(String),
+    /// The program used more time or memory than it may, or ended the interpreter.
+    Stopped,
+    /// The reply holds no program.
+    Missing,
+}
+
+/// What a sample is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// It answers the request.
+    #[default]
+    Reply,
+    /// It reads other samples and names the best of them. It is no reply, and it has no vote.
+    Selection,
+    /// It answers the request from what other samples say. It has no vote, because it is not independent of
+    /// them.
+    Synthesis,
+}
+
+impl Role {
+    /// Whether it answers the request by itself.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub const fn is_reply(&self) -> bool {
+        matches!(self, Self::Reply)
+    }
 }
 
 /// How far a sample has come.
@@ -114,6 +168,12 @@ pub struct Sample {
     pub arm: ArmId,
     /// The seed that it was drawn with.
     pub seed: u64,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Role::is_reply")]
+    pub role: Role,
+    /// The samples that it reads, in the order in which they were shown to the model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<SampleId>,
     /// Thought, apart from the answer where the engine tells them apart.
     pub reasoning: String,
     /// The text of the reply, from its beginning: that of the samples that it goes on from included.
@@ -128,6 +188,12 @@ pub struct Sample {
     /// The final answer, if one was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
+    /// Why its answer can hardly be right, where something says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
+    /// What came of its program, once that was run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<ProgramOutcome>,
     /// The class of equivalent answers that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class: Option<ClassId>,
@@ -195,6 +261,11 @@ impl Sample {
         self.status == SampleStatus::Paused
     }
 
+    /// Whether it was drawn from the prompt itself: it goes on from no other sample and reads none.
+    pub const fn is_root(&self) -> bool {
+        self.parent.is_none() && self.role.is_reply()
+    }
+
     /// What a verifier said of it.
     pub fn score_by(&self, verifier: VerifierId) -> Option<&Score> {
         self.scores.iter().find(|s| s.verifier == verifier)
@@ -206,8 +277,12 @@ impl Sample {
     }
 
     /// Whether the model ended it and it holds something: it was not cut, filtered or interrupted, and
-    /// reasoning alone is no reply. Nothing else may vote. A recorded sample may hold its answer alone.
+    /// reasoning alone is no reply. Nothing else may vote. A recorded sample may hold its answer alone. What names
+    /// the best of other samples is no reply.
     pub fn is_complete(&self) -> bool {
+        if self.role == Role::Selection {
+            return false;
+        }
         let Some(finish) = self.finish else { return self.is_done() };
         self.is_done() && (self.forced || finish.is_complete()) && !self.is_empty()
     }
@@ -220,6 +295,6 @@ impl Sample {
 
     /// Whether it holds something that can be shown to a user.
     pub fn is_usable(&self) -> bool {
-        self.is_done() && !self.is_empty()
+        self.is_done() && !self.is_empty() && self.role != Role::Selection
     }
 }

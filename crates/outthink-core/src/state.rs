@@ -104,7 +104,7 @@ impl State {
     /// Generated tokens of an arm's own samples on average: those of this request, and what was seen before it
     /// as much as [`SEEN_BEFORE`] of them.
     pub fn mean_tokens(&self, arm: ArmId) -> Option<f64> {
-        let whole = self.samples.iter().filter(|s| s.arm == arm && s.parent.is_none() && s.is_complete());
+        let whole = self.samples.iter().filter(|s| s.arm == arm && s.is_root() && s.is_complete());
         let (sum, n) = whole.fold((0.0, 0.0), |(sum, n), s| (sum + s.usage.completion as f64, n + 1.0));
         let before = self.arms.get(arm as usize).and_then(|a| a.tokens_seen);
         let weight = if before.is_some() { SEEN_BEFORE } else { 0.0 };
@@ -136,10 +136,10 @@ impl State {
         self.samples.get(id as usize)
     }
 
-    /// Samples that vote: the model ended them, they hold something, none is a copy of another, and no
-    /// continuation took their place.
+    /// Samples that vote: the model ended them, they hold something, none is a copy of another, no continuation
+    /// took their place, and none was written from others.
     pub fn voters(&self) -> impl Iterator<Item = &Sample> {
-        self.samples.iter().filter(|s| s.is_complete() && !s.superseded && !s.copy)
+        self.samples.iter().filter(|s| s.is_complete() && !s.superseded && !s.copy && s.role.is_reply())
     }
 
     /// A sample and those that it goes on from, the first one first.
@@ -224,7 +224,7 @@ impl State {
     pub fn best_so_far(&self) -> Option<SampleId> {
         let by_vote = self.tally().leader().and_then(|class| self.representative(class));
         let longest = || {
-            let texts = self.samples.iter().filter(|s| !s.content.trim().is_empty());
+            let texts = self.samples.iter().filter(|s| s.role.is_reply() && !s.content.trim().is_empty());
             texts.max_by_key(|s| (s.content.len(), std::cmp::Reverse(s.id)))
         };
         by_vote.or_else(|| self.first_usable()).or_else(|| longest().map(|s| s.id))

@@ -1,10 +1,10 @@
 //! What to do next, and who decides it.
 
-use crate::{ArmId, SampleId, State, StopReason, VerifierId};
+use crate::{ArmId, KindPlan, Role, SampleId, State, StopReason, VerifierId};
 use serde::Serialize;
 
 /// How far one sample goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Span {
     /// Generated tokens at most, where somebody asked for a limit; lowered where the budget asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,7 +49,7 @@ pub enum Link {
 pub enum Step {
     /// Draw `count` more samples of the prompt.
     Sample {
-        /// On which arm. Escalation is a sample on a dearer arm.
+        /// On which arm. Escalation is a sample on a more expensive arm.
         arm: ArmId,
         /// How many.
         count: u32,
@@ -85,6 +85,26 @@ pub enum Step {
         left: SampleId,
         /// The other.
         right: SampleId,
+    },
+    /// Run the program that a sample holds; its outcome becomes the sample's answer.
+    Run {
+        /// The sample.
+        sample: SampleId,
+    },
+    /// Have a model read samples and name the best of them, or write the answer from them. What it writes is a new
+    /// sample of that role.
+    Read {
+        /// On which arm.
+        arm: ArmId,
+        /// What it is asked for: [`Role::Selection`] or [`Role::Synthesis`].
+        role: Role,
+        /// The samples, in the order in which they are shown.
+        samples: Vec<SampleId>,
+        /// Bytes of each that are shown at most: its beginning and, above all, its end.
+        shown: u64,
+        /// How far it goes.
+        #[serde(flatten)]
+        span: Span,
     },
     /// Stop samples that no longer pay.
     Cancel {
@@ -164,6 +184,8 @@ pub struct Needs {
     pub verifier: bool,
     /// Somebody who says whether two texts mean the same.
     pub comparer: bool,
+    /// Something that runs programs.
+    pub programs: bool,
     /// So many arms; 0 is as good as 1.
     pub arms: u32,
     /// Confidence in the tokens, in groups of so many.
@@ -184,6 +206,12 @@ pub trait Strategy: Send {
         Needs::default()
     }
 
+    /// The kinds of samples that it buys: each becomes an arm on the engine of the first arm, in this order. Where
+    /// there are none, the arms are those of the request.
+    fn kinds(&self) -> Vec<KindPlan> {
+        Vec::new()
+    }
+
     /// What to do next. When nothing runs and nothing is being judged, the answer must not be `Wait`.
     fn step(&mut self, state: &State) -> Decision;
 
@@ -200,6 +228,10 @@ impl<S: Strategy + ?Sized> Strategy for &mut S {
 
     fn needs(&self) -> Needs {
         (**self).needs()
+    }
+
+    fn kinds(&self) -> Vec<KindPlan> {
+        (**self).kinds()
     }
 
     fn step(&mut self, state: &State) -> Decision {

@@ -1,6 +1,6 @@
 //! What judges samples.
 
-use crate::{Cost, EngineError, Prompt, Sample};
+use crate::{Cost, EngineError, ProgramOutcome, Prompt, Sample};
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -61,6 +61,17 @@ pub trait Comparer: Send + Sync {
     /// Whether they do, and what it cost to find out; `None` if what came is neither yes nor no.
     fn same<'a>(&'a self, prompt: &'a Prompt, left: &'a Sample, right: &'a Sample)
     -> Judging<'a, (Option<bool>, Bill)>;
+}
+
+/// Runs the programs that replies hold.
+pub trait ProgramRunner: Send + Sync {
+    /// How long one may take, waiting for its turn included, after which it counts as failed.
+    fn timeout(&self) -> Duration {
+        Duration::from_mins(1)
+    }
+
+    /// Runs the program of a sample. A program that fails is an outcome; an error says that nothing could be run.
+    fn outcome<'a>(&'a self, sample: &'a Sample) -> Judging<'a, ProgramOutcome>;
 }
 
 impl std::ops::AddAssign for Bill {

@@ -30,7 +30,9 @@ mod streams;
 
 pub use run::{Event, Run};
 
-use outthink_core::{Comparer, Effort, Engine, EngineError, Outcome, Sampling, Strategy, Thinking, Verifier};
+use outthink_core::{
+    Comparer, Effort, Engine, EngineError, Outcome, ProgramRunner, Sampling, Strategy, Thinking, Verifier,
+};
 use outthink_strategy::{ArmInfo, DriveError, DriveRequest, Setup, Update};
 use outthink_verify::Comparison;
 use std::sync::Arc;
@@ -86,6 +88,7 @@ pub struct Runner {
     arms: Vec<RunnerArm>,
     verifiers: Vec<Arc<dyn Verifier>>,
     comparer: Option<Arc<dyn Comparer>>,
+    programs: Option<Arc<dyn ProgramRunner>>,
 }
 
 impl Runner {
@@ -96,7 +99,7 @@ impl Runner {
 
     /// A runner whose arm 0 is `first`.
     pub fn of(first: RunnerArm) -> Self {
-        Self { arms: vec![first], verifiers: Vec::new(), comparer: None }
+        Self { arms: vec![first], verifiers: Vec::new(), comparer: None, programs: None }
     }
 
     /// Adds an arm; strategies know the arms by the order in which they were added.
@@ -118,6 +121,13 @@ impl Runner {
     #[must_use]
     pub fn with_comparer(mut self, comparer: Arc<dyn Comparer>) -> Self {
         self.comparer = Some(comparer);
+        self
+    }
+
+    /// Has the programs that replies hold run by `programs` where a strategy asks for it.
+    #[must_use]
+    pub fn with_programs(mut self, programs: Arc<dyn ProgramRunner>) -> Self {
+        self.programs = Some(programs);
         self
     }
 
@@ -169,6 +179,7 @@ impl Runner {
             comparison: Comparison::Math,
             verifiers: self.verifiers.clone(),
             comparer: self.comparer.clone(),
+            programs: self.programs.clone(),
         }
     }
 }

@@ -184,6 +184,16 @@ impl Run {
                     (task.id, attempt, Judged::Same(same))
                 })
             }
+            TaskKind::Run { sample: id } => {
+                let (by, sample) = (self.runner.programs.clone(), sample(id));
+                Box::pin(async move {
+                    let outcome = match by.zip(sample) {
+                        Some((by, sample)) => by.outcome(&sample).await,
+                        None => Err(missing()),
+                    };
+                    (task.id, attempt, Judged::Ran(outcome))
+                })
+            }
         };
         self.judging.push(judging);
     }

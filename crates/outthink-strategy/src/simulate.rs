@@ -3,7 +3,7 @@
 use crate::{Action, ArmInfo, DriveRequest, Input, Judged, RecordedEnd, Session, Setup, Task, TaskId, TaskKind};
 use outthink_core::{
     Answer, ArmId, Capabilities, Delta, EngineError, Judging, ModelInfo, Origin, Outcome, Prompt, Sample, SampleEvent,
-    SampleId, Strategy, TokenConfidence, Usage, Verdict, Verifier,
+    SampleId, SampleKind, Strategy, TokenConfidence, Usage, Verdict, Verifier,
 };
 use outthink_verify::Comparison;
 use std::collections::VecDeque;
@@ -30,7 +30,8 @@ pub struct Recorded {
 /// The recorded samples of one arm, in the order in which they are drawn.
 #[derive(Debug, Clone)]
 pub struct RecordedArm<'a> {
-    /// The arm's name.
+    /// The arm's name. An arm with the name of a [kind](SampleKind), such as `program`, holds samples of that kind,
+    /// the outcomes of programs as their answers.
     pub name: &'a str,
     /// What its model is and charges.
     pub model: &'a ModelInfo,
@@ -121,6 +122,7 @@ pub fn simulate(request: &DriveRequest, strategy: &mut dyn Strategy, recording: 
     let info = |arm: &RecordedArm<'_>| ArmInfo {
         name: arm.name.to_owned(),
         most_samples: Some(u32::try_from(arm.samples.len()).unwrap_or(u32::MAX)),
+        kind: SampleKind::parse(arm.name).unwrap_or_default(),
         ..ArmInfo::new(arm.model.clone(), Capabilities::default())
     };
     let has_scores = recording.arms.iter().any(|a| a.samples.iter().any(|s| s.score.is_some()));
@@ -130,7 +132,7 @@ pub fn simulate(request: &DriveRequest, strategy: &mut dyn Strategy, recording: 
         arms: recording.arms.iter().map(info).collect(),
         comparison: recording.comparison,
         verifiers,
-        comparer: None,
+        ..Setup::default()
     };
     let mut session = Session::recorded(request, Box::new(strategy), setup);
     let mut host = Host { recording, running: VecDeque::new(), tasks: VecDeque::new(), clock: 0 };

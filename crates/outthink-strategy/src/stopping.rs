@@ -24,6 +24,25 @@ pub fn posterior_leader(v1: u32, v2: u32) -> f64 {
     if complement { 1.0 - tail } else { tail }
 }
 
+/// The same for weights that are not whole: linear between the whole counts around them.
+///
+/// ```
+/// use outthink_strategy::stopping::{posterior_leader, posterior_of};
+/// assert_eq!(posterior_of(3.0, 1.0), posterior_leader(3, 1));
+/// assert!(posterior_of(1.5, 0.0) > posterior_leader(1, 0));
+/// ```
+pub fn posterior_of(v1: f64, v2: f64) -> f64 {
+    // Above so many votes the next one changes nothing that a double can hold.
+    let split = |v: f64| {
+        let v = v.clamp(0.0, 1e6);
+        (v.floor() as u32, v.fract())
+    };
+    let ((a, x), (b, y)) = (split(v1), split(v2));
+    let at = |i, j| posterior_leader(a + i, b + j);
+    let row = |j| (1.0 - x) * at(0, j) + if x > 0.0 { x * at(1, j) } else { 0.0 };
+    (1.0 - y) * row(0) + if y > 0.0 { y * row(1) } else { 0.0 }
+}
+
 /// P(X <= k) for X ~ Binomial(n, 1/2) and k below n/2.
 fn binomial_half_lower_tail(n: f64, k: u32) -> f64 {
     let k = f64::from(k);

@@ -11,7 +11,7 @@ mod filter;
 mod program;
 mod python;
 
-pub use program::{ProgramOutcome, PythonPrograms, program_of};
+pub use program::{PythonPrograms, program_of};
 pub use python::{PythonTests, SandboxLimits};
 
 use outthink_core::{EngineError, Origin};

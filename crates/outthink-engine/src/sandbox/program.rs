@@ -1,27 +1,18 @@
 //! Programs that answer a question: run, and what came of them.
 
-use super::{Bounds, Ran, SandboxLimits, Tools, refused, write};
-use outthink_core::{EngineError, Origin, derive_seed};
+use super::{Bounds, OVERHEAD, Ran, SandboxLimits, Tools, refused, write};
+use outthink_core::{EngineError, Judging, Origin, ProgramOutcome, ProgramRunner, Sample, derive_seed};
 use serde::Deserialize;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
+/// Programs that may have to be waited for before one's own turn comes.
+const WAITING: u32 = 8;
+
 /// Runs one program and prints `<nonce> <JSON>`.
 const HARNESS: &str = include_str!("program.py");
-
-/// What came of running a program that a model wrote.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProgramOutcome {
-    /// The answer that the program gave, as text of at most 4,096 characters. A number has at most
-    /// twelve significant digits, and one without a fraction is written without a point.
-    Value(String),
-    /// The program raised an exception or gave no answer: what Python reports, with the line of the
-    /// program. It is meant to be shown to the model that wrote the program.
-    Error(String),
-    /// The program used more time or memory than it may, or ended the interpreter.
-    Stopped,
-}
 
 /// Runs Python programs whose outcome is the answer to a question.
 ///
@@ -34,7 +25,8 @@ pub enum ProgramOutcome {
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), outthink_core::EngineError> {
-/// use outthink_engine::sandbox::{ProgramOutcome, PythonPrograms, SandboxLimits};
+/// use outthink_core::ProgramOutcome;
+/// use outthink_engine::sandbox::{PythonPrograms, SandboxLimits};
 /// let programs = PythonPrograms::new(SandboxLimits::default()).await?;
 /// let outcome = programs.run("eggs = 16 - 3 - 4\nans = eggs * 2").await?;
 /// assert_eq!(outcome, ProgramOutcome::Value("18".into()));
@@ -84,6 +76,22 @@ impl PythonPrograms {
         let nonce = format!("{:016x}", derive_seed(u64::from(std::process::id()), program.len() as u64));
         let bounds = Bounds { seconds: self.limits.seconds, memory: self.limits.memory, file: self.limits.file };
         Ok(read(&self.tools.run(folder.path(), bounds, &[&nonce]).await?, &nonce))
+    }
+}
+
+impl ProgramRunner for PythonPrograms {
+    /// Its own limit, and as much again for each of the programs that a request may have waiting before it.
+    fn timeout(&self) -> Duration {
+        (Duration::from_secs(self.limits.seconds) + OVERHEAD) * WAITING
+    }
+
+    fn outcome<'a>(&'a self, sample: &'a Sample) -> Judging<'a, ProgramOutcome> {
+        Box::pin(async move {
+            match program_of(&sample.content) {
+                Some(program) => self.run(&program).await,
+                None => Ok(ProgramOutcome::Missing),
+            }
+        })
     }
 }
 

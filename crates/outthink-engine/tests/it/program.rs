@@ -2,7 +2,8 @@
 
 use flate2::read::GzDecoder;
 use futures_util::StreamExt as _;
-use outthink_engine::sandbox::{ProgramOutcome, PythonPrograms, SandboxLimits};
+use outthink_core::ProgramOutcome;
+use outthink_engine::sandbox::{PythonPrograms, SandboxLimits};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;

@@ -23,6 +23,8 @@ pub struct Defaults {
     pub table: Option<PathBuf>,
     /// Run Python unit tests that requests bring along as verifiers, in a sandbox.
     pub python_tests: bool,
+    /// Run the Python programs that models write for the strategy program, in a sandbox.
+    pub programs: bool,
 }
 
 impl Default for Defaults {
@@ -33,6 +35,7 @@ impl Default for Defaults {
             reasoning_field: ReasoningField::default(),
             table: None,
             python_tests: false,
+            programs: false,
         }
     }
 }

@@ -189,7 +189,7 @@ fn drawn_at(outcome: &Outcome) -> Vec<f64> {
         for step in &event.decision.steps {
             let count = match step {
                 Step::Sample { count, .. } => *count,
-                Step::Continue { .. } => 1,
+                Step::Continue { .. } | Step::Read { .. } => 1,
                 _ => 0,
             };
             drawn.extend((0..count).map(|_| event.seconds));

@@ -244,6 +244,8 @@ fn words(step: &Step) -> String {
         Step::Score { sample, .. } => format!("score sample {sample}"),
         Step::Stop { sample, .. } => format!("stop sample {sample}"),
         Step::Compare { .. } => "compare".into(),
+        Step::Run { sample } => format!("run the program of sample {sample}"),
+        Step::Read { samples, .. } => format!("read {} samples together", samples.len()),
         Step::Cancel { .. } => "cancel".into(),
         Step::Wait => "wait".into(),
         Step::Abstain { .. } => "abstain".into(),

@@ -283,6 +283,9 @@ impl Gateway {
             let comparer = make(runner.engine());
             runner = runner.with_comparer(comparer);
         }
+        if let Some(programs) = &resources.programs {
+            runner = runner.with_programs(Arc::clone(programs));
+        }
         Ok(runner)
     }
 

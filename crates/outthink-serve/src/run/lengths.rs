@@ -20,7 +20,7 @@ impl Lengths {
             return;
         }
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for sample in outcome.samples.iter().filter(|s| s.parent.is_none() && s.is_complete()) {
+        for sample in outcome.samples.iter().filter(|s| s.is_root() && s.is_complete()) {
             let Some(arm) = outcome.arms.get(sample.arm as usize) else { continue };
             if known.len() >= MOST && !known.contains_key(&arm.name) {
                 continue;

@@ -6,7 +6,7 @@ use super::judged::Judged;
 use crate::config::ITSELF;
 use crate::error::ApiError;
 use futures_util::future::BoxFuture;
-use outthink_core::{AllocationTable, Comparer, Effort, Engine, Verifier};
+use outthink_core::{AllocationTable, Comparer, Effort, Engine, ProgramRunner, Verifier};
 use outthink_verify::Checker;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -30,6 +30,8 @@ pub struct Resources {
     pub comparer: Option<MakeComparer>,
     /// Runs unit tests that requests bring along; `None` refuses them.
     pub python_tests: Option<MakeTests>,
+    /// Runs programs that models write for the strategy `program`; `None` refuses it.
+    pub programs: Option<Arc<dyn ProgramRunner>>,
     /// What fits tell the strategy `allocate`.
     pub table: Option<Arc<AllocationTable>>,
 }
@@ -39,6 +41,7 @@ impl fmt::Debug for Resources {
         f.debug_struct("Resources")
             .field("verifiers", &self.verifiers.keys())
             .field("python_tests", &self.python_tests.is_some())
+            .field("programs", &self.programs.is_some())
             .field("table", &self.table.is_some())
             .finish_non_exhaustive()
     }

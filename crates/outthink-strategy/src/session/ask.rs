@@ -17,7 +17,7 @@ impl Session<'_> {
         let fits = count.min(room.affordable(span.max_tokens)).min(self.table.left_on(arm));
         let span = Span { max_tokens: room.cap(span.max_tokens, fits), ..span.clone() };
         let request = self.request_for(arm, prompt, fits, &span);
-        let start = Start { arm, parent: None, turn: None, span, extra_prompt: 0, forced: false };
+        let start = Start { arm, span, ..Start::default() };
         let ids = (0..fits).map(|_| self.table.start(start.clone())).collect();
         self.launch(arm, request, ids);
         fits == count
@@ -53,6 +53,7 @@ impl Session<'_> {
 
     pub(super) fn launch(&mut self, arm: ArmId, request: SampleRequest, samples: Vec<SampleId>) {
         if !samples.is_empty() {
+            let arm = self.table.arm(arm).map_or(arm, |info| info.host);
             self.queue.push_back(Action::Start { arm, samples, request: Box::new(request) });
         }
     }
@@ -88,7 +89,7 @@ impl Session<'_> {
             self.table.remark(words.to_owned());
         }
         let forced = matches!(link, Link::Words(words) if !words.is_empty());
-        let start = Start { arm, parent: Some(from), turn, span, extra_prompt, forced };
+        let start = Start { arm, parent: Some(from), turn, span, extra_prompt, forced, ..Start::default() };
         let mut ids = Vec::new();
         for _ in 0..fits {
             let id = self.table.start(start.clone());

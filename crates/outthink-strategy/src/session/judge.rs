@@ -2,7 +2,7 @@
 
 use super::{Action, Session};
 use crate::Judgement;
-use outthink_core::{Bill, EngineError, SampleId, Score, Verdict, VerifierId};
+use outthink_core::{Bill, EngineError, ProgramOutcome, SampleId, Score, Verdict, VerifierId};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -35,6 +35,11 @@ pub enum TaskKind {
         /// The other.
         right: SampleId,
     },
+    /// The program of a sample, which is run.
+    Run {
+        /// The sample.
+        sample: SampleId,
+    },
 }
 
 /// What came of one attempt at a judgement.
@@ -44,6 +49,8 @@ pub enum Judged {
     Verdict(Result<Verdict, EngineError>),
     /// Of a [`TaskKind::Compare`]; `None` where what was said is no judgement.
     Same(Result<(Option<bool>, Bill), EngineError>),
+    /// Of a [`TaskKind::Run`].
+    Ran(Result<ProgramOutcome, EngineError>),
 }
 
 /// Attempts at one judgement: once more where it fails, hangs or gives nonsense. All are on the bill.
@@ -82,10 +89,11 @@ fn score(verdict: Verdict, verifier: VerifierId) -> Option<Score> {
     verdict.score.filter(|_| sound).map(|value| Score { verifier, value, steps: verdict.steps })
 }
 
-/// What an attempt said: a score, whether two are the same, or why it is nothing.
+/// What an attempt said: a score, whether two are the same, what a program gave, or why it is nothing.
 enum Said {
     Score(Score),
     Same(bool),
+    Ran(ProgramOutcome),
     Nothing { why: String, retry: bool },
 }
 
@@ -108,11 +116,19 @@ impl Session<'_> {
                 let what = format!("samples {left} and {right} are not compared");
                 (by.most(prompt, a, b), by.patience(), what, "a comparison".to_owned())
             }
+            TaskKind::Run { sample: id } => {
+                let (Some(by), Some(_)) = (&self.setup.programs, sample(id).filter(|s| s.is_done())) else {
+                    return false;
+                };
+                (Bill::default(), by.timeout(), String::new(), String::new())
+            }
         };
         let (one, timeout, what, name) = asked;
         let mut most = Bill::default();
         (0..ATTEMPTS).for_each(|_| most += one);
-        if !self.table.begin_judging(most) {
+        if matches!(kind, TaskKind::Run { .. }) {
+            self.table.begin_run();
+        } else if !self.table.begin_judging(most) {
             self.table.note(format!("{what}: the budget does not pay for {name}"));
             return false;
         }
@@ -137,7 +153,8 @@ impl Session<'_> {
                 open.spent += bill;
                 same.map(Said::Same)
             }
-            (Judged::Verdict(Err(error)) | Judged::Same(Err(error)), _) => {
+            (Judged::Ran(Ok(outcome)), TaskKind::Run { .. }) => Some(Said::Ran(outcome)),
+            (Judged::Verdict(Err(error)) | Judged::Same(Err(error)) | Judged::Ran(Err(error)), _) => {
                 Some(Said::Nothing { why: error.to_string(), retry: error.retryable })
             }
             _ => None,
@@ -171,6 +188,8 @@ impl Session<'_> {
         match (open.task.kind, said) {
             (TaskKind::Score { sample, .. }, Said::Score(score)) => self.table.judged(sample, cost, Ok(score)),
             (TaskKind::Compare { left, right }, Said::Same(same)) => self.table.compared((left, right), cost, Ok(same)),
+            (TaskKind::Run { sample }, Said::Ran(outcome)) => self.table.ran(sample, Ok(outcome)),
+            (TaskKind::Run { sample }, said) => self.table.ran(sample, Err(said.why())),
             (TaskKind::Score { sample, verifier }, said) => {
                 let name = self.setup.verifiers.get(verifier as usize).map_or("", |v| v.name());
                 self.table.judged(sample, cost, Err(format!("{name}: {}", said.why())));
@@ -187,7 +206,7 @@ impl Said {
     fn why(self) -> String {
         match self {
             Self::Nothing { why, .. } => why,
-            Self::Score(_) | Self::Same(_) => "what it said is no judgement".to_owned(),
+            Self::Score(_) | Self::Same(_) | Self::Ran(_) => "what it said is no judgement".to_owned(),
         }
     }
 }

@@ -7,17 +7,20 @@
 
 mod ask;
 mod judge;
+mod read;
 mod rescue;
 
 use crate::api::{DriveError, DriveRequest, Update};
+use crate::kinds;
 use crate::table::{ArmInfo, End, Opening, RecordedEnd, Table};
 use judge::Tasks;
 pub use judge::{Judged, Task, TaskId, TaskKind};
 use outthink_core::{
-    Comparer, EngineError, Needs, Origin, Outcome, SampleEvent, SampleId, SampleRequest, SampleStatus, Step,
-    StopReason, Strategy, Verifier,
+    Comparer, EngineError, Needs, Origin, Outcome, ProgramRunner, SampleEvent, SampleId, SampleRequest, SampleStatus,
+    Step, StopReason, Strategy, Verifier,
 };
 use outthink_verify::Comparison;
+use read::Reading;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +39,8 @@ pub struct Setup {
     pub verifiers: Vec<Arc<dyn Verifier>>,
     /// Says whether two texts mean the same; again for its bounds.
     pub comparer: Option<Arc<dyn Comparer>>,
+    /// Runs programs; again for its bounds.
+    pub programs: Option<Arc<dyn ProgramRunner>>,
 }
 
 impl std::fmt::Debug for Setup {
@@ -129,7 +134,14 @@ impl<'s> Session<'s> {
     /// If the strategy needs what is not at hand; nothing was spent.
     pub fn new(request: DriveRequest, strategy: Box<dyn Strategy + 's>, setup: Setup) -> Result<Self, Box<DriveError>> {
         let needs = strategy.needs();
+        let kinds = strategy.kinds();
+        let mut setup = setup;
+        (0..).zip(&mut setup.arms).for_each(|(host, arm)| arm.host = host);
         let missing = setup.check(strategy.name(), needs, &request).err();
+        let missing = missing.or_else(|| kinds::refusal(&kinds, &request.prompt));
+        if let Some(first) = setup.arms.first().filter(|_| !kinds.is_empty()) {
+            setup.arms = kinds::arms(first, &kinds, &request.sampling);
+        }
         let session = Self::open(request, strategy, setup, needs);
         let Some(error) = missing else { return Ok(session) };
         let end = End { chosen: None, reason: StopReason::EngineFailed };
@@ -326,6 +338,8 @@ impl<'s> Session<'s> {
             Step::Continue { sample, link, count, span } => self.go_on(sample, &link, count, &span),
             Step::Score { sample, verifier } => self.judge(now, TaskKind::Score { sample, verifier }),
             Step::Compare { left, right } => self.judge(now, TaskKind::Compare { left, right }),
+            Step::Run { sample } => self.judge(now, TaskKind::Run { sample }),
+            Step::Read { arm, role, samples, shown, span } => self.read(Reading { arm, role, samples, shown }, &span),
             Step::Cancel { samples } => {
                 for id in samples {
                     self.cancel(id);
@@ -391,7 +405,7 @@ impl<'s> Session<'s> {
     /// Another one's text is never mixed into it.
     fn leading(&self) -> Option<SampleId> {
         let samples = &self.table.state.samples;
-        let first = samples.iter().find(|s| s.status != SampleStatus::Failed && s.parent.is_none())?;
+        let first = samples.iter().find(|s| s.status != SampleStatus::Failed && s.is_root())?;
         let mut last = first;
         // A fork of a sample that still runs is not its continuation.
         while last.status != SampleStatus::Running {
@@ -484,6 +498,11 @@ impl Setup {
         }
         if needs.verifier && self.verifiers.is_empty() {
             return fail("a verifier".into(), "give one, or use a strategy that votes, such as adaptive");
+        }
+        if needs.programs && self.programs.is_none() {
+            let hint = "on Linux, install bubblewrap and Python as system packages, and on a gateway set \
+                        defaults.programs; or use a strategy such as adaptive";
+            return fail("a sandbox that runs programs, and there is none here".into(), hint);
         }
         if needs.comparer && self.comparer.is_none() {
             return fail("a model that says whether two texts mean the same".into(), "give one");

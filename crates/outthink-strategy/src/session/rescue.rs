@@ -39,7 +39,7 @@ impl Session<'_> {
         request.thinking = Thinking { effort: Some(Effort::None), budget: None };
         let index = self.table.state.samples.len() as u64;
         request.seeds = vec![derive_seed(self.request.seed, index)];
-        let start = Start { arm, parent: None, turn: None, span, extra_prompt: 0, forced: false };
+        let start = Start { arm, span, ..Start::default() };
         let id = self.table.start(start);
         self.launch(arm, request, vec![id]);
         true

@@ -29,7 +29,7 @@ pub(super) fn wait(state: &State) -> Decision {
 
 /// What is still missing of `wanted` samples of an arm, as many as the budget pays for.
 pub(super) fn missing(state: &State, arm: u32, wanted: u32, max_tokens: Option<u64>) -> u32 {
-    let drawn = state.samples.iter().filter(|s| s.arm == arm && s.parent.is_none()).count() as u32;
+    let drawn = state.samples.iter().filter(|s| s.arm == arm && s.is_root()).count() as u32;
     wanted.saturating_sub(drawn).min(state.room(arm).affordable(max_tokens))
 }
 
@@ -58,6 +58,15 @@ impl Judge {
     }
 }
 
+/// What the vote of an answer counts that can hardly be right ([`outthink_core::Doubt`]): it is kept, since the
+/// words of a question mislead at times, and it loses against any two others.
+const DOUBTED: f64 = 0.25;
+
+/// What a sample's vote counts by the form of its answer alone.
+pub(super) const fn credibility(sample: &Sample) -> f64 {
+    if sample.doubt.is_some() { DOUBTED } else { 1.0 }
+}
+
 /// Classes of answers by the sum of their votes' weights, the heaviest first; equal ones in order of
 /// first sight. Samples without a weight do not vote.
 pub(super) fn weigh(state: &State, weight: impl Fn(&Sample) -> Option<f64>) -> Vec<(ClassId, f64)> {
@@ -66,6 +75,7 @@ pub(super) fn weigh(state: &State, weight: impl Fn(&Sample) -> Option<f64>) -> V
     for sample in state.voters() {
         let class = sample.class.filter(|class| !fallback.contains(class));
         let (Some(class), Some(weight)) = (class, weight(sample).filter(|w| w.is_finite())) else { continue };
+        let weight = weight * credibility(sample);
         match classes.iter_mut().find(|c| c.0 == class) {
             Some(entry) => entry.1 += weight,
             None => classes.push((class, weight)),

@@ -1,7 +1,7 @@
 //! Samples that are equal by construction, which are one vote.
 
 use super::Table;
-use outthink_core::{Sample, SampleId};
+use outthink_core::{Sample, SampleId, SampleKind};
 
 /// Bytes of equal text that no two independent samples have.
 const CERTAIN: usize = 200;
@@ -11,7 +11,7 @@ impl Table {
     /// seed, or equal over a length that chance does not give. A server that is seen to be greedy is asked for
     /// no further samples.
     pub(super) fn find_copies(&mut self, id: SampleId) {
-        let Some(sample) = self.state.sample(id).filter(|s| s.is_complete()) else { return };
+        let Some(sample) = self.state.sample(id).filter(|s| s.is_complete() && s.role.is_reply()) else { return };
         let greedy = self.arms.get(sample.arm as usize).is_some_and(|a| a.greedy);
         let seeded = self.seeded;
         let like =
@@ -19,8 +19,10 @@ impl Table {
         let same_text = |s: &Sample| {
             s.content == sample.content && s.reasoning == sample.reasoning && s.tool_calls == sample.tool_calls
         };
-        let long = sample.content.len() + sample.reasoning.len() >= CERTAIN;
-        let root = sample.parent.is_none();
+        // Programs are drawn gently and say little beside the calculation: equal ones come by chance.
+        let terse = self.kind_of(sample) == SampleKind::Program;
+        let long = !terse && sample.content.len() + sample.reasoning.len() >= CERTAIN;
+        let root = sample.is_root();
         let mut earlier = self.state.samples.iter().filter(like);
         let (copy, by_length) = match earlier.find(|s| (greedy && root) || same_text(s)) {
             None => return,

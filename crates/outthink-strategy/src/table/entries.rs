@@ -1,9 +1,9 @@
 //! What the accounting of a request begins with, and what is entered in it.
 
-use crate::DriveRequest;
+use crate::{DriveRequest, kinds};
 use outthink_core::{
-    Answer, ArmId, Bill, Capabilities, FinishReason, ModelInfo, Needs, Price, Prompt, SampleId, Sampling, Span,
-    StopReason, Thinking, TokenConfidence, Usage,
+    Answer, ArmId, Bill, Capabilities, FinishReason, ModelInfo, Needs, Price, Prompt, Role, SampleId, SampleKind,
+    Sampling, Span, StopReason, Thinking, TokenConfidence, Usage,
 };
 use outthink_verify::Comparison;
 use std::sync::Arc;
@@ -38,6 +38,10 @@ pub struct ArmInfo {
     pub most_samples: Option<u32>,
     /// Generated tokens of its samples on average before this request, where some were seen.
     pub tokens_seen: Option<f64>,
+    /// What its samples are asked to be.
+    pub kind: SampleKind,
+    /// The arm of the host whose engine draws it; a session sets it.
+    pub host: ArmId,
 }
 
 impl ArmInfo {
@@ -53,14 +57,20 @@ impl ArmInfo {
             thinking: None,
             most_samples: None,
             tokens_seen: None,
+            kind: SampleKind::Text,
+            host: 0,
         }
     }
 
     /// What it is asked, given what the request asks.
     pub fn prompt(&self, prompt: &Arc<Prompt>) -> Arc<Prompt> {
-        match &self.system {
+        let under = match &self.system {
             Some(system) => Arc::new(Prompt::clone(prompt).with_system_instead(system)),
             None => Arc::clone(prompt),
+        };
+        match self.kind {
+            SampleKind::Text => under,
+            kind => Arc::new(kinds::prompt_for(kind, &under)),
         }
     }
 }
@@ -98,7 +108,7 @@ pub struct RecordedEnd {
 }
 
 /// A sample that is about to start.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Start {
     /// The arm.
     pub arm: ArmId,
@@ -112,6 +122,10 @@ pub(crate) struct Start {
     pub extra_prompt: u64,
     /// Whether an answer is asked for within the span, so that being cut at its end is no fault.
     pub forced: bool,
+    /// What it is for.
+    pub role: Role,
+    /// The samples that it reads.
+    pub reads: Vec<SampleId>,
 }
 
 /// What a judgement was to cost at most, and what it cost.

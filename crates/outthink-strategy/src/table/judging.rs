@@ -1,7 +1,8 @@
 //! Verdicts and comparisons in the accounting.
 
 use super::{Judgement, Table};
-use outthink_core::{Bill, SampleId, Score};
+use crate::kinds;
+use outthink_core::{Answer, AnswerKind, Bill, ProgramOutcome, SampleId, Score};
 
 impl Table {
     /// Reserves what a judgement may cost; whether the budget pays for it. If so, what comes of it
@@ -46,6 +47,42 @@ impl Table {
                 self.remark(words.clone());
                 self.note(words);
             }
+        }
+        self.refresh();
+    }
+
+    /// Enters that a program is about to run; it costs time and no tokens.
+    pub(crate) fn begin_run(&mut self) {
+        self.state.judging += 1;
+    }
+
+    /// Enters what came of a sample's program: a value is its answer, and the reply states it from then on. A reply
+    /// without a program keeps the answer that it marks, if it marks one. Where nothing could be run, nothing is known.
+    pub(crate) fn ran(&mut self, id: SampleId, outcome: Result<ProgramOutcome, String>) {
+        self.state.judging = self.state.judging.saturating_sub(1);
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(problem) => {
+                let words = format!("the program of sample {id} was not run: {problem}");
+                self.remark(words.clone());
+                self.note(words);
+                return self.refresh();
+            }
+        };
+        let answer = match &outcome {
+            ProgramOutcome::Value(text) => Some(self.resolve(Answer { text: text.clone(), kind: AnswerKind::Program })),
+            ProgramOutcome::Missing => {
+                let content = self.state.sample(id).map(|s| s.content.clone()).unwrap_or_default();
+                self.found(&content).filter(super::is_marked)
+            }
+            ProgramOutcome::Error(_) | ProgramOutcome::Stopped => None,
+        };
+        self.answered(id, answer);
+        if let Some(sample) = self.state.samples.get_mut(id as usize) {
+            if let ProgramOutcome::Value(text) = &outcome {
+                sample.content.push_str(&kinds::stated(text));
+            }
+            sample.program = Some(outcome);
         }
         self.refresh();
     }

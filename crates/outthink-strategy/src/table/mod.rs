@@ -3,6 +3,7 @@
 mod close;
 mod comparable;
 mod copies;
+mod doubt;
 mod entries;
 mod fields;
 mod judging;
@@ -13,9 +14,10 @@ pub(crate) use entries::{End, Judgement, Opening, Start};
 use crate::confidence;
 use outthink_core::{
     Answer, Arm, ArmId, Bill, ClassId, Cost, Decision, Delta, EngineError, Finish, FinishReason, Needs, Price, Prompt,
-    Reasoned, Room, Sample, SampleId, SampleStatus, Source, State, Support, TraceEvent, Usage, derive_seed,
+    Reasoned, Role, Room, Sample, SampleId, SampleKind, SampleStatus, Source, State, Support, TraceEvent, Usage,
+    derive_seed,
 };
-use outthink_verify::{Grouper, Options, ReplyShape, find_answer, find_text_answer};
+use outthink_verify::{Grouper, ReplyShape, find_answer, find_text_answer};
 use std::collections::HashMap;
 
 /// What is known of an arm.
@@ -72,8 +74,8 @@ pub(crate) struct Table {
     classes: Grouper,
     merged: HashMap<ClassId, ClassId>,
     shape: ReplyShape,
-    /// The options of the question, where it has some.
-    options: Option<Options>,
+    /// What the request asks for, as far as its words say.
+    asked: doubt::Asked,
     needs: Needs,
     held: Vec<Held>,
     /// Reserved for judgements that are on their way.
@@ -96,7 +98,8 @@ impl Table {
             .arms
             .into_iter()
             .map(|info| {
-                let own = info.system.as_ref().map(|_| prompt_bytes(&info.prompt(&request.prompt)));
+                let differs = info.system.is_some() || info.kind != SampleKind::Text;
+                let own = differs.then(|| prompt_bytes(&info.prompt(&request.prompt)));
                 let sampling = info.sampling.as_ref().unwrap_or(&request.sampling);
                 let greedy = sampling.temperature == Some(0.0);
                 let prompt_bytes = own.unwrap_or_else(|| prompt_bytes(&request.prompt));
@@ -109,6 +112,8 @@ impl Table {
             room: Room::default(),
             effort: arm.info.thinking.unwrap_or(request.thinking).effort,
             tokens_seen: arm.info.tokens_seen,
+            kind: arm.info.kind,
+            context: arm.info.model.context,
         };
         let mut table = Self {
             state: State {
@@ -125,7 +130,7 @@ impl Table {
             classes: Grouper::new(opening.comparison),
             merged: HashMap::new(),
             shape: ReplyShape::of_request(&request.prompt.extra),
-            options: request.prompt.last_user_text().and_then(|text| Options::of_prompt(&text)),
+            asked: doubt::Asked::of(&request.prompt),
             needs: opening.needs,
             held: Vec::new(),
             judging: Bill::default(),
@@ -168,7 +173,7 @@ impl Table {
 
     /// Samples of an arm's own prompt that did not fail.
     fn roots_on(&self, arm: ArmId) -> u32 {
-        let roots = self.state.samples.iter().filter(|s| s.arm == arm && s.parent.is_none());
+        let roots = self.state.samples.iter().filter(|s| s.arm == arm && s.is_root());
         roots.filter(|s| s.status != SampleStatus::Failed).count() as u32
     }
 
@@ -186,6 +191,8 @@ impl Table {
             turn: start.turn,
             arm: start.arm,
             seed,
+            role: start.role,
+            reads: start.reads,
             ..Sample::default()
         });
         self.held.push(Held {
@@ -290,8 +297,7 @@ impl Table {
 
     /// Samples of the prompt itself tell how long it is; what was continued has a longer one.
     fn learn_prompt(&mut self, id: SampleId) {
-        let Some(sample) = self.state.samples.get(id as usize).filter(|s| s.parent.is_none() && s.usage.prompt > 0)
-        else {
+        let Some(sample) = self.state.samples.get(id as usize).filter(|s| s.is_root() && s.usage.prompt > 0) else {
             return;
         };
         if let Some(arm) = self.arms.get_mut(sample.arm as usize) {
@@ -374,30 +380,48 @@ impl Table {
     }
 
     fn done(&mut self, id: SampleId, answer: Option<Answer>) {
-        let class = answer.as_ref().map(|answer| self.classes.class_of(answer));
-        let class = class.map(|c| self.merged.get(&c).copied().unwrap_or(c));
         self.finished += 1;
+        let place = self.finished;
+        self.answered(id, answer);
         let Some(sample) = self.state.samples.get_mut(id as usize) else { return };
         sample.status = SampleStatus::Done;
-        sample.place = Some(self.finished);
-        sample.answer = answer;
-        sample.class = class;
+        sample.place = Some(place);
         let parent = sample.parent;
         if let Some(parent) = parent.and_then(|p| self.state.samples.get_mut(p as usize)).filter(|p| p.is_done()) {
             parent.superseded = true;
         }
     }
 
+    /// Enters the answer of a sample, its class, and whether it can be right at all.
+    fn answered(&mut self, id: SampleId, answer: Option<Answer>) {
+        let class = answer.as_ref().map(|answer| self.classes.class_of(answer));
+        let class = class.map(|c| self.merged.get(&c).copied().unwrap_or(c));
+        let doubt = answer.as_ref().and_then(|answer| self.asked.doubt(answer));
+        let Some(sample) = self.state.samples.get_mut(id as usize) else { return };
+        sample.answer = answer;
+        sample.class = class;
+        sample.doubt = doubt;
+    }
+
     /// The answer of a text, by its letter where the question has options.
     fn found(&self, content: &str) -> Option<Answer> {
         let answer = find_answer(content)?;
-        Some(match &self.options {
+        Some(self.resolve(answer))
+    }
+
+    /// An answer by its letter where the question has options.
+    fn resolve(&self, answer: Answer) -> Answer {
+        match self.asked.options() {
             Some(options) => options.resolve(answer),
             None => answer,
-        })
+        }
     }
 
     fn find(&self, sample: &Sample) -> Option<Answer> {
+        // The answer of a program is its outcome, and what names the best of others answers nothing.
+        if sample.role == Role::Selection || (sample.role.is_reply() && self.kind_of(sample) == SampleKind::Program) {
+            return None;
+        }
         match &sample.tool_calls {
             Some(calls) => self.shape.call_answer(calls),
             None if self.shape.is_json() => self.shape.json_answer(&sample.content),
@@ -406,6 +430,11 @@ impl Table {
             }
             None => self.found(&sample.content),
         }
+    }
+
+    /// What a sample was asked to be.
+    fn kind_of(&self, sample: &Sample) -> SampleKind {
+        self.arm(sample.arm).map_or(SampleKind::Text, |info| info.kind)
     }
 
     /// Whether a step of a reply came to its end, and not the reply. Puts the text back at which it
@@ -514,7 +543,8 @@ impl Table {
             cost += bound + sample.verifier_cost;
         }
         let budget = &self.state.budget;
-        let drawn = self.state.samples.len() as u32;
+        // What reads samples is bounded by the strategy, not by the number of samples.
+        let drawn = self.state.samples.iter().filter(|s| s.role.is_reply()).count() as u32;
         let left: Vec<u32> = (0..self.arms.len()).map(|arm| self.left_on(arm as ArmId)).collect();
         for ((arm, seen), left) in self.arms.iter().zip(&mut self.state.arms).zip(left) {
             let price = arm.info.price_bound;

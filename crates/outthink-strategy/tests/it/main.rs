@@ -4,5 +4,6 @@
 
 mod allocate;
 mod auto;
+mod kinds;
 mod session;
 mod thinking;

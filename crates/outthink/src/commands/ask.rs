@@ -120,11 +120,16 @@ pub(crate) fn run(args: &AskArgs) -> Result<ExitCode, CliError> {
     let needs = spec.build().map_err(|e| CliError::usage(e.to_string()))?.needs();
     let runtime = runtime()?;
     let (outcome, interrupted) = runtime.block_on(async {
+        // Nothing is drawn whose programs could not be run.
+        let programs = if needs.programs { Some(super::verifiers::programs().await?) } else { None };
         let engine = args.engine.connect(file, price, needs).await?;
         let mut runner =
             Runner::new(Arc::clone(&engine)).with_comparer(Arc::new(ModelComparer::new(Arc::clone(&engine))));
         for plan in verifiers {
             runner = runner.with_verifier(plan.make(&engine).await?);
+        }
+        if let Some(programs) = programs {
+            runner = runner.with_programs(programs);
         }
         let runner = arms::connect(runner, arms, needs).await?;
         Box::pin(drive(&runner, request, &spec)).await

@@ -2,6 +2,7 @@
 
 use super::ask::DrawArgs;
 use super::bench_allocator;
+use super::bench_paired as paired;
 use super::decode;
 use super::engine::EngineArgs;
 use super::replay::eval_error;
@@ -16,7 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use outthink_core::{Effort, Needs, Outcome, Thinking, derive_seed};
 use outthink_eval::{Interval, Question, QuestionSet, wilson};
 use outthink_runner::Runner;
-use outthink_strategy::{DriveRequest, StrategySpec};
+use outthink_strategy::{DriveRequest, Settings, StrategySpec, ThinkingPlan};
 use outthink_verify::is_correct;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -52,6 +53,18 @@ struct AccuracyArgs {
     /// Efforts to compare.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "none,low,high")]
     efforts: Vec<Effort>,
+    /// How samples are bought, in place of what the efforts stand for.
+    #[arg(long, value_name = "NAME", value_parser = super::thinking::strategy)]
+    strategy: Option<String>,
+    /// A setting of the strategy, such as kinds=program:3,cot. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Samples at most, in place of what the efforts stand for.
+    #[arg(long, value_name = "N")]
+    samples: Option<u32>,
+    /// Compare with the answers that an earlier run wrote by --out, question by question.
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
     /// Questions at most.
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
@@ -93,6 +106,7 @@ struct Row {
     set: String,
     question: usize,
     effort: Effort,
+    strategy: String,
     right: bool,
     answer: Option<String>,
     gold: String,
@@ -114,6 +128,7 @@ struct Row {
 struct Summary {
     set: String,
     effort: Effort,
+    strategy: String,
     questions: u32,
     right: u32,
     failed: u32,
@@ -140,22 +155,58 @@ fn accuracy(args: &AccuracyArgs) -> Result<ExitCode, CliError> {
         Some(path) => Some(File::create(path).with_context(|| format!("cannot make {}", path.display()))?),
         None => None,
     };
+    let specs =
+        args.efforts.iter().map(|&effort| Ok((effort, args.spec(effort)?))).collect::<Result<Vec<_>, CliError>>()?;
+    let before = args.against.as_deref().map(paired::read).transpose()?;
     let embedded = args.engine.is_embedded()?;
     let file = args.engine.locate()?;
     let runtime = runtime()?;
     runtime.block_on(async {
-        let runner = Runner::new(args.engine.connect(file, None, Needs::default()).await?);
-        for &effort in &args.efforts {
-            let mut spec = StrategySpec::for_effort(effort);
-            spec.max_tokens_per_sample = args.max_tokens.or(spec.max_tokens_per_sample);
+        let mut needs = Needs::default();
+        for (_, spec) in &specs {
+            let one = spec.build().map_err(|e| CliError::usage(e.to_string()))?.needs();
+            needs.programs |= one.programs;
+            needs.logprobs |= one.logprobs || one.values;
+            needs.continuation |= one.continuation;
+        }
+        let programs = if needs.programs { Some(super::verifiers::programs().await?) } else { None };
+        let mut runner = Runner::new(args.engine.connect(file, None, needs).await?);
+        if let Some(programs) = programs {
+            runner = runner.with_programs(programs);
+        }
+        for (effort, spec) in specs {
             let run = Run { args, set: &set, runner: &runner, effort, spec, embedded };
-            let summary = run.all(&chosen, out.as_mut()).await?;
+            let (summary, rows) = run.all(&chosen, out.as_mut()).await?;
             print_summary(&summary, args.json)?;
+            if let Some(before) = &before {
+                let now: Vec<_> = rows.iter().map(|r| (r.question, r.right, r.tokens)).collect();
+                paired::print(effort, &paired::compare(before, &now), args.json)?;
+            }
         }
         Ok::<_, CliError>(())
     })?;
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
+}
+
+impl AccuracyArgs {
+    /// What an effort buys, given the flags.
+    fn spec(&self, effort: Effort) -> Result<StrategySpec, CliError> {
+        let mut settings = Settings::default();
+        for pair in &self.settings {
+            settings.set_pair(pair).map_err(|e| CliError::usage(e.to_string()))?;
+        }
+        let plan = ThinkingPlan {
+            effort: Some(effort),
+            strategy: self.strategy.clone(),
+            settings,
+            samples: self.samples,
+            max_tokens: self.max_tokens,
+            ..ThinkingPlan::default()
+        };
+        let (_, spec) = plan.resolve(effort, StrategySpec::for_effort).map_err(|e| CliError::usage(e.message))?;
+        Ok(spec)
+    }
 }
 
 /// One effort over the set.
@@ -169,7 +220,11 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn all(&self, chosen: &[(usize, &Question)], mut out: Option<&mut File>) -> Result<Summary, CliError> {
+    async fn all(
+        &self,
+        chosen: &[(usize, &Question)],
+        mut out: Option<&mut File>,
+    ) -> Result<(Summary, Vec<Row>), CliError> {
         let bar = ProgressBar::new(chosen.len() as u64);
         if let Ok(style) = ProgressStyle::with_template("{msg} {bar:24} {pos}/{len} {elapsed} of about {duration}") {
             bar.set_style(style);
@@ -189,13 +244,13 @@ impl Run<'_> {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        Ok(self.summary(&rows))
+        Ok((self.summary(&rows), rows))
     }
 
     async fn one(&self, index: usize, question: &Question) -> Result<Row, CliError> {
         let request = DriveRequest {
             prompt: self.args.draw.prompt(&question.text).into(),
-            sampling: defaults::sampling(self.embedded, self.args.draw.temperature, self.effort != Effort::None),
+            sampling: defaults::sampling(self.embedded, self.args.draw.temperature, self.spec.draws_several()),
             seed: derive_seed(self.args.draw.seed(), index as u64),
             seeded: self.args.draw.seed.is_some(),
             thinking: Thinking { effort: Some(self.effort).filter(|e| *e != Effort::Auto), budget: None },
@@ -213,6 +268,7 @@ impl Run<'_> {
             set: self.set.name.clone(),
             question: index,
             effort: self.effort,
+            strategy: self.spec.name.clone(),
             right: answer.as_deref().is_some_and(|a| is_correct(a, &question.gold)),
             answer,
             gold: question.gold.clone(),
@@ -237,6 +293,7 @@ impl Run<'_> {
         Summary {
             set: self.set.name.clone(),
             effort: self.effort,
+            strategy: self.spec.name.clone(),
             questions: rows.len() as u32,
             right,
             failed: rows.iter().filter(|r| r.error.is_some()).count() as u32,

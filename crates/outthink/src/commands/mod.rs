@@ -4,6 +4,7 @@ mod arms;
 pub(crate) mod ask;
 pub(crate) mod bench;
 pub(crate) mod bench_allocator;
+pub(crate) mod bench_paired;
 pub(crate) mod config;
 pub(crate) mod completions;
 pub(crate) mod configured;

@@ -53,6 +53,10 @@ pub(crate) async fn make(config: &Config, flagged: &Verifiers) -> Result<Resourc
     for verifier in &config.verifiers {
         verifiers.insert(verifier.name.clone(), of_config(verifier).await?);
     }
+    let programs = match config.defaults.programs {
+        true => Some(verifiers::programs().await?),
+        false => None,
+    };
     let table = config.defaults.table.as_deref().map(read_table).transpose()?;
     Ok(Resources {
         verifiers,
@@ -67,6 +71,7 @@ pub(crate) async fn make(config: &Config, flagged: &Verifiers) -> Result<Resourc
                 Box::pin(async move { verifiers::python(tests).await.map_err(|e| e.message) })
             }) as MakeTests
         }),
+        programs,
         table,
     })
 }

@@ -6,7 +6,7 @@ use crate::env;
 use crate::error::CliError;
 use anyhow::Context;
 use clap::Args;
-use outthink_core::{Engine, Verifier};
+use outthink_core::{Engine, ProgramRunner, Verifier};
 use outthink_engine::judge::LlmJudge;
 use outthink_engine::openai::{OpenAiOptions, RewardModel, RewardShape, Secret};
 use outthink_engine::wasm::{WasmLimits, WasmVerifier};
@@ -138,6 +138,20 @@ pub(crate) async fn python(tests: String) -> Result<Arc<dyn Verifier>, CliError>
 #[cfg(not(unix))]
 pub(crate) async fn python(_: String) -> Result<Arc<dyn Verifier>, CliError> {
     Err(CliError::failure("code is not run here: there is no sandbox for this system").hint("use another verifier"))
+}
+
+/// What runs the programs of the strategy `program`.
+#[cfg(unix)]
+pub(crate) async fn programs() -> Result<Arc<dyn ProgramRunner>, CliError> {
+    use outthink_engine::sandbox::{PythonPrograms, SandboxLimits};
+    Ok(Arc::new(PythonPrograms::new(SandboxLimits::default()).await?))
+}
+
+/// Programs, which are not run here.
+#[cfg(not(unix))]
+pub(crate) async fn programs() -> Result<Arc<dyn ProgramRunner>, CliError> {
+    let error = CliError::failure("programs are not run here: there is no sandbox for this system");
+    Err(error.hint("use another strategy, such as adaptive"))
 }
 
 #[cfg(test)]
