@@ -6,6 +6,7 @@
 mod docs;
 mod edges;
 mod generate;
+mod routes;
 mod sources;
 mod words;
 
@@ -77,6 +78,7 @@ fn tidy(root: &Path) -> Result<String> {
     let survey = sources::check(root).context("reading the sources")?;
     findings.extend(survey.findings);
     findings.extend(docs::check(root).context("reading the documents")?);
+    findings.extend(routes::check(root).context("reading the gateway's routes")?);
     findings.extend(generate::check(root).context("comparing the docs with the code")?);
     if !findings.is_empty() {
         let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();

@@ -33,6 +33,14 @@ pub(crate) fn routes(responses: Arc<Responses>) -> Router {
         .merge(responses::routes(responses))
 }
 
+/// What the protocols say of their paths and bodies, for `/openapi.json`.
+pub(crate) const DOCUMENTS: [&str; 4] = [
+    include_str!("chat/openapi.json"),
+    include_str!("responses/openapi.json"),
+    include_str!("messages/openapi.json"),
+    include_str!("relay/openapi.json"),
+];
+
 /// The protocols that answer a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Api {
