@@ -43,10 +43,11 @@ done
 ask() {
   curl -sS -o reply.json -w '%{http_code}' "http://127.0.0.1:$port/v1/chat/completions" -H 'content-type: application/json' \
     ${1:+-H "authorization: Bearer $1"} \
-    -d '{"model": "desk", "reasoning_effort": "low", "messages": [{"role": "user", "content": "chain 3+4*2"}]}'
+    -d '{"model": "desk", "reasoning_effort": "low", "messages": [{"role": "user", "content": "8*5+7 mod 11"}]}'
 }
 test "$(ask)" = 401
 test "$(ask "$key")" = 200
+test "$(field outthink.answer <reply.json)" = 3
 echo "answer $(field outthink.answer <reply.json), $(field outthink.samples_drawn <reply.json) samples, $(field usage.total_tokens <reply.json) tokens"
 # The budget ends: within at most 50 requests one is refused, and says why.
 status=200

@@ -41,13 +41,15 @@ assert vote.accuracy > single.accuracy
 assert adaptive.samples < vote.samples
 assert single.interval[0] <= sum(rates) / len(rates) <= single.interval[1], "the known mean is within the interval"
 
-# The law of coverage: the forecast lies above what was measured, within its interval.
+# The law of coverage: within what was drawn the known coverage comes back; beyond it, it lies in the forecast's interval.
 _, drawn, correct = zip(*recording.counts())
 fit = outthink.fit_coverage(drawn, correct, at=[8, 256])
 for forecast in fit["forecasts"]:
     print("coverage", forecast)
-truth = sum(1 - (1 - r) ** 8 for r in rates) / len(rates)
-assert fit["forecasts"][0]["interval"][0] <= truth <= fit["forecasts"][0]["interval"][1]
+near, far = (sum(1 - (1 - r) ** k for r in rates) / len(rates) for k in (8, 256))
+assert abs(fit["forecasts"][0]["coverage"] - near) < 0.03, near
+low, high = fit["forecasts"][1]["interval"]
+assert fit["forecasts"][1]["extrapolated"] and low <= far <= high, far
 
 # The law of pre-training: the constants of made runs come back.
 runs = [(n, d, 1.7 + 400 / n**0.34 + 410 / d**0.28) for n in (1e7, 1e8, 1e9) for d in (1e9, 1e10, 1e11)]

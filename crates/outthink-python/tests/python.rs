@@ -31,6 +31,34 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// The package with the module that was just built, in a folder for `PYTHONPATH`.
+fn package() -> tempfile::TempDir {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let package = folder.path().join("outthink");
+    copy(&here.join("python/outthink"), &package);
+    fs::copy(module(), package.join("_outthink.abi3.so")).unwrap();
+    folder
+}
+
+#[test]
+fn the_path_of_a_researcher() {
+    let Some(python) = python() else {
+        eprintln!("skipped: no Python from 3.10 on was found; set OUTTHINK_PYTHON to one");
+        return;
+    };
+    let folder = package();
+    let output = Command::new(python)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/paths/researcher.py"))
+        .env("PYTHONPATH", folder.path())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    eprintln!("{said}");
+    assert!(output.status.success() && said.contains("path: done"), "{said}");
+}
+
 #[test]
 fn the_tests_in_python_pass() {
     let Some(python) = python() else {
@@ -38,10 +66,7 @@ fn the_tests_in_python_pass() {
         return;
     };
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = tempfile::tempdir().unwrap();
-    let package = folder.path().join("outthink");
-    copy(&here.join("python/outthink"), &package);
-    fs::copy(module(), package.join("_outthink.abi3.so")).unwrap();
+    let folder = package();
     let output = Command::new(python)
         .args(["-m", "unittest", "discover", "-v", "-p", "test_recordings*.py", "-s"])
         .arg(here.join("tests"))
