@@ -2,7 +2,7 @@
 
 use flate2::read::GzDecoder;
 use futures_util::StreamExt as _;
-use outthink_core::ProgramOutcome;
+use outthink_core::{ProgramOutcome, ProgramRunner as _, Sample};
 use outthink_engine::sandbox::{PythonPrograms, SandboxLimits};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
@@ -42,6 +42,19 @@ async fn an_answer_is_read_however_the_program_gives_it() {
     ] {
         assert_eq!(programs.run(program).await.unwrap(), ProgramOutcome::Value(answer.into()), "{program}");
     }
+}
+
+#[tokio::test]
+async fn the_program_of_a_reply_is_run_and_a_reply_without_one_is_no_error() {
+    let Some(programs) = programs().await else { return };
+    for (content, outcome) in [
+        ("Here:\n```python\nans = 6 * 7\n```", ProgramOutcome::Value("42".into())),
+        ("The answer is 42.", ProgramOutcome::Missing),
+    ] {
+        let sample = Sample { content: content.into(), ..Sample::default() };
+        assert_eq!(programs.outcome(&sample).await.unwrap(), outcome);
+    }
+    assert!(programs.timeout() > std::time::Duration::from_secs(LIMITS.seconds));
 }
 
 #[tokio::test]

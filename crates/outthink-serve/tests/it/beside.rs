@@ -171,6 +171,7 @@ async fn what_is_not_there_is_refused_before_anything_is_spent() {
         (json!({"strategy": "cascade", "arms": ["n"]}), "outthink.arms[0]", "does not exist here"),
         (json!({"strategy": "cascade", "arms": [{}]}), "outthink.arms[0]", "names nothing"),
         (json!({"strategy": "ensemble"}), "", "another model or another system message"),
+        (json!({"strategy": "program"}), "", "a sandbox that runs programs"),
     ] {
         let reply = chat(address, &ask(json!({"outthink": own}))).await;
         let error = &reply.json()["error"];

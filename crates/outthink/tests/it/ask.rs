@@ -36,6 +36,48 @@ fn a_vote_is_taken_and_accounted_for() {
 }
 
 #[test]
+fn a_program_is_run_and_its_error_goes_back_to_the_model() {
+    let right = "```python\ndef solution():\n    pens = 7 * 12\n    return pens - 9\n```";
+    let upstream = Upstream::start(&["```python\ndef solution():\n    return pens - 9\n```", right], AT_ONCE);
+    let question = "Tom has 7 boxes of 12 pens and gives 9 pens away. How many pens are left?";
+    let plan = ["--strategy", "program", "--samples", "2", "--target-confidence", "0.6", "--set", "kinds=program"];
+    let output = ask(&upstream, &[question, "--json"]).args(plan).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    if stderr.contains("code is not run here") {
+        assert_eq!(upstream.bodies().len(), 0, "nothing is bought whose programs cannot be run");
+        eprintln!("skipped: {stderr}");
+        return;
+    }
+    assert!(output.status.success(), "{stderr}");
+    let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&outcome["answer"]["text"], &outcome["answer"]["kind"]), (&"75".into(), &"program".into()));
+    assert!(outcome["content"].as_str().unwrap().ends_with("\\boxed{75}."));
+    assert_eq!(outcome["samples"][0]["program"]["outcome"], "error");
+    let turn = outcome["samples"][1]["turn"].as_str().unwrap();
+    assert!(turn.contains("name 'pens' is not defined (line 2)"), "{turn}");
+    let body: Value = serde_json::from_str(&upstream.bodies()[1]).unwrap();
+    let messages = body["messages"].as_array().unwrap();
+    assert_eq!(messages.last().unwrap()["content"], turn);
+    assert!(messages[0]["content"].as_str().unwrap().starts_with(question), "our system message gives way");
+}
+
+#[test]
+fn a_model_that_reads_the_candidates_names_one() {
+    let choice = r#"{"comparison": "The second is warmer.", "winner": "B"}"#;
+    let upstream = Upstream::start(&["Come, please.", "Do come, we would be so glad.", choice], AT_ONCE);
+    let plan = ["--strategy", "select", "--samples", "2", "--set", "readings=1"];
+    let output = ask(&upstream, &["Write an invitation.", "--json"]).args(plan).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(outcome["stop"], "selected");
+    let reading = &outcome["samples"][2];
+    assert_eq!((&reading["role"], &reading["reads"][1]), (&"selection".into(), &outcome["chosen"]));
+    assert_eq!(outcome["usage"]["completion"], 21, "the reading is on the bill");
+    let body: Value = serde_json::from_str(&upstream.bodies()[2]).unwrap();
+    assert_eq!(body["response_format"]["type"], "json_schema");
+}
+
+#[test]
 fn the_report_names_its_numbers() {
     let upstream = Upstream::start(&["The answer is 4."], AT_ONCE);
     let output = ask(&upstream, &["2+2?", "--trace"]).output().unwrap();
