@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn messages_end_where_tests_begin() {
-        let source = "// say \"it anew\"\nfail(\"start \\\"it\\\" anew\", \"word\");\n#[cfg(test)]\nlet a = \"done anew\";";
+        let source =
+            "// say \"it anew\"\nfail(\"start \\\"it\\\" anew\", \"word\");\n#[cfg(test)]\nlet a = \"done anew\";";
         assert_eq!(messages(source), [(2, "start \\\"it\\\" anew")]);
     }
 
