@@ -1,6 +1,5 @@
-# Included by the build of llama.cpp (`CMAKE_PROJECT_INCLUDE` in config.toml): leaves out what nothing here calls, and
-# optimises what is not hot less. It halves the processor time of llama.cpp's build. Without it the build is the same
-# program, only slower to come by.
+# Included by the build of llama.cpp (`CMAKE_PROJECT_INCLUDE` in config.toml): leaves out what nothing here calls, 39 of
+# 128 files, and optimises less what is not hot. Without it the build gives the same program, only later.
 if(CMAKE_VERSION VERSION_LESS 3.19 OR NOT PROJECT_NAME STREQUAL "llama.cpp" OR MSVC)
   return()
 endif()

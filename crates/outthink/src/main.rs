@@ -69,6 +69,7 @@ enum Command {
     /// List the verifiers, or describe one.
     Verifiers(commands::reference::ReferenceArgs),
     /// Print a script that completes commands and flags in a shell.
+    #[command(after_help = commands::completions::WHERE)]
     Completions(commands::completions::CompletionsArgs),
     /// Write a man page for each command.
     #[command(hide = true)]

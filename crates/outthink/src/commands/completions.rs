@@ -1,4 +1,4 @@
-//! `outthink completions` and `outthink man`: what shells and `man` are told of the command line, made from its
+//! `outthink completions` and `outthink man`: what shells and `man` know of the command line, made from its
 //! definitions.
 
 use crate::error::CliError;
@@ -10,21 +10,18 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Prints a script that completes commands, flags and their values.
-///
-/// Bash: outthink completions bash > ~/.local/share/bash-completion/completions/outthink
-///
-/// Zsh: outthink completions zsh > FOLDER/_outthink, for a FOLDER of $fpath
-///
-/// Fish: outthink completions fish > ~/.config/fish/completions/outthink.fish
+/// How the help of `completions` ends.
+pub(crate) const WHERE: &str = "\
+bash  outthink completions bash > ~/.local/share/bash-completion/completions/outthink
+zsh   outthink completions zsh > FOLDER/_outthink, for a FOLDER of $fpath
+fish  outthink completions fish > ~/.config/fish/completions/outthink.fish";
+
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct CompletionsArgs {
     /// The shell.
     shell: Shell,
 }
 
-/// Writes a man page for each command.
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
     /// The folder to write them to; it is made where it is missing.
