@@ -48,7 +48,7 @@ pub use api::Api;
 pub use config::ITSELF;
 pub use observe::{SpanReceiver, SpanSender, UpstreamHealth, spans};
 pub use run::{Control, Health, Limits, MakeComparer, MakeJudge, MakeTests, Policy, Resources, ServeOptions};
-pub use transport::{Service, TlsAcceptor, acceptor};
+pub use transport::{BatchError, BatchFile, Service, TlsAcceptor, acceptor};
 
 use std::future::Future;
 use tokio::net::TcpListener;

@@ -8,6 +8,7 @@
     reason = "helpers of tests may fail loudly and say what they skip"
 )]
 
+mod batches;
 mod beside;
 mod bodies;
 mod budgets;
