@@ -31,10 +31,12 @@ pub struct StoredBatch {
 }
 
 /// A request of a batch that runs, or ran when its gateway died.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldLine {
     /// Its line in the input, from 0.
     pub number: u64,
+    /// The trace of the request, under which its claim stands.
+    pub trace: String,
     /// What it may spend at most.
     pub cost: Cost,
     /// What it may generate at most.
@@ -150,8 +152,8 @@ impl Ledger {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Takes an open batch that nobody holds until `until`, the oldest first, with the requests that ran when its last
-    /// holder died. They stay entered until [`Ledger::write_batch`] says what came of them.
+    /// Takes an open batch that nobody holds until `until`, the oldest first or `only` this one, with the requests that ran
+    /// when its last holder died. They stay entered until [`Ledger::write_batch`] says what came of them.
     ///
     /// # Errors
     /// If the database fails.
@@ -159,11 +161,19 @@ impl Ledger {
         &self,
         holder: &str,
         (now, until): (u64, u64),
+        only: Option<&str>,
     ) -> Result<Option<(StoredBatch, Vec<HeldLine>)>, LedgerError> {
         let failed = || LedgerError::database("take a batch");
-        let sql = format!("SELECT id FROM ledger_batches WHERE {OPEN} AND lease <= $1 ORDER BY created, id LIMIT 1");
-        let found: Option<String> =
-            sqlx::query_scalar(AssertSqlSafe(sql)).bind(int(now)).fetch_optional(&self.pool).await.map_err(failed())?;
+        let sql = format!(
+            "SELECT id FROM ledger_batches WHERE {OPEN} AND lease <= $1 AND ($2 = '' OR id = $2)
+                ORDER BY created, id LIMIT 1"
+        );
+        let found: Option<String> = sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(int(now))
+            .bind(only.unwrap_or_default().to_owned())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed())?;
         let Some(id) = found else { return Ok(None) };
         let taken = sqlx::query("UPDATE ledger_batches SET holder = $1, lease = $2 WHERE id = $3 AND lease <= $4")
             .bind(holder.to_owned())
@@ -178,14 +188,16 @@ impl Ledger {
             return Ok(None);
         }
         let Some(batch) = self.batch(&id).await? else { return Ok(None) };
-        let rows = sqlx::query("SELECT number, cost, tokens FROM ledger_batch_lines WHERE batch = $1 ORDER BY number")
-            .bind(id)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(failed())?;
+        let rows =
+            sqlx::query("SELECT number, cost, tokens, trace FROM ledger_batch_lines WHERE batch = $1 ORDER BY number")
+                .bind(id)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(failed())?;
         let held = |row: &AnyRow| {
             let (number, cost, tokens) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-            Ok(HeldLine { number: uint(number), cost: Cost::from_nano(uint(cost)), tokens: uint(tokens) })
+            let (cost, tokens) = (Cost::from_nano(uint(cost)), uint(tokens));
+            Ok(HeldLine { number: uint(number), trace: row.try_get(3)?, cost, tokens })
         };
         let held: Result<_, sqlx::Error> = rows.iter().map(held).collect();
         Ok(Some((batch, held.map_err(failed())?)))
@@ -257,15 +269,17 @@ impl Ledger {
     /// If the database fails.
     pub async fn begin_line(&self, (id, holder): (&str, &str), line: HeldLine) -> Result<bool, LedgerError> {
         let done = sqlx::query(
-            "INSERT INTO ledger_batch_lines (batch, number, cost, tokens)
-                SELECT id, $1, $2, $3 FROM ledger_batches WHERE id = $4 AND holder = $5
-                ON CONFLICT (batch, number) DO UPDATE SET cost = excluded.cost, tokens = excluded.tokens",
+            "INSERT INTO ledger_batch_lines (batch, number, cost, tokens, trace)
+                SELECT id, $1, $2, $3, $6 FROM ledger_batches WHERE id = $4 AND holder = $5
+                ON CONFLICT (batch, number) DO UPDATE
+                SET cost = excluded.cost, tokens = excluded.tokens, trace = excluded.trace",
         )
         .bind(int(line.number))
         .bind(int(line.cost.nano()))
         .bind(int(line.tokens))
         .bind(id.to_owned())
         .bind(holder.to_owned())
+        .bind(line.trace)
         .execute(&self.pool)
         .await
         .map_err(LedgerError::database("enter a request of a batch"))?;
@@ -300,6 +314,34 @@ impl Ledger {
             tx.commit().await.map_err(failed())?;
         }
         Ok(held)
+    }
+
+    /// What a request of a key that ran when its gateway died has spent: what was settled, or else what it had claimed, of
+    /// all its runs. `None` where that cannot be known, because its key's claims are made ahead.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn spent_at_most(&self, trace: &str) -> Result<Option<(Cost, u64)>, LedgerError> {
+        if self.claims_ahead() {
+            return Ok(None);
+        }
+        let failed = || LedgerError::database("read what a request spent");
+        let rows = sqlx::query(
+            "SELECT cost, generated FROM ledger_charges WHERE trace = $1 OR trace LIKE $2
+                UNION ALL SELECT cost, tokens FROM ledger_claims WHERE trace = $1 OR trace LIKE $2",
+        )
+        .bind(trace.to_owned())
+        .bind(format!("{trace}-%"))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed())?;
+        let mut sum = (Cost::default(), 0_u64);
+        for row in &rows {
+            let read = || Ok::<_, sqlx::Error>((uint(row.try_get(0)?), uint(row.try_get(1)?)));
+            let (cost, tokens) = read().map_err(failed())?;
+            sum = (sum.0 + Cost::from_nano(cost), sum.1.saturating_add(tokens));
+        }
+        Ok(Some(sum))
     }
 
     /// The numbers of the lines of two files.

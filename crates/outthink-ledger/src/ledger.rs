@@ -73,6 +73,11 @@ impl Ledger {
         self
     }
 
+    /// Whether claims of busy keys are made ahead.
+    pub(crate) fn claims_ahead(&self) -> bool {
+        self.advances.is_ahead()
+    }
+
     /// Makes a key. The secret is in the reply alone; the ledger keeps its hash.
     ///
     /// # Errors

@@ -72,7 +72,7 @@ const FILES_AND_BATCHES: &[&str] = &[
     "CREATE INDEX ledger_batches_by_age ON ledger_batches (created, id)",
     "CREATE INDEX ledger_batches_by_status ON ledger_batches (status)",
     "CREATE TABLE ledger_batch_lines (
-        batch TEXT NOT NULL, number BIGINT NOT NULL, cost BIGINT NOT NULL, tokens BIGINT NOT NULL,
+        batch TEXT NOT NULL, number BIGINT NOT NULL, trace TEXT NOT NULL, cost BIGINT NOT NULL, tokens BIGINT NOT NULL,
         PRIMARY KEY (batch, number))",
 ];
 

@@ -3,13 +3,15 @@
 use super::Service;
 use crate::api;
 use crate::error::ApiError;
-use outthink_ledger::{Ledger, LedgerError, Page, StoredFile};
+use outthink_ledger::{Ledger, LedgerError, NewKey, Page, StoredFile};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::sleep;
 
 /// How often the progress is reported.
 const REPORT: Duration = Duration::from_millis(500);
+/// The name of the key that asks.
+const OWNER: &str = "batch";
 /// Lines that are read at once.
 const LINES: u64 = 256;
 
@@ -72,7 +74,7 @@ impl Service {
         };
         ledger.free_batch(&id).await?;
         let host = self.host();
-        let work = self.batches.work(&host, self.ending.subscribe());
+        let work = self.batches.work(&host, self.ending.subscribe(), Some(&id));
         let watch = async {
             tokio::pin!(stop);
             loop {
@@ -121,11 +123,23 @@ async fn find(ledger: &Ledger, key: &str) -> Result<Option<String>, BatchError> 
     Ok(all.into_iter().find(same).map(|batch| batch.id))
 }
 
+/// The key of a ledger without users. It limits nothing: what its requests have claimed says after a crash what they may
+/// have spent.
+async fn owner(ledger: &Ledger) -> Result<String, BatchError> {
+    let all = ledger.keys().await?;
+    if let Some(found) = all.into_iter().find(|known| known.key.name == OWNER && known.key.revoked.is_none()) {
+        return Ok(found.key.id);
+    }
+    let (key, _) = ledger.create_key(&NewKey { name: OWNER.to_owned(), ..NewKey::default() }).await?;
+    Ok(key.id)
+}
+
 async fn add(ledger: &Ledger, file: &BatchFile) -> Result<String, BatchError> {
     let created = crate::run::unix_seconds();
+    let owner = Some(owner(ledger).await?);
     let input = StoredFile {
         id: format!("file-{}", file.key),
-        owner: None,
+        owner: owner.clone(),
         name: file.name.clone(),
         purpose: "batch".to_owned(),
         bytes: file.text.len() as u64,
@@ -142,5 +156,5 @@ async fn add(ledger: &Ledger, file: &BatchFile) -> Result<String, BatchError> {
     // A file that was not finished is written again.
     ledger.delete_file(&input.id).await?;
     ledger.add_file(&input, &file.text).await?;
-    Ok(api::enter_batch(ledger, None, &file.key, body.to_string().as_bytes()).await?.id)
+    Ok(api::enter_batch(ledger, owner, &file.key, body.to_string().as_bytes()).await?.id)
 }

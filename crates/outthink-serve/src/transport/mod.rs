@@ -78,8 +78,10 @@ impl Service {
             ending.send_replace(true);
         };
         let host = self.host();
-        let work = self.batches.work(&host, self.ending.subscribe());
+        let work = self.batches.work(&host, self.ending.subscribe(), None);
         let (served, ()) = tokio::join!(server::serve(listener, self.router(), limits, tls, shutdown), work);
+        // Who asked for a response in the background has left already.
+        self.responses.drain(limits.drain).await;
         served
     }
 

@@ -5,6 +5,7 @@ use super::object::{Document, status};
 use super::request::{Check, Line};
 use super::shares::{Allotted, Share, Shares};
 use super::work::{Batches, Host};
+use crate::observe::TraceId;
 use crate::run::{Caller, Part, unix_seconds};
 use outthink_ledger::{HeldLine, Ledger, LedgerError, LineEnd, StoredBatch, StoredFile};
 use serde_json::json;
@@ -154,9 +155,15 @@ impl<'a> Job<'a> {
             return Ok(());
         }
         for line in &held {
+            // The claim of a key says it more closely than what the request was allowed.
+            let claimed = match &self.batch.owner {
+                Some(_) => self.ledger.spent_at_most(&line.trace).await?,
+                None => None,
+            };
+            let (cost, tokens) = claimed.unwrap_or((line.cost, line.tokens));
             self.document.interrupted += 1;
-            self.document.cost = self.document.cost.saturating_add(line.cost.nano());
-            self.document.tokens.generated = self.document.tokens.generated.saturating_add(line.tokens);
+            self.document.cost = self.document.cost.saturating_add(cost.nano());
+            self.document.tokens.generated = self.document.tokens.generated.saturating_add(tokens);
         }
         while !self.write(&self.batch.status.clone(), &[]).await? {}
         Ok(())
@@ -279,8 +286,10 @@ impl<'a> Job<'a> {
     /// Begins a request; what it may spend is written down first.
     async fn begin(&mut self, begun: Begun, caller: Caller) -> Result<(), Stop> {
         let Asked { number, share, .. } = begun.asked;
+        let trace = TraceId::fresh();
         let held = HeldLine {
             number,
+            trace: trace.0.clone(),
             cost: outthink_core::Cost::from_nano(share.cost.unwrap_or(0)),
             tokens: share.tokens.unwrap_or(0),
         };
@@ -289,7 +298,7 @@ impl<'a> Job<'a> {
         }
         let (host, endpoint, text) = (Arc::clone(self.host), self.document.endpoint.clone(), begun.asked.text.clone());
         let caller = Caller { part: Some(Arc::clone(&begun.part)), ..caller };
-        let task = self.tasks.spawn(async move { line::ask(&host, &endpoint, &text, caller).await });
+        let task = self.tasks.spawn(async move { line::ask(&host, &endpoint, &text, (caller, trace)).await });
         self.running.insert(task.id(), begun);
         Ok(())
     }
@@ -407,7 +416,8 @@ impl<'a> Job<'a> {
         if document.failed > 0 {
             files.push(file(&document.errors, "error", document.error_bytes));
         }
-        self.write(to, &files).await?;
+        // Somebody may have asked in between for it to be cancelled.
+        while !self.write(to, &files).await? {}
         self.batches.wake();
         Ok(())
     }

@@ -38,8 +38,7 @@ pub(super) enum End {
 }
 
 /// Asks one request for its owner.
-pub(super) async fn ask(host: &Host, endpoint: &str, text: &str, caller: Caller) -> End {
-    let trace = TraceId::fresh();
+pub(super) async fn ask(host: &Host, endpoint: &str, text: &str, (caller, trace): (Caller, TraceId)) -> End {
     let line = match Line::read(text, endpoint) {
         Ok(line) => line,
         // The input was checked; this is for a file that changed under it.

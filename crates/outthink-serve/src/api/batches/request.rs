@@ -10,8 +10,7 @@ use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 
 /// Paths that requests of a batch may have.
-const ENDPOINTS: [&str; 5] =
-    ["/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/embeddings", "/v1/messages"];
+const ENDPOINTS: [&str; 4] = ["/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/embeddings"];
 /// Names of how long a reply may be.
 const LENGTHS: [&str; 3] = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
 /// Requests of a batch at most.

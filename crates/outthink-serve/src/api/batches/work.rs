@@ -64,11 +64,12 @@ impl Batches {
     }
 
     /// Works until the gateway is to end and the requests that run then have ended, within the time for that.
-    pub(crate) async fn work(&self, host: &Arc<Host>, mut ending: watch::Receiver<bool>) {
+    /// `only` is the one batch that is worked on, where there is to be no other.
+    pub(crate) async fn work(&self, host: &Arc<Host>, mut ending: watch::Receiver<bool>, only: Option<&str>) {
         let Some(ledger) = (host.current)().control().ledger.clone() else { return };
         let (mut jobs, is_ending) = (FuturesUnordered::new(), ending.clone());
         // It looks while jobs go on: neither may wait for a connection that the other one has.
-        let look = |wait: bool| self.look(host, &ledger, (wait, &is_ending)).boxed();
+        let look = |wait: bool| self.look(host, &ledger, (wait, &is_ending, only)).boxed();
         let mut looking = look(false);
         while !*is_ending.borrow() {
             tokio::select! {
@@ -93,12 +94,12 @@ impl Batches {
         &'a self,
         host: &'a Arc<Host>,
         ledger: &Ledger,
-        (wait, ending): (bool, &watch::Receiver<bool>),
+        (wait, ending, only): (bool, &watch::Receiver<bool>, Option<&str>),
     ) -> Option<Job<'a>> {
         if wait {
             let _ = timeout(LOOK, self.woken()).await;
         }
-        self.take(host, ledger, ending).await
+        self.take(host, ledger, (ending, only)).await
     }
 
     /// A batch that nobody holds.
@@ -106,11 +107,11 @@ impl Batches {
         &'a self,
         host: &'a Arc<Host>,
         ledger: &Ledger,
-        ending: &watch::Receiver<bool>,
+        (ending, only): (&watch::Receiver<bool>, Option<&str>),
     ) -> Option<Job<'a>> {
         let now = unix_seconds();
         let until = now + Self::lease(&(host.current)());
-        match ledger.take_batch(&self.holder, (now, until)).await {
+        match ledger.take_batch(&self.holder, (now, until), only).await {
             Ok(taken) => taken.map(|(batch, held)| {
                 tracing::info!(batch = batch.id, status = batch.status, "a batch is worked on");
                 Job::new((self, host), ledger.clone(), (batch, held), ending.clone())
