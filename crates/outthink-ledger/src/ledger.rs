@@ -28,8 +28,8 @@ type Known = (Instant, Option<(Key, String)>);
 /// The keys, budgets and charges of one or more gateways. Clones are handles on the same one.
 #[derive(Clone)]
 pub struct Ledger {
-    pool: AnyPool,
-    kind: Kind,
+    pub(crate) pool: AnyPool,
+    pub(crate) kind: Kind,
     orders: mpsc::UnboundedSender<Order>,
     documents: Documents,
     advances: Advances,
@@ -80,6 +80,11 @@ impl Ledger {
     pub fn claiming_ahead(self, ahead: bool) -> Self {
         self.advances.set_ahead(ahead);
         self
+    }
+
+    /// Whether claims of busy keys are made ahead.
+    pub(crate) fn claims_ahead(&self) -> bool {
+        self.advances.is_ahead()
     }
 
     /// Makes a key. The secret is in the reply alone; the ledger keeps its hash.
@@ -241,6 +246,14 @@ impl Ledger {
         // The hash is made for unknown identifiers, too, so that the time tells nothing.
         let hash = secret::hash(presented);
         Ok(found.filter(|(_, stored)| secret::equal(stored, &hash)).map(|(key, _)| key))
+    }
+
+    /// The live key with this identifier.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn key(&self, id: &str) -> Result<Option<Key>, LedgerError> {
+        Ok(self.look_up(id).await?.map(|(key, _)| key))
     }
 
     async fn look_up(&self, id: &str) -> Result<Option<(Key, String)>, LedgerError> {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// The newest schema that is known here.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// The first schema. Amounts are billionths of a dollar, times are seconds since 1970, days and minutes are those
 /// divided.
@@ -43,20 +43,38 @@ const TABLES: &[&str] = &[
 ];
 
 /// What each later schema adds to the one before it.
-const LATER: &[(i64, &[&str])] = &[(
-    2,
-    &[
-        "CREATE TABLE ledger_teams (name TEXT PRIMARY KEY, limits TEXT NOT NULL, created BIGINT NOT NULL)",
-        "ALTER TABLE ledger_keys ADD COLUMN team TEXT",
-        "ALTER TABLE ledger_claims ADD COLUMN session TEXT",
-        "ALTER TABLE ledger_charges ADD COLUMN session TEXT",
-        "CREATE TABLE ledger_documents (
+const LATER: &[(i64, &[&str])] = &[(2, TEAMS_AND_DOCUMENTS), (3, FILES_AND_BATCHES)];
+
+const TEAMS_AND_DOCUMENTS: &[&str] = &[
+    "CREATE TABLE ledger_teams (name TEXT PRIMARY KEY, limits TEXT NOT NULL, created BIGINT NOT NULL)",
+    "ALTER TABLE ledger_keys ADD COLUMN team TEXT",
+    "ALTER TABLE ledger_claims ADD COLUMN session TEXT",
+    "ALTER TABLE ledger_charges ADD COLUMN session TEXT",
+    "CREATE TABLE ledger_documents (
             kind TEXT NOT NULL, id TEXT NOT NULL, owner TEXT, stored BIGINT NOT NULL, expires BIGINT NOT NULL,
             body TEXT NOT NULL, PRIMARY KEY (kind, id))",
-        "CREATE INDEX ledger_documents_by_age ON ledger_documents (kind, stored)",
-        "CREATE INDEX ledger_documents_by_end ON ledger_documents (expires)",
-    ],
-)];
+    "CREATE INDEX ledger_documents_by_age ON ledger_documents (kind, stored)",
+    "CREATE INDEX ledger_documents_by_end ON ledger_documents (expires)",
+];
+
+/// A file is its lines. What a batch has answered are the lines of its two files, by the number of the request: so each
+/// result is there once. `ledger_batch_lines` has the requests that run, with what they may spend at most.
+const FILES_AND_BATCHES: &[&str] = &[
+    "CREATE TABLE ledger_files (
+        id TEXT PRIMARY KEY, owner TEXT, name TEXT NOT NULL, purpose TEXT NOT NULL, bytes BIGINT NOT NULL,
+        created BIGINT NOT NULL, expires BIGINT)",
+    "CREATE INDEX ledger_files_by_age ON ledger_files (created, id)",
+    "CREATE TABLE ledger_lines (
+        file TEXT NOT NULL, number BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (file, number))",
+    "CREATE TABLE ledger_batches (
+        id TEXT PRIMARY KEY, owner TEXT, input TEXT NOT NULL, created BIGINT NOT NULL, status TEXT NOT NULL,
+        cancelling BIGINT, holder TEXT, lease BIGINT NOT NULL, body TEXT NOT NULL)",
+    "CREATE INDEX ledger_batches_by_age ON ledger_batches (created, id)",
+    "CREATE INDEX ledger_batches_by_status ON ledger_batches (status)",
+    "CREATE TABLE ledger_batch_lines (
+        batch TEXT NOT NULL, number BIGINT NOT NULL, trace TEXT NOT NULL, cost BIGINT NOT NULL, tokens BIGINT NOT NULL,
+        PRIMARY KEY (batch, number))",
+];
 
 /// Which database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -249,6 +249,9 @@ impl Writer {
         for (sql, before) in [
             ("DELETE FROM ledger_records WHERE expires <= $1", now),
             ("DELETE FROM ledger_documents WHERE expires <= $1", now),
+            ("DELETE FROM ledger_lines WHERE file IN (SELECT id FROM ledger_files WHERE expires <= $1)", now),
+            ("DELETE FROM ledger_files WHERE expires <= $1", now),
+            ("DELETE FROM ledger_batches WHERE created < $1", now.saturating_sub(KEEP_DAYS * DAY)),
             ("DELETE FROM ledger_minutes WHERE minute < $1", (now / MINUTE).saturating_sub(2 * 60)),
             ("DELETE FROM ledger_days WHERE day < $1", (now / DAY).saturating_sub(KEEP_DAYS)),
             ("DELETE FROM ledger_charges WHERE began < $1", now.saturating_sub(KEEP_DAYS * DAY)),

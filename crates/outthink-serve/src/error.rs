@@ -45,6 +45,13 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "invalid_request_error", message).with_code(code)
     }
 
+    /// There is no database for what has to be kept.
+    pub(crate) fn no_ledger() -> Self {
+        let words = "files and batches are kept in the ledger's database, and this gateway has none: ask its operator to \
+                     set keys.ledger, to sqlite:ledger.db for instance";
+        Self::new(StatusCode::NOT_IMPLEMENTED, "invalid_request_error", words).with_code("no_ledger")
+    }
+
     pub(crate) fn with_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
         self.code = Some(code.into());
         self

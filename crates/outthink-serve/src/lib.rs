@@ -16,7 +16,7 @@
 //! | `reasoning_effort` | how long a sample reasons, in the engine's own terms, and how many are drawn |
 //! | `usage.completion_tokens` | all tokens that the models generated, cancelled and discarded ones too; what verifiers read stands in the receipt |
 //! | `usage…reasoning_tokens` | those of them that are not the visible reply |
-//! | `n` | final answers: 1 |
+//! | `n` | final answers, each chosen from samples of its own |
 //! | `logprobs` | those of the chosen sample, where the engine gives them |
 //!
 //! ```
@@ -48,7 +48,7 @@ pub use api::Api;
 pub use config::ITSELF;
 pub use observe::{SpanReceiver, SpanSender, UpstreamHealth, spans};
 pub use run::{Control, Health, Limits, MakeComparer, MakeJudge, MakeTests, Policy, Resources, ServeOptions};
-pub use transport::{Service, TlsAcceptor, acceptor};
+pub use transport::{BatchError, BatchFile, Service, TlsAcceptor, acceptor};
 
 use std::future::Future;
 use tokio::net::TcpListener;
@@ -64,10 +64,10 @@ pub fn router(options: ServeOptions) -> axum::Router {
 /// With what the client would be told.
 ///
 /// ```
-/// let body = br#"{"messages": [{"role": "user", "content": "2+2?"}], "n": 3}"#;
+/// let body = br#"{"messages": [{"role": "user", "content": "2+2?"}], "n": 300}"#;
 /// use outthink_serve::{Api, check_request};
 ///
-/// assert!(check_request(body, Api::Chat).is_err_and(|words| words.starts_with("n is 3")));
+/// assert!(check_request(body, Api::Chat).is_err_and(|words| words.starts_with("n is 300")));
 /// ```
 pub fn check_request(body: &[u8], api: Api) -> Result<(), String> {
     api::check(body, api).map_err(|error| error.message)

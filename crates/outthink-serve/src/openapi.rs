@@ -13,17 +13,19 @@ use std::sync::OnceLock;
 const SHARED: &str = include_str!("openapi.json");
 
 /// What a status of an error means, wherever it comes.
-const STATUSES: [(u16, &str); 13] = [
+const STATUSES: [(u16, &str); 15] = [
     (400, "What was asked cannot be done; `param` names the field"),
     (401, "A key is missing or wrong"),
     (402, "The session's budget is spent; it is not renewed"),
     (403, "The key does not allow this"),
     (404, "Nothing of this name is here"),
     (408, "The body did not come in time"),
+    (409, "Not possible as things stand"),
     (413, "The body is too large"),
     (422, "The engine refused the request"),
     (429, "Too much runs or waits, or a limit is reached; see Retry-After"),
     (500, "A fault of the gateway"),
+    (501, "The gateway has no ledger to keep it in"),
     (502, "The engine failed"),
     (503, "No engine is ready"),
     (504, "The engine did not answer in time"),

@@ -18,9 +18,11 @@ mod common;
 
 use common::{Scripted, by_request, serve, writes_and_runs};
 use outthink_core::Effort;
-use outthink_serve::ServeOptions;
+use outthink_ledger::Ledger;
+use outthink_serve::{Control, ServeOptions};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::process::Command;
 
 const PYTHON_SDK: &str = "openai==3.54.0";
@@ -48,6 +50,7 @@ async fn python() {
     for name in ["python_sdk.py", "responses_sdk.py"] {
         run(Command::new(&interpreter).arg(script(name)), gateway().await).await;
     }
+    run(Command::new(&interpreter).arg(script("batches_sdk.py")), gateway_with_ledger().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,8 +204,18 @@ async fn agents() {
 }
 
 async fn gateway() -> SocketAddr {
-    let engine = Scripted::new("m", by_request);
-    serve(ServeOptions::new(vec![engine]).with_default_effort(Effort::None)).await
+    serve(usual()).await
+}
+
+/// As [`gateway`], where files and batches can be kept.
+async fn gateway_with_ledger() -> SocketAddr {
+    let ledger = Ledger::open("sqlite::memory:", 60).await.unwrap();
+    let options = ServeOptions { control: Arc::new(Control::new().with_ledger(ledger)), ..usual() };
+    serve(options).await
+}
+
+fn usual() -> ServeOptions {
+    ServeOptions::new(vec![Scripted::new("m", by_request)]).with_default_effort(Effort::None)
 }
 
 fn script(name: &str) -> PathBuf {

@@ -210,6 +210,10 @@ async fn an_older_ledger(url: &str) {
     for statement in [
         "DROP TABLE ledger_teams",
         "DROP TABLE ledger_documents",
+        "DROP TABLE ledger_files",
+        "DROP TABLE ledger_lines",
+        "DROP TABLE ledger_batches",
+        "DROP TABLE ledger_batch_lines",
         "ALTER TABLE ledger_keys DROP COLUMN team",
         "ALTER TABLE ledger_claims DROP COLUMN session",
         "ALTER TABLE ledger_charges DROP COLUMN session",

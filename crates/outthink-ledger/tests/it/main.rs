@@ -9,6 +9,7 @@
 
 mod advances;
 mod budgets;
+mod files;
 mod postgres;
 
 use outthink_core::{Cost, Effort};
@@ -347,6 +348,7 @@ async fn all(url: &str) {
     shared_documents(url).await;
     budgets::all(url).await;
     advances::all(url).await;
+    files::all(url).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

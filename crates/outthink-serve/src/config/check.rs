@@ -26,9 +26,11 @@ fn server(config: &Config, found: &mut Vec<Problem>) {
     let counts = [
         ("body_bytes", limits.body_bytes),
         ("head_bytes", limits.head_bytes),
+        ("file_bytes", limits.file_bytes),
         ("messages", limits.messages),
         ("connections", limits.connections),
         ("in_flight", limits.in_flight),
+        ("batch_lines", limits.batch_lines),
     ];
     for (key, count) in counts {
         if count == 0 {

@@ -45,6 +45,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Bytes of a request's head at most.
     pub head_bytes: usize,
+    /// Bytes of an uploaded file at most, with the form around it.
+    pub file_bytes: usize,
     /// Messages of a conversation at most.
     pub messages: usize,
     /// Images of a conversation at most.
@@ -55,6 +57,8 @@ pub struct Limits {
     pub in_flight: usize,
     /// Samples that wait for an upstream at most; requests beyond are refused with 429.
     pub waiting: usize,
+    /// Requests of a batch that run at once at most.
+    pub batch_lines: usize,
     /// Seconds that a client may take to send a head.
     pub head_seconds: f64,
     /// Seconds that an unused connection is kept: longer than load balancers keep theirs, so that none sends
@@ -84,11 +88,13 @@ impl Default for Limits {
         Self {
             body_bytes: MAX_BODY_BYTES,
             head_bytes: 64 * 1024,
+            file_bytes: 200 * 1024 * 1024,
             messages: 4_096,
             images: 64,
             connections: 16_384,
             in_flight: 8_192,
             waiting: 65_536,
+            batch_lines: 16,
             head_seconds: 30.0,
             idle_seconds: 75.0,
             body_seconds: 30.0,

@@ -3,6 +3,7 @@
 
 use super::allowance::Allowance;
 use super::control::Control;
+use super::part::Part;
 use crate::config::{Privacy, Store};
 use crate::observe::live::{Fixed, Shared, lock};
 use crate::observe::tree::{About, Tree};
@@ -41,6 +42,7 @@ pub(crate) struct Account {
     about: About,
     tree: Option<Shared>,
     allowance: Option<Arc<Allowance>>,
+    part: Option<Arc<Part>>,
     keep: Option<Keep>,
     parent: Parent,
     began: Instant,
@@ -62,6 +64,7 @@ impl Account {
             about,
             tree,
             allowance: None,
+            part: None,
             keep: None,
             parent,
             began: now,
@@ -75,6 +78,12 @@ impl Account {
     /// Adds what the request spends from.
     pub(crate) fn paid_from(mut self, allowance: Option<Arc<Allowance>>) -> Self {
         self.allowance = allowance;
+        self
+    }
+
+    /// Adds what it is a part of.
+    pub(super) fn reporting_to(mut self, part: Option<Arc<Part>>) -> Self {
+        self.part = part;
         self
     }
 
@@ -117,6 +126,9 @@ impl Account {
         let spent = Spent { cost: outcome.cost, prompt: usage.prompt, generated: usage.generated() };
         if let Some(allowance) = self.allowance.take() {
             allowance.settle(spent);
+        }
+        if let Some(part) = self.part.take() {
+            part.ended(outcome);
         }
         let fixed = Fixed::of(outcome, self.about.max_samples);
         self.control.metrics.billed(outcome, fixed.cost);

@@ -1,6 +1,7 @@
 //! Who asks: the key of a request, and what it may ask for.
 
 use super::control::Control;
+use super::part::Part;
 use super::request::RunRequest;
 use crate::config::Config;
 use crate::error::ApiError;
@@ -10,7 +11,11 @@ use outthink_core::Effort;
 use outthink_ledger::{ClaimError, Key, Payer, Refusal};
 use serde_json::{Value, json};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+/// A token that nobody waits for counts as so many of those that a client waits for.
+const BACKGROUND: u64 = 8;
 
 /// Who asks.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +28,8 @@ pub(crate) struct Caller {
     pub(crate) watch: bool,
     /// The trace that the request is a part of.
     pub(crate) traceparent: Option<String>,
+    /// What the request is a part of, where nobody waits for it: it comes after those of clients that wait.
+    pub(crate) part: Option<Arc<Part>>,
 }
 
 impl Caller {
@@ -38,6 +45,7 @@ impl Caller {
             admin: !needed,
             watch: text("x-outthink-watch") == Some("1"),
             traceparent: text("traceparent").map(str::to_owned),
+            part: None,
         };
         let Some(shown) = shown(headers) else {
             return if needed {
@@ -107,8 +115,16 @@ impl Caller {
     /// A number that keys do not share, for the fair queue.
     pub(crate) fn tenant(&self) -> u64 {
         let id = self.key.as_ref().map_or("", |key| &key.id);
+        // What a key has in the background takes nothing of the share of what it waits for.
+        let background = self.part.as_ref().map_or("", |_| "background");
         // FNV-1a: the letters of an identifier are random already.
-        id.bytes().fold(0xCBF2_9CE4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3))
+        let letters = id.bytes().chain(background.bytes());
+        letters.fold(0xCBF2_9CE4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3))
+    }
+
+    /// What each token of its samples counts for in the fair queue.
+    pub(crate) fn weight(&self) -> u64 {
+        if self.part.is_some() { BACKGROUND } else { 1 }
     }
 
     /// Refuses a model that the key may not name.

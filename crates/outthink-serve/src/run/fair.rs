@@ -54,6 +54,8 @@ impl Ord for Ticket {
 /// A request that waits or runs.
 struct Flow {
     tenant: u64,
+    /// What each of its tokens counts for.
+    weight: u64,
     /// When its last sample would be served.
     finish: u64,
 }
@@ -120,16 +122,21 @@ impl FairQueue {
         self.lock().tickets.len()
     }
 
-    /// Enters a request of a tenant; it is gone when the handle is dropped.
-    pub(crate) fn enter(self: &Arc<Self>, tenant: u64) -> Arc<Entered> {
+    /// Enters a request of a tenant, each token of which counts `weight` times; it is gone when the handle is dropped.
+    pub(crate) fn enter_weighing(self: &Arc<Self>, tenant: u64, weight: u64) -> Arc<Entered> {
         let mut books = self.lock();
         let id = books.next_flow;
         books.next_flow += 1;
         let finish = books.now;
-        books.flows.insert(id, Flow { tenant, finish });
+        books.flows.insert(id, Flow { tenant, weight: weight.max(1), finish });
         *books.tenants.entry(tenant).or_default() += 1;
         drop(books);
         Arc::new(Entered { queue: Arc::clone(self), id })
+    }
+
+    #[cfg(test)]
+    fn enter(self: &Arc<Self>, tenant: u64) -> Arc<Entered> {
+        self.enter_weighing(tenant, 1)
     }
 
     /// Asks for a place for a sample that costs this many tokens.
@@ -142,7 +149,7 @@ impl FairQueue {
             return Err(EngineError::new(Origin::Internal, "a request waits that was not entered"));
         };
         let tag = now.max(entry.finish);
-        entry.finish = tag.saturating_add(cost.saturating_mul(siblings));
+        entry.finish = tag.saturating_add(cost.saturating_mul(siblings).saturating_mul(entry.weight));
         if books.free > 0 && books.tickets.is_empty() {
             books.free -= 1;
             books.now = tag;

@@ -107,6 +107,9 @@ impl Gateway {
         route: &'static str,
     ) -> Result<(Admitted, &'static str, bool), ApiError> {
         request.strategy.table.clone_from(&self.options.policy.resources.table);
+        if let Some(part) = &caller.part {
+            part.limit(&mut request);
+        }
         let strategy = request.strategy.build().map_err(|error| ApiError::invalid("outthink", error.to_string()))?;
         self.fits(&request)?;
         caller.may_think(&request)?;
@@ -146,6 +149,7 @@ impl Gateway {
         let account = self
             .account(about, allowance.clone())
             .keeping(Keep::of(&self.config().privacy, &request.prompt))
+            .reporting_to(caller.part.clone())
             .within(Parent::read(caller.traceparent.as_deref(), &trace.0));
         let (effort, stream) = (request.effort.name(), request.stream);
         let drive = DriveRequest {
@@ -180,6 +184,9 @@ impl Gateway {
         let (trace, caller) = (asking.trace, asking.caller);
         asking.log.of(caller.owner(), &engine.model().id);
         let entered = self.enter(engine, caller, None)?;
+        if let Some(part) = &caller.part {
+            part.lower(budget);
+        }
         let allowance = admit(caller, self.control(), (&trace.0, session, &[&**engine]), size, budget).await?;
         let about = About {
             id: trace.0.clone(),
@@ -194,6 +201,7 @@ impl Gateway {
         };
         let account =
             self.account(about, allowance.clone()).within(Parent::read(caller.traceparent.as_deref(), &trace.0));
+        let account = account.reporting_to(caller.part.clone());
         Ok((entered, allowance, account))
     }
 
@@ -327,7 +335,7 @@ impl Gateway {
             let wait = crowd.wait.clamp(Duration::from_secs(1), Duration::from_mins(1));
             return Err(ApiError { retry_after: Some(wait), ..error.with_code("queue_full") });
         }
-        Ok(Arc::new(Shared::new(Arc::clone(engine), queue, caller.tenant())))
+        Ok(Arc::new(Shared::new(Arc::clone(engine), queue, (caller.tenant(), caller.weight()))))
     }
 
     /// The configuration.

@@ -105,6 +105,8 @@ impl fmt::Debug for Policy {
 pub struct Limits {
     /// Bytes of a request's head at most.
     pub head_bytes: usize,
+    /// Bytes of an uploaded file at most, with the form around it.
+    pub file_bytes: usize,
     /// Messages of a conversation at most.
     pub messages: usize,
     /// Images of a conversation at most.
@@ -133,6 +135,7 @@ impl Limits {
         let (limits, seconds) = (&server.limits, Duration::from_secs_f64);
         Self {
             head_bytes: limits.head_bytes,
+            file_bytes: limits.file_bytes,
             messages: limits.messages,
             images: limits.images,
             connections: limits.connections,

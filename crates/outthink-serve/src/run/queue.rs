@@ -14,9 +14,9 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// The engine for a request of `tenant`.
-    pub(super) fn new(engine: Arc<dyn Engine>, queue: &Arc<FairQueue>, tenant: u64) -> Self {
-        Self { engine, entered: queue.enter(tenant) }
+    /// The engine for a request of `tenant`, each token of which counts `weight` times.
+    pub(super) fn new(engine: Arc<dyn Engine>, queue: &Arc<FairQueue>, (tenant, weight): (u64, u64)) -> Self {
+        Self { engine, entered: queue.enter_weighing(tenant, weight) }
     }
 
     fn sample(&self, request: SampleRequest) -> SampleStream {

@@ -1,7 +1,7 @@
 //! A request as every API hands it over.
 
 use super::resources::{ArmAsked, Judge};
-use outthink_core::{Budget, Effort, Prompt, Sampling, Thinking};
+use outthink_core::{Budget, Cost, Effort, Prompt, Sampling, Thinking};
 use outthink_strategy::StrategySpec;
 
 /// A request that was understood, in no protocol's words.
@@ -51,6 +51,18 @@ impl Default for RunRequest {
 }
 
 impl RunRequest {
+    /// One of `count` runs of it, whose budgets and seed are its own.
+    pub(crate) fn divided(&self, index: u32, count: u32) -> Self {
+        let mut one = self.clone();
+        let each = u64::from(count.max(1));
+        let budget = &mut one.budget;
+        budget.max_cost = budget.max_cost.map(|most| Cost::from_nano(most.nano() / each));
+        // A budget of nothing would be none.
+        budget.max_tokens = budget.max_tokens.map(|most| (most / each).max(1));
+        one.seed = self.seed.map(|seed| seed.wrapping_add(u64::from(index)));
+        one
+    }
+
     /// Whether it draws one sample whose pieces are the reply.
     pub(crate) fn passes_through(&self) -> bool {
         self.strategy.name == "single"

@@ -1,12 +1,13 @@
 //! Bodies of requests: read whole within their bounds, and decoded.
 
 use super::socket::Exchange;
+use crate::api;
 use crate::error::ApiError;
 use crate::run::Gateway;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use futures_util::StreamExt;
@@ -22,7 +23,9 @@ const KNOWN: &str = "gzip, deflate, zstd and identity";
 /// Puts the whole body, decoded, in the place of what is still to come; the reply where it is refused.
 pub(super) async fn read(gateway: &Gateway, request: Request) -> Result<Request, Response> {
     let (mut head, body) = request.into_parts();
-    let (most, pause) = (gateway.options.max_body_bytes, gateway.options.limits.body);
+    let is_file = head.uri.path() == api::FILES && head.method == Method::POST;
+    let most = if is_file { gateway.options.limits.file_bytes } else { gateway.options.max_body_bytes };
+    let pause = gateway.options.limits.body;
     let whole = match collect(body, &head.headers, (most, pause)).await {
         Ok(bytes) => decode(bytes, &head.headers, most),
         Err(error) => Err(error),

@@ -1,5 +1,6 @@
 //! Connections and HTTP: a gateway whose settings can change while it serves.
 
+mod batch;
 mod body;
 mod cors;
 mod routes;
@@ -7,9 +8,10 @@ mod server;
 mod socket;
 mod tls;
 
+pub use batch::{BatchError, BatchFile};
 pub use tls::{TlsAcceptor, acceptor};
 
-use crate::api::Responses;
+use crate::api::{self, Batches, Host, Responses};
 use crate::run::{Gateway, ServeOptions};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::net::TcpListener;
@@ -21,6 +23,8 @@ pub struct Service {
     current: Arc<RwLock<Arc<Gateway>>>,
     /// What outlives reloads of what was answered.
     responses: Arc<Responses>,
+    /// The batches that are worked on.
+    batches: Arc<Batches>,
     ending: Arc<watch::Sender<bool>>,
 }
 
@@ -31,7 +35,12 @@ impl Service {
         let ledger = options.control.ledger.as_ref().filter(|_| options.policy.config.privacy.share_responses);
         let responses = Arc::new(Responses::new(ledger));
         let gateway = Arc::new(Gateway::new(options, ended, None));
-        Self { current: Arc::new(RwLock::new(gateway)), responses, ending: Arc::new(ending) }
+        Self {
+            current: Arc::new(RwLock::new(gateway)),
+            responses,
+            batches: Arc::new(Batches::new()),
+            ending: Arc::new(ending),
+        }
     }
 
     /// Puts other settings in force. Requests that run come to their end by those that they began with;
@@ -49,7 +58,7 @@ impl Service {
 
     /// Its routes.
     pub fn router(&self) -> axum::Router {
-        routes::router(self.clone(), Arc::clone(&self.responses))
+        routes::router(self.clone(), Arc::clone(&self.responses), Arc::clone(&self.batches))
     }
 
     /// Serves until `shutdown` completes, then finishes the requests that run and takes no new ones.
@@ -68,7 +77,19 @@ impl Service {
             shutdown.await;
             ending.send_replace(true);
         };
-        server::serve(listener, self.router(), limits, tls, shutdown).await
+        let host = self.host();
+        let work = self.batches.work(&host, self.ending.subscribe(), None);
+        let (served, ()) = tokio::join!(server::serve(listener, self.router(), limits, tls, shutdown), work);
+        // Who asked for a response in the background has left already.
+        self.responses.drain(limits.drain).await;
+        served
+    }
+
+    /// Where the requests of batches go: the routes behind what finds out who asks.
+    fn host(&self) -> Arc<Host> {
+        let service = self.clone();
+        let app = api::routes(Arc::clone(&self.responses), Arc::clone(&self.batches));
+        Arc::new(Host::new(app, move || service.current()))
     }
 }
 

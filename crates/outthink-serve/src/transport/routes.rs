@@ -3,7 +3,7 @@
 use super::Service;
 use super::{body, cors};
 use crate::admin;
-use crate::api::{self, Responses};
+use crate::api::{self, Batches, Responses};
 use crate::error::ApiError;
 use crate::observe::TraceId;
 use crate::run::{Caller, Gateway};
@@ -18,10 +18,11 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Where things are, for those who look in the wrong place.
-const PLACES: &str = "/v1/chat/completions, /v1/responses, /v1/messages, /v1/models, /openapi.json and /health";
+const PLACES: &str =
+    "/v1/chat/completions, /v1/responses, /v1/messages, /v1/batches, /v1/models, /openapi.json and /health";
 
-pub(super) fn router(service: Service, responses: Arc<Responses>) -> Router {
-    api::routes(responses)
+pub(super) fn router(service: Service, responses: Arc<Responses>, batches: Arc<Batches>) -> Router {
+    api::routes(responses, batches)
         .merge(admin::routes())
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(identify))

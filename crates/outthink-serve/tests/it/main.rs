@@ -8,9 +8,11 @@
     reason = "helpers of tests may fail loudly and say what they skip"
 )]
 
+mod batches;
 mod beside;
 mod bodies;
 mod budgets;
+mod choices;
 #[allow(dead_code, reason = "shared with the other test binary")]
 #[path = "../common/mod.rs"]
 mod common;

@@ -75,9 +75,9 @@ struct Choice<'a> {
 }
 
 /// The message of a whole reply: what was read of it, and whatever else the engine sent.
-struct Message<'a> {
-    outcome: &'a Outcome,
-    thought: ReasoningField,
+pub(super) struct Message<'a> {
+    pub(super) outcome: &'a Outcome,
+    pub(super) thought: ReasoningField,
 }
 
 impl Serialize for Message<'_> {

@@ -12,6 +12,8 @@ pub(super) struct ChatRequest {
     pub(super) run: RunRequest,
     /// Whether a stream ends with the usage.
     pub(super) include_usage: bool,
+    /// Final answers that are asked for.
+    pub(super) choices: u32,
 }
 
 impl ChatRequest {
@@ -28,7 +30,7 @@ impl ChatRequest {
         let model = fields.string("model")?;
         let stream = fields.flag("stream")?.unwrap_or(false);
         let include_usage = include_usage(&mut fields)?;
-        refuse_many(&mut fields)?;
+        let choices = choices(&mut fields)?;
         lengths::refuse_hidden(&fields)?;
         let sampling = Sampling {
             temperature: fields.number("temperature", 0.0, 2.0)?,
@@ -47,7 +49,7 @@ impl ChatRequest {
         let run = settings::read(&mut fields, efforts, said)?;
         let prompt = Prompt { messages, extra: fields.rest() };
         let run = RunRequest { model, prompt, stream, sampling, seed, logprobs, ..run };
-        Ok(Self { run, include_usage })
+        Ok(Self { run, include_usage, choices })
     }
 }
 
@@ -84,18 +86,19 @@ fn include_usage(fields: &mut Fields) -> Result<bool, ApiError> {
     Ok(Fields::new(options, "stream_options.").flag("include_usage")?.unwrap_or(false))
 }
 
-/// `n` is the number of final answers; this gateway gives one.
-fn refuse_many(fields: &mut Fields) -> Result<(), ApiError> {
-    match fields.count("n", 1)? {
-        None | Some(1) => Ok(()),
-        Some(n) => Err(ApiError::invalid(
-            "n",
-            format!(
-                "n is {n}, but one final answer is given for each request: leave n out; to draw more samples behind \
-                 that answer, raise `reasoning_effort` or set `outthink.samples`"
-            ),
-        )),
-    }
+/// Final answers of a request at most.
+const MOST_CHOICES: u32 = 128;
+
+/// `n` is the number of final answers.
+fn choices(fields: &mut Fields) -> Result<u32, ApiError> {
+    let n = fields.count("n", 1)?.unwrap_or(1);
+    u32::try_from(n).ok().filter(|n| *n <= MOST_CHOICES).ok_or_else(|| {
+        let words = format!(
+            "n is {n}, and at most {MOST_CHOICES} final answers are given for one request; to draw more samples behind one \
+             answer, raise `reasoning_effort` or set `outthink.samples`"
+        );
+        ApiError::invalid("n", words)
+    })
 }
 
 /// Generated tokens of one sample at most, by its new name and its old one.

@@ -10,6 +10,8 @@ use std::fmt::Write as _;
 
 /// A run as a chat completion.
 pub(super) struct Chat {
+    /// The number of the choice that it is.
+    pub(super) index: usize,
     pub(super) envelope: Envelope,
     pub(super) include_usage: bool,
     /// Whether there is one sample whose deltas are the reply; else all text before the end is thought.
@@ -25,7 +27,13 @@ pub(super) struct Chat {
 impl Chat {
     pub(super) fn new(envelope: Envelope, include_usage: bool, pass_through: bool, logprobs: bool) -> Self {
         let logprobs = logprobs.then(Vec::new);
-        Self { envelope, include_usage, pass_through, shown: None, head: String::new(), logprobs }
+        Self { index: 0, envelope, include_usage, pass_through, shown: None, head: String::new(), logprobs }
+    }
+
+    /// The same before its first word, as another choice.
+    pub(super) fn numbered(&self, index: usize) -> Self {
+        let logprobs = self.logprobs.is_some();
+        Self { index, ..Self::new(self.envelope.clone(), self.include_usage, self.pass_through, logprobs) }
     }
 
     /// Keeps the log-probabilities of a piece, and gives them as the API has them.
@@ -41,7 +49,7 @@ impl Chat {
     }
 
     /// The log-probabilities of the chosen reply.
-    fn chosen_logprobs(&self, outcome: &Outcome) -> Value {
+    pub(super) fn chosen_logprobs(&self, outcome: &Outcome) -> Value {
         let Some(kept) = &self.logprobs else { return Value::Null };
         match kept.iter().find(|(id, _)| Some(*id) == outcome.chosen) {
             Some((_, tokens)) => json!({ "content": tokens, "refusal": null }),
@@ -59,7 +67,26 @@ impl Chat {
     /// All that comes before the delta.
     fn open_chunk(&self, out: &mut String) {
         out.push_str(&self.head);
-        out.push_str("[{\"index\":0,\"delta\":");
+        let _ = write!(out, "[{{\"index\":{},\"delta\":", self.index);
+    }
+
+    /// The chosen reply where it was not streamed as it came.
+    pub(super) fn rest(&mut self, outcome: &Outcome, out: &mut String) {
+        if self.pass_through && self.shown.is_some() {
+            return;
+        }
+        let mut logprobs = self.chosen_logprobs(outcome);
+        for delta in message::chosen(outcome) {
+            self.chunk(out, &delta, &logprobs.take(), None);
+        }
+    }
+
+    /// The chunk that says why the reply ended.
+    pub(super) fn last(&self, outcome: &Outcome) -> Value {
+        let mut last = self.envelope.bare();
+        let finish = message::finish_reason(outcome);
+        last["choices"] = json!([{"index": self.index, "delta": {}, "logprobs": null, "finish_reason": finish}]);
+        last
     }
 
     /// All that comes after it.
@@ -117,15 +144,8 @@ impl Wire for Chat {
 
     /// The chosen reply where it was not streamed as it came, the reason, the usage and the receipt.
     fn end(&mut self, outcome: &Outcome, out: &mut String) {
-        if !(self.pass_through && self.shown.is_some()) {
-            let mut logprobs = self.chosen_logprobs(outcome);
-            for delta in message::chosen(outcome) {
-                self.chunk(out, &delta, &logprobs.take(), None);
-            }
-        }
-        let mut last = self.envelope.bare();
-        last["choices"] =
-            json!([{"index": 0, "delta": {}, "logprobs": null, "finish_reason": message::finish_reason(outcome)}]);
+        self.rest(outcome, out);
+        let mut last = self.last(outcome);
         if self.include_usage {
             data(out, &last);
             last = self.envelope.bare();

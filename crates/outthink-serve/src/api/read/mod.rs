@@ -3,6 +3,7 @@
 pub(crate) mod beside;
 pub(crate) mod fields;
 pub(crate) mod lengths;
+pub(crate) mod page;
 pub(crate) mod reasoning;
 pub(crate) mod settings;
 

@@ -10,6 +10,7 @@ use crate::observe::{RequestLog, TraceId};
 use crate::run::{Account, Allowance, Amount, Asking, Caller, Gateway, session};
 use axum::Extension;
 use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use events::Events;
@@ -65,7 +66,7 @@ async fn begin(path: &'static str, gateway: &Gateway, asking: &mut Asking<'_>, b
     let mut request = RelayRequest::parse(body, path != "/embeddings")?;
     let engine = gateway.engine(request.model.as_deref())?;
     let model = engine.model();
-    let size = request.size(model.context, asking.caller.is_limited());
+    let size = request.size(model.context, asking.caller.is_limited() || asking.caller.part.is_some());
     // What names no session is one of its own.
     let session = asking.caller.has_sessions().then(|| session::named(&request.fields));
     let session = session.map(|named| named.unwrap_or_else(|| format!("request:{}", asking.trace.0)));
@@ -76,6 +77,9 @@ async fn begin(path: &'static str, gateway: &Gateway, asking: &mut Asking<'_>, b
         // No more than the whole remaining budget could pay.
         let left = left.saturating_sub(Amount::most(price, size.prompt, 0).cost);
         request.limit((price.affordable_output(left).unwrap_or(u64::MAX) / request.replies.max(1)).max(1));
+    }
+    if asking.caller.part.is_some() {
+        fit(&mut request, &budget, (price, size.prompt))?;
     }
     let bound = Usage {
         prompt: if request.stream { size.prompt.div_ceil(4) } else { size.prompt },
@@ -113,6 +117,25 @@ async fn begin(path: &'static str, gateway: &Gateway, asking: &mut Asking<'_>, b
             Err(ApiError::of_engine(&error))
         }
     }
+}
+
+/// Holds a request to its part of a larger budget, whatever length the client asked for.
+fn fit(request: &mut RelayRequest, budget: &Budget, (price, prompt): (Price, u64)) -> Result<(), ApiError> {
+    let spent = || {
+        let words = "what is left of the budget does not pay for this request: raise it";
+        ApiError::new(StatusCode::PAYMENT_REQUIRED, "insufficient_quota", words).with_code("budget_spent")
+    };
+    let prompt = Amount::most(price, prompt, 0).cost;
+    if budget.max_cost.is_some_and(|most| prompt > most) {
+        return Err(spent());
+    }
+    let by_cost = budget.max_cost.and_then(|most| price.affordable_output(most.saturating_sub(prompt)));
+    if let Some(most) = by_cost.into_iter().chain(budget.max_tokens).min()
+        && !request.clamp(most / request.replies.max(1))
+    {
+        return Err(spent());
+    }
+    Ok(())
 }
 
 /// A request that was passed on, and whose reply has begun.

@@ -68,6 +68,18 @@ impl RelayRequest {
         }
     }
 
+    /// Holds each reply to `most` tokens; whether anything can be generated in them.
+    pub(super) fn clamp(&mut self, most: u64) -> bool {
+        if !self.generates {
+            return true;
+        }
+        if self.length.is_none_or(|length| length > most) {
+            self.length = Some(most);
+            self.fields.insert("max_tokens".into(), most.into());
+        }
+        most > 0
+    }
+
     /// The body as it is passed on: with the model's own name, and with the usage at the end of a stream, for the
     /// bill.
     pub(super) fn body(mut self, model: &str) -> Vec<u8> {

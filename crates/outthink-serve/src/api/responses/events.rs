@@ -50,6 +50,21 @@ impl Told {
         }
     }
 
+    /// The name of the response.
+    pub(super) fn id(&self) -> &str {
+        &self.shape.id
+    }
+
+    /// The response before its end, or after an end without an outcome.
+    pub(super) fn at(&self, status: &str) -> Value {
+        self.shape.before_end(status)
+    }
+
+    /// The response that failed on the way.
+    pub(super) fn failed_whole(&self, error: &ApiError) -> Value {
+        self.shape.failed(error)
+    }
+
     /// Writes an event with its number.
     fn tell(&mut self, out: &mut String, name: &str, mut fields: Value) {
         fields["type"] = name.into();

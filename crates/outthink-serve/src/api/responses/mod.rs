@@ -1,5 +1,6 @@
 //! `/v1/responses` and `/v1/conversations`: the same runs in the words of the Responses API.
 
+mod background;
 mod conversations;
 mod events;
 mod include;
@@ -41,6 +42,7 @@ pub(super) fn routes(store: Arc<Responses>) -> Router {
         .route("/v1/responses/input_tokens", post(count))
         .route("/v1/responses/{id}", get(retrieve).delete(forget))
         .route("/v1/responses/{id}/input_items", get(input_items))
+        .route("/v1/responses/{id}/cancel", post(cancel))
         .merge(conversations::routes())
         .with_state(store)
 }
@@ -73,6 +75,13 @@ async fn answer(
     };
     let (request, input, engine) = read.await.inspect_err(|error: &ApiError| asking.log.told(error.status.as_u16()))?;
     let ResponsesRequest { run, echo, messages, store: response } = request;
+    let background = echo.background;
+    if background && caller.part.is_some() {
+        let words = "background is true, and nobody could wait for it in a batch: leave it out";
+        let error = ApiError::invalid("background", words);
+        asking.log.told(error.status.as_u16());
+        return Err(error);
+    }
     let conversation = echo.fields.get(CONVERSATION).and_then(|c| c["id"].as_str()).map(str::to_owned);
     let shape = Shape {
         id: format!("resp_{}", asking.trace.0),
@@ -92,6 +101,9 @@ async fn answer(
     });
     let wire = Told::new(shape, run.passes_through(), keep);
     let begun = gateway.begin(engine, asking, run).await?;
+    if background {
+        return Ok(background::begin(store, caller.owner(), begun, wire).await);
+    }
     Ok(tell::respond(begun, Box::new(wire)).await)
 }
 
@@ -195,6 +207,16 @@ async fn retrieve(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let found = Seen { store: &store, caller: &caller }.get(&id).await?.ok_or_else(|| unknown(&id))?;
+    Ok(([(CONTENT_TYPE, "application/json")], restore_integers(found.to_string())).into_response())
+}
+
+async fn cancel(
+    State(store): State<Arc<Responses>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let seen = Seen { store: &store, caller: &caller };
+    let found = background::cancel(seen, &id).await?.ok_or_else(|| unknown(&id))?;
     Ok(([(CONTENT_TYPE, "application/json")], restore_integers(found.to_string())).into_response())
 }
 

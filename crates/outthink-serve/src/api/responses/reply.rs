@@ -24,6 +24,11 @@ impl Shape {
         self.response("in_progress", &[])
     }
 
+    /// A response with another status and nothing in it.
+    pub(super) fn before_end(&self, status: &str) -> Value {
+        self.response(status, &[])
+    }
+
     /// A response at its end.
     pub(super) fn finished(&self, outcome: &Outcome, output: &[Value]) -> Value {
         let cut = match outcome.finish {
@@ -63,7 +68,7 @@ impl Shape {
             "object": "response",
             "created_at": self.created,
             "status": status,
-            "background": false,
+            "background": self.echo.background,
             "conversation": given("conversation", Value::Null),
             "error": null,
             "incomplete_details": null,

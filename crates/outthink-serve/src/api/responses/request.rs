@@ -28,6 +28,8 @@ pub(super) struct Echo {
     pub(super) tools: Catalogue,
     /// What it is asked to hold beyond its usual fields.
     pub(super) include: Include,
+    /// Whether nobody waits for it.
+    pub(super) background: bool,
 }
 
 /// Fields that a response repeats as they came.
@@ -135,6 +137,7 @@ impl ResponsesRequest {
             }
         }
         let (model, stream) = (fields.string("model")?, fields.flag("stream")?.unwrap_or(false));
+        echo.background = background(&mut fields, stream, store)?;
         let sampling = Sampling {
             temperature: fields.number("temperature", 0.0, 2.0)?,
             top_p: fields.number("top_p", 0.0, 1.0)?,
@@ -183,14 +186,21 @@ fn refuse(fields: &mut Fields) -> Result<(), ApiError> {
             return Err(ApiError::invalid(name, format!("{name} is not a field of the Responses API: {hint}")));
         }
     }
-    if fields.flag("background")? == Some(true) {
-        let words = "background is true, but requests are answered while the client waits: leave it out";
-        return Err(ApiError::invalid("background", words));
-    }
     if fields.take("prompt").is_some() {
         return Err(ApiError::invalid("prompt", "prompt is not supported: send the text itself in `input`"));
     }
     Ok(())
+}
+
+/// Whether nobody waits for the response: it is then read by its name, so that it has to be remembered.
+fn background(fields: &mut Fields, stream: bool, store: bool) -> Result<bool, ApiError> {
+    let background = fields.flag("background")?.unwrap_or(false);
+    let words = match (background, stream, store) {
+        (true, true, _) => "background is true, and such a response is read by its name: leave stream out",
+        (true, _, false) => "background is true, and such a response has to be remembered: leave store out",
+        _ => return Ok(background),
+    };
+    Err(ApiError::invalid("background", words))
 }
 
 /// What is checked and changes nothing here, or not all that it says.
@@ -346,7 +356,8 @@ mod tests {
             (json!({"input": "x", "include": 7}), "include"),
             (json!({"input": "x", "prompt": {"id": "p"}}), "prompt"),
             (json!({"input": "x", "previous_response_id": "resp_1"}), "previous_response_id"),
-            (json!({"input": "x", "background": true}), "background"),
+            (json!({"input": "x", "background": true, "stream": true}), "background"),
+            (json!({"input": "x", "background": true, "store": false}), "background"),
             (json!({"input": [{"role": "", "content": "x"}]}), "input[0].role"),
             (json!({"input": "x", "messages": []}), "messages"),
             (json!({"input": "x", "stop": "END"}), "stop"),

@@ -1,5 +1,6 @@
 //! The responses that `previous_response_id` may name, and the conversations that they belong to.
 
+use super::background::Background;
 use crate::error::ApiError;
 use crate::observe::store::{Bounds, Document, Keeping, Store};
 use crate::run::Caller;
@@ -18,6 +19,7 @@ const CONVERSATIONS: Bounds = Bounds { kind: "conversation", ..BOUNDS };
 pub(crate) struct Responses {
     kept: Store,
     conversations: Store,
+    pub(super) background: Background,
     /// Held while a conversation is read, changed and written.
     changing: Mutex<()>,
 }
@@ -28,7 +30,21 @@ impl Responses {
         Self {
             kept: Store::new(BOUNDS, ledger),
             conversations: Store::new(CONVERSATIONS, ledger),
+            background: Background::default(),
             changing: Mutex::new(()),
+        }
+    }
+
+    /// Waits for what runs in the background, up to `limit`.
+    pub(crate) async fn drain(&self, limit: Duration) {
+        self.background.drain(limit).await;
+    }
+
+    /// Remembers how far a response is that has not ended well yet; nothing can go on from it.
+    pub(super) async fn note(&self, id: &str, owner: Option<String>, response: &Value) {
+        let json = json!({ "response": response, "input": [] });
+        if let Some(keeping) = self.kept.keep(id.to_owned(), owner, Arc::new(Kept::new(json))) {
+            keeping.await;
         }
     }
 

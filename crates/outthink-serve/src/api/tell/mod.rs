@@ -1,9 +1,11 @@
 //! What all APIs send alike: the run whole or as events, the bill.
 
 mod receipt;
+mod several;
 mod stream;
 
 pub(crate) use receipt::{Receipt, StandardUsage};
+pub(crate) use several::{Choices, respond_several};
 
 use crate::error::ApiError;
 use crate::observe::store::Keeping;
@@ -74,7 +76,7 @@ async fn whole(mut running: Running, mut wire: Box<dyn Wire>, effort: &'static s
 }
 
 /// The error of a request that ended without an answer; the bill goes with it.
-fn of_run(failed: &DriveError, effort: &str) -> ApiError {
+pub(crate) fn of_run(failed: &DriveError, effort: &str) -> ApiError {
     let bill = serde_json::json!(Receipt::of(&failed.outcome, effort));
     ApiError::of_engine(&failed.error).with_bill(bill)
 }

@@ -153,6 +153,26 @@ pub(crate) struct CompletionDetails {
 }
 
 impl StandardUsage {
+    /// The usage of several outcomes together.
+    pub(crate) fn all(outcomes: &[&Outcome]) -> Self {
+        let mut all = Self {
+            prompt_tokens: 0,
+            completion_tokens: 0,
+            total_tokens: 0,
+            prompt_tokens_details: PromptDetails { cached_tokens: 0, cache_write_tokens: 0 },
+            completion_tokens_details: CompletionDetails { reasoning_tokens: 0 },
+        };
+        for one in outcomes.iter().map(|outcome| Self::of(outcome)) {
+            all.prompt_tokens += one.prompt_tokens;
+            all.completion_tokens += one.completion_tokens;
+            all.total_tokens += one.total_tokens;
+            all.prompt_tokens_details.cached_tokens += one.prompt_tokens_details.cached_tokens;
+            all.prompt_tokens_details.cache_write_tokens += one.prompt_tokens_details.cache_write_tokens;
+            all.completion_tokens_details.reasoning_tokens += one.completion_tokens_details.reasoning_tokens;
+        }
+        all
+    }
+
     /// The usage of an outcome.
     pub(crate) fn of(outcome: &Outcome) -> Self {
         let usage = &outcome.usage;

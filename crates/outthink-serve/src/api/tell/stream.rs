@@ -5,7 +5,7 @@ use crate::run::{Ended, Heard, Running};
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use outthink_core::restore_integers;
 use outthink_strategy::Update;
 use std::convert::Infallible;
@@ -14,9 +14,15 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 /// After this long without a byte to the client a comment is sent, so that nobody in between closes the
 /// connection. Work that the client does not see does not count.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Bytes of events that are gathered before they are handed on.
-const PIECE: usize = 16 << 10;
+pub(super) const PIECE: usize = 16 << 10;
+
+/// A response of events.
+pub(super) fn events_of(events: impl futures_util::Stream<Item = String> + Send + 'static) -> Response {
+    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")];
+    (headers, Body::from_stream(events.map(Ok::<_, Infallible>))).into_response()
+}
 
 /// A streamed reply in the making. Dropping it drops the run.
 pub(super) struct Streaming {
@@ -52,15 +58,10 @@ impl Streaming {
             self.running.answered(error.status.as_u16());
             return error.into_response();
         }
-        let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")];
-        (headers, Body::from_stream(self.events(held, end))).into_response()
+        events_of(self.events(held, end))
     }
 
-    fn events(
-        mut self,
-        held: Vec<Update>,
-        mut end: Option<Ended>,
-    ) -> impl futures_util::Stream<Item = Result<String, Infallible>> + Send {
+    fn events(mut self, held: Vec<Update>, mut end: Option<Ended>) -> impl futures_util::Stream<Item = String> + Send {
         async_stream::stream! {
             let mut out = String::new();
             self.wire.begin(&mut out);
@@ -74,7 +75,7 @@ impl Streaming {
                     event
                 } else {
                     if !out.is_empty() {
-                        yield Ok(restore_integers(std::mem::take(&mut out)));
+                        yield restore_integers(std::mem::take(&mut out));
                         due = Instant::now() + KEEP_ALIVE;
                     }
                     let Ok(event) = timeout_at(due, self.running.next()).await else {
@@ -88,7 +89,7 @@ impl Streaming {
                     Heard::Update(update) => self.wire.update(update, &mut out),
                 }
                 if out.len() >= PIECE {
-                    yield Ok(restore_integers(std::mem::take(&mut out)));
+                    yield restore_integers(std::mem::take(&mut out));
                     due = Instant::now() + KEEP_ALIVE;
                 }
             }
@@ -109,7 +110,7 @@ impl Streaming {
             }
             // Who has read the end finds the trace.
             drop(end);
-            yield Ok(restore_integers(out));
+            yield restore_integers(out);
         }
     }
 }
