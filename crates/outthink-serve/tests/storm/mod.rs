@@ -20,7 +20,7 @@ pub(crate) struct Storm {
 impl Storm {
     /// Starts both; what stalls is given up after `idle`.
     pub(crate) async fn start(fake: Steady, idle: Duration) -> Self {
-        let fake = Server::start(Scenario::steady(fake));
+        let fake = Server::start_in_runtime(Scenario::steady(fake)).await.unwrap();
         let timeouts = Timeouts { first_token: idle, idle, ..Timeouts::default() };
         let options = before(&fake.url(), timeouts);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

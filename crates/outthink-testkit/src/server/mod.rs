@@ -52,12 +52,19 @@ struct Shared {
     numbers: Mutex<HashMap<String, u64>>,
 }
 
-/// A running server with a thread of its own; dropping it closes it and all of its connections.
+/// A running server; dropping it closes it and all of its connections.
 pub struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    host: Host,
+}
+
+/// What a server runs on.
+enum Host {
+    /// A thread of its own.
+    Thread(Option<oneshot::Sender<()>>, Option<std::thread::JoinHandle<()>>),
+    /// The threads of a runtime that others use, too.
+    Task(tokio::task::JoinHandle<()>),
 }
 
 impl Server {
@@ -90,7 +97,20 @@ impl Server {
             }
         };
         let thread = std::thread::Builder::new().name("testkit-server".into()).spawn(move || runtime.block_on(run))?;
-        Ok(Self { address, shared, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, shared, host: Host::Thread(Some(stop), Some(thread)) })
+    }
+
+    /// Starts on a free port of this machine, on the threads of the runtime that it is called in: under a load that
+    /// one thread does not bear, what that thread has not yet seen would be taken for what the gateway has not done.
+    ///
+    /// # Errors
+    /// If there is no free port.
+    pub async fn start_in_runtime(scenario: impl Into<Scenario>) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared::new(scenario.into()));
+        let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        Ok(Self { address, shared, host: Host::Task(task) })
     }
 
     /// Serves on the threads of the runtime that it is called in, for ever: a server to be measured against.
@@ -148,9 +168,14 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        match &mut self.host {
+            Host::Thread(stop, thread) => {
+                drop(stop.take());
+                if let Some(thread) = thread.take() {
+                    let _ = thread.join();
+                }
+            }
+            Host::Task(task) => task.abort(),
         }
     }
 }
