@@ -1,4 +1,4 @@
-//! Runs as results of Every Eval Ever (schema 0.3): a summary, and one line a sample beside it.
+//! Runs as results of Every Eval Ever (schema 0.3): a summary, and one line a sample next to it.
 
 use crate::store::{RunSummary, SampleRecord, Store, StoreError, now};
 use crate::{EvalError, Recording};
