@@ -58,7 +58,9 @@ pub use store::{
     Problem, Rejudged, RunLock, RunSpec, RunSummary, SampleRecord, Setting, Store, StoreError, prompt_sha256,
 };
 pub use stream::{StreamOptions, StreamReport, stream};
-pub use study::{ArmStudy, EffortCurve, Estimates, MOST_VOTES, Rung, STUDY_SCHEMA, Study, StudyProblem, VoteCurve};
+pub use study::{
+    ArmStudy, Difference, EffortCurve, Estimates, MOST_VOTES, Rung, STUDY_SCHEMA, Study, StudyProblem, VoteCurve,
+};
 pub use sweep::{Progress, SweepEnd, SweepError, SweepPlan, Task, sweep};
 pub use two_answers::{TwoAnswers, TwoAnswersRow, two_answers, two_answers_table};
 pub use votes::VoteCount;

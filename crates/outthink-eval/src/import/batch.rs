@@ -1,5 +1,5 @@
 //! Outputs of OpenAI's batch API: one response a line, by the `custom_id` of its request. They hold no judgements, so
-//! the questions with their right answers are given beside them (`--set`), and answers are judged here.
+//! the questions with their right answers are given with them (`--set`), and answers are judged here.
 
 use super::drawn::{Drawn, finish, text_of, tokens};
 use super::{Gather, Import, Source, plain};

@@ -68,13 +68,25 @@ pub(super) fn seconds(name: &str, value: &Value) -> Result<f64, String> {
 
 /// A number from 0 to `most`; `None` for null.
 pub(super) fn number(name: &str, value: &Value, most: f64) -> Result<Option<f64>, String> {
-    match value {
-        Value::Null => Ok(None),
-        value => match value.as_f64() {
-            Some(number) if (0.0..=most).contains(&number) => Ok(Some(number)),
-            _ => Err(format!("`{name}` is {value}: give a number from 0 to {most:e}")),
-        },
+    match (value, read(value)) {
+        (Value::Null, _) => Ok(None),
+        (_, Some(number)) if (0.0..=most).contains(&number) => Ok(Some(number)),
+        _ => Err(format!("`{name}` is {value}: give a number from 0 to {most:e}")),
     }
+}
+
+/// Any finite number; `None` for null.
+pub(super) fn finite_number(name: &str, value: &Value) -> Result<Option<f64>, String> {
+    match (value, read(value)) {
+        (Value::Null, _) => Ok(None),
+        (_, Some(number)) if number.is_finite() => Ok(Some(number)),
+        _ => Err(format!("`{name}` is {value}: give a number")),
+    }
+}
+
+/// A number, or a text that is one, as CSV has `0.50`.
+fn read(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 /// The text of a message, plain or in parts.

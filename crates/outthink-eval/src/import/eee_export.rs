@@ -1,4 +1,4 @@
-//! Runs as results of Every Eval Ever (schema 0.3): a summary, and one line a sample beside it.
+//! Runs as results of Every Eval Ever (schema 0.3): a summary, and one line a sample next to it.
 
 use crate::store::{RunSummary, SampleRecord, Store, StoreError, now};
 use crate::{EvalError, Recording};
@@ -46,11 +46,9 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), EvalError> {
 /// The summary: whose results, of which model, and how right it is.
 fn about(run: &RunSummary, id: &str, (file, checksum): (&str, &str)) -> Value {
     let spec = &run.spec;
-    let text = |value: String| Value::String(value);
-    let mut details = Map::new();
-    details.insert("engine".into(), text(spec.engine.clone()));
-    details.insert("seed".into(), text(spec.seed.to_string()));
-    details.insert("dataset_sha256".into(), text(spec.dataset_sha256.clone()));
+    let details = json!({
+        "engine": spec.engine, "seed": spec.seed.to_string(), "dataset_sha256": spec.dataset_sha256
+    });
     let score = run.correct as f64 / run.samples.max(1) as f64;
     let mut arguments = Map::new();
     if let [setting] = run.settings.as_slice() {

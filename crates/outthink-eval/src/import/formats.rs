@@ -201,7 +201,7 @@ fn samples_of_monkeys_and_traces_of_deepconf() {
 fn a_table_with_a_row_a_sample() {
     let plain = ImportOptions::default();
     let table = "problem,model,run,answer,correct,completion_tokens,prompt_tokens,usd,temperature\n\
-                 1,m,a,4,true,12,7,0.5,0.7\n1,m,a,5,false,13,7,0.5,0.7\n1,m,b,4,1,14,7,,0.7\n";
+                 1,m,a,4,true,12,7,0.50,0.7\n1,m,a,5,false,13,7,0.5,0.7\n1,m,b,4,1,14,7,,0.7\n";
     let imports = read("mine.csv", table, &plain).unwrap();
     let names: Vec<&str> = imports.iter().map(|i| i.spec.name.as_str()).collect();
     assert_eq!(names, ["mine-a", "mine-b"]);

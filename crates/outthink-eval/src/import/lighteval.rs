@@ -1,4 +1,4 @@
-//! Details of LightEval (0.10 and later): `details_TASK_DATE.parquet`, one document a row.
+//! Details of `LightEval` (0.10 and later): `details_TASK_DATE.parquet`, one document a row.
 
 use super::drawn::Drawn;
 use super::{Gather, Import, Source, chosen, plain, unscored};

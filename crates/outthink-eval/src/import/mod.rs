@@ -38,7 +38,7 @@ pub enum ImportFormat {
     Inspect,
     /// `samples_*.jsonl` of the lm-evaluation-harness.
     Harness,
-    /// `details_*.parquet` of LightEval.
+    /// `details_*.parquet` of `LightEval`.
     LightEval,
     /// Instance-level results of Every Eval Ever.
     EveryEvalEver,

@@ -1,7 +1,7 @@
 //! A table with a row a sample: what `store export --parquet` writes, or any table with the columns `problem` and
 //! `correct`.
 
-use super::drawn::{Drawn, judged, number, seconds, tokens};
+use super::drawn::{Drawn, finite_number, judged, number, seconds, tokens};
 use super::{Gather, Import, Source, name_of, plain, unscored};
 use crate::EvalError;
 use crate::judgement::Judgement;
@@ -100,7 +100,7 @@ fn sample(row: &Value) -> Result<Option<Drawn>, String> {
         // Our own tables have the column, empty where the answer was judged by outthink.
         judge: if row.get("judge").is_some() { plain(&row["judge"]) } else { Some("recorded".into()) },
         usage: counted.then_some(usage),
-        score: score.as_f64(),
+        score: finite_number("score", score)?,
         finish: super::drawn::finish(&row["finish"]),
         seconds: seconds("seconds", &row["seconds"])?,
         cost: nano.or(usd).unwrap_or_default(),

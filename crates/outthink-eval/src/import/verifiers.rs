@@ -1,4 +1,4 @@
-//! `results.jsonl` of Prime Intellect's `verifiers`: one rollout a line; the model is in `metadata.json` beside it.
+//! `results.jsonl` of Prime Intellect's `verifiers`: one rollout a line; the model is in `metadata.json` next to it.
 
 use super::drawn::{Drawn, judged, last_of, seconds, tokens};
 use super::{Gather, Import, Source, plain};

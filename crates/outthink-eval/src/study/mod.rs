@@ -18,6 +18,7 @@ pub use estimates::Estimates;
 pub use file::STUDY_SCHEMA;
 
 use crate::{EvalError, Pool};
+use outthink_law::LawError;
 use outthink_law::estimate::{Estimate, Resampling, paired_difference};
 use std::collections::HashMap;
 
@@ -47,6 +48,17 @@ pub struct Study {
     pub arms: Vec<ArmStudy>,
 }
 
+/// Two arms over the problems that both have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// The problems in both.
+    pub problems: usize,
+    /// The accuracy of each over these problems.
+    pub means: (f64, f64),
+    /// The second less the first, paired by problem; an error with fewer than two problems.
+    pub estimate: Result<Estimate, LawError>,
+}
+
 impl Study {
     /// Counts recordings: one [`ArmStudy`] for each model, run and setting of each of them.
     ///
@@ -70,26 +82,23 @@ impl Study {
     }
 
     /// The accuracy of `other` less that of `this` over the problems that both have, paired by problem; `None` where
-    /// they have none in common. The means over these problems come first.
-    ///
-    /// # Errors
-    /// As [`paired_difference`].
-    pub fn difference(
-        this: &ArmStudy,
-        other: &ArmStudy,
-        how: Resampling,
-    ) -> Result<Option<((f64, f64), usize, Result<Estimate, outthink_law::LawError>)>, EvalError> {
+    /// they have none in common.
+    pub fn difference(this: &ArmStudy, other: &ArmStudy, how: Resampling) -> Option<Difference> {
         let theirs: HashMap<&str, f64> = other.problems.iter().map(|p| (p.id.as_str(), p.accuracy())).collect();
         // In the order of the first, so that resampling is the same each time.
         let both: Vec<(f64, f64)> = (this.problems.iter())
             .filter_map(|p| theirs.get(p.id.as_str()).map(|theirs| (p.accuracy(), *theirs)))
             .collect();
         if both.is_empty() {
-            return Ok(None);
+            return None;
         }
         let (left, right): (Vec<f64>, Vec<f64>) = both.iter().copied().unzip();
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        Ok(Some(((mean(&left), mean(&right)), both.len(), paired_difference(&right, &left, how))))
+        Some(Difference {
+            problems: both.len(),
+            means: (mean(&left), mean(&right)),
+            estimate: paired_difference(&right, &left, how),
+        })
     }
 }
 

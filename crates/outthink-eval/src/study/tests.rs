@@ -97,9 +97,8 @@ fn an_arm_is_a_model_a_run_and_a_setting() {
     let names: Vec<&str> = study.arms.iter().map(|a| a.name.as_str()).collect();
     assert_eq!(names, ["mine / m", "mine / m / {\"temperature\":0.3}"]);
     assert_eq!((both.arms(), study.arms[0].problems.len()), (2, 5));
-    let ((first, second), problems, difference) =
-        Study::difference(&study.arms[0], &study.arms[1], Resampling::default()).unwrap().unwrap();
-    assert_eq!((first - second, problems, difference.unwrap().value), (0.0, 5, 0.0));
+    let both = Study::difference(&study.arms[0], &study.arms[1], Resampling::default()).unwrap();
+    assert_eq!((both.means.0 - both.means.1, both.problems, both.estimate.unwrap().value), (0.0, 5, 0.0));
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(crate) struct RescoreArgs {
     /// answer; else a verifier such as numeric:42, schema:FILE, python:FILE, wasm:FILE or judge:MODEL.
     #[arg(long, value_name = "VERIFIER")]
     by: String,
-    /// The file to write, where a file is judged; the old judgements stand beside the new.
+    /// The file to write, where a file is judged; the old judgements are kept in it.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// The score from which a sample is right [default: 1, and 0.5 of a judge or a reward model].

@@ -224,14 +224,14 @@ fn compare(a: Pool, b: Pool) -> Result<Comparison, CliError> {
     let [a, b] = study.arms.as_slice() else {
         return Err(CliError::failure("a run of the store is one arm, and one of these has several"));
     };
-    let Some((means, problems, difference)) = Study::difference(a, b, Resampling::default()).map_err(refused)? else {
+    let Some(both) = Study::difference(a, b, Resampling::default()) else {
         return Err(CliError::usage("the runs share no problem").hint("compare runs over the same question set"));
     };
-    let (difference, warnings) = match difference {
+    let (difference, warnings) = match both.estimate {
         Ok(e) => (Some((e.value, Interval { low: e.interval.low, high: e.interval.high })), e.warnings),
         Err(error) => (None, vec![error.to_string()]),
     };
-    Ok(Comparison { problems, means, difference, warnings })
+    Ok(Comparison { problems: both.problems, means: both.means, difference, warnings })
 }
 
 async fn rm(args: &RmArgs) -> Result<(), CliError> {

@@ -50,8 +50,8 @@ pub(crate) struct StoreCommandArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
-    /// Take in recordings: files of recorded samples, and what other tools write (inspect_ai, lm-evaluation-harness,
-    /// LightEval, Every Eval Ever, verifiers, batches of OpenAI, and more).
+    /// Take in recordings: files of recorded samples, and what other tools write (`inspect_ai`, lm-evaluation-harness,
+    /// `LightEval`, Every Eval Ever, verifiers, batches of OpenAI, and more).
     Import(ImportArgs),
     /// Write samples to a file that other tools read.
     Export(ExportArgs),
@@ -66,7 +66,7 @@ enum FormatName {
     Inspect,
     /// A sample log of the lm-evaluation-harness.
     Harness,
-    /// Details of LightEval.
+    /// Details of `LightEval`.
     Lighteval,
     /// Instance-level results of Every Eval Ever.
     EveryEvalEver,

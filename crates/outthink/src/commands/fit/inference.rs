@@ -105,7 +105,7 @@ pub(crate) fn lost_covariance(table: &super::Table) -> Option<String> {
     let said = table.column_named("covariance").is_ok_and(|c| table.texts(&c).iter().any(|t| t.starts_with("lost")));
     said.then(|| {
         "the table has no covariance of its points, so verdict and intervals are wider than the recording's: give the \
-         study.json that was written beside it"
+         study.json that was written next to it"
             .to_owned()
     })
 }
