@@ -102,7 +102,6 @@ pub enum Role {
 
 impl Role {
     /// Whether it answers the request by itself.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub const fn is_reply(&self) -> bool {
         matches!(self, Self::Reply)
     }
