@@ -3,7 +3,7 @@
 use super::line::{self, Asked, End};
 use super::object::{Document, status};
 use super::request::{Check, Line};
-use super::shares::{Allotted, Share, Shares};
+use super::shares::{Allotted, Shares};
 use super::work::{Batches, Host};
 use crate::observe::TraceId;
 use crate::run::{Caller, Part, unix_seconds};
@@ -39,6 +39,8 @@ enum Reached {
     Cancelled,
     /// The time is over.
     Expired,
+    /// The budget is spent.
+    Spent,
     /// The key of its owner is not valid any more.
     NoKey,
     /// The gateway is to end.
@@ -102,9 +104,12 @@ impl<'a> Job<'a> {
                 self.ledger.hold_batch(&self.batch.id, &self.batches.holder, 0).await?;
                 return Ok(());
             }
-            Reached::End => {
-                let now = unix_seconds();
-                self.document.begins(status::FINALIZING, now);
+            Reached::End | Reached::Spent => {
+                if reached == Reached::Spent {
+                    let words = "the budget of the batch was spent before this request was answered";
+                    self.leave_rest("batch_budget_spent", words).await?;
+                }
+                self.document.begins(status::FINALIZING, unix_seconds());
                 self.write(status::FINALIZING, &[]).await?;
                 return self.finish(status::COMPLETED).await;
             }
@@ -206,7 +211,7 @@ impl<'a> Job<'a> {
         let mut input = Input { done, from: 0, read: VecDeque::new(), again: VecDeque::new(), is_read: false };
         let mut pause: Option<Instant> = None;
         let mut tick = Instant::now() + TICK;
-        let reached = loop {
+        let reached = 'work: loop {
             let is_ending = *self.ending.borrow();
             if pause.is_some_and(|until| Instant::now() >= until) {
                 pause = None;
@@ -221,11 +226,8 @@ impl<'a> Job<'a> {
                         input.read.push_front((number, text));
                         break;
                     }
-                    Allotted::Never => {
-                        self.refuse(number, &text).await?;
-                        shares.end(Share::default(), (0, 0, 0), true);
-                        continue;
-                    }
+                    // Nothing runs whose rest could come back.
+                    Allotted::Never => break 'work Reached::Spent,
                 };
                 let Some(caller) = self.owner().await? else {
                     input.read.push_front((number, text));
@@ -330,13 +332,6 @@ impl<'a> Job<'a> {
                 Ok(Some((wait, (number, asked.text))))
             }
         }
-    }
-
-    /// Ends a request that the budget cannot pay for.
-    async fn refuse(&mut self, number: u64, text: &str) -> Result<(), Stop> {
-        let words = "the budget of the batch was spent before this request was answered";
-        let line = line::failed(line::custom_id(text).as_deref(), "batch_budget_spent", words);
-        self.keep(vec![(number, line)], false).await
     }
 
     /// Writes results of one kind.
