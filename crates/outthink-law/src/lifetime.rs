@@ -239,27 +239,35 @@ pub fn training_alone(supply: &Supply, costs: &Costs, serving: &Serving, usd: f6
     Ok(found.map(|l| life(supply, costs, serving, l.params, l.tokens)))
 }
 
+/// A law, its costs and its use, as tests of plans take them.
 #[cfg(test)]
-mod tests {
+pub(crate) mod made {
     use super::*;
 
-    const LAW: Chinchilla = Chinchilla { floor: 1.8172, a: 482.01, alpha: 0.3478, b: 2_085.43, beta: 0.3658 };
+    pub(crate) const LAW: Chinchilla =
+        Chinchilla { floor: 1.8172, a: 482.01, alpha: 0.3478, b: 2_085.43, beta: 0.3658 };
 
-    fn costs() -> Costs {
+    pub(crate) fn costs() -> Costs {
         let hardware = Hardware { flops: 989e12, utilisation: 0.4, usd_per_hour: 2.0 };
         Costs { hardware, active: 1.0, overhead: 0.0, price: None }
     }
 
-    fn serving(queries: f64) -> Serving {
+    pub(crate) fn serving(queries: f64) -> Serving {
         Serving {
             queries,
             prompt_tokens: 0.0,
             cached: 0.0,
             generated_tokens: 1_000.0,
             prefill_utilisation: 0.4,
-            decode_utilisation: 0.4,
+            decode_utilisation: 0.2,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::made::{LAW, costs, serving};
+    use super::*;
 
     #[test]
     fn nobody_asking_gives_the_best_split_of_training() {

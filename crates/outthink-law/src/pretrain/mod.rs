@@ -9,19 +9,23 @@
 //! data's own scale instead of from a fixed grid of 4,500; Newton's method takes the place of L-BFGS.
 
 mod forecast;
+mod held_out;
 mod isoflop;
 mod kaplan;
 mod line;
+mod mixture;
 mod newton;
 mod repeat;
 mod robust;
 
 pub use forecast::{
-    Backtest, FittedLoss, Forecast, HeldOut, HeldRun, LossFit, LossForm, backtest, coverage_of_intervals, fit_form,
+    Backtest, FittedLoss, Forecast, HeldRun, LossFit, LossForm, RunErrors, backtest, backtest_repeated, fit_form,
 };
+pub use held_out::{HeldOut, coverage_of_intervals};
 pub use isoflop::{ISOFLOP, IsoflopFit, Parabola, fit_isoflop};
 pub use kaplan::{KAPLAN, Kaplan, KaplanFit, fit_kaplan};
 pub use line::{LineJudgement, LineVerdict, Newest, judge_line};
+pub use mixture::{Mixture, Part};
 pub use repeat::{REPEATED, Repeated, RepeatedFit, fit_repeated};
 
 use crate::entry::LawEntry;

@@ -1,7 +1,6 @@
 //! Drawn curves go through their points, whatever is common to their errors (Peelle's pertinent puzzle).
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use outthink_law::choose::choose;
 use outthink_law::forms::{Curve, Form, fit};
@@ -68,15 +67,12 @@ fn a_plateau_of_reinforcement_is_its_ceiling() {
     assert!((fitted.constant("ceiling").unwrap() - 0.084).abs() < 0.006, "{fitted:?}");
 }
 
-#[test]
-fn every_effort_curve_of_the_data() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/laws/epoch_effort_curves.csv");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: {} is absent", path.display());
-        return;
-    };
+/// Tokens, accuracy and standard error of each curve of thinking by task and model, in the order of tokens; `None` where
+/// the data are absent.
+pub(super) fn effort_curves() -> Option<BTreeMap<(String, String), Vec<[f64; 3]>>> {
+    let text = super::made::laws_file("epoch_effort_curves.csv")?;
     let mut lines = text.lines();
-    let head: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let head: Vec<&str> = lines.next()?.split(',').collect();
     let column = |name: &str| head.iter().position(|h| *h == name).unwrap();
     let [task, model, accuracy, stderr, tokens, problems] =
         ["task", "model", "accuracy", "stderr", "mean_output_tokens", "problems"].map(column);
@@ -88,9 +84,17 @@ fn every_effort_curve_of_the_data() {
         let s = number(stderr).filter(|s| *s > 0.0).unwrap_or_else(|| binomial(a, n));
         curves.entry((cells[task].to_owned(), cells[model].to_owned())).or_default().push([t, a, s]);
     }
-    let mut seen = 0;
-    for mut points in curves.into_values().filter(|p| p.len() >= 3) {
+    for points in curves.values_mut() {
         points.sort_by(|x, y| x[0].total_cmp(&y[0]));
+    }
+    Some(curves)
+}
+
+#[test]
+fn every_effort_curve_of_the_data() {
+    let Some(curves) = effort_curves() else { return };
+    let mut seen = 0;
+    for points in curves.into_values().filter(|p| p.len() >= 3) {
         let of = |i: usize| points.iter().map(|p| p[i]).collect::<Vec<f64>>();
         if of(1).iter().any(|a| *a > 0.0) {
             through(&of(0), &of(1), &of(2), 0.5);
