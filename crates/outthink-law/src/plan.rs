@@ -39,6 +39,16 @@ impl Hardware {
     }
 
     /// Accelerator hours of `flops` operations.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use outthink_law::plan::Hardware;
+    /// // The bill of 2.15e25 FLOP on accelerators of 312 TFLOP/s at 30 % and a dollar an hour: 64 million dollars.
+    /// let a100 = Hardware { flops: 312e12, utilisation: 0.30, usd_per_hour: 1.0 };
+    /// assert!((a100.usd(2.15e25) / 63.8e6 - 1.0).abs() < 0.01);
+    /// assert!((a100.hours(2.15e25) / 63.8e6 - 1.0).abs() < 0.01);
+    /// ```
     pub fn hours(&self, flops: f64) -> f64 {
         flops / (self.flops * self.utilisation) / 3_600.0
     }
@@ -67,12 +77,26 @@ pub fn training_flops(params: f64, tokens: f64) -> f64 {
 }
 
 /// Operations of generating `tokens` tokens with `params` parameters.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(outthink_law::plan::inference_flops(7e9, 1_000.0), 1.4e13);
+/// ```
 pub fn inference_flops(params: f64, tokens: f64) -> f64 {
     FLOP_PER_PARAM_GENERATED * params * tokens
 }
 
 /// Queries after which training that costs `training_usd` more and serving that costs
 /// `saved_usd_per_query` less have paid for each other; `None` where nothing is saved.
+///
+/// # Examples
+///
+/// ```
+/// // Training that costs a million dollars more saves a hundredth of a cent a query.
+/// let queries = outthink_law::plan::crossover_queries(1e6, 1e-4);
+/// assert_eq!(queries, Some(1e10));
+/// ```
 pub fn crossover_queries(training_usd: f64, saved_usd_per_query: f64) -> Option<f64> {
     (saved_usd_per_query > 0.0).then(|| training_usd / saved_usd_per_query)
 }
@@ -100,6 +124,16 @@ impl Owned {
     /// # Errors
     ///
     /// A price, a time or a load that cannot be.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use outthink_law::plan::Owned;
+    /// let owned = Owned { usd_to_buy: 28_000.0, beyond: 0.5, years: 4.0, load: 0.8, watts: 1_050.0, usd_per_kwh: 0.08 };
+    /// let hour = owned.usd_per_hour()?;
+    /// assert!(hour > 1.5 && hour < 1.7);
+    /// # Ok::<(), outthink_law::LawError>(())
+    /// ```
     pub fn usd_per_hour(&self) -> Result<f64, LawError> {
         need_positive("usd_to_buy", &[self.usd_to_buy])?;
         need_positive("years", &[self.years])?;
@@ -130,6 +164,22 @@ pub struct Standing {
 
 impl Standing {
     /// Dollars of generating `tokens` tokens with `params` parameters.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use outthink_law::plan::{Hardware, Standing};
+    /// let standing = Standing {
+    ///     params: 7e9,
+    ///     trained_tokens: None,
+    ///     tokens_per_query: 1_000.0,
+    ///     queries: 1e6,
+    ///     usd_per_million_tokens: Some(0.5),
+    ///     hardware: Hardware { flops: 989e12, utilisation: 0.4, usd_per_hour: 2.0 },
+    /// };
+    /// // A price goes with the size: twice the parameters, twice the dollars.
+    /// assert!((standing.serving_usd(14e9, 1_000.0) - 0.001).abs() < 1e-12);
+    /// ```
     pub fn serving_usd(&self, params: f64, tokens: f64) -> f64 {
         match self.usd_per_million_tokens {
             Some(price) => price * tokens / 1e6 * params / self.params,

@@ -114,6 +114,32 @@ pub struct Assured {
 /// # Errors
 ///
 /// As [`cheapest`]; a probability that is not between one half and 1.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::lifetime::{Costs, Serving, Supply};
+/// use outthink_law::pretrain::{Chinchilla, RunErrors};
+/// use outthink_law::sensitivity::{assured, Planned};
+/// let law = Chinchilla { floor: 1.8172, a: 482.01, alpha: 0.3478, b: 2_085.43, beta: 0.3658 };
+/// let hardware = outthink_law::plan::Hardware { flops: 989e12, utilisation: 0.4, usd_per_hour: 2.0 };
+/// let costs = Costs { hardware, active: 1.0, overhead: 0.0, price: None };
+/// let serving = Serving {
+///     queries: 1e9,
+///     prompt_tokens: 0.0,
+///     cached: 0.0,
+///     generated_tokens: 1_000.0,
+///     prefill_utilisation: 0.4,
+///     decode_utilisation: 0.2,
+/// };
+/// let supply = Supply::fresh(law, None);
+/// let errors = RunErrors { scale: 0.002, near: 1.0, scatter: 0.002, reach: 8.0, largest_flops: 1e24, tested: true };
+/// let plan = Planned { supply: &supply, draws: &[], errors: Some(&errors), costs: &costs, serving: &serving };
+/// // To end at 1.97 or below nine times in ten, the law must promise less.
+/// let sure = assured(&plan, 1.97, 0.9)?;
+/// assert!(sure.is_some_and(|plan| plan.planned_loss < 1.97));
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn assured(plan: &Planned<'_>, loss: f64, probability: f64) -> Result<Option<Assured>, LawError> {
     check("probability", &[probability], "a number above one half and below 1", |p| p > 0.5 && p < 1.0)?;
     if plan.errors.is_none() {

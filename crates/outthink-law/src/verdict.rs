@@ -178,6 +178,12 @@ impl Judgement {
 }
 
 /// How sure, in the words of the IPCC's scale.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(outthink_law::verdict::likelihood_words(0.95), "very likely");
+/// ```
 pub fn likelihood_words(probability: f64) -> &'static str {
     match probability {
         p if p >= 0.99 => "virtually certain",
@@ -508,6 +514,23 @@ impl Outlook {
     }
 
     /// Compute at which `accuracy` is reached, with the probability that `most` is enough.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use outthink_law::forms::Curve;
+    /// use outthink_law::noise::Noise;
+    /// use outthink_law::verdict::{Outlook, Question};
+    /// let tokens = [1e3, 2e3, 4e3, 8e3, 16e3];
+    /// let curve = Curve { compute: &tokens, accuracy: &[0.2, 0.3, 0.4, 0.48, 0.55] };
+    /// let question = Question { draws: 500, ..Question::default() };
+    /// let outlook = Outlook::new(&curve, &Noise::stated(&[0.02; 5], 0.5)?, question)?;
+    /// let reach = outlook.reach(0.6, 1e6);
+    /// assert!(reach.median > 16e3 && reach.probability > 0.5);
+    /// // A measurement scatters more than the curve.
+    /// assert!(outlook.measured(32e3).interval.width() > outlook.at(32e3).interval.width());
+    /// # Ok::<(), outthink_law::LawError>(())
+    /// ```
     pub fn reach(&self, accuracy: f64, most: f64) -> Reach {
         let mut values: Vec<f64> = self.draws.iter().map(|s| s.reaches(accuracy)).collect();
         values.sort_by(f64::total_cmp);

@@ -15,8 +15,8 @@ use crate::error::{check, need_positive};
 use crate::interval::{Interval, quantile};
 
 use super::{
-    Chinchilla, FLOP_PER_PARAM_TOKEN, Held, Kaplan, Optimum, PretrainOptions, Repeated, Runs, fit, fit_kaplan,
-    fit_repeated,
+    Chinchilla, FLOP_PER_PARAM_TOKEN, Farseer, Held, Kaplan, Optimum, PretrainOptions, Repeated, Runs, fit,
+    fit_farseer, fit_kaplan, fit_repeated,
 };
 
 /// Shares of the runs, by compute, that the backtests fit: fits to fewer err more than the fit to all will.
@@ -24,6 +24,8 @@ const CUTS: [f64; 3] = [0.625, 0.75, 0.875];
 /// Error at the largest compute fitted, in units of that for each e-fold of compute beyond it: set so that the intervals of
 /// single forms hold the larger runs of ten published sets (docs/laws.md).
 const NEAR: f64 = 0.5;
+/// Bootstrap draws of Farseer's law at most: nine constants take their time.
+const FARSEER_DRAWS: usize = 200;
 /// Runs held out below which their errors give no scale.
 const LEAST_HELD: usize = 4;
 /// Runs below which no backtest is made.
@@ -41,17 +43,20 @@ pub enum LossForm {
     Tied,
     /// ((Nc/N)^(αN/αD) + Dc/D)^αD.
     Kaplan,
+    /// Chinchilla with an exponent of D that depends on N.
+    Farseer,
 }
 
 impl LossForm {
     /// All forms.
-    pub const ALL: [Self; 3] = [Self::Chinchilla, Self::Tied, Self::Kaplan];
+    pub const ALL: [Self; 4] = [Self::Chinchilla, Self::Tied, Self::Kaplan, Self::Farseer];
 
     /// Constants that it has.
     pub const fn constants(self) -> usize {
         match self {
             Self::Chinchilla => 5,
             Self::Tied | Self::Kaplan => 4,
+            Self::Farseer => 9,
         }
     }
 
@@ -61,6 +66,7 @@ impl LossForm {
             Self::Chinchilla => "chinchilla",
             Self::Tied => "tied",
             Self::Kaplan => "kaplan",
+            Self::Farseer => "farseer",
         }
     }
 }
@@ -73,6 +79,8 @@ pub enum FittedLoss {
     Sum(Chinchilla),
     /// Kaplan's joint form.
     Kaplan(Kaplan),
+    /// Farseer's form.
+    Farseer(Farseer),
 }
 
 impl FittedLoss {
@@ -81,6 +89,7 @@ impl FittedLoss {
         match self {
             Self::Sum(law) => law.loss(params, tokens),
             Self::Kaplan(law) => law.loss(params, tokens),
+            Self::Farseer(law) => law.loss(params, tokens),
         }
     }
 
@@ -89,6 +98,7 @@ impl FittedLoss {
         match self {
             Self::Sum(law) => law.optimum(flops),
             Self::Kaplan(law) => law.optimum(flops),
+            Self::Farseer(law) => law.optimum(flops),
         }
     }
 }
@@ -109,6 +119,25 @@ pub struct LossFit {
 /// # Errors
 ///
 /// As [`fit`] and [`fit_kaplan`].
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::pretrain::{fit_form, LossForm, PretrainOptions, Runs};
+/// let (mut params, mut tokens, mut loss) = (vec![], vec![], vec![]);
+/// for n in [2e7, 6e7, 2e8, 6e8] {
+///     for d in [1e9, 3e9, 1e10, 3e10] {
+///         params.push(n);
+///         tokens.push(d);
+///         loss.push(1.8 + 400.0 / f64::powf(n, 0.34) + 900.0 / f64::powf(d, 0.33));
+///     }
+/// }
+/// let runs = Runs { params: &params, tokens: &tokens, loss: &loss };
+/// let options = PretrainOptions { bootstraps: 0, starts: 30, ..Default::default() };
+/// let fit = fit_form(LossForm::Tied, &runs, options)?;
+/// assert!((fit.law.loss(2e8, 1e10) - 2.85).abs() < 0.02);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn fit_form(form: LossForm, runs: &Runs<'_>, options: PretrainOptions) -> Result<LossFit, LawError> {
     let held = Held { tied: options.held.tied || form == LossForm::Tied, ..options.held };
     Ok(match form {
@@ -116,6 +145,12 @@ pub fn fit_form(form: LossForm, runs: &Runs<'_>, options: PretrainOptions) -> Re
             let fit = fit_kaplan(runs, options)?;
             let draws = fit.draws.into_iter().map(FittedLoss::Kaplan).collect();
             LossFit { form, law: FittedLoss::Kaplan(fit.law), draws }
+        }
+        LossForm::Farseer => {
+            let fit =
+                fit_farseer(runs, PretrainOptions { bootstraps: options.bootstraps.min(FARSEER_DRAWS), ..options })?;
+            let draws = fit.draws.into_iter().map(FittedLoss::Farseer).collect();
+            LossFit { form, law: FittedLoss::Farseer(fit.law), draws }
         }
         LossForm::Chinchilla | LossForm::Tied => {
             let fit = fit(runs, PretrainOptions { held, ..options })?;
@@ -311,6 +346,26 @@ fn scatter(runs: &Runs<'_>, constants: f64, law: impl Fn(usize) -> f64) -> f64 {
 /// # Errors
 ///
 /// As [`fit`] for all runs. Parts of them that cannot be fitted are passed over.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::pretrain::{backtest, LossForm, PretrainOptions, Runs};
+/// let (mut params, mut tokens, mut loss) = (vec![], vec![], vec![]);
+/// for n in [2e7, 6e7, 2e8, 6e8] {
+///     for d in [1e9, 3e9, 1e10, 3e10] {
+///         params.push(n);
+///         tokens.push(d);
+///         loss.push(1.8 + 400.0 / f64::powf(n, 0.34) + 900.0 / f64::powf(d, 0.33));
+///     }
+/// }
+/// let runs = Runs { params: &params, tokens: &tokens, loss: &loss };
+/// let options = PretrainOptions { bootstraps: 0, starts: 30, ..Default::default() };
+/// let test = backtest(LossForm::Chinchilla, &runs, options)?;
+/// // The law that made the runs forecasts the larger ones.
+/// assert!(test.tested && test.scale < 1e-3);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn backtest(form: LossForm, runs: &Runs<'_>, options: PretrainOptions) -> Result<Backtest, LawError> {
     let options = PretrainOptions { bootstraps: 0, starts: options.starts.min(STARTS), ..options };
     let whole = fit_form(form, runs, options)?;

@@ -54,6 +54,25 @@ fn forecasts(
 /// # Errors
 ///
 /// As [`backtest`]; no part of the runs that can be fitted.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::pretrain::{coverage_of_intervals, PretrainOptions, Runs};
+/// let (mut params, mut tokens, mut loss) = (vec![], vec![], vec![]);
+/// for n in [2e7, 6e7, 2e8, 6e8] {
+///     for d in [1e9, 3e9, 1e10, 3e10] {
+///         params.push(n);
+///         tokens.push(d);
+///         loss.push(1.8 + 400.0 / f64::powf(n, 0.34) + 900.0 / f64::powf(d, 0.33));
+///     }
+/// }
+/// let runs = Runs { params: &params, tokens: &tokens, loss: &loss };
+/// let options = PretrainOptions { bootstraps: 0, starts: 30, ..Default::default() };
+/// let rows = coverage_of_intervals(None, &runs, options, &[0.9])?;
+/// assert!(rows[0].tried > 5 && rows[0].held <= rows[0].tried);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn coverage_of_intervals(
     form: Option<LossForm>,
     runs: &Runs<'_>,

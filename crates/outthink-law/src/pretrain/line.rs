@@ -55,6 +55,26 @@ pub struct LineJudgement {
 /// # Errors
 ///
 /// Numbers that are not positive, or a level outside 0 to 1.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::pretrain::{judge_line, LineVerdict, Mixture, Newest, PretrainOptions, Runs};
+/// let (mut params, mut tokens, mut loss) = (vec![], vec![], vec![]);
+/// for n in [2e7, 6e7, 2e8, 6e8] {
+///     for d in [1e9, 3e9, 1e10, 3e10] {
+///         params.push(n);
+///         tokens.push(d);
+///         loss.push(1.8 + 400.0 / f64::powf(n, 0.34) + 900.0 / f64::powf(d, 0.33));
+///     }
+/// }
+/// let runs = Runs { params: &params, tokens: &tokens, loss: &loss };
+/// let options = PretrainOptions { bootstraps: 0, starts: 30, ..Default::default() };
+/// let line = Mixture::new(&runs, options)?;
+/// let newest = Newest { params: 1e9, tokens: 5e10, loss: 2.9 };
+/// assert_eq!(judge_line(&line, newest, 0.95)?.verdict, LineVerdict::Slowing);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn judge_line(line: &Mixture, newest: Newest, level: f64) -> Result<LineJudgement, LawError> {
     need_positive("loss", &[newest.loss])?;
     let point = (newest.params, newest.tokens);
