@@ -115,6 +115,18 @@ impl Choice {
 ///
 /// What the fit of the stiffest form refuses; forms with more constants than the points allow are
 /// left out and named.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::{choose::choose, forms::{Curve, Form}, noise::Noise};
+/// let tokens = [1e3, 2e3, 4e3, 8e3, 16e3, 32e3, 64e3, 128e3];
+/// let curve = Curve { compute: &tokens, accuracy: &[0.22, 0.35, 0.47, 0.55, 0.60, 0.62, 0.63, 0.635] };
+/// let choice = choose(&curve, Some(&Noise::stated(&[0.01; 8], 0.5)?), &Form::ALL, 0.95)?;
+/// let next = choice.forecast(256e3, 0.01, 0.9)?;
+/// assert!(next.interval.contains(0.64) && next.tested);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn choose(curve: &Curve<'_>, noise: Option<&Noise>, forms: &[Form], level: f64) -> Result<Choice, LawError> {
     let mut fits = Vec::new();
     let mut left_out = Vec::new();

@@ -15,6 +15,15 @@ use crate::rng::Rng;
 /// # Errors
 ///
 /// As [`pass_at_k`].
+///
+/// # Examples
+///
+/// ```
+/// // Every second sample is right: two are enough on average, and fewer where drawing ends after three.
+/// let samples = outthink_law::cost::samples_until_solved(100, 50, 3)?;
+/// assert!(samples > 1.7 && samples < 1.8);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn samples_until_solved(samples: u64, correct: u64, k: u64) -> Result<f64, LawError> {
     let mut sum = 1.0;
     pass_at_k(samples, correct, k)?;
@@ -59,6 +68,18 @@ pub struct CostToSolve {
 ///
 /// Columns of different length, fewer than two problems, a cost that is not positive, or `k` of 0 or
 /// above some problem's samples.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::cost::{cost_to_solve, Solved};
+/// use outthink_law::estimate::Resampling;
+/// let run = Solved { samples: &[10, 10, 10], correct: &[5, 1, 0], cost: &[200.0, 300.0, 400.0] };
+/// // More samples cost more for each problem that they solve.
+/// let (few, many) = (cost_to_solve(&run, 1, Resampling::default())?, cost_to_solve(&run, 10, Resampling::default())?);
+/// assert_eq!((few.k, many.k), (1, 10));
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn cost_to_solve(run: &Solved<'_>, k: u64, how: Resampling) -> Result<CostToSolve, LawError> {
     let n = run.samples.len();
     same_len("correct", run.correct.len(), "samples", n)?;

@@ -14,9 +14,18 @@ pub struct LawEntry {
 }
 
 /// All laws, in the order of the docs.
+///
+/// # Examples
+///
+/// ```
+/// let names: Vec<&str> = outthink_law::REGISTRY.iter().map(|law| law.entry.name).collect();
+/// assert!(names.contains(&"chinchilla") && names.contains(&"coverage"));
+/// ```
 pub const REGISTRY: &[&LawEntry] = &[
     &crate::pretrain::CHINCHILLA,
     &crate::pretrain::KAPLAN,
+    &crate::pretrain::FARSEER,
+    &crate::pretrain::EXPERTS,
     &crate::pretrain::REPEATED,
     &crate::pretrain::ISOFLOP,
     &crate::rl::ENTRY,

@@ -97,6 +97,16 @@ pub struct Ballots<'a> {
 /// # Errors
 ///
 /// `k == 0`, `k` above the number of samples, or `correct` out of range.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::estimate::{maj_at_k, Ballots};
+/// // Three of five samples are right: a vote among all five is, one sample is with 0.6.
+/// let ballots = Ballots { counts: &[3, 2], correct: Some(0), blank: 0 };
+/// assert!((maj_at_k(&ballots, 1)? - 0.6).abs() < 1e-9 && (maj_at_k(&ballots, 5)? - 1.0).abs() < 1e-9);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn maj_at_k(ballots: &Ballots<'_>, k: u64) -> Result<f64, LawError> {
     let total = ballots.counts.iter().sum::<u64>() + ballots.blank;
     drawn("k", k, 1, total)?;
@@ -169,6 +179,14 @@ fn binomial_table(n: u64, p: f64, most: usize) -> Vec<f64> {
 /// # Errors
 ///
 /// No trials, or more successes than trials.
+///
+/// # Examples
+///
+/// ```
+/// let share = outthink_law::estimate::wilson(45, 50, 0.95)?;
+/// assert!(share.interval.low > 0.78 && share.interval.high < 0.96);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn wilson(successes: u64, trials: u64, level: f64) -> Result<Estimate, LawError> {
     check("level", &[level], "a number between 0 and 1", |x| x > 0.0 && x < 1.0)?;
     drawn("trials", trials, 1, u64::MAX)?;
@@ -214,6 +232,15 @@ impl Default for Resampling {
 /// # Errors
 ///
 /// Fewer than two problems, or a value that is not finite.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::estimate::{mean_over_problems, Resampling};
+/// let mean = mean_over_problems(&[1.0, 0.0, 0.5, 1.0, 0.25, 0.75], Resampling::default())?;
+/// assert!(mean.interval.contains(mean.value));
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn mean_over_problems(values: &[f64], how: Resampling) -> Result<Estimate, LawError> {
     need_points("a mean over problems", 1, values.len())?;
     check("level", &[how.level], "a number between 0 and 1", |x| x > 0.0 && x < 1.0)?;
@@ -238,6 +265,16 @@ pub fn mean_over_problems(values: &[f64], how: Resampling) -> Result<Estimate, L
 /// # Errors
 ///
 /// Lengths that differ, fewer than two problems, or a value that is not finite.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::estimate::{paired_difference, Resampling};
+/// // The same problems under two settings: what they have in common cancels.
+/// let gain = paired_difference(&[0.9, 0.6, 0.3, 0.8], &[0.8, 0.5, 0.2, 0.7], Resampling::default())?;
+/// assert!((gain.value - 0.1).abs() < 1e-9 && gain.interval.low > 0.0);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn paired_difference(left: &[f64], right: &[f64], how: Resampling) -> Result<Estimate, LawError> {
     same_len("left", left.len(), "right", right.len())?;
     need_points("a paired difference", 1, left.len())?;

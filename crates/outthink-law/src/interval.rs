@@ -17,6 +17,15 @@ impl Interval {
     /// The central percentile interval of `draws` (Efron and Tibshirani 1993, eq. 13.5).
     ///
     /// Draws that are not finite are left out; without a finite draw both ends are NaN.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let draws: Vec<f64> = (0..=100).map(f64::from).collect();
+    /// let interval = outthink_law::Interval::from_draws(&draws, 0.9);
+    /// assert!((interval.low - 5.0).abs() < 1e-9 && (interval.high - 95.0).abs() < 1e-9);
+    /// assert!(interval.contains(50.0));
+    /// ```
     pub fn from_draws(draws: &[f64], level: f64) -> Self {
         let mut sorted: Vec<f64> = draws.iter().copied().filter(|x| x.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);

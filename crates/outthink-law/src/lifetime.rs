@@ -55,6 +55,16 @@ pub struct Costs {
 
 impl Costs {
     /// Dollars of training `params` parameters on `tokens` tokens.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use outthink_law::{lifetime::Costs, plan::Hardware};
+    /// let hardware = Hardware { flops: 989e12, utilisation: 0.4, usd_per_hour: 2.0 };
+    /// let costs = Costs { hardware, active: 1.0, overhead: 0.5, price: None };
+    /// // 405 billion parameters on 15.6 trillion tokens, and half as much again for what fails.
+    /// assert!((costs.training(405e9, 15.6e12) / 79.9e6 - 1.0).abs() < 0.01);
+    /// ```
     pub fn training(&self, params: f64, tokens: f64) -> f64 {
         (1.0 + self.overhead) * self.hardware.usd(FLOP_PER_PARAM_TOKEN * self.active * params * tokens)
     }
@@ -195,6 +205,29 @@ fn least(value: impl Fn(f64) -> Option<f64>) -> Option<f64> {
 /// # Errors
 ///
 /// Costs, queries or a loss that cannot be.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::lifetime::{cheapest, Costs, Serving, Supply};
+/// use outthink_law::{plan::Hardware, pretrain::Chinchilla};
+/// let law = Chinchilla { floor: 1.8172, a: 482.01, alpha: 0.3478, b: 2_085.43, beta: 0.3658 };
+/// let hardware = Hardware { flops: 989e12, utilisation: 0.4, usd_per_hour: 2.0 };
+/// let costs = Costs { hardware, active: 1.0, overhead: 0.0, price: None };
+/// let serving = |queries: f64| Serving {
+///     queries,
+///     prompt_tokens: 0.0,
+///     cached: 0.0,
+///     generated_tokens: 1_000.0,
+///     prefill_utilisation: 0.4,
+///     decode_utilisation: 0.2,
+/// };
+/// let size = |queries: f64| cheapest(&Supply::fresh(law, None), &costs, &serving(queries), 1.95);
+/// let (few, many) = (size(1e4)?, size(1e12)?);
+/// // The more queries, the smaller the model and the longer its training.
+/// assert!(few.is_some_and(|few| many.is_some_and(|many| many.params < few.params && many.tokens > few.tokens)));
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn cheapest(supply: &Supply, costs: &Costs, serving: &Serving, loss: f64) -> Result<Option<Life>, LawError> {
     costs.check(serving)?;
     need_positive("loss", &[loss])?;
@@ -239,27 +272,35 @@ pub fn training_alone(supply: &Supply, costs: &Costs, serving: &Serving, usd: f6
     Ok(found.map(|l| life(supply, costs, serving, l.params, l.tokens)))
 }
 
+/// A law, its costs and its use, as tests of plans take them.
 #[cfg(test)]
-mod tests {
+pub(crate) mod made {
     use super::*;
 
-    const LAW: Chinchilla = Chinchilla { floor: 1.8172, a: 482.01, alpha: 0.3478, b: 2_085.43, beta: 0.3658 };
+    pub(crate) const LAW: Chinchilla =
+        Chinchilla { floor: 1.8172, a: 482.01, alpha: 0.3478, b: 2_085.43, beta: 0.3658 };
 
-    fn costs() -> Costs {
+    pub(crate) fn costs() -> Costs {
         let hardware = Hardware { flops: 989e12, utilisation: 0.4, usd_per_hour: 2.0 };
         Costs { hardware, active: 1.0, overhead: 0.0, price: None }
     }
 
-    fn serving(queries: f64) -> Serving {
+    pub(crate) fn serving(queries: f64) -> Serving {
         Serving {
             queries,
             prompt_tokens: 0.0,
             cached: 0.0,
             generated_tokens: 1_000.0,
             prefill_utilisation: 0.4,
-            decode_utilisation: 0.4,
+            decode_utilisation: 0.2,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::made::{LAW, costs, serving};
+    use super::*;
 
     #[test]
     fn nobody_asking_gives_the_best_split_of_training() {

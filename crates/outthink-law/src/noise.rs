@@ -36,6 +36,15 @@ impl Noise {
     /// # Errors
     ///
     /// A standard error that is not positive, or a share outside 0 to 0.99.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let noise = outthink_law::noise::Noise::stated(&[0.03, 0.04], 0.5)?;
+    /// // The part that both points share does not blur their difference.
+    /// assert!(noise.stderr_of_difference(0, 1) < 0.05);
+    /// # Ok::<(), outthink_law::LawError>(())
+    /// ```
     pub fn stated(stderr: &[f64], shared: f64) -> Result<Self, LawError> {
         Self::stated_each(stderr, &vec![shared; stderr.len()])
     }
@@ -70,6 +79,16 @@ impl Noise {
     /// # Errors
     ///
     /// Settings with different numbers of problems, or fewer problems than settings and one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use outthink_law::noise::Noise;
+    /// // Four problems, each right or wrong at two settings.
+    /// let noise = Noise::from_problems(&[vec![1.0, 0.0, 1.0, 0.0], vec![1.0, 0.0, 1.0, 1.0]])?;
+    /// assert_eq!(noise.len(), 2);
+    /// # Ok::<(), outthink_law::LawError>(())
+    /// ```
     pub fn from_problems(results: &[Vec<f64>]) -> Result<Self, LawError> {
         let Some(first) = results.first() else {
             return Err(LawError::TooFewPoints { form: "a curve", parameters: 1, points: 0, need: 2 });

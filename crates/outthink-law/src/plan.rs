@@ -39,6 +39,16 @@ impl Hardware {
     }
 
     /// Accelerator hours of `flops` operations.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use outthink_law::plan::Hardware;
+    /// // The bill of 2.15e25 FLOP on accelerators of 312 TFLOP/s at 30 % and a dollar an hour: 64 million dollars.
+    /// let a100 = Hardware { flops: 312e12, utilisation: 0.30, usd_per_hour: 1.0 };
+    /// assert!((a100.usd(2.15e25) / 63.8e6 - 1.0).abs() < 0.01);
+    /// assert!((a100.hours(2.15e25) / 63.8e6 - 1.0).abs() < 0.01);
+    /// ```
     pub fn hours(&self, flops: f64) -> f64 {
         flops / (self.flops * self.utilisation) / 3_600.0
     }
@@ -67,12 +77,26 @@ pub fn training_flops(params: f64, tokens: f64) -> f64 {
 }
 
 /// Operations of generating `tokens` tokens with `params` parameters.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(outthink_law::plan::inference_flops(7e9, 1_000.0), 1.4e13);
+/// ```
 pub fn inference_flops(params: f64, tokens: f64) -> f64 {
     FLOP_PER_PARAM_GENERATED * params * tokens
 }
 
 /// Queries after which training that costs `training_usd` more and serving that costs
 /// `saved_usd_per_query` less have paid for each other; `None` where nothing is saved.
+///
+/// # Examples
+///
+/// ```
+/// // Training that costs a million dollars more saves a hundredth of a cent a query.
+/// let queries = outthink_law::plan::crossover_queries(1e6, 1e-4);
+/// assert_eq!(queries, Some(1e10));
+/// ```
 pub fn crossover_queries(training_usd: f64, saved_usd_per_query: f64) -> Option<f64> {
     (saved_usd_per_query > 0.0).then(|| training_usd / saved_usd_per_query)
 }
@@ -100,6 +124,16 @@ impl Owned {
     /// # Errors
     ///
     /// A price, a time or a load that cannot be.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use outthink_law::plan::Owned;
+    /// let owned = Owned { usd_to_buy: 28_000.0, beyond: 0.5, years: 4.0, load: 0.8, watts: 1_050.0, usd_per_kwh: 0.08 };
+    /// let hour = owned.usd_per_hour()?;
+    /// assert!(hour > 1.5 && hour < 1.7);
+    /// # Ok::<(), outthink_law::LawError>(())
+    /// ```
     pub fn usd_per_hour(&self) -> Result<f64, LawError> {
         need_positive("usd_to_buy", &[self.usd_to_buy])?;
         need_positive("years", &[self.years])?;
@@ -122,7 +156,7 @@ pub struct Standing {
     pub tokens_per_query: f64,
     /// Queries over the time planned for.
     pub queries: f64,
-    /// Dollars for a million generated tokens; `None` reckons 2 N a token on the hardware.
+    /// Dollars for a million generated tokens; `None` estimates 2 N operations a token on the hardware.
     pub usd_per_million_tokens: Option<f64>,
     /// The hardware.
     pub hardware: Hardware,
@@ -130,6 +164,22 @@ pub struct Standing {
 
 impl Standing {
     /// Dollars of generating `tokens` tokens with `params` parameters.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use outthink_law::plan::{Hardware, Standing};
+    /// let standing = Standing {
+    ///     params: 7e9,
+    ///     trained_tokens: None,
+    ///     tokens_per_query: 1_000.0,
+    ///     queries: 1e6,
+    ///     usd_per_million_tokens: Some(0.5),
+    ///     hardware: Hardware { flops: 989e12, utilisation: 0.4, usd_per_hour: 2.0 },
+    /// };
+    /// // A price goes with the size: twice the parameters, twice the dollars.
+    /// assert!((standing.serving_usd(14e9, 1_000.0) - 0.001).abs() < 1e-12);
+    /// ```
     pub fn serving_usd(&self, params: f64, tokens: f64) -> f64 {
         match self.usd_per_million_tokens {
             Some(price) => price * tokens / 1e6 * params / self.params,
@@ -164,7 +214,7 @@ pub struct PlanOption {
     pub serving_usd: f64,
     /// Probability that the aim is met, where it can be told.
     pub probability: Option<f64>,
-    /// How it was reckoned and what it rests on.
+    /// How it was estimated and what it rests on.
     pub note: String,
 }
 
@@ -193,9 +243,9 @@ pub fn more_thinking(standing: &Standing, outlook: &Outlook, aim: Aim) -> PlanOp
             PlanOption {
                 name: "more thinking a query".to_owned(),
                 accuracy: Some(if reach.median.is_finite() {
-                    outlook.at(reach.median)
+                    outlook.measured(reach.median)
                 } else {
-                    outlook.at(1e3 * standing.tokens_per_query)
+                    outlook.measured(1e3 * standing.tokens_per_query)
                 }),
                 loss: None,
                 once_usd: 0.0,
@@ -214,7 +264,7 @@ pub fn more_thinking(standing: &Standing, outlook: &Outlook, aim: Aim) -> PlanOp
             let tokens = standing.tokens_per_query * (today + extra) / today;
             PlanOption {
                 name: "more thinking a query".to_owned(),
-                accuracy: Some(outlook.at(tokens)),
+                accuracy: Some(outlook.measured(tokens)),
                 loss: None,
                 once_usd: 0.0,
                 usd_interval: None,
@@ -226,7 +276,7 @@ pub fn more_thinking(standing: &Standing, outlook: &Outlook, aim: Aim) -> PlanOp
     }
 }
 
-/// A check that decides which queries go on to the long thought.
+/// A check that decides which queries go on to long reasoning.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// Share of right answers that it lets pass.
@@ -235,13 +285,13 @@ pub struct Check {
     pub specificity: f64,
 }
 
-/// Short thoughts first, long ones where a check finds the short one wanting.
+/// Short reasoning first, long reasoning where a check doubts the short answer.
 ///
-/// It is taken that what a short thought gets right a long one gets right, too. With accuracy a1 at
+/// It is taken that what short reasoning gets right long reasoning gets right, too. With accuracy a1 at
 /// the short length and a2 at the long one, the cascade is right on a1 + specificity (a2 − a1), and
 /// sends on a1 (1 − sensitivity) + (1 − a1) specificity of the queries.
 pub fn cascade(standing: &Standing, outlook: &Outlook, check: Check, (short, long): (f64, f64)) -> PlanOption {
-    let (a1, gain) = (outlook.at(short), outlook.gain(short, long));
+    let (a1, gain) = (outlook.measured(short), outlook.gain(short, long));
     let right = |a: f64, g: f64| (a + check.specificity * g).clamp(0.0, 1.0);
     let sent_on = a1.value * (1.0 - check.sensitivity) + (1.0 - a1.value) * check.specificity;
     let tokens = short + sent_on * long;
@@ -251,7 +301,7 @@ pub fn cascade(standing: &Standing, outlook: &Outlook, check: Check, (short, lon
         level: a1.interval.level,
     };
     PlanOption {
-        name: "cascade of thoughts".to_owned(),
+        name: "cascade of reasoning lengths".to_owned(),
         accuracy: Some(Ranged { value: right(a1.value, gain.value), interval }),
         loss: None,
         once_usd: 0.0,
@@ -367,7 +417,7 @@ pub fn more_rl(standing: &Standing, outlook: &Outlook, (done, usd_per_step): (f6
             };
             PlanOption {
                 name,
-                accuracy: Some(outlook.at(if reach.median.is_finite() { reach.median } else { 1e3 * done })),
+                accuracy: Some(outlook.measured(if reach.median.is_finite() { reach.median } else { 1e3 * done })),
                 loss: None,
                 once_usd: cost(reach.median),
                 usd_interval: Some(Interval {
@@ -384,7 +434,7 @@ pub fn more_rl(standing: &Standing, outlook: &Outlook, (done, usd_per_step): (f6
             let steps = done + extra / usd_per_step;
             PlanOption {
                 name,
-                accuracy: Some(outlook.at(steps)),
+                accuracy: Some(outlook.measured(steps)),
                 loss: None,
                 once_usd: extra,
                 usd_interval: None,
@@ -455,7 +505,7 @@ mod tests {
         assert!((target.serving_usd / 4_000.0 - 1.0).abs() < 0.2, "{target:?}");
         let never = more_thinking(&standing, &outlook, Aim::Accuracy(0.999));
         assert!(never.probability.unwrap() < 0.2 && never.usd().is_infinite(), "{never:?}");
-        // A perfect check costs less than the long thought for all, and is as good.
+        // A perfect check costs less than long reasoning for all, and is as good.
         let perfect = Check { sensitivity: 1.0, specificity: 1.0 };
         let both = cascade(&standing, &outlook, perfect, (1_000.0, 8_000.0));
         assert!(both.serving_usd < standing.queries * standing.serving_usd(7e9, 8_000.0));

@@ -100,7 +100,8 @@ pub fn loss_draws(
     (params, tokens): (f64, f64),
     (draws, seed): (usize, u64),
 ) -> Vec<f64> {
-    let scale = backtest.scale_at(6.0 * params * tokens / most);
+    let errors = backtest.errors(most);
+    let scale = errors.scale_at(errors.factor(params, tokens));
     let mut rng = Rng::stream(seed ^ 0x10c5, 0);
     (0..draws)
         .map(|i| {

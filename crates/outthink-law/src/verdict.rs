@@ -31,6 +31,9 @@ const LEAST_SETTINGS: usize = 4;
 const LEAST_STEPS: usize = 3;
 /// No smooth law is exact: standard deviation of the points about it, beside their own errors.
 const MISFIT: f64 = 0.01;
+/// How much the misfit grows with each doubling beyond the largest setting: set so that intervals of plans hold made curves
+/// of which the S is not the law.
+const FARTHER: f64 = 1.8;
 /// Scale of the prior of the logarithm of the steepness, whose centre is 1 a doubling: from a tenth
 /// to nine tenths of its height the S then takes 4.4 doublings, give or take a factor of two.
 const SPREAD: f64 = 0.7;
@@ -175,6 +178,12 @@ impl Judgement {
 }
 
 /// How sure, in the words of the IPCC's scale.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(outthink_law::verdict::likelihood_words(0.95), "very likely");
+/// ```
 pub fn likelihood_words(probability: f64) -> &'static str {
     match probability {
         p if p >= 0.99 => "virtually certain",
@@ -447,6 +456,10 @@ impl Ess {
 pub struct Outlook {
     draws: Vec<Ess>,
     level: f64,
+    seed: u64,
+    /// Error of a measurement as that of the largest setting.
+    own: f64,
+    most: f64,
 }
 
 /// Compute that a target takes.
@@ -471,10 +484,22 @@ impl Outlook {
         crate::error::need_points("the outlook of a curve", LEAST_SETTINGS - 1, curve.accuracy.len())?;
         let draws = posterior(curve, noise, question);
         let lost = LawError::NoConvergence { form: "the S of the outlook", starts: question.draws };
-        Ok(Self { draws: draws.ok_or(lost)?, level: question.level })
+        let last = (0..curve.compute.len()).max_by(|&i, &j| curve.compute[i].total_cmp(&curve.compute[j])).unwrap_or(0);
+        let (own, most) = (noise.own(last), curve.compute[last]);
+        Ok(Self { draws: draws.ok_or(lost)?, level: question.level, seed: question.seed, own, most })
     }
 
-    /// Accuracy at `compute`.
+    /// Accuracy at `compute` as it would be measured there, with errors such as those of the largest setting: the S, its
+    /// misfit, which grows with the logarithm of the factor beyond the largest setting, and the luck of the answers.
+    pub fn measured(&self, compute: f64) -> Ranged {
+        let beyond = (compute / self.most).log2().max(0.0);
+        let sd = self.own.hypot(MISFIT * (1.0 + FARTHER * beyond));
+        let mut rng = Rng::stream(self.seed, 0x0b5e);
+        let values: Vec<f64> = self.draws.iter().map(|s| (s.at(compute) + sd * rng.normal()).clamp(0.0, 1.0)).collect();
+        Ranged { value: self.at(compute).value, interval: Interval::from_draws(&values, self.level) }
+    }
+
+    /// Mean accuracy at `compute`: of the S, without the error of a measurement.
     pub fn at(&self, compute: f64) -> Ranged {
         let values: Vec<f64> = self.draws.iter().map(|s| s.at(compute)).collect();
         let value = values.iter().sum::<f64>() / values.len() as f64;
@@ -489,6 +514,23 @@ impl Outlook {
     }
 
     /// Compute at which `accuracy` is reached, with the probability that `most` is enough.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use outthink_law::forms::Curve;
+    /// use outthink_law::noise::Noise;
+    /// use outthink_law::verdict::{Outlook, Question};
+    /// let tokens = [1e3, 2e3, 4e3, 8e3, 16e3];
+    /// let curve = Curve { compute: &tokens, accuracy: &[0.2, 0.3, 0.4, 0.48, 0.55] };
+    /// let question = Question { draws: 500, ..Question::default() };
+    /// let outlook = Outlook::new(&curve, &Noise::stated(&[0.02; 5], 0.5)?, question)?;
+    /// let reach = outlook.reach(0.6, 1e6);
+    /// assert!(reach.median > 16e3 && reach.probability > 0.5);
+    /// // A measurement scatters more than the curve.
+    /// assert!(outlook.measured(32e3).interval.width() > outlook.at(32e3).interval.width());
+    /// # Ok::<(), outthink_law::LawError>(())
+    /// ```
     pub fn reach(&self, accuracy: f64, most: f64) -> Reach {
         let mut values: Vec<f64> = self.draws.iter().map(|s| s.reaches(accuracy)).collect();
         values.sort_by(f64::total_cmp);

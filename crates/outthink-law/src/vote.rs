@@ -29,6 +29,17 @@ pub struct WeightedBallots<'a> {
 ///
 /// Columns of different length, `k` of 0 or above the number of samples, no draws, or a weight that is
 /// negative or not finite.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::vote::{weighted_maj_at_k, WeightedBallots};
+/// // Two sure samples against three unsure ones.
+/// let classes = [Some(0), Some(0), Some(1), Some(1), Some(1)];
+/// let ballots = WeightedBallots { classes: &classes, weights: &[0.9, 0.8, 0.3, 0.2, 0.4], correct: Some(0) };
+/// assert_eq!(weighted_maj_at_k(&ballots, 5, 100, 0)?, 1.0);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn weighted_maj_at_k(ballots: &WeightedBallots<'_>, k: usize, draws: usize, seed: u64) -> Result<f64, LawError> {
     let n = ballots.classes.len();
     same_len("weights", ballots.weights.len(), "classes", n)?;
@@ -78,6 +89,16 @@ pub fn weighted_maj_at_k(ballots: &WeightedBallots<'_>, k: usize, draws: usize, 
 ///
 /// Over problems its mean is the ceiling of voting: more samples never vote a problem right whose
 /// modal answer is wrong.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::{estimate::Ballots, vote::maj_limit};
+/// let wrong = Ballots { counts: &[3, 7], correct: Some(0), blank: 0 };
+/// assert_eq!(maj_limit(&wrong), 0.0);
+/// let tied = Ballots { counts: &[5, 5], correct: Some(0), blank: 2 };
+/// assert_eq!(maj_limit(&tied), 0.5);
+/// ```
 pub fn maj_limit(ballots: &Ballots<'_>) -> f64 {
     let top = ballots.counts.iter().copied().max().unwrap_or(0);
     match ballots.correct.and_then(|i| ballots.counts.get(i)) {

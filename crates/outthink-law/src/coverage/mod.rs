@@ -9,8 +9,8 @@
 //!
 //! The forecast mixes this law with the exponentiated power law of Brown et al. 2024 ([`power`]), whose
 //! exponents several models of a benchmark share ([`pooled`]): with few right samples both err by much and in
-//! opposite directions, so each has half of the weight; with many the power law forecasts better (measured in
-//! docs/laws.md), and the weight of the Beta law falls as their number grows. The interval is the Beta law's,
+//! opposite directions, and the Beta law by less, so it has 0.7 of the weight; with many the power law forecasts better
+//! (measured in docs/laws.md), and the weight of the Beta law falls as their number grows. The interval is the Beta law's,
 //! which draws the constants, the luck of the samples and the doubt about hopeless problems.
 //!
 //! Departures: the constants are not set at their maximum but integrated over a grid (from 100 samples
@@ -46,8 +46,10 @@ pub const ENTRY: LawEntry = LawEntry {
 };
 
 const FORM: &str = "the Beta-Binomial law of coverage with an atom at zero";
-/// Right samples below which the Beta law has half of the weight of the forecast.
-const FEW_RIGHT: f64 = 15.0;
+/// Right samples up to which the Beta law has its full weight, [`BETA_WEIGHT`]; its weight falls as their inverse beyond.
+const FEW_RIGHT: f64 = 10.0;
+/// Weight of the Beta law where right samples are few.
+const BETA_WEIGHT: f64 = 0.7;
 /// Prior chance of an atom behind the point forecast: hopeless problems need evidence.
 const ATOM_CHANCE: f64 = 0.001;
 /// Prior chance of an atom for the second reading that widens the interval.
@@ -93,6 +95,15 @@ pub struct SuccessLaw {
 
 impl SuccessLaw {
     /// Expected pass@k of a new problem: (1 − atom) (1 − B(a, b+k) / B(a, b)).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use outthink_law::coverage::SuccessLaw;
+    /// let law = SuccessLaw { a: 0.5, b: 2.0, atom: 0.1 };
+    /// // The mean of a Beta law at one sample, and never more than the share that is not hopeless.
+    /// assert!((law.pass_at_k(1.0) - 0.9 * 0.2).abs() < 1e-9 && law.pass_at_k(1e9) < 0.9);
+    /// ```
     pub fn pass_at_k(&self, k: f64) -> f64 {
         let ln_miss = ln_beta(self.a, self.b + k) - ln_beta(self.a, self.b);
         -(1.0 - self.atom) * ln_miss.exp_m1()
@@ -187,6 +198,18 @@ pub fn fit(data: &Successes<'_>, options: CoverageOptions) -> Result<CoverageFit
 /// No model; for any of them: columns of different length, fewer than four problems, a problem
 /// without samples or with more right than drawn, or no right sample at all: then nothing says how
 /// hard the problems are.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::coverage::{fit_jointly, CoverageOptions, Successes};
+/// let samples = [100; 8];
+/// let strong = Successes { samples: &samples, correct: &[0, 2, 5, 9, 20, 40, 70, 95] };
+/// let weak = Successes { samples: &samples, correct: &[0, 0, 0, 0, 1, 2, 4, 9] };
+/// let fits = fit_jointly(&[strong, weak], CoverageOptions::default())?;
+/// assert!(fits[0].forecast(1_000)?.coverage > fits[1].forecast(1_000)?.coverage);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn fit_jointly(models: &[Successes<'_>], options: CoverageOptions) -> Result<Vec<CoverageFit>, LawError> {
     if options.draws == 0 {
         return Err(LawError::BadValue { what: "draws", row: 0, value: 0.0, need: "at least 1" });
@@ -200,7 +223,7 @@ pub fn fit_jointly(models: &[Successes<'_>], options: CoverageOptions) -> Result
     let fits =
         counts.into_iter().zip(plain.iter().zip(&sceptic)).zip(powers).map(|((counts, (cells, sceptic)), power)| {
             let right: u64 = counts.iter().map(|c| c.1).sum();
-            let beta_weight = if power.is_some() { 0.5 * (FEW_RIGHT / right as f64).min(1.0) } else { 1.0 };
+            let beta_weight = if power.is_some() { BETA_WEIGHT * (FEW_RIGHT / right as f64).min(1.0) } else { 1.0 };
             let mean = |f: fn(&SuccessLaw) -> f64| cells.iter().map(|(l, w)| w * f(l)).sum::<f64>();
             let law = SuccessLaw { a: mean(|l| l.a.ln()).exp(), b: mean(|l| l.b.ln()).exp(), atom: mean(|l| l.atom) };
             let (n, draws, sceptic) = (counts.len(), draw(cells, options), draw(sceptic, options));
@@ -265,6 +288,17 @@ impl CoverageFit {
     /// # Errors
     ///
     /// `k == 0`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use outthink_law::coverage::{fit, CoverageOptions, Successes};
+    /// let data = Successes { samples: &[50; 6], correct: &[0, 1, 2, 10, 30, 45] };
+    /// let fit = fit(&data, CoverageOptions::default())?;
+    /// // Within the samples it is the unbiased pass@k; beyond them it rests on the law.
+    /// assert!(!fit.forecast(10)?.extrapolated && fit.forecast(500)?.extrapolated);
+    /// # Ok::<(), outthink_law::LawError>(())
+    /// ```
     pub fn forecast(&self, k: u64) -> Result<Forecast, LawError> {
         let mut known = 0.0;
         let mut open: Vec<(u64, u64)> = Vec::new();

@@ -62,6 +62,16 @@ impl ExponentiatedPower {
 /// # Errors
 ///
 /// As [`super::fit`]; also where all problems have fewer than three samples, or all are solved by one.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::coverage::{fit_power, Successes};
+/// let data = Successes { samples: &[100; 6], correct: &[0, 1, 4, 10, 50, 90] };
+/// let law = fit_power(&data)?;
+/// assert!(law.at(1_000.0) > law.at(100.0));
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn fit_power(data: &Successes<'_>) -> Result<ExponentiatedPower, LawError> {
     Curves::of(data)?.fit_once()
 }

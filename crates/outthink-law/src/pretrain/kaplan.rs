@@ -102,6 +102,25 @@ impl LogLaw<4> for Logs {
 /// # Errors
 ///
 /// As [`super::fit`], with five runs as the least.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::pretrain::{fit_kaplan, Kaplan, PretrainOptions, Runs};
+/// let truth = Kaplan { n_c: 6.4e13, alpha_n: 0.076, d_c: 1.8e13, alpha_d: 0.103 };
+/// let (mut params, mut tokens, mut loss) = (vec![], vec![], vec![]);
+/// for n in [1e7, 1e8, 1e9] {
+///     for d in [1e9, 1e10, 1e11] {
+///         params.push(n);
+///         tokens.push(d);
+///         loss.push(truth.loss(n, d));
+///     }
+/// }
+/// let runs = Runs { params: &params, tokens: &tokens, loss: &loss };
+/// let fit = fit_kaplan(&runs, PretrainOptions { bootstraps: 0, ..Default::default() })?;
+/// assert!((fit.law.alpha_n - 0.076).abs() < 1e-3);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
 pub fn fit_kaplan(runs: &Runs<'_>, options: PretrainOptions) -> Result<KaplanFit, LawError> {
     checked(runs, &options, FORM, 4)?;
     let (params, mid_params) = ln_centred(runs.params);

@@ -2,14 +2,14 @@
 //!
 //! A loss above the interval of the fitted mean says little: runs scatter about the mean, and the law errs where it is
 //! extrapolated. So the new loss is held against the interval of a run, from rolling backtests
-//! ([`super::Backtest::forecast`]).
+//! ([`Mixture::forecast`]).
 
 use serde::{Deserialize, Serialize};
 
 use crate::LawError;
 use crate::error::need_positive;
 
-use super::{Backtest, Forecast, LossFit};
+use super::{Forecast, Mixture};
 
 /// A model that was trained.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -50,20 +50,35 @@ pub struct LineJudgement {
     pub worth: Option<f64>,
 }
 
-/// Judges the newest model by the form `fit` with its backtest; `most` is the largest compute fitted.
+/// Judges the newest model by the forms fitted to the earlier ones.
 ///
 /// # Errors
 ///
 /// Numbers that are not positive, or a level outside 0 to 1.
-pub fn judge_line(
-    (fit, test): (&LossFit, &Backtest),
-    most: f64,
-    newest: Newest,
-    level: f64,
-) -> Result<LineJudgement, LawError> {
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::pretrain::{judge_line, LineVerdict, Mixture, Newest, PretrainOptions, Runs};
+/// let (mut params, mut tokens, mut loss) = (vec![], vec![], vec![]);
+/// for n in [2e7, 6e7, 2e8, 6e8] {
+///     for d in [1e9, 3e9, 1e10, 3e10] {
+///         params.push(n);
+///         tokens.push(d);
+///         loss.push(1.8 + 400.0 / f64::powf(n, 0.34) + 900.0 / f64::powf(d, 0.33));
+///     }
+/// }
+/// let runs = Runs { params: &params, tokens: &tokens, loss: &loss };
+/// let options = PretrainOptions { bootstraps: 0, starts: 30, ..Default::default() };
+/// let line = Mixture::new(&runs, options)?;
+/// let newest = Newest { params: 1e9, tokens: 5e10, loss: 2.9 };
+/// assert_eq!(judge_line(&line, newest, 0.95)?.verdict, LineVerdict::Slowing);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
+pub fn judge_line(line: &Mixture, newest: Newest, level: f64) -> Result<LineJudgement, LawError> {
     need_positive("loss", &[newest.loss])?;
     let point = (newest.params, newest.tokens);
-    let forecast = test.forecast(fit, most, point, level)?;
+    let forecast = line.forecast(point, level)?;
     let verdict = match newest.loss {
         l if l > forecast.interval.high => LineVerdict::Slowing,
         l if l < forecast.interval.low => LineVerdict::AheadOfTheLine,
@@ -76,12 +91,12 @@ pub fn judge_line(
         if middle <= 0.0 || middle >= 1.0 {
             break;
         }
-        let within = test.forecast(fit, most, point, middle)?.interval.contains(newest.loss);
+        let within = line.forecast(point, middle)?.interval.contains(newest.loss);
         *(if within { &mut high } else { &mut low }) = middle;
     }
     let at = |ln: f64| {
         let side = (0.5 * ln).exp();
-        fit.law.loss(newest.params * side, newest.tokens * side)
+        line.loss(newest.params * side, newest.tokens * side)
     };
     let (mut less, mut more) = (-30.0_f64, 30.0_f64);
     let worth = (at(less) > newest.loss && at(more) < newest.loss).then(|| {

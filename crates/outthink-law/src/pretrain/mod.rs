@@ -8,20 +8,28 @@
 //! which removes the near-perfect correlation of A with α; starts are drawn by seed around the
 //! data's own scale instead of from a fixed grid of 4,500; Newton's method takes the place of L-BFGS.
 
+mod farseer;
 mod forecast;
+mod held_out;
 mod isoflop;
 mod kaplan;
 mod line;
+mod mixture;
+mod moe;
 mod newton;
 mod repeat;
 mod robust;
 
+pub use farseer::{FARSEER, Farseer, FarseerFit, Stretched, fit_farseer};
 pub use forecast::{
-    Backtest, FittedLoss, Forecast, HeldOut, HeldRun, LossFit, LossForm, backtest, coverage_of_intervals, fit_form,
+    Backtest, FittedLoss, Forecast, HeldRun, LossFit, LossForm, RunErrors, backtest, backtest_repeated, fit_form,
 };
+pub use held_out::{HeldOut, coverage_of_intervals};
 pub use isoflop::{ISOFLOP, IsoflopFit, Parabola, fit_isoflop};
 pub use kaplan::{KAPLAN, Kaplan, KaplanFit, fit_kaplan};
 pub use line::{LineJudgement, LineVerdict, Newest, judge_line};
+pub use mixture::{Mixture, Part};
+pub use moe::{EXPERTS, Experts, ExpertsFit, fit_experts};
 pub use repeat::{REPEATED, Repeated, RepeatedFit, fit_repeated};
 
 use crate::entry::LawEntry;
@@ -178,11 +186,28 @@ impl Optimum {
 
 impl Chinchilla {
     /// Loss of a model of `params` parameters trained on `tokens` fresh tokens.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use outthink_law::pretrain::Chinchilla;
+    /// let law = Chinchilla { floor: 1.8172, a: 482.01, alpha: 0.3478, b: 2_085.43, beta: 0.3658 };
+    /// assert!((law.loss(70e9, 1.4e12) - 1.97).abs() < 0.01);
+    /// ```
     pub fn loss(&self, params: f64, tokens: f64) -> f64 {
         self.floor + self.a * params.powf(-self.alpha) + self.b * tokens.powf(-self.beta)
     }
 
     /// Best N and D under C = 6 N D (Hoffmann et al. 2022, eq. 4).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use outthink_law::pretrain::Chinchilla;
+    /// let law = Chinchilla { floor: 1.8172, a: 482.01, alpha: 0.3478, b: 2_085.43, beta: 0.3658 };
+    /// let best = law.optimum(5.76e23);
+    /// assert!((15.0..25.0).contains(&best.tokens_per_param()));
+    /// ```
     pub fn optimum(&self, flops: f64) -> Optimum {
         let sum = self.alpha + self.beta;
         // In logarithms: A^(1/sum) overflows where both exponents are small.

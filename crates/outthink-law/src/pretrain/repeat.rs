@@ -49,6 +49,16 @@ fn effective(unique: f64, whole: f64, decay: f64) -> f64 {
 
 impl Repeated {
     /// D': what `tokens` seen of `unique` ones are worth in fresh tokens.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use outthink_law::pretrain::{Chinchilla, Repeated};
+    /// let fresh = Chinchilla { floor: 1.8, a: 480.0, alpha: 0.35, b: 2_000.0, beta: 0.37 };
+    /// let law = Repeated { fresh, data_decay: 15.4, param_decay: 5.3 };
+    /// // Four passes over 1e11 tokens are worth nearly as many fresh ones; forty are not.
+    /// assert!(law.effective_tokens(4e11, 1e11) > 3.6e11 && law.effective_tokens(4e12, 1e11) < 1.7e12);
+    /// ```
     pub fn effective_tokens(&self, tokens: f64, unique: f64) -> f64 {
         effective(unique.min(tokens), tokens, self.data_decay)
     }

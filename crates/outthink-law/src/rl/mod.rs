@@ -64,6 +64,14 @@ pub struct Sigmoid {
 
 impl Sigmoid {
     /// Accuracy at `compute`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use outthink_law::rl::Sigmoid;
+    /// let law = Sigmoid { start: 0.3, ceiling: 0.8, midpoint: 100.0, slope: 1.2 };
+    /// assert!((law.at(100.0) - 0.55).abs() < 1e-9 && law.at(1e9) < 0.8);
+    /// ```
     pub fn at(&self, compute: f64) -> f64 {
         if compute <= 0.0 {
             return self.start;

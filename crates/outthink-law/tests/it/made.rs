@@ -1,4 +1,4 @@
-//! A small generator of the tests' own, so that their data do not move with the crate's.
+//! A small generator of the tests' own, so that their data do not move with the crate's, and the published data.
 
 pub(crate) struct Draws(u64);
 
@@ -39,4 +39,14 @@ impl Draws {
         }
         hits
     }
+}
+
+/// The text of a file of published measurements; `None`, with the reason printed, where it is absent.
+pub(crate) fn laws_file(name: &str) -> Option<String> {
+    let path = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/laws").join(name);
+    let text = std::fs::read_to_string(&path).ok();
+    if text.is_none() {
+        println!("skipped: {} is absent", path.display());
+    }
+    text
 }

@@ -9,5 +9,6 @@ mod estimate;
 mod made;
 mod pretrain;
 mod rl;
+mod table;
 mod through;
 mod verdict;

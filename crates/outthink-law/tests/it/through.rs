@@ -1,11 +1,12 @@
 //! Drawn curves go through their points, whatever is common to their errors (Peelle's pertinent puzzle).
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use outthink_law::choose::choose;
 use outthink_law::forms::{Curve, Form, fit};
 use outthink_law::noise::Noise;
+use outthink_law::pretrain::{LossForm, PretrainOptions, fit_form};
+use outthink_law::rl::{self, Run};
 use outthink_law::verdict::{Outlook, Question};
 use proptest::prelude::*;
 
@@ -68,15 +69,12 @@ fn a_plateau_of_reinforcement_is_its_ceiling() {
     assert!((fitted.constant("ceiling").unwrap() - 0.084).abs() < 0.006, "{fitted:?}");
 }
 
-#[test]
-fn every_effort_curve_of_the_data() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/laws/epoch_effort_curves.csv");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: {} is absent", path.display());
-        return;
-    };
+/// Tokens, accuracy and standard error of each curve of thinking by task and model, in the order of tokens; `None` where
+/// the data are absent.
+pub(super) fn effort_curves() -> Option<BTreeMap<(String, String), Vec<[f64; 3]>>> {
+    let text = super::made::laws_file("epoch_effort_curves.csv")?;
     let mut lines = text.lines();
-    let head: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let head: Vec<&str> = lines.next()?.split(',').collect();
     let column = |name: &str| head.iter().position(|h| *h == name).unwrap();
     let [task, model, accuracy, stderr, tokens, problems] =
         ["task", "model", "accuracy", "stderr", "mean_output_tokens", "problems"].map(column);
@@ -88,9 +86,17 @@ fn every_effort_curve_of_the_data() {
         let s = number(stderr).filter(|s| *s > 0.0).unwrap_or_else(|| binomial(a, n));
         curves.entry((cells[task].to_owned(), cells[model].to_owned())).or_default().push([t, a, s]);
     }
-    let mut seen = 0;
-    for mut points in curves.into_values().filter(|p| p.len() >= 3) {
+    for points in curves.values_mut() {
         points.sort_by(|x, y| x[0].total_cmp(&y[0]));
+    }
+    Some(curves)
+}
+
+#[test]
+fn every_effort_curve_of_the_data() {
+    let Some(curves) = effort_curves() else { return };
+    let mut seen = 0;
+    for points in curves.into_values().filter(|p| p.len() >= 3) {
         let of = |i: usize| points.iter().map(|p| p[i]).collect::<Vec<f64>>();
         if of(1).iter().any(|a| *a > 0.0) {
             through(&of(0), &of(1), &of(2), 0.5);
@@ -99,6 +105,66 @@ fn every_effort_curve_of_the_data() {
     }
     println!("{seen} curves");
     assert!(seen >= 10, "{seen}");
+}
+
+/// The largest and the smallest residual in standard errors: a curve misses its points where both lie beyond one on the
+/// same side.
+fn both_sides(what: &str, gaps: impl Iterator<Item = f64>) {
+    let (low, high) = gaps.fold((f64::MAX, f64::MIN), |(l, h), g| (l.min(g), h.max(g)));
+    println!("  {what}: residuals from {low:.2} to {high:.2} standard errors");
+    assert!(low <= 1.0 && high >= -1.0, "{what} lies to one side of all its points");
+}
+
+/// Every law over the other published sets: the loss by each form, reinforcement learning alone and jointly, thinking of
+/// one more model.
+#[test]
+fn every_other_curve_of_the_data() {
+    let options = PretrainOptions { bootstraps: 0, starts: 40, ..PretrainOptions::default() };
+    for leave_out in [0, 5] {
+        let Some(table) = super::pretrain::published(leave_out) else { return };
+        let runs = table.runs();
+        for form in LossForm::ALL {
+            let law = fit_form(form, &runs, options).unwrap().law;
+            let gap = |i: usize| (runs.loss[i] / law.loss(runs.params[i], runs.tokens[i])).ln();
+            let scatter = ((0..runs.loss.len()).map(|i| gap(i).powi(2)).sum::<f64>() / runs.loss.len() as f64).sqrt();
+            both_sides(form.name(), (0..runs.loss.len()).map(|i| gap(i) / scatter));
+        }
+    }
+    if let Some(text) = super::made::laws_file("rl_qwen3_gsm8k.csv") {
+        let names: Vec<&str> = text.lines().next().unwrap().split(',').skip(1).collect();
+        let mut runs = Vec::new();
+        for (column, name) in names.iter().enumerate() {
+            let points: Vec<(f64, f64)> = (text.lines().skip(1))
+                .filter_map(|line| {
+                    let cells: Vec<&str> = line.split(',').collect();
+                    Some((cells[0].parse().ok()?, cells.get(column + 1)?.parse().ok()?))
+                })
+                .collect();
+            let (compute, accuracy): (Vec<f64>, Vec<f64>) = points.into_iter().unzip();
+            let size = name.trim_end_matches('b').parse::<f64>().ok().map(|b| b * 1e9);
+            runs.push(Run { name: (*name).to_owned(), size, compute, accuracy });
+        }
+        let (joint, power) = (rl::fit(&runs).unwrap(), rl::fit_power(&runs).unwrap());
+        for (i, run) in runs.iter().enumerate() {
+            let begun = || run.compute.iter().zip(&run.accuracy).filter(|p| *p.0 > 0.0);
+            let gaps = |at: &dyn Fn(f64) -> f64| begun().map(|(c, a)| (at(*c) - a) / binomial(*a, 1_319.0)).collect();
+            let (sigmoid, error): (Vec<f64>, Vec<f64>) =
+                (gaps(&|c| joint.laws[i].at(c)), gaps(&|c| power.laws[i].at(c)));
+            both_sides(&format!("{} by the sigmoid", run.name), sigmoid.into_iter());
+            both_sides(&format!("{} by the power of the error", run.name), error.into_iter());
+        }
+    }
+    if let Some(text) = super::made::laws_file("o1_mini_aime24.json") {
+        let of = |key: &str| -> Vec<f64> {
+            let key = format!("\"{key}\":");
+            let cells = text.split(key.as_str()).skip(1);
+            cells.map(|c| c.split([',', '}']).next().unwrap().trim().parse().unwrap()).collect()
+        };
+        let (tokens, accuracy) = (of("avg_tokens_used"), of("accuracy"));
+        assert_eq!(tokens.len(), accuracy.len());
+        let stderr: Vec<f64> = accuracy.iter().map(|&a| binomial(a, 30.0)).collect();
+        through(&tokens, &accuracy, &stderr, 0.5);
+    }
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use super::fit::{Group, Words, law_error, read_groups, recorded_groups, rl_curves};
 use super::plan_board::{self, Board};
 use super::plan_hardware::{self, HardwareArgs};
-use super::plan_life::{self, LifeArgs, Wish};
+use super::plan_life::{self, IntervalOf, LifeArgs, Wish};
 use super::recorded::is_recorded;
 use super::store::StoreArgs;
 use crate::error::CliError;
@@ -291,7 +291,9 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     }
     if let (Some(aim), Some((_, outlook))) = (aim, &effort) {
         let thinking = plan_board::of_thinking(&standing, outlook, aim, &options);
+        let of = board.interval_of;
         board = if board.headline.is_empty() { thinking } else { board.after(&thinking) };
+        board.interval_of = of;
     }
     if let Some(path) = &args.svg {
         board.figure()?.write(path)?;
@@ -393,11 +395,14 @@ fn print(args: &PlanArgs, standing: &Standing, options: &[PlanOption], (board, h
             println!("  accuracy {:.3} [{:.3}, {:.3}]{p}", a.value, a.interval.low, a.interval.high);
         }
         if let Some(l) = o.loss {
-            // Constants without the runs behind them have no interval.
-            let interval = if l.interval.width() > 0.0 {
-                format!("[{:.4}, {:.4}]", l.interval.low, l.interval.high)
-            } else {
-                "(constants as given, without an interval)".to_owned()
+            let brackets = format!("[{:.4}, {:.4}]", l.interval.low, l.interval.high);
+            let interval = match board.interval_of {
+                IntervalOf::Run => format!("{brackets}, where {:.0} % of runs end", 100.0 * l.interval.level),
+                IntervalOf::Mean => {
+                    format!("{brackets} of the fitted mean; runs scatter far more (save the law again)")
+                }
+                // Constants without the runs behind them have no interval.
+                IntervalOf::Nothing => "(constants as given, without an interval)".to_owned(),
             };
             println!("  loss {:.4} {interval}; for accuracy see `outthink fit task`", l.value);
         }
@@ -434,6 +439,8 @@ fn as_json(args: &PlanArgs, standing: &Standing, options: &[PlanOption], (board,
         "schema": 1,
         "headline": board.headline,
         "recommendation": board.recommendation,
+        "loss_interval_of": board.interval_of.name(),
+        "margin": board.margin_json(),
         "tornado": board.swings,
         "frontier": board.frontier_json(),
         "hardware": hw,

@@ -1,16 +1,16 @@
 //! What a plan comes to, for people who decide: a headline, a recommendation, what would change it, and the frontier.
 
 use super::plan::dollars;
-use super::plan_life::{ALONE, Law, LifeArgs, TOGETHER};
+use super::plan_life::{ALONE, IntervalOf, Law, LifeArgs, TOGETHER};
 use crate::error::CliError;
 use crate::plot::{Axis, Figure, Ground, Panel, Point, Series};
 use crate::report::{escape, table};
 use anyhow::Context;
+use outthink_law::LawError;
 use outthink_law::plan::{Aim, PlanOption, Standing};
 use outthink_law::pretrain::FLOP_PER_PARAM_TOKEN;
-use outthink_law::sensitivity::{Planned, Swing, frontier, tornado};
+use outthink_law::sensitivity::{Assured, Swing, assured, frontier, tornado};
 use outthink_law::verdict::Outlook;
-use outthink_law::{Interval, LawError};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -21,6 +21,8 @@ const SHOWN: usize = 3;
 const POINTS: usize = 41;
 /// Compute over the largest fitted beyond which a law is far from what it has seen.
 const FAR: f64 = 100.0;
+/// Probability with which a run that is planned with a margin ends at the loss or below it.
+const SURE: f64 = 0.9;
 
 /// What dollars buy: dollars in all, the value, and its interval.
 type Bought = (f64, f64, Option<(f64, f64)>);
@@ -41,6 +43,27 @@ pub(super) struct Board {
     what: &'static str,
     /// Level of the intervals.
     level: f64,
+    /// What the intervals of the loss hold.
+    pub(super) interval_of: IntervalOf,
+    /// What the intervals hold, in words.
+    held: String,
+    /// The plan with a margin; `None` inside where no size is so sure.
+    margin: Option<Option<Assured>>,
+}
+
+/// What intervals of a plan's loss hold, in words for the page.
+fn held_words(of: IntervalOf, level: f64) -> String {
+    let level = 100.0 * level;
+    match of {
+        IntervalOf::Run => {
+            format!("Intervals at {level:.0} % are of a run: by backtests {level:.0} % of runs end within.")
+        }
+        IntervalOf::Mean => format!(
+            "Intervals at {level:.0} % are of the fitted mean alone, and runs scatter far more: save the law again with \
+             `outthink fit pretrain --save` for those of a run."
+        ),
+        IntervalOf::Nothing => "Constants as given have no interval; fit the runs for one.".to_owned(),
+    }
 }
 
 /// A size or a number of tokens as people say it.
@@ -87,31 +110,36 @@ pub(super) fn of_life(
 ) -> Result<Board, CliError> {
     let bad = |e: LawError| super::fit::law_error(&e);
     let found = |name: &str| options.iter().find(|o| o.name == name);
-    let Some(together) = found(TOGETHER) else { return Ok(Board::default()) };
+    let empty = || Board { interval_of: law.interval_of(), ..Board::default() };
+    let Some(together) = found(TOGETHER) else { return Ok(empty()) };
     let Some(loss) = together.loss.filter(|_| together.usd().is_finite()) else {
         return Ok(Board {
             headline: format!("Out of reach: {}.", together.note),
             recommendation: "Find more unique data, or settle for a higher loss; dollars alone do not reach this one."
                 .to_owned(),
-            ..Board::default()
+            ..empty()
         });
     };
     let (costs, serving) = (args.costs(standing), args.serving(standing));
-    let plan = Planned { supply: &law.supply, draws: &law.draws, costs: &costs, serving: &serving };
+    let plan = law.planned(&costs, &serving);
     let swings = tornado(&plan, loss.value).map_err(bad)?;
     let life = outthink_law::lifetime::cheapest(&law.supply, &costs, &serving, loss.value).map_err(bad)?;
-    let Some(life) = life else { return Ok(Board::default()) };
+    let Some(life) = life else { return Ok(empty()) };
     let usd = life.usd();
     let lives = frontier(&plan, (usd / 100.0, usd * 100.0), POINTS).map_err(bad)?;
+    let of = law.interval_of();
     let bought = lives.iter().map(|l| {
-        let draws: Vec<f64> = law.draws.iter().map(|d| d.loss(l.params, l.tokens)).collect();
-        let band = (!draws.is_empty()).then(|| Interval::from_draws(&draws, law.level));
-        (l.usd(), l.loss, band.map(|i| (i.low, i.high)))
+        let i = plan.loss(l.params, l.tokens, law.level).interval;
+        (l.usd(), l.loss, (of != IntervalOf::Nothing).then_some((i.low, i.high)))
     });
-    let interval = if loss.interval.width() > 0.0 {
-        format!(" [{:.3}, {:.3}]", loss.interval.low, loss.interval.high)
-    } else {
-        String::new()
+    let interval = match of {
+        IntervalOf::Run => format!(" [{:.3}, {:.3}]", loss.interval.low, loss.interval.high),
+        IntervalOf::Mean => format!(" (mean of the law [{:.3}, {:.3}])", loss.interval.low, loss.interval.high),
+        IntervalOf::Nothing => String::new(),
+    };
+    let margin = match of {
+        IntervalOf::Run => Some(assured(&plan, loss.value, SURE).map_err(bad)?),
+        _ => None,
     };
     let passes = if life.epochs > 1.0 { format!(", {:.1} passes over the data", life.epochs) } else { String::new() };
     let headline = format!(
@@ -138,6 +166,30 @@ pub(super) fn of_life(
         ),
         _ => "Take the split of the training bill: serving is a small part of the dollars.".to_owned(),
     };
+    if let Some(found) = &margin {
+        let bound = plan.loss(life.params, life.tokens, 2.0 * SURE - 1.0).interval.high;
+        let _ = write!(
+            recommendation,
+            " Every second run planned so ends above {:.3}, nine in ten at or below {bound:.3}; ",
+            loss.value
+        );
+        let _ = match found {
+            Some(a) => write!(
+                recommendation,
+                "to end at {:.3} or below with a probability of {SURE} plan for {:.3}: {} parameters on {} tokens, {}.",
+                loss.value,
+                a.planned_loss,
+                many(a.life.params),
+                many(a.life.tokens),
+                dollars(a.life.usd())
+            ),
+            None => write!(
+                recommendation,
+                "by these runs no size is sure of {:.3} with a probability of {SURE}.",
+                loss.value
+            ),
+        };
+    }
     if let Some(first) = swings.first() {
         let _ = write!(
             recommendation,
@@ -165,6 +217,9 @@ pub(super) fn of_life(
         chosen: Some((usd, loss.value)),
         what: "loss",
         level: law.level,
+        interval_of: of,
+        held: held_words(of, law.level),
+        margin,
     })
 }
 
@@ -175,7 +230,7 @@ pub(super) fn of_thinking(standing: &Standing, outlook: &Outlook, aim: Aim, opti
     let frontier: Vec<Bought> = (0..POINTS)
         .map(|i| {
             let tokens = today * 10_f64.powf(-1.0 + 3.0 * i as f64 / (POINTS - 1) as f64);
-            let at = outlook.at(tokens);
+            let at = outlook.measured(tokens);
             (usd(tokens), at.value, Some((at.interval.low, at.interval.high)))
         })
         .collect();
@@ -191,7 +246,7 @@ pub(super) fn of_thinking(standing: &Standing, outlook: &Outlook, aim: Aim, opti
         Aim::Accuracy(_) => options.iter().filter(meets).min_by(|x, y| x.usd().total_cmp(&y.usd())),
         Aim::Usd(_) => options.iter().filter(meets).max_by(|x, y| value(x).total_cmp(&value(y))),
     };
-    let now = outlook.at(today);
+    let now = outlook.measured(today);
     let (headline, recommendation, chosen) = match best {
         Some(o) => {
             let a = o.accuracy.unwrap_or(now);
@@ -249,7 +304,10 @@ pub(super) fn of_thinking(standing: &Standing, outlook: &Outlook, aim: Aim, opti
         }
         swings.sort_by(|x, y| y.size().total_cmp(&x.size()));
     }
-    Board { headline, recommendation, swings, frontier, chosen, what: "accuracy", level: now.interval.level }
+    let level = now.interval.level;
+    let held =
+        format!("Intervals at {:.0} % are of an accuracy as it would be measured on as many problems.", 100.0 * level);
+    Board { headline, recommendation, swings, frontier, chosen, what: "accuracy", level, held, ..Board::default() }
 }
 
 impl Board {
@@ -272,6 +330,16 @@ impl Board {
                 println!("  {input:<48} {range:<28} {low} to {high}");
             }
             println!();
+        }
+    }
+
+    /// The plan with a margin for JSON; null where nothing says how far runs end from the law.
+    pub(super) fn margin_json(&self) -> Value {
+        match &self.margin {
+            None => Value::Null,
+            Some(found) => json!({ "probability": SURE, "reachable": found.is_some(),
+                "planned_loss": found.map(|a| a.planned_loss), "life": found.map(|a| a.life),
+                "usd": found.map(|a| a.life.usd()) }),
         }
     }
 
@@ -388,11 +456,9 @@ fn page(board: &Board, options: &[PlanOption], hardware: &str) -> String {
     html.push_str("</section></div>\n");
     let _ = writeln!(
         html,
-        "<footer>Hardware: {}. Estimates, not a bill. Intervals are those of the \
-         fitted law at a level of {:.0} %.</footer>\n\
-         </main></body></html>",
+        "<footer>Hardware: {}. Estimates, not a bill. {}</footer>\n</main></body></html>",
         escape(hardware),
-        100.0 * board.level
+        escape(&board.held)
     );
     html
 }

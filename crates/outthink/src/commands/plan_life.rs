@@ -1,15 +1,16 @@
-//! The options of a plan that train a model anew: its size and tokens for the whole of its life.
+//! The options of a plan that train a model from scratch: its size and tokens for the whole of its life.
 
 use super::fit::{Table, fresh_law, law_error, pretrain_columns};
 use super::plan::dollars;
 use super::plan_saved::{LawSource, SavedLaw, law_source};
 use crate::error::CliError;
 use clap::Args;
-use outthink_law::Interval;
 use outthink_law::lifetime::{Costs, Life, Serving, Supply, best_for, cheapest, training_alone};
 use outthink_law::plan::{PlanOption, Standing, training_flops};
-use outthink_law::pretrain::{PretrainOptions, Repeated, fit_repeated};
-use outthink_law::verdict::Ranged;
+use outthink_law::pretrain::{
+    LossForm, PretrainOptions, Repeated, RunErrors, backtest, backtest_repeated, fit_repeated,
+};
+use outthink_law::sensitivity::Planned;
 
 /// Tokens beyond which a plan without a stock is told to name one: about what the largest open corpora hold.
 const LARGE_CORPUS: f64 = 1.5e13;
@@ -26,7 +27,7 @@ pub(super) struct LifeArgs {
     /// Unique tokens at hand; further ones are repeats, and worth less with each pass.
     #[arg(long, value_name = "U")]
     unique_tokens: Option<f64>,
-    /// The loss to reach, for the least dollars of training and serving.
+    /// The target loss, for the least dollars of training and serving.
     #[arg(long, value_name = "L")]
     pub(super) target_loss: Option<f64>,
     /// A law instead of runs: a file that `fit pretrain --save` wrote, or published constants, as
@@ -87,13 +88,38 @@ impl LifeArgs {
     }
 }
 
-/// The law of the loss with its draws.
+/// The law of the loss with its draws, and how far runs end from it.
 pub(super) struct Law {
     pub(super) supply: Supply,
     pub(super) draws: Vec<Supply>,
     pub(super) level: f64,
     /// Runs behind it and their largest compute, where it is known.
     pub(super) fitted: Option<(usize, f64)>,
+    /// From backtests on those runs; without them intervals are of the fitted mean.
+    pub(super) errors: Option<RunErrors>,
+}
+
+/// What the intervals of a plan hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum IntervalOf {
+    /// The loss that a run ends at, by backtests.
+    Run,
+    /// The mean of the fitted law, which held about a quarter of the runs it was tested on.
+    Mean,
+    /// Constants as given have none.
+    #[default]
+    Nothing,
+}
+
+impl IntervalOf {
+    /// Its name in JSON.
+    pub(super) const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Run => Some("run"),
+            Self::Mean => Some("mean"),
+            Self::Nothing => None,
+        }
+    }
 }
 
 impl Law {
@@ -107,41 +133,68 @@ impl Law {
         let Some(table) = table else {
             return Ok(match &args.law {
                 Some(LawSource::Constants(law)) => {
-                    Self { supply: Supply::fresh(*law, stock), draws: Vec::new(), level, fitted: None }
+                    Self { supply: Supply::fresh(*law, stock), draws: Vec::new(), level, fitted: None, errors: None }
                 }
                 Some(LawSource::File(path)) => {
                     let saved = SavedLaw::read(path)?;
                     let draws = saved.draws.iter().map(|d| of(*d)).collect();
-                    Self { supply: of(saved.best), draws, level, fitted: Some((saved.runs, saved.largest_flops)) }
+                    let fitted = Some((saved.runs, saved.largest_flops));
+                    Self { supply: of(saved.best), draws, level, fitted, errors: saved.errors }
                 }
                 None => return Err(CliError::usage("no law of the loss").hint("give --pretrain or --law")),
             });
         };
         let columns = pretrain_columns(&table)?;
         let options = PretrainOptions { seed, level, bootstraps: 300, ..PretrainOptions::default() };
-        let repeats = columns.unique.as_ref().and_then(|unique| fit_repeated(&columns.runs(), unique, options).ok());
-        let most = columns.largest_compute();
-        if let Some(found) = repeats {
+        let bad = |e: outthink_law::LawError| law_error(&e);
+        if let Some(unique) = &columns.unique
+            && let Ok(found) = fit_repeated(&columns.runs(), unique, options)
+        {
+            let errors = backtest_repeated(&columns.runs(), unique, options).map_err(bad)?;
             let draws = found.draws.iter().map(|d| of(*d)).collect();
-            return Ok(Self { supply: of(found.law), draws, level, fitted: Some((found.n, most)) });
+            let fitted = Some((found.n, errors.largest_flops));
+            return Ok(Self { supply: of(found.law), draws, level, fitted, errors: Some(errors) });
         }
-        let (_, found) = fresh_law(&columns, options)?;
+        let (columns, found) = fresh_law(&columns, options)?;
+        let most = columns.largest_compute();
+        let errors = backtest(LossForm::Chinchilla, &columns.runs(), options).map_err(bad)?.errors(most);
         let draws = found.draws.iter().map(|d| Supply::fresh(*d, stock)).collect();
-        Ok(Self { supply: Supply::fresh(found.law, stock), draws, level, fitted: Some((found.n, most)) })
+        let fitted = Some((found.n, most));
+        Ok(Self { supply: Supply::fresh(found.law, stock), draws, level, fitted, errors: Some(errors) })
     }
 
-    fn loss(&self, params: f64, tokens: f64) -> Ranged {
-        let value = self.supply.loss(params, tokens);
-        let draws: Vec<f64> = self.draws.iter().map(|d| d.loss(params, tokens)).collect();
-        let interval = if draws.is_empty() {
-            Interval { low: value, high: value, level: self.level }
+    /// What the intervals of the loss hold.
+    pub(super) fn interval_of(&self) -> IntervalOf {
+        match (&self.errors, self.draws.is_empty()) {
+            (Some(_), _) => IntervalOf::Run,
+            (None, false) => IntervalOf::Mean,
+            (None, true) => IntervalOf::Nothing,
+        }
+    }
+
+    /// The plan whose inputs are varied.
+    pub(super) fn planned<'a>(&'a self, costs: &'a Costs, serving: &'a Serving) -> Planned<'a> {
+        Planned { supply: &self.supply, draws: &self.draws, errors: self.errors.as_ref(), costs, serving }
+    }
+
+    /// How far a run is from those that the law was fitted to, where that is further than its backtests reached.
+    fn distance(&self, life: &Life) -> String {
+        let Some(errors) = self.errors else { return String::new() };
+        let factor = errors.factor(life.params, life.tokens);
+        if !errors.beyond(factor) {
+            return String::new();
+        }
+        let reach = if errors.tested {
+            format!("backtests reached {:.1} times", errors.reach)
         } else {
-            Interval::from_draws(&draws, self.level)
+            "the runs were too few for backtests".to_owned()
         };
-        Ranged { value, interval }
+        format!(
+            "; {factor:.0} times the largest compute fitted ({reach}): the interval is widened by the growth of their errors"
+        )
     }
 
-    fn option(&self, name: &str, life: &Life, standing: &Standing, more: &str) -> PlanOption {
+    fn option(&self, name: &str, life: &Life, (plan, standing): (&Planned<'_>, &Standing), more: &str) -> PlanOption {
         let stock = match self.supply.stock {
             Some(stock) if life.epochs > 1.0 => format!("{:.1} passes over {stock:.3e} unique ones", life.epochs),
             Some(stock) => format!("of {stock:.3e} at hand"),
@@ -153,19 +206,20 @@ impl Law {
         PlanOption {
             name: name.to_owned(),
             accuracy: None,
-            loss: Some(self.loss(life.params, life.tokens)),
+            loss: Some(plan.loss(life.params, life.tokens, self.level)),
             once_usd: life.training_usd,
             usd_interval: None,
             serving_usd: life.serving_usd,
             probability: None,
             note: format!(
                 "{:.3e} parameters on {:.3e} tokens ({:.0} a parameter; {stock}), {:.2} times the size of today's, {:.2e} \
-                 FLOP{more}",
+                 FLOP{more}{}",
                 life.params,
                 life.tokens,
                 life.tokens / life.params,
                 life.params / standing.params,
-                training_flops(life.params, life.tokens)
+                training_flops(life.params, life.tokens),
+                self.distance(life)
             ),
         }
     }
@@ -190,6 +244,8 @@ pub(super) fn options(
     wish: Wish,
 ) -> Result<Vec<PlanOption>, CliError> {
     let (costs, serving) = (args.costs(standing), args.serving(standing));
+    let planned = law.planned(&costs, &serving);
+    let at = (&planned, standing);
     let bad = |e: outthink_law::LawError| law_error(&e);
     let mut all = Vec::new();
     if let (Wish::Beyond(usd), Some(before)) = (wish, standing.trained_tokens) {
@@ -204,7 +260,7 @@ pub(super) fn options(
             serving_usd: standing.queries * costs.query(params, &serving),
         };
         let name = if life.epochs > 1.0 { "more passes over the data" } else { "more data at the same size" };
-        all.push(law.option(name, &life, standing, ""));
+        all.push(law.option(name, &life, at, ""));
     }
     let unreachable = |loss: f64| PlanOption {
         name: TOGETHER.to_owned(),
@@ -226,10 +282,10 @@ pub(super) fn options(
             Some(life) => {
                 let nobody = Serving { queries: 0.0, ..serving };
                 let alone = cheapest(&law.supply, &costs, &nobody, loss).map_err(bad)?;
-                all.push(law.option(TOGETHER, &life, standing, ""));
+                all.push(law.option(TOGETHER, &life, at, ""));
                 if let Some(found) = alone {
                     let served = Life { serving_usd: standing.queries * costs.query(found.params, &serving), ..found };
-                    all.push(law.option(ALONE, &served, standing, ""));
+                    all.push(law.option(ALONE, &served, at, ""));
                 }
             }
             None => all.push(unreachable(loss)),
@@ -237,7 +293,7 @@ pub(super) fn options(
         Wish::AsGoodAs(usd) | Wish::Beyond(usd) => {
             let alone = training_alone(&law.supply, &costs, &serving, usd).map_err(bad)?;
             if let Some(alone) = &alone {
-                all.push(law.option(ALONE, alone, standing, ""));
+                all.push(law.option(ALONE, alone, at, ""));
             }
             let today = standing.queries * costs.query(standing.params, &serving);
             let found = match wish {
@@ -255,7 +311,7 @@ pub(super) fn options(
                         dollars(a.usd())
                     )
                 });
-                all.push(law.option(TOGETHER, &life, standing, &more));
+                all.push(law.option(TOGETHER, &life, at, &more));
             }
         }
     }

@@ -3,12 +3,14 @@
 use crate::error::CliError;
 use anyhow::Context;
 use outthink_law::lifetime::PUBLISHED_DECAYS;
-use outthink_law::pretrain::{Chinchilla, PretrainFit, Repeated, RepeatedFit};
+use outthink_law::pretrain::{Chinchilla, PretrainFit, Repeated, RepeatedFit, RunErrors};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Version of the file.
-const SCHEMA: u32 = 1;
+/// Version of the file: since 2 it says how far runs end from the law.
+const SCHEMA: u32 = 2;
+/// Earlier versions that are still read.
+const EARLIER: [u32; 1] = [1];
 
 /// A fitted law with its bootstrap draws, as it lies in a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,13 +30,16 @@ pub(crate) struct SavedLaw {
     level: f64,
     /// The law, with what repeats are worth.
     pub(crate) best: Repeated,
+    /// How far runs end from the law, from its backtests; none in files of schema 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) errors: Option<RunErrors>,
     /// One law for each bootstrap draw.
     pub(crate) draws: Vec<Repeated>,
 }
 
 impl SavedLaw {
     /// The law of repeated data where the runs have repeats, else that of fresh data with the published decays.
-    pub(crate) fn of(data: &str, largest_flops: f64, fresh: &PretrainFit, repeated: Option<&RepeatedFit>) -> Self {
+    pub(crate) fn of(data: &str, errors: RunErrors, fresh: &PretrainFit, repeated: Option<&RepeatedFit>) -> Self {
         let with =
             |law: Chinchilla| Repeated { fresh: law, data_decay: PUBLISHED_DECAYS.0, param_decay: PUBLISHED_DECAYS.1 };
         let (runs, best, draws) = match repeated {
@@ -46,9 +51,10 @@ impl SavedLaw {
             law: "pretrain".to_owned(),
             data: data.to_owned(),
             runs,
-            largest_flops,
+            largest_flops: errors.largest_flops,
             level: fresh.level,
             best,
+            errors: Some(errors),
             draws,
         }
     }
@@ -68,9 +74,10 @@ impl SavedLaw {
             .map_err(|e| CliError::usage(format!("cannot read the law {}: {e}", path.display())).hint(hint))?;
         let saved: Self = serde_json::from_str(&text)
             .map_err(|e| CliError::usage(format!("{} is not a saved law: {e}", path.display())).hint(hint))?;
-        if saved.schema != SCHEMA || saved.law != "pretrain" {
+        let known = saved.schema == SCHEMA || EARLIER.contains(&saved.schema);
+        if !known || saved.law != "pretrain" {
             return Err(CliError::usage(format!(
-                "{} holds a law `{}` of schema {}; this version reads `pretrain` of schema {SCHEMA}",
+                "{} holds a law `{}` of schema {}; this version reads `pretrain` up to schema {SCHEMA}",
                 path.display(),
                 saved.law,
                 saved.schema
@@ -81,7 +88,8 @@ impl SavedLaw {
             let f = l.fresh;
             [f.floor, f.a, f.alpha, f.b, f.beta, l.data_decay, l.param_decay].iter().all(|x| *x > 0.0)
         };
-        if !positive(&saved.best) || !saved.draws.iter().all(positive) {
+        let errors = |e: &RunErrors| e.scale > 0.0 && e.reach >= 1.0 && e.largest_flops > 0.0;
+        if !positive(&saved.best) || !saved.draws.iter().all(positive) || !saved.errors.as_ref().is_none_or(errors) {
             return Err(CliError::usage(format!("{} has a constant that is not above 0", path.display())).hint(hint));
         }
         Ok(saved)

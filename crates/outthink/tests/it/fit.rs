@@ -205,7 +205,7 @@ fn a_plan_weighs_thinking_against_a_cascade() {
     };
     let got = json(&plan(&["--budget-usd", "2000"]));
     let names: Vec<&str> = got["options"].as_array().unwrap().iter().map(|o| o["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["more thinking a query", "cascade of thoughts"]);
+    assert_eq!(names, ["more thinking a query", "cascade of reasoning lengths"]);
     let accuracy = got["options"][0]["accuracy"]["value"].as_f64().unwrap();
     assert!((0.45..0.55).contains(&accuracy), "{got}");
     let never = json(&plan(&["--target-accuracy", "0.999"]));
@@ -271,7 +271,7 @@ fn experiments_are_not_pooled_in_silence() {
     let groups = got["groups"].as_array().unwrap();
     assert_eq!(groups.len(), 2);
     for group in groups {
-        let at = &group["at"][0]["chinchilla"];
+        let at = &group["at"][0]["mixture"];
         let width = |i: &Value| i["high"].as_f64().unwrap() - i["low"].as_f64().unwrap();
         assert!(width(&at["interval"]) > width(&at["interval_of_mean"]), "{group}");
         assert_eq!(at["beyond_backtests"], true);
@@ -383,12 +383,28 @@ fn a_saved_law_and_a_page_for_the_board() {
     assert_eq!(from_file["hardware"]["flops"], 312e12);
     let inputs: Vec<&str> =
         from_file["tornado"].as_array().unwrap().iter().map(|s| s["input"].as_str().unwrap()).collect();
-    assert!(inputs.len() >= 3 && inputs.iter().any(|i| i.starts_with("the law of the loss")), "{inputs:?}");
+    assert!(inputs.len() >= 3 && inputs.iter().any(|i| i.starts_with("where a run ends")), "{inputs:?}");
     assert!(from_file["frontier"].as_array().unwrap().len() > 20);
     let html = std::fs::read_to_string(&page).unwrap();
     assert!(html.contains(&from_file["headline"].as_str().unwrap()[..20]) && html.contains("<svg "), "{html}");
     assert!(html.contains("prefers-color-scheme: dark") && html.contains("@media print"));
     assert!(std::fs::read_to_string(&svg).unwrap().contains("the plan"));
+    // Intervals are those of a run, and a margin is offered; a law saved by an earlier version says what it has.
+    assert_eq!(from_file["loss_interval_of"], "run");
+    let planned = from_file["margin"]["planned_loss"].as_f64().unwrap();
+    assert!(planned < 2.2 && from_file["margin"]["usd"].as_f64().unwrap() > usd(&from_file), "{from_file}");
+    assert!(html.contains("are of a run"), "{html}");
+    let mut earlier = json(&go(&["plan", "--json", "--params", "1e9"]));
+    assert!(earlier["margin"].is_null());
+    earlier = serde_json::from_str(&std::fs::read_to_string(&law_file).unwrap()).unwrap();
+    earlier["schema"] = 1.into();
+    earlier.as_object_mut().unwrap().remove("errors");
+    let old = at("old.json");
+    std::fs::write(&old, earlier.to_string()).unwrap();
+    let of_old = plan(&old, &["--hardware", "a100"]);
+    assert_eq!(of_old["loss_interval_of"], "mean");
+    assert!(of_old["margin"].is_null() && (usd(&of_old) / usd(&from_file) - 1.0).abs() < 1e-9);
+    assert!(from_constants["loss_interval_of"].is_null());
     // What one owns costs another hour than what one rents.
     let owned = plan(&law_file, &["--owned-years", "4", "--hardware", "a100"]);
     assert!(owned["hardware"]["usd_per_hour"] != from_file["hardware"]["usd_per_hour"], "{owned}");

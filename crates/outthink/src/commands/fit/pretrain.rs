@@ -5,9 +5,10 @@ use super::{DataArgs, Table, figure, law_error, pretrain_show, print_json};
 use crate::commands::plan_saved::SavedLaw;
 use crate::error::CliError;
 use clap::Args;
+use outthink_law::LawError;
 use outthink_law::pretrain::{
-    Backtest, FLOP_PER_PARAM_TOKEN, Forecast as Expected, Held, HeldOut, IsoflopFit, KaplanFit, LineJudgement, LossFit,
-    LossForm, Newest, PretrainFit, PretrainOptions, RepeatedFit, Runs, backtest, coverage_of_intervals, fit, fit_form,
+    FLOP_PER_PARAM_TOKEN, Forecast as Expected, Held, HeldOut, IsoflopFit, KaplanFit, LineJudgement, LossForm, Mixture,
+    Newest, PretrainFit, PretrainOptions, RepeatedFit, Runs, backtest_repeated, coverage_of_intervals, fit, fit_form,
     fit_isoflop, fit_kaplan, fit_repeated, judge_line,
 };
 use serde_json::{Value, json};
@@ -47,7 +48,7 @@ pub(super) struct PretrainArgs {
     /// Budgets whose best split is printed.
     #[arg(long, value_name = "C", value_delimiter = ',', default_value = "1e20,1e22,1e24,5.76e23")]
     pub(super) at_flops: Vec<f64>,
-    /// A run whose loss both laws forecast, such as 100672,71000064; may be repeated.
+    /// A run whose loss is forecast, with the interval of a run, such as 100672,71000064; may be repeated.
     #[arg(long = "at", value_name = "PARAMS,TOKENS", value_parser = point)]
     at: Vec<(f64, f64)>,
     /// A newer model of the line, as PARAMS,TOKENS,LOSS: does the line slow? May be repeated.
@@ -240,14 +241,14 @@ pub(super) struct Study {
     pub(super) isoflop: Option<IsoflopFit>,
     pub(super) repeated: Option<RepeatedFit>,
     pub(super) forecasts: Vec<Forecast>,
-    /// Each form with its backtest, the one that forecast best first.
-    pub(super) forms: Vec<(LossFit, Backtest)>,
-    /// Forecasts of each run asked for, in the order of `forms`.
-    pub(super) at: Vec<((f64, f64), Vec<Expected>)>,
-    /// Newer models against the line, by the form that forecast best.
+    /// All forms with their backtests, the one of most weight first.
+    pub(super) mixture: Mixture,
+    /// Each run asked for: the forecast of all forms together, and of each in the order of the mixture.
+    pub(super) at: Vec<(Expected, Vec<Expected>)>,
+    /// Newer models against the line, by all forms together.
     pub(super) line: Vec<LineJudgement>,
     /// How the intervals did, where that was asked for.
-    pub(super) tested: Option<(LossForm, Vec<HeldOut>)>,
+    pub(super) tested: Option<Vec<HeldOut>>,
 }
 
 pub(super) fn run(args: &PretrainArgs) -> Result<(), CliError> {
@@ -270,7 +271,8 @@ pub(super) fn run(args: &PretrainArgs) -> Result<(), CliError> {
         let all: Vec<Value> = studies.iter().map(|s| pretrain_show::as_json(args, s)).collect();
         match &all[..] {
             [one] if args.by.is_empty() => print_json(one),
-            _ => print_json(&json!({ "schema": 1, "law": "pretrain", "groups": all })),
+            _ => print_json(&json!({ "schema": 1, "law": "pretrain", "groups": all,
+                "interval_coverage": pretrain_show::pooled(&studies) })),
         }
         return Ok(());
     }
@@ -280,6 +282,7 @@ pub(super) fn run(args: &PretrainArgs) -> Result<(), CliError> {
         }
         pretrain_show::print(args, study);
     }
+    pretrain_show::print_pooled(&studies);
     Ok(())
 }
 
@@ -323,36 +326,41 @@ fn study(args: &PretrainArgs, table: Table) -> Result<Study, CliError> {
         (Some(unique), true) => Some(fit_repeated(&runs, unique, options).map_err(|e| law_error(&e))?),
         _ => None,
     };
+    let repeats_err = match (&columns.unique, &repeated, &args.save) {
+        (Some(unique), Some(_), Some(_)) => Some(backtest_repeated(&runs, unique, options).map_err(|e| law_error(&e))?),
+        _ => None,
+    };
     let (columns, chinchilla) = fresh_law(&columns, options)?;
     let runs = columns.runs();
     let kaplan = fit_kaplan(&runs, options).map_err(|e| law_error(&e))?;
     let isoflop = fit_isoflop(&runs, &columns.flops, args.isoflop_tolerance, options).ok();
     let forecasts = forecasts(&columns, options);
-    let forms = by_backtest(&runs, options)?;
-    let most = columns.largest_compute();
-    let mut at = Vec::new();
-    for &point in &args.at {
-        let expected = forms.iter().map(|(fit, test)| test.forecast(fit, most, point, args.data.level));
-        at.push((point, expected.collect::<Result<Vec<_>, _>>().map_err(|e| law_error(&e))?));
-    }
-    let (best, test) = &forms[0];
-    let line = args.newest.iter().map(|&n| judge_line((best, test), most, n, args.data.level));
+    let mixture = Mixture::new(&runs, options).map_err(|e| law_error(&e))?;
+    let (most, level) = (columns.largest_compute(), args.data.level);
+    let expected = |&point: &(f64, f64)| {
+        let each = mixture.parts.iter().map(|p| p.backtest.forecast(&p.fit, most, point, level));
+        Ok((mixture.forecast(point, level)?, each.collect::<Result<Vec<_>, LawError>>()?))
+    };
+    let at = args.at.iter().map(expected).collect::<Result<Vec<_>, LawError>>().map_err(|e| law_error(&e))?;
+    let line = args.newest.iter().map(|&n| judge_line(&mixture, n, level));
     let line = line.collect::<Result<Vec<_>, _>>().map_err(|e| law_error(&e))?;
     let tested = if args.backtest {
-        let form = forms[0].0.form;
         let few =
             PretrainOptions { bootstraps: options.bootstraps.min(200), starts: options.starts.min(60), ..options };
-        Some((form, coverage_of_intervals(form, &runs, few, &[0.9, 0.95]).map_err(|e| law_error(&e))?))
+        Some(coverage_of_intervals(None, &runs, few, &[0.9, 0.95]).map_err(|e| law_error(&e))?)
     } else {
         None
     };
     if let Some(path) = &args.save {
-        SavedLaw::of(&name, most, &chinchilla, repeated.as_ref()).write(path)?;
+        let fresh_err =
+            (mixture.parts.iter()).find(|p| p.fit.form == LossForm::Chinchilla).map(|p| p.backtest.errors(most));
+        let errors = repeats_err.or(fresh_err).ok_or_else(|| CliError::usage("the law was not backtested"))?;
+        SavedLaw::of(&name, errors, &chinchilla, repeated.as_ref()).write(path)?;
     }
     if let Some(path) = &args.data.svg {
         figure::pretrain(&columns, &chinchilla).write(path)?;
     }
-    Ok(Study { name, notes, chinchilla, kaplan, isoflop, repeated, forecasts, forms, at, line, tested })
+    Ok(Study { name, notes, chinchilla, kaplan, isoflop, repeated, forecasts, mixture, at, line, tested })
 }
 
 /// The runs on fresh data and their law: what every command calls the law of a file.
@@ -362,20 +370,6 @@ pub(crate) fn fresh_law(columns: &Columns, options: PretrainOptions) -> Result<(
     let columns = columns.rows(&keep);
     let found = fit(&columns.runs(), options).map_err(|e| law_error(&e))?;
     Ok((columns, found))
-}
-
-/// Each form fitted and backtested, the best forecaster first.
-fn by_backtest(runs: &Runs<'_>, options: PretrainOptions) -> Result<Vec<(LossFit, Backtest)>, CliError> {
-    let mut forms = Vec::new();
-    for form in LossForm::ALL {
-        if form == LossForm::Tied && options.held != Held::default() {
-            continue;
-        }
-        let fitted = fit_form(form, runs, options).map_err(|e| law_error(&e))?;
-        forms.push((fitted, backtest(form, runs, options).map_err(|e| law_error(&e))?));
-    }
-    forms.sort_by(|x, y| x.1.scale.total_cmp(&y.1.scale));
-    Ok(forms)
 }
 
 /// Chinchilla and Kaplan on the cheaper three quarters, scored on the rest; empty where those are too few.

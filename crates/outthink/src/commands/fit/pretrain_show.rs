@@ -2,7 +2,7 @@
 
 use super::pretrain::{PretrainArgs, Study};
 use super::{brackets, brackets_e, print_notes};
-use outthink_law::pretrain::LineVerdict;
+use outthink_law::pretrain::{Forecast, HeldOut, LineVerdict, Part};
 use serde_json::{Value, json};
 
 /// One study as JSON.
@@ -15,21 +15,24 @@ pub(super) fn as_json(args: &PretrainArgs, study: &Study) -> Value {
                 "tokens_per_param": o.tokens_per_param(), "intervals": chinchilla.optimum_intervals(c) })
         })
         .collect();
+    let of = |e: &Forecast| {
+        json!({ "loss": e.loss, "interval": e.interval, "interval_of_mean": e.mean_interval, "factor": e.factor,
+            "beyond_backtests": e.beyond })
+    };
     let at: Vec<Value> = (study.at.iter())
-        .map(|((params, tokens), expected)| {
-            let mut row = json!({ "params": params, "tokens": tokens, "best": study.forms[0].0.form.name() });
-            for ((fit, _), e) in study.forms.iter().zip(expected) {
-                row[fit.form.name()] = json!({ "loss": e.loss, "interval": e.interval,
-                    "interval_of_mean": e.mean_interval, "factor": e.factor, "beyond_backtests": e.beyond });
+        .map(|(all, each)| {
+            let mut row = json!({ "params": all.params, "tokens": all.tokens, "mixture": of(all) });
+            for (part, e) in study.mixture.parts.iter().zip(each) {
+                row[part.fit.form.name()] = of(e);
             }
             row
         })
         .collect();
-    let backtests: Vec<Value> = (study.forms.iter())
-        .map(|(fit, test)| {
-            json!({ "form": fit.form.name(), "law": fit.law, "held_out": test.held.len(),
-                "mean_absolute_error_ln_loss": test.scale, "scatter_ln_loss": test.scatter, "reach": test.reach,
-                "tested": test.tested })
+    let backtests: Vec<Value> = (study.mixture.parts.iter())
+        .map(|Part { fit, backtest, weight }| {
+            json!({ "form": fit.form.name(), "law": fit.law, "weight": weight, "held_out": backtest.held.len(),
+                "mean_absolute_error_ln_loss": backtest.scale, "scatter_ln_loss": backtest.scatter,
+                "reach": backtest.reach, "tested": backtest.tested })
         })
         .collect();
     json!({
@@ -39,7 +42,7 @@ pub(super) fn as_json(args: &PretrainArgs, study: &Study) -> Value {
         "notes": study.notes,
         "n": chinchilla.n,
         "backtests": backtests,
-        "interval_coverage": study.tested.as_ref().map(|(form, rows)| json!({ "form": form.name(), "levels": rows })),
+        "interval_coverage": study.tested,
         "chinchilla": { "law": chinchilla.law, "objective": chinchilla.objective,
             "starts_agreeing": chinchilla.starts_agreeing, "intervals": chinchilla.intervals() },
         "kaplan": { "law": kaplan.law, "objective": kaplan.objective,
@@ -157,11 +160,8 @@ fn print_line(study: &Study) {
     for j in &study.line {
         let (n, f) = (j.newest, j.forecast);
         println!(
-            "\nthe model of {:.3e} parameters and {:.3e} tokens, {:.1} times the largest compute fitted ({})",
-            n.params,
-            n.tokens,
-            f.factor,
-            study.forms[0].0.form.name()
+            "\nthe model of {:.3e} parameters and {:.3e} tokens, {:.1} times the largest compute fitted",
+            n.params, n.tokens, f.factor
         );
         let words = match j.verdict {
             LineVerdict::Slowing => "the line slows: its loss is above where runs of the line end",
@@ -182,7 +182,8 @@ fn print_line(study: &Study) {
         }
         if f.beyond {
             println!(
-                "  further than the backtests reached: the interval is widened, so train a model on the way before you judge"
+                "  further than the backtests reached: only the growth of their errors speaks for the interval, so train a \
+                 model on the way before you judge"
             );
         }
     }
@@ -199,36 +200,71 @@ fn decay(value: f64) -> String {
 
 fn print_forecasts(study: &Study) {
     println!("\nforecasts, each form backtested on the larger runs (mean absolute error of ln loss)");
-    for (fit, test) in &study.forms {
-        let how = if test.tested {
-            format!("{} held out, up to {:.1} times the compute fitted", test.held.len(), test.reach)
+    for Part { fit, backtest, weight } in &study.mixture.parts {
+        let how = if backtest.tested {
+            format!("{} held out, up to {:.1} times the compute fitted", backtest.held.len(), backtest.reach)
         } else {
             "too few runs to hold any out: twice their scatter".to_owned()
         };
-        println!("  {:<10} {:.4}   {how}", fit.form.name(), test.scale);
+        println!("  {:<10} {:.4}   weight {weight:.2}   {how}", fit.form.name(), backtest.scale);
     }
-    for ((params, tokens), expected) in &study.at {
-        println!("  N {params:.4e}   D {tokens:.4e}   {:.3} times the largest compute", expected[0].factor);
-        for ((fit, _), e) in study.forms.iter().zip(expected) {
+    for (all, each) in &study.at {
+        println!("  N {:.4e}   D {:.4e}   {:.3} times the largest compute", all.params, all.tokens, all.factor);
+        let names = study.mixture.parts.iter().map(|p| p.fit.form.name());
+        for (name, e) in std::iter::once("mixture").chain(names).zip(std::iter::once(all).chain(each)) {
             let mean = e.mean_interval.map(|i| format!("   the mean alone {}", brackets(i, 4))).unwrap_or_default();
-            let beyond = if e.beyond { "   widened: further than the backtests reached" } else { "" };
-            println!("    {:<10} {:.4} {}{mean}{beyond}", fit.form.name(), e.loss, brackets(e.interval, 4));
+            let beyond = if e.beyond { "   further than the backtests reached" } else { "" };
+            println!("    {name:<10} {:.4} {}{mean}{beyond}", e.loss, brackets(e.interval, 4));
         }
     }
-    if let Some((form, rows)) = &study.tested {
-        println!("\nintervals of forecasts, tested at four cuts ({})", form.name());
-        for r in rows {
-            println!(
-                "  {:.0} %: held {} of {} runs ({:.1} %; the interval of the mean {:.1} %), mean width {:.2} % of the loss, \
-                 mean error {:.2} %",
-                100.0 * r.level,
-                r.held,
-                r.tried,
-                100.0 * r.held as f64 / r.tried as f64,
-                100.0 * r.held_by_mean as f64 / r.tried as f64,
-                100.0 * r.mean_width,
-                100.0 * r.error
-            );
-        }
+    if let Some(rows) = &study.tested {
+        println!("\nintervals of forecasts, tested at four cuts (mixture)");
+        print_held(rows);
+    }
+}
+
+fn print_held(rows: &[HeldOut]) {
+    for r in rows {
+        println!(
+            "  {:.0} %: held {} of {} runs ({:.1} %; the interval of the mean {:.1} %), mean width {:.2} % of the loss, \
+             mean error {:.2} %",
+            100.0 * r.level,
+            r.held,
+            r.tried,
+            100.0 * r.held as f64 / r.tried as f64,
+            100.0 * r.held_by_mean as f64 / r.tried as f64,
+            100.0 * r.mean_width,
+            100.0 * r.error
+        );
+    }
+}
+
+/// The tests of intervals over all groups, run for run; empty where there is one group or none was tested.
+pub(super) fn pooled(studies: &[Study]) -> Vec<HeldOut> {
+    let all: Vec<&Vec<HeldOut>> = studies.iter().filter_map(|s| s.tested.as_ref()).collect();
+    let levels = if all.len() > 1 { all[0].len() } else { 0 };
+    (0..levels)
+        .map(|i| {
+            let rows = || all.iter().map(|rows| &rows[i]);
+            let tried: usize = rows().map(|r| r.tried).sum();
+            let mean = |f: fn(&HeldOut) -> f64| rows().map(|r| r.tried as f64 * f(r)).sum::<f64>() / tried as f64;
+            HeldOut {
+                level: all[0][i].level,
+                tried,
+                held: rows().map(|r| r.held).sum(),
+                held_by_mean: rows().map(|r| r.held_by_mean).sum(),
+                mean_width: mean(|r| r.mean_width),
+                error: mean(|r| r.error),
+            }
+        })
+        .collect()
+}
+
+/// Prints the tests of intervals over all groups.
+pub(super) fn print_pooled(studies: &[Study]) {
+    let rows = pooled(studies);
+    if !rows.is_empty() {
+        println!("\n---\nintervals of forecasts over all {} groups", studies.len());
+        print_held(&rows);
     }
 }
