@@ -31,6 +31,7 @@ pub(crate) mod report;
 mod resources;
 pub(crate) mod runs;
 pub(crate) mod serve;
+mod server;
 pub(crate) mod store;
 pub(crate) mod sweep;
 pub(crate) mod thinking;

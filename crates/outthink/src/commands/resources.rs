@@ -3,12 +3,13 @@
 use super::configured::key;
 use super::engine::EngineArgs;
 use super::replay::read_table;
+use super::server::Server;
 use super::verifiers::{self, Plan};
 use crate::error::CliError;
 use futures_util::future::BoxFuture;
 use outthink_core::{Comparer, Engine, Price, Verifier};
 use outthink_engine::judge::{LlmJudge, ModelComparer};
-use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, RewardModel, RewardShape, Secret};
+use outthink_engine::openai::{OpenAiOptions, RewardModel, RewardShape, Secret};
 use outthink_serve::config::{self, Config, VerifierKind};
 use outthink_serve::{ITSELF, MakeTests, Resources};
 use outthink_verify::{CheckerError, VerifierSpec};
@@ -80,12 +81,12 @@ async fn of_server(verifier: &config::Verifier) -> Result<Arc<dyn Verifier>, Cli
         .map_err(|e| CliError::usage(e.to_string()))?;
     let shape = match verifier.kind {
         VerifierKind::Judge => {
-            let engine: Arc<dyn Engine> = Arc::new(OpenAiEngine::connect(options).await.map_err(|error| {
+            let server = Server::connect(None, options).await.map_err(|error| {
                 let mut error = CliError::from(error);
                 error.message = format!("verifier {}: {}", verifier.name, error.message);
                 error
-            })?);
-            return Ok(Arc::new(LlmJudge::new(&verifier.name, engine)));
+            })?;
+            return Ok(Arc::new(LlmJudge::new(&verifier.name, server.engine)));
         }
         VerifierKind::Pooling => RewardShape::Pooling,
         VerifierKind::Score => RewardShape::Score,
