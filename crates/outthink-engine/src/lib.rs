@@ -31,6 +31,8 @@
 //! ```
 
 mod anthropic;
+mod bedrock;
+mod frames;
 mod gemini;
 pub mod judge;
 pub mod native;

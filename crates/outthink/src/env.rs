@@ -45,9 +45,17 @@ pub(crate) const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 /// The token of the session that it belongs to, where it belongs to one.
 pub(crate) const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 
+/// The region that requests are signed for, where the address does not name it.
+pub(crate) const AWS_REGION: &str = "AWS_REGION";
+
 /// What requests to Bedrock are signed with, where both halves of a key are set.
 pub(crate) fn aws_keys() -> Option<AwsKeys> {
-    Some(AwsKeys { id: var(AWS_ACCESS_KEY_ID)?, secret: var(AWS_SECRET_ACCESS_KEY)?, session: var(AWS_SESSION_TOKEN) })
+    Some(AwsKeys {
+        id: var(AWS_ACCESS_KEY_ID)?,
+        secret: var(AWS_SECRET_ACCESS_KEY)?,
+        session: var(AWS_SESSION_TOKEN),
+        region: var(AWS_REGION),
+    })
 }
 
 /// A variable's value, where it is set and not empty.

@@ -9,6 +9,7 @@ mod tools;
 
 pub(crate) use models::facts;
 pub(crate) use request::write;
+pub(crate) use thinking::set as thinking;
 
 use crate::openai::channel::Access;
 use crate::reader::Reader;

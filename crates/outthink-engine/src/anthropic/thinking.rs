@@ -17,7 +17,7 @@ const BUDGETS: [(Effort, u64); 6] = [
 ];
 
 /// Sets `thinking` and the effort; whether the model reasons, as far as that was asked for.
-pub(super) fn set(question: &Question<'_>, limit: u64, choice: Choice<'_>, draft: &mut Draft<'_>) -> bool {
+pub(crate) fn set(question: &Question<'_>, limit: u64, choice: Choice<'_>, draft: &mut Draft<'_>) -> bool {
     let extra = &question.request.prompt.extra;
     let asked = asked_thinking(question.request);
     if let Some(own) = extra.get("thinking").filter(|own| own.is_object()) {

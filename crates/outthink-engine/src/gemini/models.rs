@@ -6,7 +6,7 @@ use outthink_core::Effort;
 use serde_json::Value;
 
 /// What is known of a model, with what the server says of it.
-pub(crate) fn facts(model: &str, said: Option<&Value>) -> Option<Facts> {
+pub(crate) fn facts(model: &str, said: Option<&Value>) -> Facts {
     let count = |name: &str| said.and_then(|said| said[name].as_u64());
     let (input, longest) = (count("inputTokenLimit"), count("outputTokenLimit"));
     let generation = generation(bare(model));
@@ -14,14 +14,14 @@ pub(crate) fn facts(model: &str, said: Option<&Value>) -> Option<Facts> {
     // From 3 on by levels, before by a budget: <https://ai.google.dev/gemini-api/docs/thinking>
     let by_level = reasons && generation.is_none_or(|generation| generation >= 3.0);
     let levels = [Effort::Minimal, Effort::Low, Effort::Medium, Effort::High];
-    Some(Facts {
+    Facts {
         context: input.map(|input| input + longest.unwrap_or(0)),
         longest,
         efforts: if by_level { levels.to_vec() } else { Vec::new() },
         budget: reasons && !by_level,
         adaptive: false,
         reasons,
-    })
+    }
 }
 
 /// The number in a name such as `gemini-2.5-pro`.
@@ -36,13 +36,13 @@ mod tests {
 
     #[test]
     fn generations_set_the_length_of_reasoning_in_their_own_ways() {
-        let of = |model: &str| facts(model, None).unwrap();
+        let of = |model: &str| facts(model, None);
         assert!(of("gemini-2.5-pro").budget && of("models/gemini-2.5-flash").budget);
         assert_eq!(of("gemini-3.8-flash").efforts.len(), 4);
         assert!(!of("gemini-2.0-flash").reasons && !of("gemma-3-27b").reasons);
         let said =
             json!({"name": "models/gemini-next", "inputTokenLimit": 1_000, "outputTokenLimit": 200, "thinking": true});
-        let facts = facts("gemini-next", Some(&said)).unwrap();
+        let facts = facts("gemini-next", Some(&said));
         assert_eq!((facts.context, facts.longest, facts.budget), (Some(1_200), Some(200), false));
         assert!(facts.takes_effort());
     }

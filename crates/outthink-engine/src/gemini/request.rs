@@ -3,7 +3,6 @@
 use super::{contents, thinking, tools};
 use crate::native::{Draft, Form, Question, form};
 use crate::openai::channel::Written;
-use outthink_core::EngineError;
 use serde_json::{Value, json};
 
 /// Stop texts that the API takes at most.
@@ -40,7 +39,7 @@ const TAKEN: [&str; 22] = [
 const OWN: [&str; 5] = ["safetySettings", "cachedContent", "toolConfig", "labels", "serviceTier"];
 
 /// The body for one sample.
-pub(crate) fn write(question: &Question<'_>) -> Result<Written, EngineError> {
+pub(crate) fn write(question: &Question<'_>) -> Written {
     let request = question.request;
     let extra = &request.prompt.extra;
     let mut draft = Draft::new(question.learned);
@@ -74,11 +73,18 @@ pub(crate) fn write(question: &Question<'_>) -> Result<Written, EngineError> {
     for (name, _) in extra.iter().filter(|(name, value)| !value.is_null() && !is_known(name)) {
         draft.note(format!("the Gemini API has no {name}: it was not sent"));
     }
+    let is_marked = |value: &Value| value.get("cache_control").is_some_and(Value::is_object);
+    let holds_mark = |message: &Value| {
+        is_marked(message) || message["content"].as_array().is_some_and(|parts| parts.iter().any(is_marked))
+    };
+    if request.prompt.messages.iter().any(holds_mark) {
+        draft.note("cache_control was not sent: the Gemini API decides itself what it caches");
+    }
     if extra.get("user").is_some_and(Value::is_string) {
         draft.note("the Gemini API has no user: it was not sent");
     }
     draft.set("contents", contents);
-    Ok(draft.finish())
+    draft.finish()
 }
 
 /// How tokens are drawn, and what ends the reply.

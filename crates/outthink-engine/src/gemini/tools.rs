@@ -33,8 +33,10 @@ pub(super) fn set(extra: &Map<String, Value>, draft: &mut Draft<'_>) {
     if extra.get("parallel_tool_calls") == Some(&Value::Bool(false)) {
         draft.note("the Gemini API cannot hold the model to one call: parallel_tool_calls was not sent");
     }
+    if !has_functions {
+        return;
+    }
     let config = match choice(extra) {
-        _ if !has_functions => return,
         Choice::Unsaid => return,
         Choice::Auto => json!({ "mode": "AUTO" }),
         Choice::Never => json!({ "mode": "NONE" }),

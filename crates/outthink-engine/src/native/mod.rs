@@ -11,7 +11,7 @@ pub use protocol::{AwsKeys, Protocol};
 
 pub(crate) use chat::{Call, Choice, Form, Media, Part, Reasoning, Tool, calls, choice, form, parts, reasoning, tools};
 pub(crate) use draft::Draft;
-pub(crate) use protocol::{Facts, Question};
+pub(crate) use protocol::{Facts, Question, escaped};
 
 use crate::openai::channel::{Channel, Written};
 use crate::openai::{OpenAiOptions, Secret};
@@ -106,7 +106,12 @@ impl NativeEngine {
         self.protocol
     }
 
-    /// Asks the server for its models once, to see whether it is alive. A server that has no list says nothing.
+    /// Whether the server can be asked whether it is alive, without a sample: by its list of models.
+    pub const fn can_probe(&self) -> bool {
+        self.protocol.list().is_some()
+    }
+
+    /// Asks the server for its models once, to see whether it is alive. Of one that has no list nothing is learned.
     ///
     /// # Errors
     /// If it does not answer.

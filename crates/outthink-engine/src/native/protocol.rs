@@ -2,7 +2,7 @@
 
 use crate::openai::channel::{Access, Written};
 use crate::reader::NewReader;
-use crate::{anthropic, gemini};
+use crate::{anthropic, bedrock, gemini};
 use outthink_core::{Effort, EngineError, Entry, Origin, Paper, SampleRequest, unknown};
 use serde_json::Value;
 use std::fmt;
@@ -14,6 +14,8 @@ pub enum Protocol {
     Anthropic,
     /// The Gemini API: `generateContent`.
     Gemini,
+    /// Amazon Bedrock's Converse API.
+    Bedrock,
 }
 
 /// What requests to AWS are signed with. Neither key is ever printed.
@@ -25,6 +27,8 @@ pub struct AwsKeys {
     pub secret: String,
     /// The session's token, where the keys are of a session.
     pub session: Option<String>,
+    /// The region, where the address does not name it.
+    pub region: Option<String>,
 }
 
 impl fmt::Debug for AwsKeys {
@@ -34,7 +38,6 @@ impl fmt::Debug for AwsKeys {
 }
 
 /// What has to be known of a model before it is asked.
-#[expect(clippy::struct_excessive_bools, reason = "a record of independent abilities")]
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Facts {
     /// Tokens of prompt and reply at most.
@@ -71,10 +74,10 @@ pub(crate) struct Question<'a> {
 
 impl Protocol {
     /// All of them, in the order of their entries.
-    pub const ALL: [Self; 2] = [Self::Anthropic, Self::Gemini];
+    pub const ALL: [Self; 3] = [Self::Anthropic, Self::Gemini, Self::Bedrock];
 
     /// What each is, and where it is documented.
-    pub const ENTRIES: [Entry; 2] = [Self::Anthropic.entry(), Self::Gemini.entry()];
+    pub const ENTRIES: [Entry; 3] = [Self::Anthropic.entry(), Self::Gemini.entry(), Self::Bedrock.entry()];
 
     /// What it is, and where it is documented.
     pub const fn entry(self) -> Entry {
@@ -93,6 +96,15 @@ impl Protocol {
                 "the Gemini API",
                 Paper::new("generateContent", "https://ai.google.dev/api/generate-content"),
                 &["google"],
+            ),
+            Self::Bedrock => entry(
+                "bedrock",
+                "Amazon Bedrock's Converse API",
+                Paper::new(
+                    "ConverseStream",
+                    "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html",
+                ),
+                &["aws", "converse"],
             ),
         }
     }
@@ -128,6 +140,7 @@ impl Protocol {
         match host.as_str() {
             "api.anthropic.com" => Some(Self::Anthropic),
             "generativelanguage.googleapis.com" => Some(Self::Gemini),
+            host if host.starts_with("bedrock-runtime") && host.contains(".amazonaws.com") => Some(Self::Bedrock),
             _ => None,
         }
     }
@@ -140,15 +153,16 @@ impl Protocol {
                 let path = format!("/models/{}:streamGenerateContent?alt=sse", escaped(gemini::bare(model)));
                 Ok((endpoint(given, "/v1beta", "/models")?, path))
             }
+            Self::Bedrock => Ok((endpoint(given, "", "/model")?, format!("/model/{}/converse-stream", escaped(model)))),
         }
     }
 
     /// How the server is told who asks.
     pub(crate) fn access(self, endpoint: &str, key: Option<&str>, aws: Option<AwsKeys>) -> Result<Access, EngineError> {
-        let _ = (endpoint, aws);
         match self {
             Self::Anthropic => anthropic::access(key),
             Self::Gemini => gemini::access(key),
+            Self::Bedrock => bedrock::access(endpoint, key, aws),
         }
     }
 
@@ -157,6 +171,8 @@ impl Protocol {
         match self {
             Self::Anthropic => Some("/models?limit=1000"),
             Self::Gemini => Some("/models?pageSize=1000"),
+            // It is at another address, and asks for other rights.
+            Self::Bedrock => None,
         }
     }
 
@@ -176,6 +192,7 @@ impl Protocol {
                 let names = models.iter().filter(generates).filter_map(|model| model["name"].as_str());
                 names.map(|name| gemini::bare(name).to_owned()).collect()
             }
+            Self::Bedrock => Vec::new(),
         }
     }
 
@@ -184,6 +201,7 @@ impl Protocol {
         match self {
             Self::Anthropic => Some(format!("/models/{}", escaped(model))),
             Self::Gemini => Some(format!("/models/{}", escaped(gemini::bare(model)))),
+            Self::Bedrock => None,
         }
     }
 
@@ -191,7 +209,8 @@ impl Protocol {
     pub(crate) fn facts(self, model: &str, said: Option<&Value>) -> Option<Facts> {
         match self {
             Self::Anthropic => anthropic::facts(model, said),
-            Self::Gemini => gemini::facts(model, said),
+            Self::Gemini => Some(gemini::facts(model, said)),
+            Self::Bedrock => Some(bedrock::facts(model)),
         }
     }
 
@@ -199,7 +218,8 @@ impl Protocol {
     pub(crate) fn write(self, question: &Question<'_>) -> Result<Written, EngineError> {
         match self {
             Self::Anthropic => anthropic::write(question),
-            Self::Gemini => gemini::write(question),
+            Self::Gemini => Ok(gemini::write(question)),
+            Self::Bedrock => bedrock::write(question),
         }
     }
 
@@ -208,6 +228,7 @@ impl Protocol {
         match self {
             Self::Anthropic => anthropic::reader,
             Self::Gemini => gemini::reader,
+            Self::Bedrock => bedrock::reader,
         }
     }
 
@@ -216,6 +237,7 @@ impl Protocol {
         match self {
             Self::Anthropic => anthropic::HOSTED,
             Self::Gemini => gemini::HOSTED,
+            Self::Bedrock => &[],
         }
     }
 }
@@ -263,6 +285,7 @@ mod tests {
                 "https://generativelanguage.googleapis.com/v1beta",
                 "/models/m:streamGenerateContent?alt=sse",
             ),
+            (Protocol::Bedrock, "https://h/", "https://h", "/model/m/converse-stream"),
         ] {
             let (at, of) = protocol.address(given, "m").unwrap();
             assert_eq!((at.as_str(), of.as_str()), (endpoint, path), "{given}");

@@ -2,7 +2,7 @@
 //! is how a request is written and how its events are read.
 
 pub(crate) use super::ask::Spare;
-pub(crate) use super::http::Access;
+pub(crate) use super::http::{Access, Sign};
 
 use super::ask::{Ask, Order};
 use super::habit::Manner;

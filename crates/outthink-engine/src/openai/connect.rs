@@ -130,7 +130,7 @@ pub(super) fn wire_at(
 }
 
 async fn list(wire: &Wire) -> Result<Vec<Value>, EngineError> {
-    models_of(&get(wire, "/models").await?)
+    models_of(get(wire, "/models").await?.as_ref())
 }
 
 /// What is at a path below the server's address, asked for again where that may help.
@@ -153,7 +153,7 @@ pub(super) async fn get(wire: &Wire, path: &str) -> Result<Option<Value>, Engine
 }
 
 async fn list_once(wire: &Wire) -> Result<Vec<Value>, EngineError> {
-    models_of(&get_once(wire, "/models").await?)
+    models_of(get_once(wire, "/models").await?.as_ref())
 }
 
 /// What is at a path below the server's address; `None` where it is no JSON.
@@ -174,8 +174,8 @@ pub(super) async fn get_once(wire: &Wire, path: &str) -> Result<Option<Value>, E
     Ok(serde_json::from_str(&text.map_err(transport)?).ok())
 }
 
-fn models_of(list: &Option<Value>) -> Result<Vec<Value>, EngineError> {
-    match list.as_ref().map(|l| l["data"].as_array().or(l.as_array())) {
+fn models_of(list: Option<&Value>) -> Result<Vec<Value>, EngineError> {
+    match list.map(|l| l["data"].as_array().or(l.as_array())) {
         Some(Some(models)) => Ok(models.clone()),
         Some(None) => Err(error::not_a_stream("JSON that is no list of models")),
         None => Err(error::not_a_stream("something that is no JSON")),

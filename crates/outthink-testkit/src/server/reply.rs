@@ -169,6 +169,11 @@ impl Reply {
         Self::new("text/event-stream", Framing::Chunked, Body::Steps(steps))
     }
 
+    /// A stream of bytes of this kind, whatever was asked for.
+    pub fn bytes(kind: &'static str, steps: impl IntoIterator<Item = Step>) -> Self {
+        Self::new(kind, Framing::Chunked, Body::Steps(steps.into_iter().collect()))
+    }
+
     /// Bytes on the wire, the head included.
     pub fn wire(steps: impl IntoIterator<Item = Step>) -> Self {
         Self::new("", Framing::Wire, Body::Steps(steps.into_iter().collect()))

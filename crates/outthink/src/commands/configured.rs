@@ -24,7 +24,7 @@ pub(crate) async fn connect(config: &Config) -> Result<(Vec<Arc<dyn Engine>>, He
             let options = options(upstream, None)?;
             let connected = Server::connect(spoken(upstream)?, options).await;
             let Server { engine, probe, .. } = connected.map_err(|e| unreachable(upstream, e))?;
-            let member = Member { weight: upstream.weight, probe: Some(probe), ..Member::new(&upstream.name, engine) };
+            let member = Member { weight: upstream.weight, probe, ..Member::new(&upstream.name, engine) };
             pools.push(pool(vec![member], &config.balance)?);
         }
     }
@@ -63,12 +63,7 @@ async fn members(config: &Config, model: &Model) -> Result<Vec<Member>, CliError
             };
             let tier = u32::try_from(tier).unwrap_or(u32::MAX);
             let named = super::engine::named(engine, &model.name, served.context);
-            members.push(Member {
-                weight: upstream.weight,
-                tier,
-                probe: Some(probe),
-                ..Member::new(&upstream.name, named)
-            });
+            members.push(Member { weight: upstream.weight, tier, probe, ..Member::new(&upstream.name, named) });
         }
     }
     Ok(members)

@@ -38,7 +38,8 @@ impl Spoken {
 /// An engine and how its server is asked whether it is alive.
 pub(crate) struct Server {
     pub(crate) engine: Arc<dyn Engine>,
-    pub(crate) probe: Probe,
+    /// `None` where it cannot be asked.
+    pub(crate) probe: Option<Probe>,
     /// How it differs from other servers of chat completions.
     pub(crate) dialect: Option<Dialect>,
 }
@@ -66,7 +67,7 @@ impl Server {
             let engine = probed.clone();
             Box::pin(async move { engine.probe().await })
         });
-        Self { engine: Arc::new(engine), probe, dialect }
+        Self { engine: Arc::new(engine), probe: Some(probe), dialect }
     }
 
     fn native(engine: NativeEngine) -> Self {
@@ -75,6 +76,7 @@ impl Server {
             let engine = probed.clone();
             Box::pin(async move { engine.probe().await })
         });
+        let probe = engine.can_probe().then_some(probe);
         Self { engine: Arc::new(engine), probe, dialect: None }
     }
 }

@@ -63,7 +63,7 @@ pub(crate) async fn connect_all(
     let mut models: Vec<(String, Vec<Member>)> = Vec::new();
     for (url, Server { engine, probe, .. }) in found {
         let id = engine.model().id.clone();
-        let member = Member { probe: Some(probe), ..Member::new(url, engine) };
+        let member = Member { probe, ..Member::new(url, engine) };
         match models.iter_mut().find(|(known, _)| *known == id) {
             Some((_, members)) => members.push(member),
             None => models.push((id, vec![member])),

@@ -17,6 +17,7 @@ const fn model(provider: Provider) -> &'static str {
     match provider {
         Provider::Anthropic => "claude-opus-4-6",
         Provider::Gemini => "gemini-3.8-flash",
+        Provider::Bedrock => "anthropic.claude-opus-4-6-v1",
     }
 }
 
@@ -27,13 +28,15 @@ const fn protocol(provider: Provider) -> Protocol {
     match provider {
         Provider::Anthropic => Protocol::Anthropic,
         Provider::Gemini => Protocol::Gemini,
+        Provider::Bedrock => Protocol::Bedrock,
     }
 }
 
-fn price() -> Price {
+/// Reasoning has a price of its own where it is counted.
+fn price(provider: Provider) -> Price {
     Price {
         cache_write: Some(3_750_000_000),
-        reasoning: Some(17_000_000_000),
+        reasoning: (provider != Provider::Bedrock).then_some(17_000_000_000),
         ..Price::per_million_usd(3.0, 0.3, 15.0).unwrap()
     }
 }
@@ -43,7 +46,7 @@ async fn bank(provider: Provider, scenario: Scenario) -> Bank {
     let server = Server::start(scenario);
     let options = OpenAiOptions {
         model: Some(model(provider).into()),
-        price: price(),
+        price: price(provider),
         base_url: server.root(),
         ..engine_options(&server)
     };
@@ -55,15 +58,17 @@ async fn bank(provider: Provider, scenario: Scenario) -> Bank {
 }
 
 /// What the provider's own accounts come to.
-fn charged(account: &Account) -> u64 {
+fn charged(provider: Provider, account: &Account) -> u64 {
     let Account { prompt, cached, cache_write, completion, reasoning, .. } = *account;
-    price().cost(&Usage { prompt, cached, cache_write, completion, reasoning, ..Usage::default() }).nano()
+    price(provider).cost(&Usage { prompt, cached, cache_write, completion, reasoning, ..Usage::default() }).nano()
 }
 
 /// What a provider counts for a turn; not all charge for what they write to a cache.
 const fn counts(provider: Provider) -> Counts {
     let written = if matches!(provider, Provider::Gemini) { 0 } else { 30 };
-    Counts { fresh: 42 - written, cached: 100, written, generated: 55, reasoning: 40 }
+    // Bedrock does not tell reasoning from the rest.
+    let reasoning = if matches!(provider, Provider::Bedrock) { 0 } else { 40 };
+    Counts { fresh: 42 - written, cached: 100, written, generated: 55, reasoning }
 }
 
 fn answered(provider: Provider) -> Turn {
@@ -95,7 +100,7 @@ async fn every_api_answers_and_the_bill_is_the_providers_own() {
                 assert!(reply.body.contains("391"), "{name}: {}", reply.body);
                 assert!(reply.body.contains("\"estimated\":false"), "{name}: {}", reply.body);
                 let account = bank.server.accounts().total();
-                assert_eq!(bank.spent().await, charged(&account), "{name}");
+                assert_eq!(bank.spent().await, charged(provider, &account), "{name}");
             }
         }
         let account = bank.server.accounts().total();
@@ -129,7 +134,7 @@ async fn a_vote_over_samples_of_a_provider_is_billed_sample_by_sample() {
         assert_eq!(reply.answer().receipt["samples_drawn"], 5);
         let account = bank.server.accounts().total();
         assert_eq!((account.cached, account.completion), (4 * 142, 5 * 55), "{provider:?}");
-        assert_eq!(bank.spent().await, charged(&account), "{provider:?}");
+        assert_eq!(bank.spent().await, charged(provider, &account), "{provider:?}");
     }
 }
 
@@ -222,7 +227,7 @@ async fn what_a_provider_signed_comes_back_to_it_through_every_api() {
         assert_eq!(reply.status, 200, "{}", reply.body);
         assert!(last(&bank).contains("c2lnbmVk") && last(&bank).contains("sunny"), "{provider:?}: {}", last(&bank));
         let account = bank.server.accounts().total();
-        assert_eq!(bank.spent().await, charged(&account), "{provider:?}");
+        assert_eq!(bank.spent().await, charged(provider, &account), "{provider:?}");
     }
 }
 
@@ -266,7 +271,7 @@ async fn a_client_that_leaves_ends_the_work_and_pays_for_what_was_read() {
         assert!(bank.server.until(|account| account.left == 1).await, "{provider:?}");
         let spent = bank.spent().await;
         assert!(
-            spent > 0 && spent < charged(&Account { prompt: 142, completion: 400, ..Account::default() }),
+            spent > 0 && spent < charged(provider, &Account { prompt: 142, completion: 400, ..Account::default() }),
             "{spent}"
         );
     }
@@ -279,6 +284,6 @@ async fn a_reply_that_is_whole_where_a_stream_was_asked_for_is_read_all_the_same
         let bank = bank(provider, provider.answers(model(provider), [reply])).await;
         let answer = bank.post(Scenario::CHAT, &question(provider, Scenario::CHAT)).await.answer();
         assert_eq!(answer.message["content"], "The answer is 391.");
-        assert_eq!(bank.spent().await, charged(&bank.server.accounts().total()), "{provider:?}");
+        assert_eq!(bank.spent().await, charged(provider, &bank.server.accounts().total()), "{provider:?}");
     }
 }

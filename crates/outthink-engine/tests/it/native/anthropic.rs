@@ -193,9 +193,12 @@ async fn the_limit_is_the_models_own_unless_somebody_asked_for_one() {
 
 #[tokio::test]
 async fn what_a_model_refuses_is_left_out_and_remembered() {
-    let refuse = |_: u64, request: &outthink_testkit::server::Request| match request.json()["top_k"].is_null() {
-        false => ANTHROPIC.error(400, "invalid_request_error", "`top_k` is not supported by this model"),
-        true => ANTHROPIC.streams(&Turn::new("4", Counts::plain(9, 1))),
+    let refuse = |_: u64, request: &outthink_testkit::server::Request| {
+        if request.json()["top_k"].is_null() {
+            ANTHROPIC.streams(&Turn::new("4", Counts::plain(9, 1)))
+        } else {
+            ANTHROPIC.error(400, "invalid_request_error", "`top_k` is not supported by this model")
+        }
     };
     let server = Server::start(ANTHROPIC.answers_by("claude-opus-4-6", refuse));
     let engine = engine(ANTHROPIC, &server);
@@ -299,6 +302,7 @@ async fn odd_events_cost_nothing_and_blocks_of_the_servers_tools_are_kept() {
 
 #[tokio::test]
 async fn errors_say_whose_fault_they_are_and_whether_to_try_again() {
+    use Origin::{Caller, Engine};
     let refusal = |status, kind, message, origin, retryable, elsewhere, code| Refusal {
         status,
         kind,
@@ -308,7 +312,6 @@ async fn errors_say_whose_fault_they_are_and_whether_to_try_again() {
         elsewhere,
         code,
     };
-    use Origin::{Caller, Engine};
     check(
         ANTHROPIC,
         &[

@@ -252,6 +252,7 @@ async fn odd_chunks_cost_nothing_and_other_parts_are_kept() {
 
 #[tokio::test]
 async fn errors_say_whose_fault_they_are_and_whether_to_try_again() {
+    use Origin::{Caller, Engine};
     let refusal = |status, kind, message, origin, retryable, elsewhere, code| Refusal {
         status,
         kind,
@@ -261,7 +262,6 @@ async fn errors_say_whose_fault_they_are_and_whether_to_try_again() {
         elsewhere,
         code,
     };
-    use Origin::{Caller, Engine};
     check(
         GEMINI,
         &[

@@ -1,6 +1,7 @@
 //! Servers with protocols of their own: what holds for all of them, and what each is asked and answers.
 
 mod anthropic;
+mod bedrock;
 mod gemini;
 
 use crate::{KEY, Whole, whole};
@@ -16,19 +17,23 @@ pub(super) const fn model(provider: Provider) -> &'static str {
     match provider {
         Provider::Anthropic => "claude-opus-4-6",
         Provider::Gemini => "gemini-3.8-flash",
+        Provider::Bedrock => "us.anthropic.claude-opus-4-6-v1:0",
     }
 }
 
 /// What a provider counts for a turn; not all charge for what they write to a cache.
 pub(super) const fn counts(provider: Provider) -> Counts {
     let written = if matches!(provider, Provider::Gemini) { 0 } else { 30 };
-    Counts { fresh: 42 - written, cached: 100, written, generated: 55, reasoning: 40 }
+    // Bedrock does not tell reasoning from the rest.
+    let reasoning = if matches!(provider, Provider::Bedrock) { 0 } else { 40 };
+    Counts { fresh: 42 - written, cached: 100, written, generated: 55, reasoning }
 }
 
 pub(super) const fn protocol(provider: Provider) -> Protocol {
     match provider {
         Provider::Anthropic => Protocol::Anthropic,
         Provider::Gemini => Protocol::Gemini,
+        Provider::Bedrock => Protocol::Bedrock,
     }
 }
 
@@ -146,6 +151,7 @@ async fn text_reasoning_and_calls_are_the_same_whole_and_streamed() {
             assert_eq!((finish.reason, finish.word), (FinishReason::ToolCalls, None), "{name}");
             let account = server.accounts().total();
             let Usage { prompt, cached, cache_write, completion, reasoning, estimated, .. } = finish.usage;
+            let reasoning = if provider == Provider::Bedrock { 0 } else { reasoning };
             assert_eq!(
                 (prompt, cached, cache_write, completion, reasoning, estimated),
                 (account.prompt, account.cached, account.cache_write, account.completion, account.reasoning, false),

@@ -3,6 +3,7 @@
 //! The shapes are written here once more, from the providers' documentation, so that a test compares two readings of it.
 
 mod anthropic;
+mod bedrock;
 mod gemini;
 
 use super::{Reply, Request, Scenario};
@@ -16,6 +17,8 @@ pub enum Provider {
     Anthropic,
     /// The Gemini API.
     Gemini,
+    /// Bedrock's Converse API.
+    Bedrock,
 }
 
 /// What a provider charges for, by kind.
@@ -123,13 +126,14 @@ impl Turn {
 
 impl Provider {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Anthropic, Self::Gemini];
+    pub const ALL: [Self; 3] = [Self::Anthropic, Self::Gemini, Self::Bedrock];
 
     /// Where the samples of a model come from.
     pub fn path(self, model: &str) -> String {
         match self {
             Self::Anthropic => "/v1/messages".to_owned(),
             Self::Gemini => format!("/v1beta/models/{model}:streamGenerateContent"),
+            Self::Bedrock => format!("/model/{}/converse-stream", model.replace(':', "%3A")),
         }
     }
 
@@ -157,6 +161,8 @@ impl Provider {
                 let path = format!("/v1beta/models/{model}");
                 scenario.on(&path, [Reply::json(about)]).on("/v1beta/models", [Reply::json(list)])
             }
+            // Its list is at another address.
+            Self::Bedrock => scenario,
         }
     }
 
@@ -165,6 +171,7 @@ impl Provider {
         match self {
             Self::Anthropic => Reply::events(anthropic::events(turn)),
             Self::Gemini => Reply::events(gemini::chunks(turn)),
+            Self::Bedrock => bedrock::stream(bedrock::events(turn)),
         }
         .charges(&turn.counts)
     }
@@ -174,8 +181,14 @@ impl Provider {
         match self {
             Self::Anthropic => Reply::json(anthropic::message(turn)),
             Self::Gemini => Reply::json(gemini::list(turn)),
+            Self::Bedrock => Reply::json(bedrock::message(turn)),
         }
         .charges(&turn.counts)
+    }
+
+    /// Bedrock's stream of these events, each a name and its data; a name that ends with `Exception` is a failure.
+    pub fn messages<'a>(events: impl IntoIterator<Item = (&'a str, Value)>) -> Reply {
+        bedrock::stream(events.into_iter().map(|(name, data)| bedrock::message_of(name, &data)).collect())
     }
 
     /// An error in the provider's shape.
@@ -183,6 +196,10 @@ impl Provider {
         match self {
             Self::Anthropic => Reply::json(anthropic::error(kind, message)).status(status),
             Self::Gemini => Reply::json(gemini::error(status, kind, message)).status(status),
+            Self::Bedrock => {
+                let named = format!("{kind}:http://internal.amazon.com/coral/com.amazon.bedrock/");
+                Reply::json(json!({ "message": message })).status(status).header("x-amzn-errortype", &named)
+            }
         }
     }
 }
