@@ -146,7 +146,7 @@ mod tests {
         };
         let url = Url::parse("https://example.amazonaws.com/").unwrap();
         for (method, signature) in [
-            ("GET", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d669fbf31"),
+            ("GET", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
             ("POST", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
         ] {
             let headers = super::signature(&keys(), scope, (method, &url), b"").unwrap();
