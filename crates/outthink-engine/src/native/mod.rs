@@ -21,7 +21,7 @@ use outthink_core::{
 use serde_json::Value;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Where the server is, what it speaks and how it is told who asks.
+/// Where the server is, what it speaks and what it authenticates requests by.
 #[derive(Debug, Clone)]
 pub struct NativeOptions {
     /// What it speaks.

@@ -157,7 +157,7 @@ impl Protocol {
         }
     }
 
-    /// How the server is told who asks.
+    /// What requests are authenticated by.
     pub(crate) fn access(self, endpoint: &str, key: Option<&str>, aws: Option<AwsKeys>) -> Result<Access, EngineError> {
         match self {
             Self::Anthropic => anthropic::access(key),

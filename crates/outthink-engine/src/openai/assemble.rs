@@ -41,7 +41,7 @@ pub(super) struct Assembler {
     /// What reads the events of another protocol.
     reader: Option<Box<dyn Reader>>,
     /// Whether it was passed on how long the prompt is.
-    told_prompt: bool,
+    reported_prompt: bool,
 }
 
 impl Assembler {
@@ -57,7 +57,7 @@ impl Assembler {
             done: false,
             odd: None,
             reader: None,
-            told_prompt: false,
+            reported_prompt: false,
         }
     }
 
@@ -173,8 +173,8 @@ impl Assembler {
     fn count(&mut self, read: UsageRead, out: &mut Queue) {
         let pieces = self.choices.iter().map(|c| c.seen.pieces).sum();
         self.reported.add(read, pieces);
-        if let Some(tokens) = read.prompt.filter(|&tokens| tokens > 0 && !self.passed_on && !self.told_prompt) {
-            self.told_prompt = true;
+        if let Some(tokens) = read.prompt.filter(|&tokens| tokens > 0 && !self.passed_on && !self.reported_prompt) {
+            self.reported_prompt = true;
             let cached = read.cached.unwrap_or(0).min(tokens);
             out.push_back((0, Ok(SampleEvent::Prompt { tokens, cached })));
         }

@@ -79,7 +79,7 @@ pub(super) enum Accept {
 /// Makes the headers that sign one request, from where it goes and its body.
 pub(crate) type Sign = Arc<dyn Fn(&Url, &[u8]) -> Result<HeaderMap, EngineError> + Send + Sync>;
 
-/// How a server is told who asks.
+/// What requests to a server are authenticated by.
 #[derive(Clone, Default)]
 pub(crate) struct Access {
     /// Headers of every request.

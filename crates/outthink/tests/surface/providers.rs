@@ -1,4 +1,4 @@
-//! The gateway before providers with protocols of their own: each API, whole and streamed, and the bill beside the
+//! The gateway before providers with protocols of their own: each API, whole and streamed, and the bill against the
 //! provider's own accounts.
 
 use super::{Bank, engine_options};
@@ -66,7 +66,7 @@ fn charged(provider: Provider, account: &Account) -> u64 {
 /// What a provider counts for a turn; not all charge for what they write to a cache.
 const fn counts(provider: Provider) -> Counts {
     let written = if matches!(provider, Provider::Gemini) { 0 } else { 30 };
-    // Bedrock does not tell reasoning from the rest.
+    // Bedrock does not count reasoning apart.
     let reasoning = if matches!(provider, Provider::Bedrock) { 0 } else { 40 };
     Counts { fresh: 42 - written, cached: 100, written, generated: 55, reasoning }
 }

@@ -24,7 +24,7 @@ pub(super) const fn model(provider: Provider) -> &'static str {
 /// What a provider counts for a turn; not all charge for what they write to a cache.
 pub(super) const fn counts(provider: Provider) -> Counts {
     let written = if matches!(provider, Provider::Gemini) { 0 } else { 30 };
-    // Bedrock does not tell reasoning from the rest.
+    // Bedrock does not count reasoning apart.
     let reasoning = if matches!(provider, Provider::Bedrock) { 0 } else { 40 };
     Counts { fresh: 42 - written, cached: 100, written, generated: 55, reasoning }
 }
