@@ -7,6 +7,7 @@
 use crate::Finding;
 use anyhow::{Context, Result, bail};
 use outthink_core::{DefaultValue, Effort, Entry, Setting};
+use outthink_engine::native::Protocol;
 use outthink_engine::openai::{Continuation, Dialect};
 use outthink_strategy::{StrategySpec, registry};
 use outthink_verify::spec;
@@ -28,6 +29,7 @@ const PARTS: &[Part] = &[
     Part { page: "docs/strategies.md", name: "efforts", text: efforts },
     Part { page: "docs/laws.md", name: "laws", text: laws },
     Part { page: "docs/engines.md", name: "dialects", text: dialects },
+    Part { page: "docs/engines.md", name: "protocols", text: protocols },
 ];
 
 /// What makes it again, for messages.
@@ -169,6 +171,14 @@ fn dialects() -> String {
                 &paper(entry),
             ],
         );
+    }
+    table
+}
+
+fn protocols() -> String {
+    let mut table = String::from("| `protocol` | API | documented |\n|---|---|---|\n");
+    for entry in &Protocol::ENTRIES {
+        row(&mut table, &[&code(entry.name), &text(entry.line), &paper(entry)]);
     }
     table
 }

@@ -1,6 +1,7 @@
 //! Engines over HTTP and engines made of recordings.
 //!
 //! - [`openai`]: any OpenAI-compatible server, with retries, timeouts by phase and cancellation.
+//! - [`native`]: servers with protocols of their own, by the same connections.
 //! - [`pool`]: several engines of one model as one, with weights, health and fallbacks.
 //! - [`replay`]: recorded samples, drawn without replacement.
 //! - [`judge`]: a language model as verifier; reward models are in [`openai`].
@@ -29,9 +30,15 @@
 //! # Ok(()) }
 //! ```
 
+mod anthropic;
+mod bedrock;
+mod frames;
+mod gemini;
 pub mod judge;
+pub mod native;
 pub mod openai;
 pub mod pool;
+mod reader;
 pub mod replay;
 mod retry;
 #[cfg(unix)]

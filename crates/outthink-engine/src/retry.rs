@@ -24,13 +24,13 @@ pub(crate) fn delay(seed: u64, attempt: u32, retry_after: Option<Duration>) -> D
 
 /// Whether a request that got this status may succeed later at the same server.
 pub(crate) const fn is_transient(status: u16) -> bool {
-    matches!(status, 408 | 425 | 429 | 498 | 500 | 502 | 503 | 504 | 520..=529)
+    matches!(status, 408 | 424 | 425 | 429 | 498 | 500 | 502 | 503 | 504 | 520..=529)
 }
 
 /// Whether another server of the same model may do what this one refused: it may have another key, the model, a
 /// larger limit.
 pub(crate) const fn is_elsewhere(status: u16) -> bool {
-    matches!(status, 401..=405 | 408 | 409 | 413 | 425 | 429 | 498 | 499 | 500..=599)
+    matches!(status, 401..=405 | 408 | 409 | 413 | 424 | 425 | 429 | 498 | 499 | 500..=599)
 }
 
 /// When a server asks to come back, by any of the headers that say so.

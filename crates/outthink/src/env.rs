@@ -1,5 +1,6 @@
 //! Every environment variable that the binary reads, in one place.
 
+use outthink_engine::native::AwsKeys;
 use std::path::PathBuf;
 
 /// Where models are kept, as `$OUTTHINK_HOME/models`, and what was recorded. Without it the user's
@@ -36,6 +37,26 @@ pub(crate) const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 pub(crate) const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
 /// The user's home folder.
 pub(crate) const USER_HOME: &str = "HOME";
+
+/// The id of the access key that requests to Bedrock are signed with, as for AWS's own tools.
+pub(crate) const AWS_ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+/// Its secret.
+pub(crate) const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+/// The token of the session that it belongs to, where it belongs to one.
+pub(crate) const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+
+/// The region that requests are signed for, where the address does not name it.
+pub(crate) const AWS_REGION: &str = "AWS_REGION";
+
+/// What requests to Bedrock are signed with, where both halves of a key are set.
+pub(crate) fn aws_keys() -> Option<AwsKeys> {
+    Some(AwsKeys {
+        id: var(AWS_ACCESS_KEY_ID)?,
+        secret: var(AWS_SECRET_ACCESS_KEY)?,
+        session: var(AWS_SESSION_TOKEN),
+        region: var(AWS_REGION),
+    })
+}
 
 /// A variable's value, where it is set and not empty.
 pub(crate) fn var(name: &str) -> Option<String> {

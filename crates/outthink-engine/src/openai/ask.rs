@@ -4,6 +4,7 @@ use super::assemble::Assembler;
 use super::habit::Manner;
 use super::learned::{Complaint, Refused};
 use super::think::Before;
+use crate::reader::NewReader;
 use hyper::body::Bytes;
 use outthink_core::{Source, parse_json, restore_integers};
 use serde_json::{Map, Value};
@@ -29,12 +30,18 @@ pub(super) struct Order {
     pub(super) manner: Manner,
     /// Whether it goes on from a rendered prompt, by `/completions`.
     pub(super) is_completion: bool,
+    /// What reads a reply of another protocol.
+    pub(super) reader: Option<NewReader>,
 }
 
 impl Order {
     /// What reads its reply.
     pub(super) fn assembler(&self) -> Assembler {
-        Assembler::new(self.n, self.prompt_chars, self.before)
+        let assembler = Assembler::new(self.n, self.prompt_chars, self.before);
+        match self.reader {
+            Some(reader) => assembler.reading(reader()),
+            None => assembler,
+        }
     }
 }
 
@@ -52,30 +59,33 @@ pub(super) struct Ask {
 
 /// Something in a body that is not worth a refusal.
 #[derive(Debug, Clone)]
-pub(super) struct Spare {
-    pub(super) field: String,
+pub(crate) struct Spare {
+    pub(crate) field: String,
+    /// What it is remembered by where the server refuses it.
+    pub(crate) name: String,
     /// The keys within the field that are ours; none where all of it is.
-    pub(super) keys: Vec<String>,
+    pub(crate) keys: Vec<String>,
     /// The value, where another one may be taken.
-    pub(super) value: Option<String>,
+    pub(crate) value: Option<String>,
     /// Whether the server may know the field and not the value even if it calls it unknown.
-    pub(super) is_word: bool,
-    pub(super) change: Change,
+    pub(crate) is_word: bool,
+    pub(crate) change: Change,
     /// What is said where it is left out; nothing where nobody asked for it.
-    pub(super) note: Option<String>,
+    pub(crate) note: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
+pub(crate) enum Change {
     LeaveOut,
     /// The other name of the limit.
     Rename,
 }
 
 impl Spare {
-    pub(super) fn new(field: &str, note: Option<&str>) -> Self {
+    pub(crate) fn new(field: &str, note: Option<&str>) -> Self {
         Self {
             field: field.into(),
+            name: field.into(),
             keys: Vec::new(),
             value: None,
             is_word: false,
@@ -92,6 +102,8 @@ impl Spare {
             "logprobs" => complaint.names("top_logprobs"),
             "thinking" => complaint.names("budget_tokens"),
             "stream_options" => complaint.names("include_usage"),
+            // Gemini names the setting in words.
+            "generationConfig" if self.keys == ["thinkingConfig"] => complaint.names("thinking"),
             _ => false,
         };
         with_it || complaint.names(&self.field) || self.keys.iter().any(|key| complaint.names(key))
@@ -139,7 +151,7 @@ impl Ask {
         let unknown = complaint.is_unknown_field() && !spare.is_word;
         if unknown || spare.value.is_some() {
             let value = spare.value.filter(|_| !unknown);
-            self.refused.push(Refused { field: spare.field, value });
+            self.refused.push(Refused { field: spare.name, value });
         }
         true
     }

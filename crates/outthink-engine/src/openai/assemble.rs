@@ -9,8 +9,9 @@ use super::repair;
 use super::think::Before;
 use super::usage::{Reported, Seen, estimate};
 use super::{Secret, error, finish};
+use crate::reader::{Heard, Reader};
 use crate::sse;
-use outthink_core::{Delta, EngineError, Finish, FinishReason, LOGPROBS, SampleEvent, Usage};
+use outthink_core::{Delta, EngineError, Finish, FinishReason, LOGPROBS, SampleEvent, Usage, UsageRead};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 
@@ -37,6 +38,10 @@ pub(super) struct Assembler {
     done: bool,
     /// Why an event could not be read, should nothing else come.
     odd: Option<EngineError>,
+    /// What reads the events of another protocol.
+    reader: Option<Box<dyn Reader>>,
+    /// Whether it was passed on how long the prompt is.
+    reported_prompt: bool,
 }
 
 impl Assembler {
@@ -51,7 +56,14 @@ impl Assembler {
             passed_on: false,
             done: false,
             odd: None,
+            reader: None,
+            reported_prompt: false,
         }
+    }
+
+    /// For a reply in another protocol, whose events `reader` puts into those of chat completions.
+    pub(super) fn reading(self, reader: Box<dyn Reader>) -> Self {
+        Self { reader: Some(reader), ..self }
     }
 
     /// Whether content was passed on, so that no retry can be made.
@@ -80,6 +92,9 @@ impl Assembler {
         key: Option<&Secret>,
         out: &mut Queue,
     ) -> Result<(), EngineError> {
+        if self.reader.is_some() {
+            return self.push_foreign(name, data.trim(), key, out);
+        }
         if let Some(plain) = self.pieces.read(data).filter(|_| !self.done && name != "error") {
             self.plain(plain, out);
             return Ok(());
@@ -107,12 +122,62 @@ impl Assembler {
         if lines != [data] && lines.iter().all(is_event) {
             return lines.into_iter().try_for_each(|line| self.push(name, line, key, out));
         }
+        self.pass_over(data, key, out);
+        Ok(())
+    }
+
+    /// Notes, once, that an event could not be read.
+    fn pass_over(&mut self, data: &str, key: Option<&Secret>, out: &mut Queue) {
         if self.odd.is_none() {
             self.odd = Some(error::not_json(data, key));
             let words = "an event of the engine was no JSON and was passed over: the reply may lack a piece";
             out.push_back((0, Ok(SampleEvent::Note(words.to_owned()))));
         }
+    }
+
+    /// Reads one event of another protocol.
+    fn push_foreign(
+        &mut self,
+        name: &str,
+        data: &str,
+        key: Option<&Secret>,
+        out: &mut Queue,
+    ) -> Result<(), EngineError> {
+        if self.done || IDLE.iter().any(|idle| data.eq_ignore_ascii_case(idle)) {
+            return Ok(());
+        }
+        if name == "error" {
+            return Err(error::in_event(data, self.passed_on, key));
+        }
+        let Some((event, repaired)) = repair::parse(data) else {
+            self.pass_over(data, key, out);
+            return Ok(());
+        };
+        let mut said = Vec::new();
+        if let Some(reader) = &mut self.reader {
+            reader.read(name, event, &mut said);
+        }
+        for one in said {
+            match one {
+                Heard::Chunk(chunk) => self.event(chunk, repaired, key, out)?,
+                Heard::Usage(read) => self.count(read, out),
+                Heard::Note(words) => out.push_back((0, Ok(SampleEvent::Note(words)))),
+                Heard::Failed(error) => return Err(error::in_stream(&error, self.passed_on, key)),
+                Heard::Over => self.done = true,
+            }
+        }
         Ok(())
+    }
+
+    /// Takes in counts, and passes on how long the prompt is, where that is known before the first words.
+    fn count(&mut self, read: UsageRead, out: &mut Queue) {
+        let pieces = self.choices.iter().map(|c| c.seen.pieces).sum();
+        self.reported.add(read, pieces);
+        if let Some(tokens) = read.prompt.filter(|&tokens| tokens > 0 && !self.passed_on && !self.reported_prompt) {
+            self.reported_prompt = true;
+            let cached = read.cached.unwrap_or(0).min(tokens);
+            out.push_back((0, Ok(SampleEvent::Prompt { tokens, cached })));
+        }
     }
 
     /// Reads a reply that is no stream: one JSON body, or the text of a stream after all.
@@ -383,7 +448,11 @@ impl Assembler {
 
     /// What each choice has used so far.
     pub(super) fn usages(&self) -> Vec<Usage> {
-        let seen: Vec<Seen> = self.choices.iter().map(|choice| choice.seen).collect();
+        let mut seen: Vec<Seen> = self.choices.iter().map(|choice| choice.seen).collect();
+        // A summary of the reasoning says nothing of its length.
+        if self.reader.is_some() && self.reported.has_reasoning() {
+            seen.iter_mut().for_each(|seen| seen.reasoning = 0);
+        }
         self.reported.settle(&seen, self.prompt_chars)
     }
 }

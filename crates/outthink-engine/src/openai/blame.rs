@@ -11,13 +11,14 @@ pub(super) const TOO_LONG: [&str; 4] = [
     "exceed_context_size_error",
 ];
 /// The account has nothing left: no wait of seconds helps.
-pub(super) const SPENT: [&str; 6] = [
+pub(super) const SPENT: [&str; 7] = [
     "insufficient_quota",
     "insufficient_user_quota",
     "billing_hard_limit_reached",
     "billing_not_active",
     "insufficient_balance",
     "credit_balance_too_low",
+    "ServiceQuotaExceededException",
 ];
 
 /// Codes and types in lower case, by the status that they stand for where a server gives none.
@@ -36,6 +37,8 @@ const STATUSES: &[(u16, &[&str])] = &[
             "string_above_max_length",
             "invalid_prompt",
             "validation_error",
+            "validationexception",
+            "servicequotaexceededexception",
         ],
     ),
     (401, &["authentication_error", "invalid_api_key", "unauthenticated", "unauthorized", "invalid_authentication"]),
@@ -48,9 +51,10 @@ const STATUSES: &[(u16, &[&str])] = &[
             "forbidden",
             "access_denied",
             "unsupported_country_region_territory",
+            "accessdeniedexception",
         ],
     ),
-    (404, &["not_found_error", "notfounderror", "not_found", "model_not_found"]),
+    (404, &["not_found_error", "notfounderror", "not_found", "model_not_found", "resourcenotfoundexception"]),
     (413, &["request_too_large", "payload_too_large"]),
     (
         429,
@@ -65,6 +69,7 @@ const STATUSES: &[(u16, &[&str])] = &[
             "throttling",
             "throttlingexception",
             "throttling_error",
+            "modelnotreadyexception",
             "requests",
             "tokens",
             "insufficient_quota",
@@ -86,6 +91,9 @@ const STATUSES: &[(u16, &[&str])] = &[
             "unknown_error",
             "engine_error",
             "upstream_error",
+            "internalserverexception",
+            "modelerrorexception",
+            "modelstreamerrorexception",
         ],
     ),
     (
@@ -102,9 +110,20 @@ const STATUSES: &[(u16, &[&str])] = &[
             "server_busy",
             "model_overloaded",
             "capacity_exceeded",
+            "serviceunavailableexception",
         ],
     ),
-    (504, &["timeout", "timeout_error", "deadline_exceeded", "gateway_timeout", "request_timeout"]),
+    (
+        504,
+        &[
+            "modeltimeoutexception",
+            "timeout",
+            "timeout_error",
+            "deadline_exceeded",
+            "gateway_timeout",
+            "request_timeout",
+        ],
+    ),
     (529, &["overloaded_error"]),
 ];
 
@@ -207,8 +226,30 @@ fn named_status(word: &str) -> Option<u16> {
 /// Whether the words of a refusal say that the prompt is too long for the context: many servers have no code for it.
 pub(super) fn is_too_long(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
-    let words = ["maximum context length", "maximum model length", "context window", "context size", "context length"];
+    let words = [
+        "maximum context length",
+        "maximum model length",
+        "context window",
+        "context size",
+        "context length",
+        "prompt is too long",
+        "input is too long",
+        "exceed context limit",
+        "exceeds the maximum number of tokens",
+    ];
     words.iter().any(|words| message.contains(words))
+}
+
+/// Whether the words of a refusal say that the account has nothing left: Anthropic has no code for it.
+pub(super) fn is_spent(message: &str) -> bool {
+    message.to_ascii_lowercase().contains("credit balance is too low")
+}
+
+/// Whether Google says that it does not know the key.
+pub(super) fn is_wrong_key(body: &Value) -> bool {
+    let body = body.as_array().and_then(|errors| errors.first()).unwrap_or(body);
+    let details = body["error"]["details"].as_array().map(Vec::as_slice).unwrap_or_default();
+    details.iter().any(|detail| detail["reason"] == "API_KEY_INVALID")
 }
 
 /// A status of HTTP, as a number or as text.

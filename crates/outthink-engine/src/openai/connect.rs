@@ -2,7 +2,7 @@
 
 use super::continuation::Known;
 use super::habit::Habits;
-use super::http::{Client, Place};
+use super::http::{Access, Client, Place};
 use super::learned::Learned;
 use super::wire::{Reachability, Wire, refusal};
 use super::{Dialect, OpenAiEngine, OpenAiOptions, Secret, error, options};
@@ -99,10 +99,21 @@ fn context(model: &Value) -> Option<u64> {
 
 pub(super) fn wire(options: OpenAiOptions) -> Result<Wire, EngineError> {
     let endpoint = options::endpoint(&options.base_url)?;
-    let key = options.api_key.as_ref().map(Secret::expose);
+    let access = Access::bearer(options.api_key.as_ref().map(Secret::expose))?;
+    let chat = Place::new(&format!("{endpoint}/chat/completions"))?;
+    wire_at(endpoint, chat, access, options)
+}
+
+/// The way to a server whose replies come from `chat`.
+pub(super) fn wire_at(
+    endpoint: String,
+    chat: Place,
+    access: Access,
+    options: OpenAiOptions,
+) -> Result<Wire, EngineError> {
     Ok(Wire {
-        client: Client::new(&endpoint, key, &options.timeouts)?,
-        chat: Place::new(&format!("{endpoint}/chat/completions"))?,
+        client: Client::new(&endpoint, access, &options.timeouts)?,
+        chat,
         completions: Place::new(&format!("{endpoint}/completions"))?,
         endpoint,
         key: options.api_key,
@@ -119,12 +130,17 @@ pub(super) fn wire(options: OpenAiOptions) -> Result<Wire, EngineError> {
 }
 
 async fn list(wire: &Wire) -> Result<Vec<Value>, EngineError> {
+    models_of(get(wire, "/models").await?.as_ref())
+}
+
+/// What is at a path below the server's address, asked for again where that may help.
+pub(super) async fn get(wire: &Wire, path: &str) -> Result<Option<Value>, EngineError> {
     let mut attempt = 0;
     loop {
         let limit = wire.timeouts.first_token;
-        let result = timeout(limit, list_once(wire)).await;
+        let result = timeout(limit, get_once(wire, path)).await;
         let error = match result {
-            Ok(Ok(models)) => return Ok(models),
+            Ok(Ok(found)) => return Ok(found),
             Ok(Err(error)) => error,
             Err(_) => return Err(error::timeout("the engine did not list its models", limit, false)),
         };
@@ -137,7 +153,12 @@ async fn list(wire: &Wire) -> Result<Vec<Value>, EngineError> {
 }
 
 async fn list_once(wire: &Wire) -> Result<Vec<Value>, EngineError> {
-    let models = Place::new(&format!("{}/models", wire.endpoint))?;
+    models_of(get_once(wire, "/models").await?.as_ref())
+}
+
+/// What is at a path below the server's address; `None` where it is no JSON.
+pub(super) async fn get_once(wire: &Wire, path: &str) -> Result<Option<Value>, EngineError> {
+    let models = Place::new(&format!("{}{path}", wire.endpoint))?;
     let transport = |e| error::of_transport(e, false);
     let mut response = wire.client.get(&models).await.map_err(|broken| {
         if broken.connect {
@@ -150,8 +171,11 @@ async fn list_once(wire: &Wire) -> Result<Vec<Value>, EngineError> {
         return Err(refusal(response, wire).await.0);
     }
     let text = response.text(LIST_LIMIT).await;
-    let list: Option<Value> = serde_json::from_str(&text.map_err(transport)?).ok();
-    match list.as_ref().map(|l| l["data"].as_array().or(l.as_array())) {
+    Ok(serde_json::from_str(&text.map_err(transport)?).ok())
+}
+
+fn models_of(list: Option<&Value>) -> Result<Vec<Value>, EngineError> {
+    match list.map(|l| l["data"].as_array().or(l.as_array())) {
         Some(Some(models)) => Ok(models.clone()),
         Some(None) => Err(error::not_a_stream("JSON that is no list of models")),
         None => Err(error::not_a_stream("something that is no JSON")),

@@ -129,6 +129,7 @@ impl Sample {
             before: if way.is_begun { way.before } else { engine.before(request, manner) },
             manner,
             is_completion: way.prompt.is_some(),
+            reader: None,
         };
         Ok(Run::new(Arc::clone(&engine.wire), order))
     }

@@ -28,9 +28,22 @@ fn bounded(text: &str, limit: usize) -> String {
 }
 
 /// A reply with a status that is not a success.
-pub(super) fn of_status(status: u16, body: &str, key: Option<&Secret>) -> EngineError {
+#[cfg(test)]
+fn of_status(status: u16, body: &str, key: Option<&Secret>) -> EngineError {
+    of_refusal(status, None, body, key)
+}
+
+/// A reply with a status that is not a success, whose head may name the kind of the error, as AWS does.
+pub(super) fn of_refusal(status: u16, named: Option<&str>, body: &str, key: Option<&Secret>) -> EngineError {
     let json = repair::parse(body).map(|(value, _)| value).filter(|value| value.is_object() || value.is_array());
-    let blame = json.as_ref().map(Blame::read).unwrap_or_default();
+    let mut blame = json.as_ref().map(Blame::read).unwrap_or_default();
+    if blame.kind.is_none() {
+        // An address may follow the name.
+        blame.kind = named.and_then(|name| name.split([':', '#']).next()).map(str::to_owned);
+    }
+    // Google answers so to a key that it does not know.
+    let is_wrong_key = status == 400 && json.as_ref().is_some_and(blame::is_wrong_key);
+    let status = if is_wrong_key { 401 } else { status };
     let is_page = is_page(body);
     let plain = if json.is_none() && !is_page { body } else { "" };
     let message = clean(blame.message.as_deref().unwrap_or(plain), key);
@@ -65,12 +78,14 @@ fn with(blame: Blame, status: u16, message: String, key: Option<&Secret>) -> Eng
     let is = |names: &[&str]| [&code, &kind].into_iter().flatten().any(|word| names.contains(&word.as_str()));
     let too_long = is(&blame::TOO_LONG) || (status == 400 && blame::is_too_long(&message));
     // A quota is not there again in seconds.
-    let spent = is(&blame::SPENT);
-    let caller = too_long || matches!(status, 400 | 404 | 413 | 422);
+    let spent = is(&blame::SPENT) || (status == 400 && blame::is_spent(&message));
+    let caller = too_long || (matches!(status, 400 | 404 | 413 | 422) && !spent);
+    let meant =
+        || too_long.then(|| blame::TOO_LONG[0].to_owned()).or_else(|| spent.then(|| blame::SPENT[0].to_owned()));
     let error = EngineError {
         retryable: retry::is_transient(status) && !spent && !too_long,
-        elsewhere: too_long || retry::is_elsewhere(status),
-        code: name(code),
+        elsewhere: too_long || spent || retry::is_elsewhere(status),
+        code: name(code).or_else(meant),
         kind: name(kind),
         param: name(param),
         retry_after,

@@ -8,6 +8,7 @@ use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, 
 use hyper::{StatusCode, Uri};
 use outthink_core::{EngineError, Origin};
 use reqwest::{Url, redirect};
+use std::borrow::Cow;
 use std::error::Error;
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -60,8 +61,11 @@ impl Place {
     pub(super) fn new(address: &str) -> Result<Self, EngineError> {
         let invalid = || EngineError::new(Origin::Caller, "the address of the engine is not a valid http address");
         let url = Url::parse(address).map_err(|_| invalid())?;
-        let path = url.path().parse().map_err(|_| invalid())?;
-        Ok(Self { url, path })
+        let path = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()).parse(),
+            None => url.path().parse(),
+        };
+        Ok(Self { path: path.map_err(|_| invalid())?, url })
     }
 }
 
@@ -72,6 +76,50 @@ pub(super) enum Accept {
     Anything,
 }
 
+/// Makes the headers that sign one request, from where it goes and its body.
+pub(crate) type Sign = Arc<dyn Fn(&Url, &[u8]) -> Result<HeaderMap, EngineError> + Send + Sync>;
+
+/// What requests to a server are authenticated by.
+#[derive(Clone, Default)]
+pub(crate) struct Access {
+    /// Headers of every request.
+    headers: HeaderMap,
+    /// What signs each request, where the server wants that.
+    sign: Option<Sign>,
+}
+
+impl Access {
+    /// By a bearer token, where there is a key.
+    pub(crate) fn bearer(key: Option<&str>) -> Result<Self, EngineError> {
+        match key.filter(|key| !key.is_empty()) {
+            Some(key) => Self::default().secret(AUTHORIZATION, &format!("Bearer {key}")),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// By a header that is never printed.
+    pub(crate) fn secret(mut self, name: HeaderName, value: &str) -> Result<Self, EngineError> {
+        let Ok(mut value) = HeaderValue::from_str(value) else {
+            let words = "the key of the engine holds characters that no header can carry";
+            return Err(EngineError::new(Origin::Caller, words));
+        };
+        value.set_sensitive(true);
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+
+    /// With a header that is no secret.
+    pub(crate) fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        self
+    }
+
+    /// By a signature of each request.
+    pub(crate) fn signed(sign: Sign) -> Self {
+        Self { sign: Some(sign), ..Self::default() }
+    }
+}
+
 /// Sends requests to one server.
 pub(super) struct Client {
     any: reqwest::Client,
@@ -79,6 +127,7 @@ pub(super) struct Client {
     headers: HeaderMap,
     /// The same, asking for events.
     events: HeaderMap,
+    sign: Option<Sign>,
     /// Whether `any` may hold connections that were used before.
     was_used: AtomicBool,
 }
@@ -87,14 +136,14 @@ pub(super) struct Client {
 pub(super) struct Connection(Option<Leased>);
 
 impl Client {
-    /// For the server at `endpoint`, with its key, by the proxy that the environment names for it.
-    pub(super) fn new(endpoint: &str, key: Option<&str>, timeouts: &Timeouts) -> Result<Self, EngineError> {
+    /// For the server at `endpoint`, by the proxy that the environment names for it.
+    pub(super) fn new(endpoint: &str, access: Access, timeouts: &Timeouts) -> Result<Self, EngineError> {
         let url = Place::new(endpoint)?.url;
         let proxy = proxy::of_environment(&url)?;
-        Self::by(proxy.as_ref(), &url, key, timeouts)
+        Self::by(proxy.as_ref(), &url, access, timeouts)
     }
 
-    fn by(proxy: Option<&Url>, url: &Url, key: Option<&str>, timeouts: &Timeouts) -> Result<Self, EngineError> {
+    fn by(proxy: Option<&Url>, url: &Url, access: Access, timeouts: &Timeouts) -> Result<Self, EngineError> {
         // An error means that the program has chosen a provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let any = reqwest::Client::builder()
@@ -120,20 +169,12 @@ impl Client {
             EngineError::new(Origin::Internal, format!("no HTTP client could be made: {e}"))
                 .with_hint("are the system's certificates installed?")
         })?;
-        let mut headers = HeaderMap::new();
+        let Access { mut headers, sign } = access;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(key) = key.filter(|k| !k.is_empty()) {
-            let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {key}")) else {
-                let words = "the key of the engine holds characters that no header can carry";
-                return Err(EngineError::new(Origin::Caller, words));
-            };
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-        }
         let plain = if proxy.is_none() { plain(url, timeouts.connect) } else { None };
         let mut events = headers.clone();
-        events.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        Ok(Self { any, plain, headers, events, was_used: AtomicBool::new(false) })
+        events.entry(ACCEPT).or_insert(HeaderValue::from_static("text/event-stream"));
+        Ok(Self { any, plain, headers, events, sign, was_used: AtomicBool::new(false) })
     }
 
     /// A connection to send a request over. Where connections are not ours, there is one when it is sent.
@@ -163,6 +204,8 @@ impl Client {
             Accept::Events => &self.events,
             Accept::Anything => &self.headers,
         };
+        let headers = self.signed(headers, to, &body)?;
+        let headers = headers.as_ref();
         if let (Some(plain), Connection(Some(leased))) = (&self.plain, connection) {
             return plain.post(leased, &to.path, headers, body).await.map(Reply::Plain);
         }
@@ -174,6 +217,15 @@ impl Client {
         let reply = reply?;
         self.was_used.store(true, Relaxed);
         Ok(Reply::Any(reply))
+    }
+
+    /// The headers, with those that sign the request where the server wants that.
+    fn signed<'a>(&self, headers: &'a HeaderMap, to: &Place, body: &[u8]) -> Result<Cow<'a, HeaderMap>, Broken> {
+        let Some(sign) = &self.sign else { return Ok(Cow::Borrowed(headers)) };
+        let unsigned = |error: EngineError| Broken { connect: false, timeout: false, cause: error.to_string() };
+        let mut all = headers.clone();
+        all.extend(sign(&to.url, body).map_err(unsigned)?);
+        Ok(Cow::Owned(all))
     }
 
     /// Asks for what is at a place.
@@ -282,7 +334,7 @@ mod tests {
             heads
         });
         let (url, proxied) = (Url::parse("http://model.example/v1").unwrap(), Url::parse(&address).unwrap());
-        let client = Client::by(Some(&proxied), &url, None, &Timeouts::default()).unwrap();
+        let client = Client::by(Some(&proxied), &url, Access::default(), &Timeouts::default()).unwrap();
         assert!(client.plain.is_none());
         let place = Place::new("http://model.example/v1/models").unwrap();
         let mut reply = client.post(&place, Accept::Anything, Bytes::from_static(b"{}")).await.unwrap();
@@ -292,7 +344,7 @@ mod tests {
         assert!(heads[0].starts_with("POST http://model.example/v1/models HTTP/1.1"), "{}", heads[0]);
         assert!(heads[1].starts_with("GET http://model.example/v1/models HTTP/1.1"), "{}", heads[1]);
 
-        let client = Client::by(None, &url, None, &Timeouts::default()).unwrap();
+        let client = Client::by(None, &url, Access::default(), &Timeouts::default()).unwrap();
         assert!(client.plain.is_some(), "connections of our own where none applies");
     }
 }

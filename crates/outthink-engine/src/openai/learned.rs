@@ -87,6 +87,8 @@ impl Complaint {
 
     /// Whether it names a field.
     pub(super) fn names(&self, field: &str) -> bool {
+        let field = field.to_ascii_lowercase();
+        let field = field.as_str();
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if let Some(param) = &self.param
             && param.split(['.', '[', ']', '/']).any(|part| part == field)

@@ -5,6 +5,7 @@ mod assemble;
 mod blame;
 mod builtin;
 mod calls;
+pub(crate) mod channel;
 mod choice;
 mod completion;
 mod connect;
@@ -98,6 +99,7 @@ impl OpenAiEngine {
             before: self.before(request, manner),
             manner,
             is_completion: false,
+            reader: None,
         };
         Ok(Run::new(Arc::clone(&self.wire), order))
     }

@@ -7,6 +7,8 @@ use super::http::{Accept, Connection, Reply};
 use super::learned::{Complaint, Refused};
 use super::wire::{Wire, mark_elsewhere, refusal};
 use super::{error, repair};
+use crate::bedrock::EVENT_STREAM;
+use crate::frames::{AwsDecoder, Frames};
 use crate::{retry, sse};
 use hyper::header::CONTENT_TYPE;
 use outthink_core::{EngineError, Finish, FinishReason, Origin, SampleEvent, Usage};
@@ -44,7 +46,7 @@ impl From<EngineError> for Failure {
 
 struct Open {
     response: Reply,
-    decoder: sse::Decoder,
+    decoder: Frames,
     is_stream: bool,
     /// Whether any event came.
     seen: bool,
@@ -257,10 +259,15 @@ impl Run {
             return Err(error::not_a_stream("an HTML page").into());
         }
         self.is_read = true;
+        let decoder = if kind.starts_with(EVENT_STREAM) {
+            Frames::Aws(AwsDecoder::new(EVENT_LIMIT))
+        } else {
+            Frames::Events(sse::Decoder::new(EVENT_LIMIT))
+        };
         self.phase = Phase::Open(Box::new(Open {
             is_stream: !kind.starts_with("application/json"),
             response,
-            decoder: sse::Decoder::new(EVENT_LIMIT),
+            decoder,
             seen: false,
             due,
         }));
@@ -317,8 +324,7 @@ impl Run {
         let bytes = match timeout_at(limit, open.response.chunk()).await {
             Ok(Ok(Some(bytes))) => bytes,
             Ok(Ok(None)) => {
-                let rest = open.decoder.finish_named();
-                let rest = rest.map_err(|e| error::not_a_stream(&e.to_string()))?;
+                let rest = open.decoder.finish().map_err(|words| error::not_a_stream(&words))?;
                 if !open.seen && rest.is_none() {
                     return Err(error::not_a_stream("nothing").into());
                 }
@@ -336,7 +342,7 @@ impl Run {
         };
         let (assembler, queue, key) = (&mut self.assembler, &mut self.queue, self.wire.key.as_ref());
         let (mut any, mut pushed) = (false, Ok(()));
-        let fed = open.decoder.feed_named(&bytes, |name, data| {
+        let fed = open.decoder.feed(&bytes, |name, data| {
             any = true;
             if pushed.is_ok() {
                 pushed = assembler.push(name, data, key, queue);
@@ -348,7 +354,7 @@ impl Run {
             self.tail().await;
             return self.close();
         }
-        fed.map_err(|e| error::not_a_stream(&e.to_string()))?;
+        fed.map_err(|words| error::not_a_stream(&words))?;
         let idle = self.wire.timeouts.idle;
         // A role, a keep-alive or an empty event is not the first token.
         if self.assembler.all_finished() {

@@ -58,6 +58,11 @@ impl Reported {
         self.pieces = pieces;
     }
 
+    /// Whether the server counted the tokens of reasoning.
+    pub(super) fn has_reasoning(&self) -> bool {
+        self.read.reasoning.is_some()
+    }
+
     /// The bill of each choice. A prompt that the server does not count is estimated from its characters.
     pub(super) fn settle(&self, choices: &[Seen], prompt_chars: u64) -> Vec<Usage> {
         let sum = |of: fn(&Seen) -> u64| choices.iter().map(of).sum::<u64>();

@@ -82,9 +82,10 @@ pub(super) async fn refusal(mut response: Reply, wire: &Wire) -> (EngineError, S
     let status = response.status().as_u16();
     let header = |name: &'static str| response.header(HeaderName::from_static(name));
     let retry_after = retry::asked(header, SystemTime::now());
+    let named = header("x-amzn-errortype").map(str::to_owned);
     let body = timeout(wire.timeouts.idle, response.text(ERROR_LIMIT)).await;
     let body = body.ok().and_then(Result::ok).unwrap_or_default();
-    let error = error::of_status(status, &body, wire.key.as_ref());
+    let error = error::of_refusal(status, named.as_deref(), &body, wire.key.as_ref());
     let retry_after = retry_after.or(error.retry_after);
     (mark_elsewhere(EngineError { retry_after, ..error }), body)
 }
@@ -101,7 +102,7 @@ pub(super) fn mark_elsewhere(error: EngineError) -> EngineError {
 /// Whether another server of the same model may take a request that got this status: its key, its credit,
 /// its limits and its health are its own; what is wrong with the request is wrong everywhere.
 const fn may_succeed_elsewhere(status: u16) -> bool {
-    matches!(status, 401..=404 | 408 | 413 | 425 | 429 | 498 | 500..=599)
+    matches!(status, 401..=404 | 408 | 413 | 424 | 425 | 429 | 498 | 500..=599)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod asking;
 mod failures;
 mod live;
+mod native;
 mod probing;
 #[cfg(target_os = "linux")]
 mod program;

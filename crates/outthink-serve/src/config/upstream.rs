@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::PathBuf;
 
-/// A server with the OpenAI API.
+/// A server with models.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
@@ -45,6 +45,10 @@ pub struct Upstream {
     /// and its list of models where left out. Whoever connects to it knows the names.
     #[serde(default)]
     pub dialect: Option<String>,
+    /// What it speaks: `openai` (the chat completions API), `anthropic`, `gemini` or `bedrock`; by its address where
+    /// left out, and `openai` where that is not the provider's own. Whoever connects to it knows the names.
+    #[serde(default)]
+    pub protocol: Option<String>,
 }
 
 /// A model that clients may name.

@@ -18,8 +18,14 @@ pub struct Account {
     pub faults: u64,
     /// Prompt tokens of the calls of which a token was sent.
     pub prompt: u64,
+    /// Those of them that came from a cache.
+    pub cached: u64,
+    /// Those of them that were written to a cache.
+    pub cache_write: u64,
     /// Generated tokens that were sent.
     pub completion: u64,
+    /// Those of them that were reasoning.
+    pub reasoning: u64,
     /// When the last call began.
     pub last_began: Option<Instant>,
     /// When the last call ended.
@@ -98,7 +104,15 @@ impl Accounts {
             a.open += 1;
             a.last_began = Some(now);
         });
-        Open { accounts: self, user: user.map(str::to_owned), prompt, completion: 0, left: true, fault: false }
+        Open {
+            accounts: self,
+            user: user.map(str::to_owned),
+            prompt,
+            completion: 0,
+            parts: [0; 3],
+            left: true,
+            fault: false,
+        }
     }
 }
 
@@ -109,6 +123,7 @@ pub(super) struct Open<'a> {
     user: Option<String>,
     prompt: u64,
     completion: u64,
+    parts: [u64; 3],
     left: bool,
     fault: bool,
 }
@@ -117,6 +132,11 @@ impl Open<'_> {
     /// Counts tokens that were sent.
     pub(super) fn sent(&mut self, tokens: u64) {
         self.completion += tokens;
+    }
+
+    /// Which parts of the prompt came from a cache and were written to one, and what of the reply was reasoning.
+    pub(super) fn parts(&mut self, parts: [u64; 3]) {
+        self.parts = parts;
     }
 
     /// What the server charges, in place of what it sent.
@@ -138,13 +158,17 @@ impl Open<'_> {
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         let now = Instant::now();
-        let prompt = if self.completion > 0 { self.prompt } else { 0 };
+        let (prompt, [cached, written, reasoning]) =
+            if self.completion > 0 { (self.prompt, self.parts) } else { (0, [0; 3]) };
         self.accounts.change(self.user.as_deref(), |a| {
             a.open = a.open.saturating_sub(1);
             a.left += u64::from(self.left);
             a.faults += u64::from(self.fault);
             a.prompt += prompt;
+            a.cached += cached;
+            a.cache_write += written;
             a.completion += self.completion;
+            a.reasoning += reasoning;
             a.last_ended = Some(now);
             if self.left {
                 a.last_left = Some(now);

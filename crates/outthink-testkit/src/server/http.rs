@@ -21,6 +21,8 @@ pub struct Request {
     pub method: String,
     /// Its path, without a query.
     pub path: String,
+    /// Its query, without the question mark.
+    pub query: String,
     /// The lines of its head after the first one.
     pub head: String,
     /// Its body.
@@ -95,8 +97,8 @@ impl Incoming {
         let (first, lines) = head.split_once("\r\n").unwrap_or((head, ""));
         let mut words = first.split(' ');
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let path = target.split('?').next().unwrap_or_default();
-        let (method, path, lines) = (method.to_owned(), path.to_owned(), lines.to_owned());
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let (method, path, query, lines) = (method.to_owned(), path.to_owned(), query.to_owned(), lines.to_owned());
         let length = lines.split("\r\n").filter_map(|l| l.split_once(':'));
         let length = length.into_iter().find(|(n, _)| n.eq_ignore_ascii_case("content-length"));
         let length: usize = match length {
@@ -116,7 +118,7 @@ impl Incoming {
         self.buffer.drain(..whole);
         let before = self.requests;
         self.requests += 1;
-        Ok(Some(Request { method, path, head: lines, body, connection: self.connection, before }))
+        Ok(Some(Request { method, path, query, head: lines, body, connection: self.connection, before }))
     }
 
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<()> {

@@ -19,6 +19,7 @@ mod accounts;
 mod chaos;
 mod http;
 mod message;
+mod provider;
 mod reply;
 mod scenario;
 mod steady;
@@ -27,6 +28,7 @@ pub use accounts::{Account, Accounts};
 pub use chaos::{Chaos, Fault};
 pub use http::Request;
 pub use message::{Form, Message};
+pub use provider::{Counts, Provider, Turn};
 pub use reply::{Reply, Step};
 pub use scenario::Scenario;
 pub use steady::Steady;
@@ -276,6 +278,7 @@ async fn answer(incoming: &mut Incoming, request: &Request, shared: &Shared) -> 
 
 /// Does what a reply says, and counts what was sent; whether the connection can serve another request.
 async fn play(to: &mut Incoming, reply: Rendered, open: &mut Open<'_>) -> Result<bool> {
+    open.parts(reply.parts);
     if !reply.wait.is_zero() {
         to.wait(reply.wait).await?;
     }

@@ -1,6 +1,7 @@
 //! What a server answers: a status, headers, and a body that may go wrong on the wire.
 
 use super::message::{Form, Message, Tokens};
+use super::provider::Counts;
 use super::{Request, http};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -101,6 +102,7 @@ pub struct Reply {
     cut: Option<(usize, Step)>,
     closes: bool,
     counts: Option<(u64, u64)>,
+    parts: [u64; 3],
 }
 
 /// A reply as it goes over the wire.
@@ -115,6 +117,8 @@ pub(super) struct Rendered {
     pub(super) prompt: u64,
     /// Generated tokens that are counted at the end, beyond those of the steps.
     pub(super) hidden: u64,
+    /// Of the prompt from a cache and to one, and of the reply reasoning.
+    pub(super) parts: [u64; 3],
 }
 
 impl Reply {
@@ -130,6 +134,7 @@ impl Reply {
             cut: None,
             closes: false,
             counts: None,
+            parts: [0; 3],
         }
     }
 
@@ -162,6 +167,11 @@ impl Reply {
     pub fn events<S: Into<Step>>(steps: impl IntoIterator<Item = S>) -> Self {
         let steps = steps.into_iter().map(Into::into).collect();
         Self::new("text/event-stream", Framing::Chunked, Body::Steps(steps))
+    }
+
+    /// A stream of bytes of this kind, whatever was asked for.
+    pub fn bytes(kind: &'static str, steps: impl IntoIterator<Item = Step>) -> Self {
+        Self::new(kind, Framing::Chunked, Body::Steps(steps.into_iter().collect()))
     }
 
     /// Bytes on the wire, the head included.
@@ -229,6 +239,14 @@ impl Reply {
     #[must_use]
     pub const fn counts(mut self, prompt: u64, completion: u64) -> Self {
         self.counts = Some((prompt, completion));
+        self
+    }
+
+    /// What the server counts for it, by kind.
+    #[must_use]
+    pub const fn charges(mut self, counts: &Counts) -> Self {
+        self.counts = Some((counts.prompt(), counts.generated));
+        self.parts = [counts.cached, counts.written, counts.reasoning];
         self
     }
 
@@ -333,6 +351,7 @@ impl Reply {
             pieces: self.pieces,
             prompt: tokens.prompt,
             hidden: tokens.hidden,
+            parts: self.parts,
         }
     }
 }

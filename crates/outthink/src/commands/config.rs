@@ -1,6 +1,7 @@
 //! `outthink config`: the gateway's configuration file, checked and described.
 
 use super::engine::dialect;
+use super::server::Spoken;
 use crate::env;
 use crate::error::CliError;
 use clap::{Args, Subcommand};
@@ -131,6 +132,14 @@ fn checked(source: &Source) -> Result<Config, CliError> {
     for (i, upstream) in config.upstreams.iter().enumerate() {
         if let Some(Err(error)) = upstream.dialect.as_deref().map(dialect) {
             return Err(CliError::usage(format!("upstreams[{i}].dialect: {error}")));
+        }
+        let spoken = upstream.protocol.as_deref().map(Spoken::named).transpose();
+        let spoken = spoken.map_err(|error| CliError::usage(format!("upstreams[{i}].protocol: {error}")))?;
+        if upstream.dialect.is_some() && matches!(spoken, Some(Spoken::Native(_))) {
+            let words = format!(
+                "upstreams[{i}].dialect is one of the chat completions API, which this upstream does not speak"
+            );
+            return Err(CliError::usage(words).hint("take dialect or protocol out"));
         }
     }
     Ok(config)

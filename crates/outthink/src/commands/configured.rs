@@ -1,12 +1,13 @@
 //! The engines of a configuration: one pool a model, over its upstreams and those of its fallbacks.
 
 use super::engine::dialect;
+use super::server::{Server, Spoken};
 use crate::env;
 use crate::error::CliError;
 use anyhow::Context;
 use outthink_core::{Engine, EngineError};
-use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, Secret, Timeouts};
-use outthink_engine::pool::{Member, PoolEngine, PoolOptions, Probe};
+use outthink_engine::openai::{OpenAiOptions, Secret, Timeouts};
+use outthink_engine::pool::{Member, PoolEngine, PoolOptions};
 use outthink_serve::config::{Balance, Config, Model, Upstream};
 use outthink_serve::{Health, UpstreamHealth};
 use std::collections::BTreeMap;
@@ -21,8 +22,8 @@ pub(crate) async fn connect(config: &Config) -> Result<(Vec<Arc<dyn Engine>>, He
     if config.models.is_empty() {
         for upstream in &config.upstreams {
             let options = options(upstream, None)?;
-            let engine = Arc::new(OpenAiEngine::connect(options).await.map_err(|e| unreachable(upstream, e))?);
-            let probe = Some(probe(&engine));
+            let connected = Server::connect(spoken(upstream)?, options).await;
+            let Server { engine, probe, .. } = connected.map_err(|e| unreachable(upstream, e))?;
             let member = Member { weight: upstream.weight, probe, ..Member::new(&upstream.name, engine) };
             pools.push(pool(vec![member], &config.balance)?);
         }
@@ -51,16 +52,16 @@ async fn members(config: &Config, model: &Model) -> Result<Vec<Member>, CliError
         for upstream in config.upstreams.iter().filter(ours) {
             let mut options = options(upstream, Some(served.upstream_name()))?;
             options.price = served.price().map_err(|e| CliError::usage(e.to_string()))?;
-            let engine = match OpenAiEngine::connect(options.clone()).await {
-                Ok(engine) => Arc::new(engine),
+            let spoken = spoken(upstream)?;
+            let Server { engine, probe, .. } = match Server::connect(spoken, options.clone()).await {
+                Ok(server) => server,
                 Err(error) if error.retryable || error.status.is_none() => {
                     tracing::warn!(upstream = %upstream.name, %error, "an upstream does not answer yet");
-                    Arc::new(OpenAiEngine::new(options)?)
+                    Server::new(spoken, options)?
                 }
                 Err(error) => return Err(unreachable(upstream, error)),
             };
             let tier = u32::try_from(tier).unwrap_or(u32::MAX);
-            let probe = Some(probe(&engine));
             let named = super::engine::named(engine, &model.name, served.context);
             members.push(Member { weight: upstream.weight, tier, probe, ..Member::new(&upstream.name, named) });
         }
@@ -68,13 +69,10 @@ async fn members(config: &Config, model: &Model) -> Result<Vec<Member>, CliError
     Ok(members)
 }
 
-/// Asks whether the server is alive.
-fn probe(engine: &Arc<OpenAiEngine>) -> Probe {
-    let engine = Arc::clone(engine);
-    Arc::new(move || {
-        let engine = Arc::clone(&engine);
-        Box::pin(async move { engine.probe().await })
-    })
+/// What an upstream speaks, where that is said.
+fn spoken(upstream: &Upstream) -> Result<Option<Spoken>, CliError> {
+    let name = upstream.protocol.as_deref().map(Spoken::named);
+    name.transpose().map_err(|error| CliError::usage(format!("upstream {}: {error}", upstream.name)))
 }
 
 fn pool(members: Vec<Member>, balance: &Balance) -> Result<Arc<PoolEngine>, CliError> {

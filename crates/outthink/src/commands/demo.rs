@@ -75,6 +75,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, CliError> {
         model: Some("desk".to_owned()),
         upstream: Vec::new(),
         dialect: None,
+        protocol: None,
         api_key_file: None,
         threads: args.threads,
     };

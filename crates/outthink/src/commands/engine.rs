@@ -1,5 +1,6 @@
 //! The flags that choose an engine, and the engine that they choose.
 
+use super::server::Spoken;
 use super::upstreams;
 use crate::env;
 use crate::error::CliError;
@@ -47,6 +48,10 @@ pub(crate) struct EngineArgs {
     /// address and its list of models].
     #[arg(long, value_name = "NAME", value_parser = dialect)]
     pub(crate) dialect: Option<Dialect>,
+    /// What the server speaks: openai, anthropic, gemini or bedrock [default: by the address of the
+    /// provider itself, else openai].
+    #[arg(long, value_name = "NAME", value_parser = Spoken::named)]
+    pub(crate) protocol: Option<Spoken>,
     /// File that holds the upstream server's key; else it is taken from the environment variable
     /// `OUTTHINK_API_KEY`.
     #[arg(long, value_name = "FILE")]
@@ -72,6 +77,10 @@ impl EngineArgs {
             EngineKind::Llama if self.dialect.is_some() => {
                 Err(CliError::usage("--dialect is of a server, and the model runs in this process")
                     .hint("give --upstream URL, or drop --dialect"))
+            }
+            EngineKind::Llama if self.protocol.is_some() => {
+                Err(CliError::usage("--protocol is of a server, and the model runs in this process")
+                    .hint("give --upstream URL, or drop --protocol"))
             }
             EngineKind::Openai if here => Err(CliError::usage("--engine openai needs the address of a server")
                 .hint("give --upstream URL, such as http://127.0.0.1:8000/v1")),
@@ -113,7 +122,7 @@ impl EngineArgs {
             let mut options = self.upstream_options()?;
             // What is known of a dialect needs no question; of an unknown server nothing is assumed.
             options.probe = needs.continuation || needs.logprobs || needs.values || needs.confidence.is_some();
-            upstreams::connect(&self.upstream, &options).await?
+            upstreams::connect(&self.upstream, self.protocol, &options).await?
         };
         Ok(priced(engine, price))
     }
@@ -131,7 +140,7 @@ impl EngineArgs {
         } else {
             let mut options = self.upstream_options()?;
             adjust(&mut options);
-            upstreams::connect_all(&self.upstream, &options).await?
+            upstreams::connect_all(&self.upstream, self.protocol, &options).await?
         };
         Ok(engines.into_iter().map(|engine| priced(engine, price)).collect())
     }

@@ -36,6 +36,7 @@ pub(crate) mod rescore;
 mod resources;
 pub(crate) mod runs;
 pub(crate) mod serve;
+mod server;
 pub(crate) mod store;
 pub(crate) mod sweep;
 pub(crate) mod thinking;

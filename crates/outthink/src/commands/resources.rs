@@ -3,12 +3,13 @@
 use super::configured::key;
 use super::engine::EngineArgs;
 use super::replay::read_table;
+use super::server::Server;
 use super::verifiers::{self, Plan};
 use crate::error::CliError;
 use futures_util::future::BoxFuture;
 use outthink_core::{Comparer, Engine, Price, Verifier};
 use outthink_engine::judge::{LlmJudge, ModelComparer};
-use outthink_engine::openai::{OpenAiEngine, OpenAiOptions, RewardModel, Secret};
+use outthink_engine::openai::{OpenAiOptions, RewardModel, Secret};
 use outthink_serve::config::{self, Config};
 use outthink_serve::{ITSELF, MakeTests, Resources};
 use outthink_verify::{CheckerError, VerifierSpec};
@@ -90,6 +91,6 @@ async fn of_config(verifier: &config::Verifier) -> Result<Arc<dyn Verifier>, Cli
     if let VerifierSpec::Reward { shape, .. } = &verifier.verifier {
         return Ok(Arc::new(RewardModel::new(options, verifiers::shape(shape)?)?));
     }
-    let engine = OpenAiEngine::connect(options).await.map_err(|error| told(error.into()))?;
-    Ok(Arc::new(LlmJudge::new(&verifier.name, Arc::new(engine))))
+    let server = Server::connect(None, options).await.map_err(|error| told(error.into()))?;
+    Ok(Arc::new(LlmJudge::new(&verifier.name, server.engine)))
 }

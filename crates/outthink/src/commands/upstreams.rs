@@ -1,17 +1,22 @@
 //! Upstream servers: one engine for each model, and a pool where several servers have the same.
 
+use super::server::{Server, Spoken};
 use crate::error::CliError;
 use outthink_core::Engine;
-use outthink_engine::openai::{OpenAiEngine, OpenAiOptions};
-use outthink_engine::pool::{Member, PoolEngine, PoolOptions, Probe};
+use outthink_engine::openai::OpenAiOptions;
+use outthink_engine::pool::{Member, PoolEngine, PoolOptions};
 use std::sync::Arc;
 
 /// Retries at one server where there are others: another server is better than a wait.
 const RETRIES_IN_A_POOL: u32 = 0;
 
 /// The engine of the first model.
-pub(crate) async fn connect(urls: &[String], options: &OpenAiOptions) -> Result<Arc<dyn Engine>, CliError> {
-    let mut engines = connect_all(urls, options).await?;
+pub(crate) async fn connect(
+    urls: &[String],
+    spoken: Option<Spoken>,
+    options: &OpenAiOptions,
+) -> Result<Arc<dyn Engine>, CliError> {
+    let mut engines = connect_all(urls, spoken, options).await?;
     Ok(engines.swap_remove(0))
 }
 
@@ -22,17 +27,21 @@ pub(crate) async fn connect(urls: &[String], options: &OpenAiOptions) -> Result<
 ///
 /// # Errors
 /// If no server answers.
-pub(crate) async fn connect_all(urls: &[String], options: &OpenAiOptions) -> Result<Vec<Arc<dyn Engine>>, CliError> {
+pub(crate) async fn connect_all(
+    urls: &[String],
+    spoken: Option<Spoken>,
+    options: &OpenAiOptions,
+) -> Result<Vec<Arc<dyn Engine>>, CliError> {
     let alone = urls.len() == 1;
     let retries = if alone { options.max_retries } else { RETRIES_IN_A_POOL };
     let at = |url: &String| OpenAiOptions { base_url: url.clone(), max_retries: retries, ..options.clone() };
-    let tried = futures_util::future::join_all(urls.iter().map(|url| OpenAiEngine::connect(at(url)))).await;
+    let tried = futures_util::future::join_all(urls.iter().map(|url| Server::connect(spoken, at(url)))).await;
     let mut first_error = None;
-    let mut found: Vec<(String, Arc<OpenAiEngine>)> = Vec::new();
+    let mut found: Vec<(String, Server)> = Vec::new();
     let mut silent = Vec::new();
     for (url, engine) in urls.iter().zip(tried) {
         match engine {
-            Ok(engine) => found.push((url.clone(), Arc::new(engine))),
+            Ok(server) => found.push((url.clone(), server)),
             Err(error) => {
                 if !alone {
                     eprintln!("warning: {url} does not answer now: {error}");
@@ -46,20 +55,15 @@ pub(crate) async fn connect_all(urls: &[String], options: &OpenAiOptions) -> Res
         return Err(first_error.map_or_else(|| CliError::usage("no upstream server is named"), CliError::from));
     };
     // What does not answer yet is taken for a server of the first model.
-    let (model, dialect) = (first.model().id.clone(), first.dialect().clone());
+    let (model, dialect) = (first.engine.model().id.clone(), first.dialect.clone());
     for url in silent {
-        let options = OpenAiOptions { model: Some(model.clone()), dialect: Some(dialect.clone()), ..at(url) };
-        found.push((url.clone(), Arc::new(OpenAiEngine::new(options)?)));
+        let options = OpenAiOptions { model: Some(model.clone()), dialect: dialect.clone(), ..at(url) };
+        found.push((url.clone(), Server::new(spoken, options)?));
     }
     let mut models: Vec<(String, Vec<Member>)> = Vec::new();
-    for (url, engine) in found {
-        let probed = Arc::clone(&engine);
-        let probe: Probe = Arc::new(move || {
-            let engine = Arc::clone(&probed);
-            Box::pin(async move { engine.probe().await })
-        });
+    for (url, Server { engine, probe, .. }) in found {
         let id = engine.model().id.clone();
-        let member = Member { probe: Some(probe), ..Member::new(url, engine) };
+        let member = Member { probe, ..Member::new(url, engine) };
         match models.iter_mut().find(|(known, _)| *known == id) {
             Some((_, members)) => members.push(member),
             None => models.push((id, vec![member])),

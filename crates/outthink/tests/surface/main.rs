@@ -17,6 +17,7 @@ mod messages;
 mod money;
 mod odd_events;
 mod pools;
+mod providers;
 mod replicas;
 mod responses;
 mod thinking;
@@ -244,11 +245,16 @@ impl Bank {
         price: Price,
     ) -> Self {
         let server = Server::start(scenario);
+        let engine = OpenAiEngine::new(OpenAiOptions { price, ..engine_options(&server) }).unwrap();
+        Self::before(server, Arc::new(engine), (ledger, key), config).await
+    }
+
+    /// One whose engine is this.
+    async fn before(server: Server, engine: Arc<dyn Engine>, (ledger, key): (Ledger, NewKey), config: Config) -> Self {
         let (_, secret) = ledger.create_key(&key).await.unwrap();
         let control = Arc::new(Control::new().with_ledger(ledger.clone()));
         let policy = Policy { config: Arc::new(config), ..Policy::default() };
-        let engine = OpenAiEngine::new(OpenAiOptions { price, ..engine_options(&server) }).unwrap();
-        let options = ServeOptions { control, policy, ..ServeOptions::new(vec![Arc::new(engine)]) };
+        let options = ServeOptions { control, policy, ..ServeOptions::new(vec![engine]) };
         let address = serve(options.with_default_effort(Effort::None)).await;
         Self { server, address, ledger, secret: secret.expose().to_owned() }
     }
