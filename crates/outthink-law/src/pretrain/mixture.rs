@@ -2,8 +2,8 @@
 //!
 //! The form that backtests best on some runs is often not the one that forecasts the next ones best: on ten published
 //! sets it erred more than their weighted mean, and its intervals were too narrow, as those of a winner are. So the
-//! forecast is the mean of all forms in ln loss, weighted by the inverse cube of their backtest errors, and how far the forms lie
-//! apart enters the interval (Bates and Granger 1969 for the combination).
+//! forecast is the mean of all forms in ln loss, weighted by the inverse cube of their backtest errors, and how far the
+//! forms lie apart enters the interval (Bates and Granger 1969 for the combination).
 
 use serde::{Deserialize, Serialize};
 

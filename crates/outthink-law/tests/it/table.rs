@@ -16,7 +16,7 @@ fn experiments(text: &str) -> BTreeMap<String, [Table; 2]> {
     let mut lines = text.lines();
     let head: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
     let find = |name: &str| head.iter().position(|h| *h == name);
-    let column = |name: &str| find(name).unwrap_or_else(|| panic!("no column {name} in {head:?}"));
+    let column = |name: &str| find(name).unwrap();
     let [experiment, params, tokens, loss] = ["experiment", "params", "tokens", "loss"].map(column);
     let outlier = find("outlier");
     let mut all: BTreeMap<String, [Table; 2]> = BTreeMap::new();

@@ -69,16 +69,18 @@ fn a_plateau_of_reinforcement_is_its_ceiling() {
     assert!((fitted.constant("ceiling").unwrap() - 0.084).abs() < 0.006, "{fitted:?}");
 }
 
-/// Tokens, accuracy and standard error of each curve of thinking by task and model, in the order of tokens; `None` where
-/// the data are absent.
-pub(super) fn effort_curves() -> Option<BTreeMap<(String, String), Vec<[f64; 3]>>> {
+/// Tokens, accuracy and standard error of each setting, by task and model.
+type EffortCurves = BTreeMap<(String, String), Vec<[f64; 3]>>;
+
+/// The curves of thinking, in the order of tokens; `None` where the data are absent.
+pub(super) fn effort_curves() -> Option<EffortCurves> {
     let text = super::made::laws_file("epoch_effort_curves.csv")?;
     let mut lines = text.lines();
     let head: Vec<&str> = lines.next()?.split(',').collect();
     let column = |name: &str| head.iter().position(|h| *h == name).unwrap();
     let [task, model, accuracy, stderr, tokens, problems] =
         ["task", "model", "accuracy", "stderr", "mean_output_tokens", "problems"].map(column);
-    let mut curves: BTreeMap<(String, String), Vec<[f64; 3]>> = BTreeMap::new();
+    let mut curves = EffortCurves::new();
     for line in lines {
         let cells: Vec<&str> = line.split(',').collect();
         let number = |at: usize| cells.get(at).and_then(|c| c.parse::<f64>().ok());
