@@ -104,7 +104,8 @@ mod tests {
             &Budget { max_cost: Some(Cost::from_nano(900)), max_tokens: Some(90), ..Budget::default() },
             Some(0.01),
         ));
-        let mut request = RunRequest { strategy: StrategySpec::for_effort(Effort::Auto), ..RunRequest::default() };
+        let strategy = StrategySpec { name: "allocate".to_owned(), ..StrategySpec::for_effort(Effort::Auto) };
+        let mut request = RunRequest { strategy, ..RunRequest::default() };
         request.budget.max_tokens = Some(50);
         part.divided(3).limit(&mut request);
         assert_eq!((request.budget.max_cost, request.budget.max_tokens), (Some(Cost::from_nano(300)), Some(30)));

@@ -203,7 +203,8 @@ mod tests {
             assert!(share.cost >= Some(1_000) && share.samples.is_none_or(|most| most >= 5), "{share:?}");
             shares.end(share, (5, 500, 0), true);
         }
-        assert_eq!(shares.begin(need), Allotted::Share(Share { cost: Some(4_000), tokens: None, samples: None }));
+        let all_that_is_left = Share { cost: Some(4_500), ..Share::default() };
+        assert_eq!(shares.begin(need), Allotted::Share(all_that_is_left));
     }
 
     proptest! {
