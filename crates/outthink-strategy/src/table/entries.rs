@@ -68,10 +68,7 @@ impl ArmInfo {
             Some(system) => Arc::new(Prompt::clone(prompt).with_system_instead(system)),
             None => Arc::clone(prompt),
         };
-        match self.kind {
-            SampleKind::Text => under,
-            kind => Arc::new(kinds::prompt_for(kind, &under)),
-        }
+        if self.kind == SampleKind::Text { under } else { Arc::new(kinds::prompt_for(self.kind, &under)) }
     }
 }
 

@@ -402,7 +402,8 @@ fn groups_shrink_to_the_context_of_the_reader() {
 #[test]
 fn a_budget_that_pays_for_no_reading_leaves_the_vote() {
     let request = DriveRequest { budget: Budget { max_tokens: Some(20), ..Budget::default() }, ..asks("How many?") };
-    let says = |id: SampleId, _: &SampleRequest| if id % 2 == 0 { "\\boxed{7}".into() } else { "\\boxed{8}".into() };
+    let says =
+        |id: SampleId, _: &SampleRequest| if id.is_multiple_of(2) { "\\boxed{7}".into() } else { "\\boxed{8}".into() };
     let spec = StrategySpec { max_tokens_per_sample: Some(5), ..spec("select", 4, &[]) };
     let outcome = host(request, &spec, setup(), says, none).end.unwrap();
     assert_eq!((outcome.stop, outcome.chosen), (StopReason::BudgetSpent, Some(0)));

@@ -54,10 +54,7 @@ pub(crate) async fn make(config: &Config, flagged: &Verifiers) -> Result<Resourc
     for verifier in &config.verifiers {
         verifiers.insert(verifier.name.clone(), of_config(verifier).await?);
     }
-    let programs = match config.defaults.programs {
-        true => Some(verifiers::programs().await?),
-        false => None,
-    };
+    let programs = if config.defaults.programs { Some(verifiers::programs().await?) } else { None };
     let table = config.defaults.table.as_deref().map(read_table).transpose()?;
     Ok(Resources {
         verifiers,
