@@ -40,7 +40,7 @@ impl Stage<'_> {
             return Ok(model);
         }
         let mut worked =
-            Worked { task: self.task, levels: self.levels.0..=self.levels.1, teacher: self.teacher, interrupt: 0.0 };
+            Worked { task: self.task, levels: self.levels.0..=self.levels.1, teacher: self.teacher, interrupt: 0.0, clip: None };
         let config = SftConfig {
             batch: self.batch,
             schedule: Schedule { peak: self.rate, warmup: 20, steps: self.steps, decay: Decay::Cosine },
