@@ -214,7 +214,18 @@ mod tests {
         for task_ in all() {
             assert_eq!(task(&task_.name()).unwrap().name(), task_.name());
         }
-        for bad in ["", "chess", "chain:", "chain:1", "chain:x", "recheck:11", "recheck:7:0", "recheck:7:1000", "countdown:0", "add:3"] {
+        for bad in [
+            "",
+            "chess",
+            "chain:",
+            "chain:1",
+            "chain:x",
+            "recheck:11",
+            "recheck:7:0",
+            "recheck:7:1000",
+            "countdown:0",
+            "add:3",
+        ] {
             assert!(task(bad).is_err(), "{bad}");
         }
     }

@@ -197,7 +197,8 @@ mod tests {
         assert_eq!(reply.matches('>').count(), 12 + 1);
         let passes = solved("3*5+2-4 mod 7").unwrap().thought.matches('>').count() as u64;
         assert!(PASSES.contains(&passes), "{passes}");
-        for other in ["8*5+11 mod 13", "1+1+1+1+1+1+1+1+1+1 mod 7", "26 from 3 5 7", "", "x12 1+1 mod 7", "x000 1+1 mod 7"]
+        for other in
+            ["8*5+11 mod 13", "1+1+1+1+1+1+1+1+1+1 mod 7", "26 from 3 5 7", "", "x12 1+1 mod 7", "x000 1+1 mod 7"]
         {
             assert!(solved(other).is_none(), "{other}");
         }
@@ -252,7 +253,8 @@ mod tests {
         let mut asked = 0;
         for _ in 0..500 {
             let question = task.draw(2, &mut rng).question;
-            let (passes, chain) = question.split_once("x").and_then(|(_, q)| q.split_once(' ')).unwrap_or(("001", &question));
+            let (passes, chain) =
+                question.split_once("x").and_then(|(_, q)| q.split_once(' ')).unwrap_or(("001", &question));
             assert_eq!(split_of(&question), split_of(chain));
             assert!((1..=300).contains(&passes.parse().unwrap()), "{question}");
             asked += u32::from(question.starts_with('x'));

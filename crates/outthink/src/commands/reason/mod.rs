@@ -82,7 +82,8 @@ pub(crate) struct SftArgs {
     /// an unfinished thought, not to leave thoughts unfinished.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     interrupt: f64,
-    /// Learn solutions up to this many tokens, the prompt included; replies of evaluations are cut there, too.
+    /// Learn solutions up to a length that is drawn for each, this many tokens with the prompt at most; replies of
+    /// evaluations are cut there, too.
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u64).range(2..))]
     clip: Option<u64>,
     /// Base of a fresh model's rotary positions; with a small one, such as 100, short texts show all angles that
@@ -232,7 +233,11 @@ pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
         let context = args.context.unwrap_or((task.longest(*levels.end()) * 2 + 64).next_multiple_of(32));
         let sized = ModelConfig::sized(VOCABULARY, context, args.size.0, args.size.1);
         let width = args.head_width.min(args.size.0);
-        let shape = ModelConfig { tied: false, rope_theta: args.rope_base, ..sized.with_heads_of(width).map_err(|e| train_error(&e))? };
+        let shape = ModelConfig {
+            tied: false,
+            rope_theta: args.rope_base,
+            ..sized.with_heads_of(width).map_err(|e| train_error(&e))?
+        };
         Model::new(shape, args.common.seed).map_err(|e| train_error(&e))?
     };
     let teacher = Teacher { hurry: args.hurry, slip: args.slip };
