@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Makes the model `desk-reasoner`: a transformer of some hundred thousand parameters that works chains of arithmetic
-# modulo 7 out again and again in `<think>`, until some result was reached often enough, and then answers.
+# Makes a model such as `desk-reasoner`: a transformer of 113,472 parameters that works chains of arithmetic modulo 5
+# out again and again in `<think>` and keeps the answer that most passes agree on.
 #
 #   benches/reasoner.sh [FOLDER]
 #
-# The steps as a whole were not yet run in one go; the model of docs/engines.md had fewer of them.
 # FOLDER (default: target/reasoner) gets the runs, desk-reasoner.gguf and the Hugging Face folder desk-reasoner-hf.
+# The steps as a whole were not yet run in one go: the shipped file comes from the last stages below, on top of stages
+# that were broken off or began in an earlier form of the task; docs/LOG.md has them all.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -14,11 +15,20 @@ outthink=${OUTTHINK:-${CARGO_TARGET_DIR:-target}/release/outthink}
 [ -x "$outthink" ] || cargo build -q --release -p outthink
 
 rm -rf "$out"
-train() { "$outthink" train sft --task recheck:7 --every 20 --problems 40 "$@"; }
-# The longer the chains and the thoughts, the longer copying takes to learn: so short ones first.
-train --levels 1-3 --size 64,2 --context 2304 --batch 32 --steps 3000 --rate 5e-3 --out "$out/short"
-train --levels 1-5 --batch 16 --from "$out/short" --slip 0.03 --steps 2000 --rate 4e-3 --out "$out/long"
-train --levels 1-5 --batch 16 --from "$out/long" --slip 0.03 --interrupt 0.15 --steps 2000 --rate 4e-3 --out "$out/run"
+train() { "$outthink" train sft --levels 1-3 --every 100 --problems 20 "$@"; }
+# The form of a pass, the arithmetic and the majority, with enough slips that results cannot be copied from the pass
+# before; then slips as they are to be, and the number of passes that a question asks for; then long reasoning.
+train --task recheck:5 --size 64,2 --rope-base 100 --context 24576 --slip 0.2 --interrupt 0.03 --clip 240 \
+  --batch 24 --steps 4000 --rate 4e-3 --out "$out/form"
+train --task recheck:5:480 --from "$out/form" --slip 0.12 --interrupt 0.1 --clip 600 --batch 10 --steps 700 \
+  --rate 2e-3 --out "$out/passes"
+train --task recheck:5:480 --from "$out/passes" --slip 0.12 --interrupt 0.1 --clip 2500 --batch 4 --steps 250 \
+  --rate 1.5e-3 --out "$out/long"
+train --task recheck:5:480 --from "$out/long" --slip 0.08 --interrupt 0.1 --clip 1000 --batch 8 --steps 300 \
+  --rate 1.5e-3 --out "$out/even"
+# Ends are rare in long reasoning.
+train --task recheck:5:30 --from "$out/even" --slip 0.12 --interrupt 0.12 --clip 900 --batch 8 --steps 400 \
+  --rate 1.2e-3 --out "$out/run"
 "$outthink" train export "$out/run" --gguf "$out/desk-reasoner.gguf" --hf "$out/desk-reasoner-hf" --name desk-reasoner
 printf 'size = %s\nsha256 = "%s"\n' "$(wc -c <"$out/desk-reasoner.gguf")" \
   "$(sha256sum "$out/desk-reasoner.gguf" | cut -d' ' -f1)"

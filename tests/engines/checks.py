@@ -176,7 +176,7 @@ def forced_end(at):
     return f"{usage['completion_tokens']} tokens"
 
 
-EARLY = {"every": 24, "agree": 2, "answer_tokens": 4, "words": "</think>#### "}
+EARLY = {"every": 40, "agree": 5, "answer_tokens": 4, "words": "</think>#### "}
 
 
 def early_exit(at):
@@ -206,7 +206,7 @@ def cancellation(at):
     if at.counters() is None:
         raise Skip("the engine counts nothing")
     body = {"messages": user("Tell me a very long story."), "max_tokens": 1500} if not at.model.reasons else {
-        "messages": user("1+2*3-4+5*6-1+2*3 mod 7")}
+        "messages": user("x900 1+2*3-4 mod 5")}
     at.stream(most=3, outthink={"strategy": "single"}, ignore_eos=True, **body)
     began = time.monotonic()
     while at.counters()["running"]:
@@ -231,8 +231,8 @@ def bill(at):
         asked += [
             {"outthink": {"strategy": "budget-forcing", "thinking_cap": 40}},
             {"outthink": {"strategy": "budget-forcing", "thinking_cap": 90}, "stream": True},
-            {"outthink": {"strategy": "probe", "settings": EARLY}},
             {"outthink": {"strategy": "single"}, "max_tokens": 20},
+            {"outthink": {"strategy": "single"}, "max_tokens": 20, "stream": True},
         ]
     else:
         asked += [{"outthink": {"strategy": "single"}, "logprobs": True}, {"outthink": {"strategy": "single"}, "n": 1}]
@@ -242,7 +242,7 @@ def bill(at):
     equal, wrong = 0, []
     for number, fields in enumerate(asked):
         # A question of its own each: what is checked once of a model is on no request's bill.
-        text = f"{number}+2*3-4+{number}*2 mod 7" if at.model.reasons else f"Say {number} words about the number {number}."
+        text = f"{number % 5}+2*3-{1 + number // 5} mod 5" if at.model.reasons else f"Say {number} words about the number {number}."
         fields = {**limit(at), "messages": user(text), **fields}
         before = at.counters()
         if fields.pop("stream", False):
@@ -266,10 +266,28 @@ def bill(at):
     return f"{equal} of {len(asked)}"
 
 
+def closed_streams(at):
+    """early exit: what the engine generated on streams that were closed, beyond the tokens that arrived and are billed"""
+    if not at.model.reasons:
+        raise Skip("no reasoning")
+    if at.counters() is None:
+        raise Skip("the engine counts nothing")
+    beyond = []
+    for number in range(8):
+        before = at.counters()
+        _, _, usage = said(at.chat(messages=user(f"{number % 5}*3+2-{1 + number // 5} mod 5"), outthink={"strategy": "probe", "settings": EARLY}))
+        time.sleep(0.3)
+        beyond.append(int(at.counters()["generated"] - before["generated"]) - usage["completion_tokens"])
+    # No token is billed that the engine did not generate; what came after the last piece that was read is nobody's.
+    assert min(beyond) >= 0, f"more billed than generated: {beyond}"
+    assert max(beyond) <= EARLY["every"] * 4, f"the engine went on: {beyond}"
+    return f"0 to {max(beyond)} tokens" if min(beyond) == 0 else f"{min(beyond)} to {max(beyond)} tokens"
+
+
 def same_usage(at):
     """Greedy requests to the engine itself and through the gateway: the same usage."""
     for number in range(4):
-        text = f"{number}+2*3 mod 7" if at.model.reasons else f"Say a word about the number {number}."
+        text = f"{number}+2*3 mod 5" if at.model.reasons else f"Say a word about the number {number}."
         fields = {"messages": user(text), "temperature": 0, **({"max_tokens": 400} if at.model.reasons else limit(at))}
         status, direct = web.post(f"{at.engine.url}/v1/chat/completions", {"model": at.gateway.model, **fields})
         assert status == 200, direct
@@ -281,5 +299,5 @@ def same_usage(at):
 
 ALL = [
     plain, streamed, samples, logprobs, tools, schema, stop, long_prompt, continuation, forced_end, early_exit,
-    cancellation, bill, answers,
+    cancellation, bill, closed_streams, answers,
 ]

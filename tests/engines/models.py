@@ -43,18 +43,23 @@ class Plain:
 
 
 class Reasoner:
-    """The reasoner of benches/reasoner.sh: `<think>`, many tokens, `</think>`, an answer."""
+    """desk-reasoner, which is part of the binary: `<think>`, many tokens, `</think>`, an answer.
 
-    name, about, reasons, context = "desk-reasoner", "desk-reasoner (this project's)", True, 2304
-    levels = (1, 2)
+    OUTTHINK_REASONER names another one: the folder of a run, or a GGUF file that `train export` wrote.
+    """
+
+    name, about, reasons, context = "desk-reasoner", "desk-reasoner (this project's)", True, 2048
+    levels = (2, 3)
     vllm = ["--reasoning-parser", "deepseek_r1"]
-    question = "3*5+2 mod 7"
+    question = "3*4+2 mod 5"
 
     def run(self):
-        run = pathlib.Path(os.environ.get("OUTTHINK_REASONER", REPOSITORY / "target/reasoner/run"))
-        if not (run / "checkpoint.safetensors").exists():
-            raise Absent(f"no reasoner in {run}: run benches/reasoner.sh")
-        return run
+        if path := os.environ.get("OUTTHINK_REASONER"):
+            return pathlib.Path(path)
+        found = subprocess.run([OUTTHINK, "models", "path", "desk-reasoner"], capture_output=True, text=True)
+        if found.returncode:
+            raise Absent(f"no desk-reasoner: {found.stderr.strip()[-200:]}")
+        return pathlib.Path(found.stdout.strip())
 
     def export(self, flag, name):
         path = LOGS / name

@@ -1,6 +1,8 @@
-"""Held-out problems of the reasoner: chains modulo 7, as `train sft --task recheck:7` draws and splits them."""
+"""Held-out problems of the reasoner: chains modulo 5, as `train sft --task recheck:5` draws and splits them."""
 
 import random
+
+MODULUS = 5
 
 
 def held_out(question):
@@ -13,17 +15,17 @@ def held_out(question):
     return (mixed >> 32) % 8 == 0
 
 
-def problems(count, levels=(3, 8), seed=1):
+def problems(count, levels=(2, 3), seed=1):
     """Pairs of a question and its answer."""
     drawn, rng = {}, random.Random(seed)
     while len(drawn) < count:
-        value = rng.randrange(7)
+        value = rng.randrange(MODULUS)
         question = str(value)
         for _ in range(rng.randint(*levels)):
-            operator, right = rng.choice("+-*"), rng.randint(1, 6)
+            operator, right = rng.choice("+-*"), rng.randint(1, MODULUS - 1)
             question += f"{operator}{right}"
-            value = {"+": value + right, "-": value - right, "*": value * right}[operator] % 7
-        question += " mod 7"
+            value = {"+": value + right, "-": value - right, "*": value * right}[operator] % MODULUS
+        question += f" mod {MODULUS}"
         if held_out(question):
             drawn[question] = str(value)
     return list(drawn.items())

@@ -39,8 +39,13 @@ impl Stage<'_> {
         if self.steps == 0 {
             return Ok(model);
         }
-        let mut worked =
-            Worked { task: self.task, levels: self.levels.0..=self.levels.1, teacher: self.teacher, interrupt: 0.0 };
+        let mut worked = Worked {
+            task: self.task,
+            levels: self.levels.0..=self.levels.1,
+            teacher: self.teacher,
+            interrupt: 0.0,
+            clip: None,
+        };
         let config = SftConfig {
             batch: self.batch,
             schedule: Schedule { peak: self.rate, warmup: 20, steps: self.steps, decay: Decay::Cosine },

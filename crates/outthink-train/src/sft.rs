@@ -43,8 +43,24 @@ pub struct Worked<'a> {
     pub teacher: Teacher,
     /// Share of solutions whose thought is cut at a random token and followed by the answer all the same. Only the
     /// answer is learnt from them: so a model can answer from an unfinished thought, and does not learn to
-    /// leave its thoughts unfinished.
+    /// leave its thoughts unfinished. The answer is the one that the thought has reached so far, where the task can
+    /// read it, and otherwise the solution's.
     pub interrupt: f64,
+    /// Solutions are learnt up to at most this many tokens, the prompt included; what is cut off has no answer and no
+    /// end. The length is drawn for each solution, evenly on a logarithmic scale from [`SHORTEST_CLIP`], so that the
+    /// beginnings, where nothing can be copied from earlier lines, weigh as much as what follows.
+    pub clip: Option<usize>,
+}
+
+/// The shortest length that solutions are cut to; see [`Worked::clip`].
+pub const SHORTEST_CLIP: usize = 40;
+
+impl Worked<'_> {
+    fn draw_clip(&self, rng: &mut Rng) -> Option<usize> {
+        let most = self.clip?;
+        let ratio = most as f64 / SHORTEST_CLIP as f64;
+        Some(if ratio <= 1.0 { most } else { (SHORTEST_CLIP as f64 * ratio.powf(rng.uniform())) as usize })
+    }
 }
 
 impl Examples for Worked<'_> {
@@ -56,7 +72,13 @@ impl Examples for Worked<'_> {
         let example = Example::new(&problem.question, &solution.reply())?;
         // No number is drawn where nothing is cut, so that such runs do not change.
         let cut = self.interrupt > 0.0 && rng.uniform() < self.interrupt;
-        Ok(if cut { example.interrupted(rng) } else { example })
+        let clip = self.draw_clip(rng);
+        if cut {
+            return example.interrupted(self.task, clip, rng);
+        }
+        let mut example = example;
+        example.tokens.truncate(clip.unwrap_or(usize::MAX).max(example.prompt + 1));
+        Ok(example)
     }
 }
 
@@ -134,14 +156,26 @@ impl Example {
         Ok(Self { tokens, prompt: prompt_len })
     }
 
-    /// The same with the thought cut at a random token, and all before the answer as the prompt.
-    fn interrupted(mut self, rng: &mut Rng) -> Self {
-        if let Some(end) = self.tokens.iter().rposition(|t| *t == THOUGHT).filter(|end| *end > self.prompt) {
-            let cut = self.prompt + rng.below(end - self.prompt);
+    /// The same with the thought cut at a random token before `clip`, and all before the answer as the prompt.
+    fn interrupted(mut self, task: &dyn Task, clip: Option<usize>, rng: &mut Rng) -> Result<Self, TrainError> {
+        let Some(end) = self.tokens.iter().rposition(|t| *t == THOUGHT).filter(|end| *end > self.prompt) else {
+            return Ok(self);
+        };
+        let last = clip.map_or(end, |clip| end.min(clip.max(self.prompt + 1)));
+        let cut = self.prompt + rng.below(last - self.prompt);
+        let thought = CharTokenizer.decode(&self.tokens[self.prompt..cut]);
+        if let Some(answer) = task.answer_so_far(&thought) {
+            self.tokens.truncate(cut);
+            let rest = CharTokenizer
+                .encode(&format!("</think>#### {answer}"))
+                .map_err(|e| TrainError::setting("an answer", answer, e.to_string()))?;
+            self.tokens.extend(rest);
+            self.tokens.push(END);
+        } else {
             self.tokens.drain(cut..end);
-            self.prompt = cut + 1;
         }
-        self
+        self.prompt = cut + 1;
+        Ok(self)
     }
 }
 

@@ -51,8 +51,11 @@ pub enum Split {
     HeldOut,
 }
 
-/// Which side of the split a question is on: a hash of its text decides, for all runs alike.
+/// Which side of the split a question is on: a hash of its text decides, for all runs alike. How many passes it asks
+/// for (`x300 ` before it) is not part of the problem.
 pub fn split_of(question: &str) -> Split {
+    let asked = question.strip_prefix('x').and_then(|rest| rest.split_once(' '));
+    let question = asked.map_or(question, |(_, problem)| problem);
     // FNV-1a (Fowler, Noll and Vo), then a finaliser, since its low bits mix badly on short texts.
     let hash =
         question.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
@@ -74,6 +77,11 @@ pub trait Task: Debug + Send + Sync {
 
     /// The problem worked out as the teacher does it, or `None` for a question of another task.
     fn solve(&self, question: &str, teacher: &Teacher, rng: &mut Rng) -> Option<Solution>;
+
+    /// The answer that reasoning has reached so far, where it can be read from its text.
+    fn answer_so_far(&self, _thought: &str) -> Option<String> {
+        None
+    }
 
     /// What a reply to the question deserves; the reply begins inside the thought.
     fn grade(&self, problem: &Problem, reply: &str) -> Grade;
@@ -132,7 +140,7 @@ pub fn level_in(levels: &RangeInclusive<u32>, rng: &mut Rng) -> u32 {
 pub enum TaskError {
     /// No task has this name.
     #[error(
-        "unknown task `{0}`: use chain, chain:MODULUS, recheck, recheck:MODULUS, countdown, countdown:LINES, add or multiply"
+        "unknown task `{0}`: use chain, chain:MODULUS, recheck, recheck:MODULUS, recheck:MODULUS:PASSES, countdown, countdown:LINES, add or multiply"
     )]
     UnknownTask(String),
     /// The parameter of the task makes no sense.
@@ -195,7 +203,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn all() -> Vec<Box<dyn Task>> {
-        ["chain", "chain:11", "recheck", "recheck:5", "countdown", "countdown:40", "add", "multiply"]
+        ["chain", "chain:11", "recheck", "recheck:5", "recheck:7:40", "countdown", "countdown:40", "add", "multiply"]
             .iter()
             .map(|n| task(n).unwrap())
             .collect()
@@ -206,7 +214,18 @@ mod tests {
         for task_ in all() {
             assert_eq!(task(&task_.name()).unwrap().name(), task_.name());
         }
-        for bad in ["", "chess", "chain:", "chain:1", "chain:x", "recheck:11", "countdown:0", "add:3"] {
+        for bad in [
+            "",
+            "chess",
+            "chain:",
+            "chain:1",
+            "chain:x",
+            "recheck:11",
+            "recheck:7:0",
+            "recheck:7:1000",
+            "countdown:0",
+            "add:3",
+        ] {
             assert!(task(bad).is_err(), "{bad}");
         }
     }

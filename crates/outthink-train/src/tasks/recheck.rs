@@ -4,105 +4,169 @@ use super::chain::{Chain, Steps};
 use super::reply::compared;
 use super::{Grade, Problem, Solution, Task, TaskError, Teacher};
 use crate::rng::Rng;
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::RangeInclusive;
 
 /// Chains modulo a small prime, worked out several times: `3*5+2-4 mod 7`.
 ///
-/// A line of a pass carries out the first operation and copies the rest: `3*5=1 +2-4`, `1+2=3 -4`, `3-4=6:1`; the
-/// last one ends with how often its result was reached so far. Passes are repeated until some result was reached a
-/// number of times that is drawn for each problem, 2 to 6, or there were twelve; the
-/// answer is the result that was reached most often. A teacher who slips reaches other results now and then,
-/// and further passes outvote them: so the thought that ends too early is often wrong, and most thoughts end
-/// later than they need to. All numbers have one digit.
+/// A pass is a line such as `012c3*5=1b+2=3a-4=6>6+4`, and before each but the first the problem is stated again, so
+/// that all of them find it at the same distance. The line has: passes that are left, this one included;
+/// the operations, each after a letter that says how many are left (`a` is the last one), with its result; then the
+/// answer so far, whether this pass agrees with it (`+` or `-`), and its lead. The answer so far is kept as in Boyer
+/// and Moore's majority vote (1981): the same result raises its lead by one, up to 9; another one lowers it, and takes
+/// its place where the lead is 0. The last pass is `001`.
+///
+/// How many passes there are is the teacher's choice, 8 to 24, or the question's: `x300 3*5+2-4 mod 7`. A teacher
+/// who slips is off by one in some results, and further passes outvote them. So more passes make the answer better,
+/// and mostly it has settled long before the last one. Each pass needs only the one before it, so the reasoning can
+/// be of any length. All numbers have one digit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recheck {
     modulus: u64,
+    /// Passes that drawn questions ask for at most; 0 where they do not say how many.
+    asked: u64,
 }
 
 /// Operations of the longest chains.
 const LONGEST: u32 = 8;
-/// Passes at most.
-const PASSES: usize = 12;
-/// How often a result is reached before the thought ends: at least this, and one of so many numbers from there.
-const AGREE: (u32, usize) = (2, 5);
+/// Passes where the question does not say how many.
+const PASSES: RangeInclusive<u64> = 8..=24;
+/// The counter has three digits.
+const MOST: u64 = 999;
+/// A lead is at most this.
+const LEAD: u64 = 9;
 
 impl Default for Recheck {
-    /// Modulo 7.
+    /// Modulo 7, the number of passes left to the teacher.
     fn default() -> Self {
-        Self { modulus: 7 }
+        Self { modulus: 7, asked: 0 }
     }
 }
 
 impl Recheck {
-    /// Reads the modulus.
+    /// Reads the modulus and, after a colon, the most passes that questions ask for.
     pub(super) fn parse(given: &str) -> Result<Self, TaskError> {
-        let prime = given.parse().ok().filter(|m| [2, 3, 5, 7].contains(m));
-        prime.map(|modulus| Self { modulus }).ok_or_else(|| TaskError::BadParameter {
+        let (prime, asked) = given.split_once(':').map_or((given, None), |(prime, asked)| (prime, Some(asked)));
+        let modulus = prime.parse().ok().filter(|m| [2, 3, 5, 7].contains(m));
+        let asked = match asked {
+            None => Some(0),
+            Some(asked) => asked.parse().ok().filter(|n| (1..=MOST).contains(n)),
+        };
+        modulus.zip(asked).map(|(modulus, asked)| Self { modulus, asked }).ok_or_else(|| TaskError::BadParameter {
             task: "recheck",
             given: given.to_owned(),
-            need: "give 2, 3, 5 or 7",
+            need: "give 2, 3, 5 or 7, and after a colon the most passes that a question asks for, 1 to 999",
         })
     }
 }
 
-/// One pass: its lines, and the result.
-fn pass(steps: &Steps, slip: f64, rng: &mut Rng) -> (Vec<String>, u64) {
-    let mut lines = Vec::with_capacity(steps.rest.len());
+/// The chain of a question, and the passes that it asks for.
+fn read(question: &str) -> Option<(Steps, Option<u64>)> {
+    let (passes, chain) = match question.strip_prefix('x').and_then(|rest| rest.split_once(' ')) {
+        // The counter's form, so that a model can copy it; before the chain, so that nothing else moves.
+        Some((digits, chain)) if digits.len() == 3 && digits.bytes().all(|b| b.is_ascii_digit()) => {
+            (Some(digits.parse().ok().filter(|n| *n > 0)?), chain)
+        }
+        Some(_) => return None,
+        None => (None, question),
+    };
+    // Longer chains and numbers of two digits are another task's.
+    let steps = Steps::parse(chain).filter(|s| s.modulus < 10 && s.rest.len() <= LONGEST as usize)?;
+    Some((steps, passes))
+}
+
+/// The answer so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Majority {
+    candidate: u64,
+    lead: u64,
+}
+
+impl Majority {
+    /// Takes a result in, and gives the sign of whether it agrees.
+    fn take(&mut self, result: u64) -> char {
+        if self.lead == 0 {
+            *self = Self { candidate: result, lead: 1 };
+        } else if self.candidate == result {
+            self.lead = (self.lead + 1).min(LEAD);
+        } else {
+            self.lead -= 1;
+            return '-';
+        }
+        '+'
+    }
+}
+
+/// Writes the operations of a pass with their results, and gives the last result.
+fn pass(steps: &Steps, slip: f64, rng: &mut Rng, into: &mut String) -> u64 {
     let mut at = steps.first;
-    for (index, &(operator, right)) in steps.rest.iter().enumerate() {
+    let letters = ('a'..='z').take(steps.rest.len()).collect::<Vec<char>>().into_iter().rev();
+    for (index, (letter, &(operator, right))) in letters.zip(&steps.rest).enumerate() {
         let mut next = steps.apply(at, operator, right);
         if rng.uniform() < slip {
-            next = (next + 1 + rng.below(steps.modulus as usize - 1) as u64) % steps.modulus;
+            let off = if rng.below(2) == 0 { 1 } else { steps.modulus - 1 };
+            next = (next + off) % steps.modulus;
         }
-        let mut line = format!("{at}{operator}{right}={next}");
-        for (number, (o, r)) in steps.rest[index + 1..].iter().enumerate() {
-            // Writing to a text cannot fail.
-            let _ = write!(line, "{}{o}{r}", if number == 0 { " " } else { "" });
+        into.push(letter);
+        if index == 0 {
+            into.push_str(&at.to_string());
         }
-        lines.push(line);
+        // Writing to a text cannot fail.
+        let _ = write!(into, "{operator}{right}={next}");
         at = next;
     }
-    (lines, at)
+    at
 }
 
 impl Task for Recheck {
     fn name(&self) -> String {
-        format!("recheck:{}", self.modulus)
+        match self.asked {
+            0 => format!("recheck:{}", self.modulus),
+            asked => format!("recheck:{}:{asked}", self.modulus),
+        }
     }
 
     fn levels(&self) -> RangeInclusive<u32> {
         1..=LONGEST
     }
 
+    /// Every second question says how many passes it wants, where the task has a bound on them; the logarithm of the
+    /// number is drawn evenly.
     fn draw(&self, level: u32, rng: &mut Rng) -> Problem {
-        Chain::modulo(self.modulus).draw(level.clamp(1, LONGEST), rng)
+        let mut problem = Chain::modulo(self.modulus).draw(level.clamp(1, LONGEST), rng);
+        if self.asked > 0 && rng.uniform() < 0.5 {
+            let passes = ((self.asked + 1) as f64).powf(rng.uniform()) as u64;
+            problem.question = format!("x{:03} {}", passes.clamp(1, self.asked), problem.question);
+        }
+        problem
     }
 
     fn solve(&self, question: &str, teacher: &Teacher, rng: &mut Rng) -> Option<Solution> {
-        // Longer chains and numbers of two digits are another task's.
-        let steps = Steps::parse(question).filter(|s| s.modulus < 10 && s.rest.len() <= LONGEST as usize)?;
+        let (steps, asked) = read(question)?;
+        let stated = question.split_once(' ').filter(|_| asked.is_some()).map_or(question, |(_, stated)| stated);
         if rng.uniform() < teacher.hurry {
             return Some(Solution { thought: String::new(), answer: steps.value().to_string() });
         }
-        let agree = AGREE.0 + rng.below(AGREE.1) as u32;
-        let mut reached: BTreeMap<u64, u32> = BTreeMap::new();
-        let mut thought = Vec::new();
-        for _ in 0..PASSES {
-            let (mut lines, result) = pass(&steps, teacher.slip, rng);
-            let times = reached.entry(result).or_default();
-            *times += 1;
-            if let Some(last) = lines.last_mut() {
-                let _ = write!(last, ":{times}");
+        let (least, most) = PASSES.into_inner();
+        let passes = asked.unwrap_or_else(|| least + rng.below((most - least + 1) as usize) as u64);
+        let mut majority = Majority::default();
+        let mut thought = String::new();
+        for left in (1..=passes).rev() {
+            if left < passes {
+                // As many tokens before the counter as in a prompt.
+                let _ = write!(thought, "\n{stated}\n:");
             }
-            thought.extend(lines);
-            if *times == agree {
-                break;
-            }
+            let _ = write!(thought, "{left:03}");
+            let sign = majority.take(pass(&steps, teacher.slip, rng, &mut thought));
+            let _ = write!(thought, ">{}{sign}{}", majority.candidate, majority.lead);
         }
-        let answer = reached.iter().max_by_key(|(_, times)| **times)?.0.to_string();
-        Some(Solution { thought: thought.join("\n"), answer })
+        Some(Solution { thought, answer: majority.candidate.to_string() })
+    }
+
+    fn answer_so_far(&self, thought: &str) -> Option<String> {
+        // Right after the last mark there may be nothing yet.
+        let digit = thought.rmatch_indices('>').find_map(|(at, _)| thought.get(at + 1..)?.chars().next());
+        digit.filter(char::is_ascii_digit).map(String::from)
     }
 
     fn grade(&self, problem: &Problem, reply: &str) -> Grade {
@@ -110,49 +174,91 @@ impl Task for Recheck {
     }
 
     fn longest(&self, level: u32) -> usize {
-        let level = level.clamp(1, LONGEST) as usize;
-        // Lines of 2 l + 5 tokens for l = 1 to the level, ":12", and the marks with the answer and the end.
-        PASSES * (level * (level + 6) + 3) + 4 + 1
+        let passes = self.asked.max(*PASSES.end()) as usize;
+        // "012" and "3", 5 tokens an operation, ">6+4" and a line feed; "3", 2 an operation, " mod 7", and "\n:"; the
+        // marks with the answer and the end.
+        passes * (7 * level.clamp(1, LONGEST) as usize + 18) + 4 + 1
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tasks::{Verdict, answer_of};
+    use crate::tasks::{Verdict, answer_of, split_of};
 
     #[test]
-    fn a_pass_carries_out_one_operation_a_line() {
+    fn a_pass_is_a_line_and_counts_down() {
         let task = Recheck::default();
-        let reply = task.solve("3*5+2-4 mod 7", &Teacher::default(), &mut Rng::stream(1, 0)).unwrap().reply();
-        assert!(reply.starts_with("3*5=1 +2-4\n1+2=3 -4\n3-4=6:1\n3*5=1 +2-4\n1+2=3 -4\n3-4=6:2"), "{reply}");
-        assert!(reply.ends_with("</think>#### 6"), "{reply}");
-        for other in ["8*5+11 mod 13", "1+1+1+1+1+1+1+1+1+1 mod 7", "26 from 3 5 7", ""] {
-            assert!(task.solve(other, &Teacher::default(), &mut Rng::stream(1, 0)).is_none(), "{other}");
+        let solved = |q: &str| task.solve(q, &Teacher::default(), &mut Rng::stream(1, 0));
+        let reply = solved("x012 3*5+2-4 mod 7").unwrap().reply();
+        let first = "012c3*5=1b+2=3a-4=6>6+1\n3*5+2-4 mod 7\n:011c3*5=1b+2=3a-4=6>6+2\n3*5+2-4 mod 7\n";
+        assert!(reply.starts_with(first), "{reply}");
+        assert!(reply.ends_with("\n:001c3*5=1b+2=3a-4=6>6+9</think>#### 6"), "{reply}");
+        assert_eq!(reply.matches('>').count(), 12 + 1);
+        let passes = solved("3*5+2-4 mod 7").unwrap().thought.matches('>').count() as u64;
+        assert!(PASSES.contains(&passes), "{passes}");
+        for other in
+            ["8*5+11 mod 13", "1+1+1+1+1+1+1+1+1+1 mod 7", "26 from 3 5 7", "", "x12 1+1 mod 7", "x000 1+1 mod 7"]
+        {
+            assert!(solved(other).is_none(), "{other}");
         }
     }
 
     #[test]
-    fn more_passes_correct_slips_and_thoughts_differ_in_length() {
+    fn the_answer_so_far_is_that_of_the_last_pass() {
         let task = Recheck::default();
-        let teacher = Teacher { slip: 0.05, ..Teacher::default() };
+        let so_far = |thought: &str| task.answer_so_far(thought);
+        assert_eq!(so_far("012a3*5=1>1+1\n011a3*5=").as_deref(), Some("1"));
+        assert_eq!(so_far("012a3*5=1>1+1\n011a3*5=2>").as_deref(), Some("1"));
+        assert_eq!(so_far("012a3*5=1>"), None);
+        assert_eq!(so_far("012a3*5"), None);
+    }
+
+    #[test]
+    fn a_majority_outlives_single_slips() {
+        let mut majority = Majority::default();
+        let mut seen = Vec::new();
+        for result in [3, 5, 5, 5, 2, 5, 2, 2] {
+            majority.take(result);
+            seen.push((majority.candidate, majority.lead));
+        }
+        assert_eq!(seen, [(3, 1), (3, 0), (5, 1), (5, 2), (5, 1), (5, 2), (5, 1), (5, 0)]);
+    }
+
+    #[test]
+    fn further_passes_correct_slips() {
+        let task = Recheck::default();
+        let teacher = Teacher { slip: 0.12, ..Teacher::default() };
         let mut rng = Rng::stream(2, 0);
-        let (mut first, mut last, mut lengths) = (0, 0, Vec::new());
-        let n = 1_000;
+        let (mut first, mut last) = (0, 0);
+        let n = 2_000;
         for _ in 0..n {
-            let problem = task.draw(6, &mut rng);
+            let problem = task.draw(3, &mut rng);
             let solution = task.solve(&problem.question, &teacher, &mut rng).unwrap();
-            let once = solution.thought.split(':').next().unwrap_or_default();
-            first += u32::from(once.ends_with(&problem.gold));
+            let once = solution.thought.lines().next().unwrap_or_default();
+            first += u32::from(task.answer_so_far(once).as_deref() == Some(problem.gold.as_str()));
             last += u32::from(task.grade(&problem, &solution.reply()).verdict == Verdict::Right);
             assert!(answer_of(&solution.reply()).is_some());
-            lengths.push(solution.thought.len());
         }
-        // 0.95^6 = 0.735, a little more since slips may cancel.
+        // 0.88^3 = 0.681, a little more since slips may cancel.
         let share = |k: u32| f64::from(k) / f64::from(n);
-        assert!((0.70..0.80).contains(&share(first)), "{}", share(first));
-        assert!(share(last) > 0.93, "{}", share(last));
-        lengths.sort_unstable();
-        assert!(lengths[900] > 2 * lengths[100], "{} {}", lengths[100], lengths[900]);
+        assert!((0.67..0.74).contains(&share(first)), "{}", share(first));
+        assert!(share(last) > 0.96, "{}", share(last));
+    }
+
+    #[test]
+    fn the_number_of_passes_moves_no_problem_to_the_other_side() {
+        let task = Recheck { modulus: 7, asked: 300 };
+        let mut rng = Rng::stream(3, 0);
+        let mut asked = 0;
+        for _ in 0..500 {
+            let question = task.draw(2, &mut rng).question;
+            let (passes, chain) =
+                question.split_once("x").and_then(|(_, q)| q.split_once(' ')).unwrap_or(("001", &question));
+            assert_eq!(split_of(&question), split_of(chain));
+            assert!((1..=300).contains(&passes.parse().unwrap()), "{question}");
+            asked += u32::from(question.starts_with('x'));
+        }
+        assert!((200..300).contains(&asked), "{asked}");
     }
 }

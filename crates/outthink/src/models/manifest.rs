@@ -55,6 +55,9 @@ pub(crate) enum Source {
 pub(crate) enum Builtin {
     /// The small model that `benches/desk.sh` makes.
     Desk,
+    /// The small reasoner that `benches/reasoner.sh` makes.
+    #[serde(rename = "desk-reasoner")]
+    DeskReasoner,
 }
 
 impl Builtin {
@@ -62,6 +65,7 @@ impl Builtin {
     pub(crate) fn bytes(self) -> &'static [u8] {
         match self {
             Self::Desk => include_bytes!("../../models/desk.gguf"),
+            Self::DeskReasoner => include_bytes!("../../models/desk-reasoner.gguf"),
         }
     }
 }

@@ -23,7 +23,8 @@ use std::time::Instant;
 /// What both kinds of training need.
 #[derive(Debug, Args)]
 struct Common {
-    /// Problems: chain, chain:MODULUS, recheck, recheck:MODULUS, countdown, countdown:LINES, add or multiply.
+    /// Problems: chain, chain:MODULUS, recheck, recheck:MODULUS, recheck:MODULUS:PASSES, countdown, countdown:LINES,
+    /// add or multiply.
     #[arg(long, value_name = "TASK", default_value = "chain:11")]
     task: String,
     /// Levels of the problems, such as 1-3: operations, numbers or digits.
@@ -79,6 +80,14 @@ pub(crate) struct SftArgs {
     /// an unfinished thought, not to leave thoughts unfinished.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     interrupt: f64,
+    /// Learn solutions up to a length that is drawn for each, this many tokens with the prompt at most; replies of
+    /// evaluations are cut there, too.
+    #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u64).range(2..))]
+    clip: Option<u64>,
+    /// Base of a fresh model's rotary positions; with a small one, such as 100, short texts show all angles that
+    /// long ones have.
+    #[arg(long, value_name = "X", default_value_t = 10_000.0)]
+    rope_base: f64,
     /// Context of a fresh model, in tokens [default: twice the longest solution].
     #[arg(long, value_name = "TOKENS")]
     context: Option<usize>,
@@ -224,12 +233,17 @@ pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
         let context = args.context.unwrap_or((task.longest(*levels.end()) * 2 + 64).next_multiple_of(32));
         let sized = ModelConfig::sized(VOCABULARY, context, args.size.0, args.size.1);
         let width = args.head_width.min(args.size.0);
-        let shape = ModelConfig { tied: false, ..sized.with_heads_of(width).map_err(|e| train_error(&e))? };
+        let shape = ModelConfig {
+            tied: false,
+            rope_theta: args.rope_base,
+            ..sized.with_heads_of(width).map_err(|e| train_error(&e))?
+        };
         Model::new(shape, args.common.seed).map_err(|e| train_error(&e))?
     };
     let teacher = Teacher { hurry: args.hurry, slip: args.slip };
     let mut given;
-    let mut worked = Worked { task: &*task, levels: levels.clone(), teacher, interrupt: args.interrupt };
+    let clip = args.clip.map(|clip| usize::try_from(clip).unwrap_or(usize::MAX));
+    let mut worked = Worked { task: &*task, levels: levels.clone(), teacher, interrupt: args.interrupt, clip };
     let examples: &mut dyn Examples = match &args.examples {
         Some(path) => {
             let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -251,10 +265,12 @@ pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
         threads: args.common.threads.max(1),
     };
     let habits = json!({
-        "kind": "sft", "task": args.common.task, "teacher": teacher, "interrupt": args.interrupt, "sft": config,
+        "kind": "sft", "task": args.common.task, "teacher": teacher, "interrupt": args.interrupt, "clip": clip,
+        "sft": config,
     });
     let mut sft = Sft::new(model, examples, config).map_err(|e| train_error(&e))?;
     let mut run = begin(&args.common, &*task, &levels, (sft.model().config().parameters(), &habits))?;
+    run.most = run.most.min(clip.unwrap_or(usize::MAX));
     while !sft.is_done() {
         let row = sft.step().map_err(|e| train_error(&e))?;
         run.write(&row)?;
