@@ -45,6 +45,8 @@ enum Command {
     /// Serve the OpenAI API with thinking behind it.
     #[command(after_help = commands::reference::for_serve())]
     Serve(Box<commands::serve::ServeArgs>),
+    /// Answer the requests of a file within one budget.
+    Batch(Box<commands::batch::BatchArgs>),
     /// Record samples of a set of questions, to be fitted, replayed and reported.
     Sweep(Box<commands::sweep::SweepArgs>),
     /// List, show, compare and remove recorded runs.
@@ -102,6 +104,7 @@ fn main() -> ExitCode {
         Command::Probe(args) => commands::probe::run(&args),
         Command::Models(args) => commands::models::run(args),
         Command::Serve(args) => commands::serve::run(&args),
+        Command::Batch(args) => commands::batch::run(&args),
         Command::Sweep(args) => commands::sweep::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
         Command::Store(args) => commands::store::run(&args),

@@ -13,6 +13,7 @@ fn help_of_every_command() {
         "models list",
         "models pull",
         "serve",
+        "batch",
         "config",
         "config check",
         "config prices",
