@@ -45,6 +45,8 @@ enum Command {
     /// Serve the OpenAI API with thinking behind it.
     #[command(after_long_help = commands::reference::for_serve())]
     Serve(Box<commands::serve::ServeArgs>),
+    /// Answer the requests of a file within one budget.
+    Batch(Box<commands::batch::BatchArgs>),
     /// List, fetch and find models, and find out what a server can do.
     Models(commands::models::ModelsArgs),
     /// Record, import, show, compare, export and remove samples.
@@ -123,6 +125,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => commands::demo::run(&args),
         Command::Ask(args) => commands::ask::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
+        Command::Batch(args) => commands::batch::run(&args),
         Command::Models(args) => commands::models::run(args),
         Command::Data(args) => commands::data::run(&args),
         Command::Replay(args) => commands::replay::run(&args),

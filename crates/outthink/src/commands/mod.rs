@@ -2,6 +2,7 @@
 
 mod arms;
 pub(crate) mod ask;
+pub(crate) mod batch;
 pub(crate) mod bench;
 pub(crate) mod bench_allocator;
 pub(crate) mod bench_paired;

@@ -123,14 +123,19 @@ impl Client {
     }
 
     pub(crate) fn send(&mut self, method: &str, path: &str, body: &str) -> std::io::Result<Reply> {
-        let reply = self.try_send(method, path, body);
+        self.send_as("application/json", method, path, body)
+    }
+
+    /// Sends a body of another kind.
+    pub(crate) fn send_as(&mut self, kind: &str, method: &str, path: &str, body: &str) -> std::io::Result<Reply> {
+        let reply = self.try_send(kind, method, path, body);
         if reply.is_err() {
             self.stream = None;
         }
         reply
     }
 
-    fn try_send(&mut self, method: &str, path: &str, body: &str) -> std::io::Result<Reply> {
+    fn try_send(&mut self, kind: &str, method: &str, path: &str, body: &str) -> std::io::Result<Reply> {
         let stream = if let Some(stream) = self.stream.take() {
             stream
         } else {
@@ -142,7 +147,7 @@ impl Client {
         let stream = self.stream.insert(stream);
         let key = self.key.as_ref().map_or_else(String::new, |k| format!("authorization: Bearer {k}\r\n"));
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\n{key}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\n{key}content-type: {kind}\r\ncontent-length: {}\r\n\r\n{body}",
             self.address,
             body.len()
         );

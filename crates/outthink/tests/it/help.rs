@@ -10,6 +10,7 @@ fn help_of_every_command() {
         "demo",
         "ask",
         "serve",
+        "batch",
         "models",
         "models list",
         "models pull",

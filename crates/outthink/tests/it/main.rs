@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests fail as tests do")]
 
 mod ask;
+mod batch;
 mod browser;
 mod crashes;
 mod desk;
