@@ -118,7 +118,7 @@ fn thinking(question: &Question<'_>, asked: Thinking, limit: u64, draft: &mut Dr
 /// Whether a turn that goes on after results of tools begins with reasoning that can be sent back.
 fn can_think(messages: &[Value]) -> bool {
     let is_result = |message: &&Value| message["role"] == "tool";
-    if !messages.last().as_ref().is_some_and(|last| is_result(last)) {
+    if !messages.last().as_ref().is_some_and(is_result) {
         return true;
     }
     let before = messages.iter().rev().find(|message| !is_result(message));

@@ -144,7 +144,9 @@ fn claude(question: &Question<'_>, choice: Choice<'_>, draft: &mut Draft<'_>) ->
     }
     let thinks = anthropic::thinking(question, limit, choice, &mut own);
     let Written { body, notes, spare } = own.finish();
-    notes.into_iter().for_each(|note| draft.note(note));
+    for note in notes {
+        draft.note(note);
+    }
     let hints: Map<String, Value> = body;
     for (name, value) in hints {
         match spare.iter().find(|spare| spare.field == name).and_then(|spare| spare.note.as_deref()) {

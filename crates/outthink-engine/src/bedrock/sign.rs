@@ -97,7 +97,10 @@ fn signature(
     let mut headers = vec![("host", host), (DATE, stamp.clone())];
     headers.extend(keys.session.clone().map(|token| (TOKEN, token)));
     let signed = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
-    let lines: String = headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
+    let mut lines = String::new();
+    for (name, value) in &headers {
+        let _ = writeln!(lines, "{name}:{}", value.trim());
+    }
     let hash = hex(&Sha256::digest(body));
     let request = format!("{method}\n{}\n\n{lines}\n{signed}\n{hash}", path.join("/"));
     let (day, Scope { region, service, .. }) = (&stamp[..8], scope);
@@ -142,7 +145,7 @@ mod tests {
         let scope = Scope {
             region: "us-east-1",
             service: "service",
-            time: SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160),
+            time: SystemTime::UNIX_EPOCH + Duration::from_mins(24015636),
         };
         let url = Url::parse("https://example.amazonaws.com/").unwrap();
         for (method, signature) in [

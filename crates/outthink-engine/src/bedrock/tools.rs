@@ -24,7 +24,7 @@ pub(super) fn set<'a>(prompt: &'a Prompt, draft: &mut Draft<'_>) -> Choice<'a> {
             }
             // As the API itself has it.
             Tool::Other(tool) if tool["toolSpec"].is_object() || tool["systemTool"].is_object() => {
-                list.push(tool.clone())
+                list.push(tool.clone());
             }
             Tool::Other(tool) => {
                 let kind = tool["type"].as_str().unwrap_or("no type");

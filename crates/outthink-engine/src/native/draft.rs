@@ -32,14 +32,11 @@ impl<'a> Draft<'a> {
         if value.is_null() {
             return;
         }
-        match self.written.body.get_mut(outer) {
-            Some(Value::Object(fields)) => _ = fields.insert(inner.to_owned(), value),
-            _ => {
-                _ = self
-                    .written
-                    .body
-                    .insert(outer.to_owned(), Value::Object(Map::from_iter([(inner.to_owned(), value)])))
-            }
+        if let Some(Value::Object(fields)) = self.written.body.get_mut(outer) {
+            fields.insert(inner.to_owned(), value);
+        } else {
+            let fields = Value::Object(Map::from_iter([(inner.to_owned(), value)]));
+            self.written.body.insert(outer.to_owned(), fields);
         }
     }
 

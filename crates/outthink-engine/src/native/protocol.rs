@@ -5,7 +5,7 @@ use crate::reader::NewReader;
 use crate::{anthropic, bedrock, gemini};
 use outthink_core::{Effort, EngineError, Entry, Origin, Paper, SampleRequest, unknown};
 use serde_json::Value;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// A protocol of a server, next to the chat completions API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -263,7 +263,9 @@ pub(crate) fn escaped(name: &str) -> String {
     for byte in name.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => path.push(char::from(byte)),
-            _ => path.push_str(&format!("%{byte:02X}")),
+            _ => {
+                let _ = write!(path, "%{byte:02X}");
+            }
         }
     }
     path

@@ -451,7 +451,9 @@ impl Assembler {
         let mut seen: Vec<Seen> = self.choices.iter().map(|choice| choice.seen).collect();
         // A summary of the reasoning says nothing of its length.
         if self.reader.is_some() && self.reported.has_reasoning() {
-            seen.iter_mut().for_each(|seen| seen.reasoning = 0);
+            for choice in &mut seen {
+                choice.reasoning = 0;
+            }
         }
         self.reported.settle(&seen, self.prompt_chars)
     }

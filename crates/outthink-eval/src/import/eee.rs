@@ -42,9 +42,9 @@ pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
         let drawn = sample(row, &name).map_err(|e| source.broken(line, format!("sample `{id}`: {e}")))?;
         let Some(drawn) = drawn else {
             if error.is_some() {
-                failed += 1
+                failed += 1;
             } else {
-                skipped += 1
+                skipped += 1;
             }
             continue;
         };

@@ -65,9 +65,9 @@ pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
         Ok(())
     })?;
     // The details of a model lie in a folder of its name, in one of the date.
-    let above = source.path.ancestors().skip(1).filter_map(|p| p.file_name()?.to_str());
-    let dated = |name: &&str| name.starts_with(|c: char| c.is_ascii_digit()) && name.contains('T');
-    let model = above.skip_while(dated).next().map(str::to_owned);
+    let mut above = source.path.ancestors().skip(1).filter_map(|p| p.file_name()?.to_str());
+    let dated = |name: &str| name.starts_with(|c: char| c.is_ascii_digit()) && name.contains('T');
+    let model = above.find(|name| !dated(name)).map(str::to_owned);
     let spec = source.spec("lighteval", model, task);
     let mut notes = unscored(skipped);
     if repeated {

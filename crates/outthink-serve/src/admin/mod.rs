@@ -148,6 +148,7 @@ async fn keys(Extension(gateway): Now, Extension(caller): Asker) -> Result<Json<
 /// What a key may do: what is left out stays as it is, and `null` takes a limit away.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "not there, null, or a value")]
 struct Changes {
     #[serde(default, deserialize_with = "given")]
     usd_per_day: Option<Option<f64>>,
@@ -171,6 +172,7 @@ fn object<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
 }
 
 /// Tells a field that is `null` from one that is not there.
+#[expect(clippy::option_option, reason = "not there, null, or a value")]
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }

@@ -78,7 +78,7 @@ impl Part {
         {
             let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
             spent.usage += outcome.usage;
-            spent.cost = spent.cost + outcome.cost;
+            spent.cost += outcome.cost;
             spent.samples += u64::from(outcome.samples_drawn);
         }
         if let Some(whole) = &self.whole {

@@ -278,7 +278,7 @@ async fn one_budget_holds_over_the_whole_batch() {
     let drawn = |results: &[Value], easy: bool| -> u64 {
         let is = |r: &&Value| {
             let number: usize = r["custom_id"].as_str().unwrap()[1..].parse().unwrap();
-            (number % 2 == 0) == easy
+            number.is_multiple_of(2) == easy
         };
         let samples = |r: &Value| r["response"]["body"]["outthink"]["samples_drawn"].as_u64().unwrap();
         results.iter().filter(is).map(samples).sum()

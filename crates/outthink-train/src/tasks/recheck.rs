@@ -254,7 +254,7 @@ mod tests {
         for _ in 0..500 {
             let question = task.draw(2, &mut rng).question;
             let (passes, chain) =
-                question.split_once("x").and_then(|(_, q)| q.split_once(' ')).unwrap_or(("001", &question));
+                question.split_once('x').and_then(|(_, q)| q.split_once(' ')).unwrap_or(("001", &question));
             assert_eq!(split_of(&question), split_of(chain));
             assert!((1..=300).contains(&passes.parse().unwrap()), "{question}");
             asked += u32::from(question.starts_with('x'));

@@ -24,7 +24,7 @@ const LEASE: u64 = 10;
 
 #[derive(Debug, Args)]
 pub(crate) struct BatchArgs {
-    /// The requests, one a line, as the Batch API has them: custom_id, url and body.
+    /// The requests, one a line, as the Batch API has them: `custom_id`, url and body.
     file: PathBuf,
     /// Where results are written [default: FILE with the ending .out.jsonl]. Those of requests that failed go beside it,
     /// with the ending .errors.jsonl.

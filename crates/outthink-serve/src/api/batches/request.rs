@@ -184,6 +184,7 @@ pub(super) struct Check {
     seen: HashSet<String>,
     pub(super) total: u64,
     pub(super) wrong: Vec<Value>,
+    #[expect(clippy::option_option, reason = "nothing read yet, several or none, or one of all lines")]
     model: Option<Option<String>>,
 }
 

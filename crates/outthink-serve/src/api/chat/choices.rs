@@ -22,7 +22,7 @@ impl Several {
     }
 
     /// What all choices together came to, next to the receipt of each.
-    fn bill(&self, outcomes: &[&Outcome]) -> Value {
+    fn bill(outcomes: &[&Outcome]) -> Value {
         let cost = outcomes.iter().fold(Cost::default(), |cost, outcome| cost + outcome.cost);
         json!({
             "choices": outcomes.len(),
@@ -54,7 +54,7 @@ impl Choices for Several {
         reply["object"] = "chat.completion".into();
         reply["choices"] = self.0.iter().zip(outcomes).map(choice).collect();
         reply["usage"] = json!(StandardUsage::all(outcomes));
-        reply["outthink"] = self.bill(outcomes);
+        reply["outthink"] = Self::bill(outcomes);
         reply.to_string()
     }
 
@@ -74,7 +74,7 @@ impl Choices for Several {
         let mut last = chat.last(outcome);
         last["choices"][0]["outthink"] = json!(Receipt::of(outcome, chat.envelope.effort));
         if let Some(outcomes) = outcomes.filter(|_| !chat.include_usage) {
-            last["outthink"] = self.bill(outcomes);
+            last["outthink"] = Self::bill(outcomes);
         }
         data(out, &last);
     }
@@ -84,7 +84,7 @@ impl Choices for Several {
             let mut last = self.first().envelope.bare();
             last["choices"] = json!([]);
             last["usage"] = json!(StandardUsage::all(outcomes));
-            last["outthink"] = self.bill(outcomes);
+            last["outthink"] = Self::bill(outcomes);
             data(out, &last);
         }
         out.push_str("data: [DONE]\n\n");
