@@ -212,7 +212,7 @@ mod tests {
         let payload = (String::new(), "{'foo':'bar'}".to_owned());
         assert_eq!(one("00000010 00000000 05c248eb 7d98c8ff").unwrap(), [(String::new(), String::new())]);
         let plain = "0000001d 00000000 fd528c5a 7b27666f6f273a27626172277d c3653936";
-        assert_eq!(one(plain).unwrap(), [payload.clone()]);
+        assert_eq!(one(plain).unwrap(), std::slice::from_ref(&payload));
         let with_number =
             "0000002d 00000010 41c424b8 0a6576656e742d74797065 04 0000a00c 7b27666f6f273a27626172277d 36f480a0";
         assert_eq!(one(with_number).unwrap(), [payload]);

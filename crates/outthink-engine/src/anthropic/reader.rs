@@ -231,7 +231,9 @@ mod tests {
 
     fn heard(events: &[Value]) -> Vec<Heard> {
         let (mut reader, mut out) = (Events::default(), Vec::new());
-        events.iter().for_each(|event| reader.read("", event.clone(), &mut out));
+        for event in events {
+            reader.read("", event.clone(), &mut out);
+        }
         out
     }
 

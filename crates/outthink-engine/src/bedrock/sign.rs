@@ -145,7 +145,7 @@ mod tests {
         let scope = Scope {
             region: "us-east-1",
             service: "service",
-            time: SystemTime::UNIX_EPOCH + Duration::from_mins(24015636),
+            time: SystemTime::UNIX_EPOCH + Duration::from_mins(24_015_636),
         };
         let url = Url::parse("https://example.amazonaws.com/").unwrap();
         for (method, signature) in [

@@ -19,7 +19,8 @@ fn file(id: &str, owner: Option<&str>, created: u64, text: &str) -> StoredFile {
 async fn a_file(url: &str) {
     let ledger = Ledger::open(url, LEASE).await.unwrap();
     // More than one statement and one transaction hold.
-    let text: String = (0..700).map(|n| format!("{n} {}\n", "ä".repeat(n * 7 % 4_000))).collect::<String>() + "no end";
+    let lines: Vec<String> = (0..700).map(|n| format!("{n} {}", "ä".repeat(n * 7 % 4_000))).collect();
+    let text = lines.join("\n") + "\nno end";
     let large = file("file-large", Some("k1"), 10, &text);
     ledger.add_file(&large, &text).await.unwrap();
     assert_eq!(ledger.file("file-large").await.unwrap(), Some(large.clone()));

@@ -86,7 +86,8 @@ impl Front {
 
     /// Uploads requests and begins a batch of them.
     async fn begin(&self, lines: &[Value], more: Value) -> Value {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        let text = lines.join("\n") + "\n";
         let file = self.upload(0, &text).await.json();
         let mut body = json!({"input_file_id": file["id"], "endpoint": CHAT, "completion_window": "24h"});
         for (key, value) in more.as_object().unwrap() {

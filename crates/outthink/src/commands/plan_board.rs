@@ -47,8 +47,38 @@ pub(super) struct Board {
     pub(super) interval_of: IntervalOf,
     /// What the intervals hold, in words.
     held: String,
-    /// The plan with a margin; `None` inside where no size is so sure.
-    margin: Option<Option<Assured>>,
+    /// The plan with a margin.
+    margin: Margin,
+}
+
+/// The plan that reaches a loss with the probability [`SURE`].
+#[derive(Debug, Default)]
+enum Margin {
+    /// The law does not say how far runs end from it.
+    #[default]
+    Unknown,
+    /// No size is so sure.
+    Nowhere,
+    /// This one.
+    At(Assured),
+}
+
+impl Margin {
+    /// What it means for a plan of this loss, of which nine runs in ten stay at or below `bound`.
+    fn words(&self, loss: f64, bound: f64) -> String {
+        let rest = match self {
+            Self::Unknown => return String::new(),
+            Self::Nowhere => format!("by these runs no size is sure of {loss:.3} with a probability of {SURE}."),
+            Self::At(found) => format!(
+                "to end at {loss:.3} or below with a probability of {SURE} plan for {:.3}: {} parameters on {} tokens, {}.",
+                found.planned_loss,
+                many(found.life.params),
+                many(found.life.tokens),
+                dollars(found.life.usd())
+            ),
+        };
+        format!(" Every second run planned so ends above {loss:.3}, nine in ten at or below {bound:.3}; {rest}")
+    }
 }
 
 /// What intervals of a plan's loss hold, in words for the page.
@@ -138,8 +168,8 @@ pub(super) fn of_life(
         IntervalOf::Nothing => String::new(),
     };
     let margin = match of {
-        IntervalOf::Run => Some(assured(&plan, loss.value, SURE).map_err(bad)?),
-        _ => None,
+        IntervalOf::Run => assured(&plan, loss.value, SURE).map_err(bad)?.map_or(Margin::Nowhere, Margin::At),
+        _ => Margin::Unknown,
     };
     let passes = if life.epochs > 1.0 { format!(", {:.1} passes over the data", life.epochs) } else { String::new() };
     let headline = format!(
@@ -166,29 +196,9 @@ pub(super) fn of_life(
         ),
         _ => "Take the split of the training bill: serving is a small part of the dollars.".to_owned(),
     };
-    if let Some(found) = &margin {
+    if !matches!(margin, Margin::Unknown) {
         let bound = plan.loss(life.params, life.tokens, 2.0 * SURE - 1.0).interval.high;
-        let _ = write!(
-            recommendation,
-            " Every second run planned so ends above {:.3}, nine in ten at or below {bound:.3}; ",
-            loss.value
-        );
-        let _ = match found {
-            Some(a) => write!(
-                recommendation,
-                "to end at {:.3} or below with a probability of {SURE} plan for {:.3}: {} parameters on {} tokens, {}.",
-                loss.value,
-                a.planned_loss,
-                many(a.life.params),
-                many(a.life.tokens),
-                dollars(a.life.usd())
-            ),
-            None => write!(
-                recommendation,
-                "by these runs no size is sure of {:.3} with a probability of {SURE}.",
-                loss.value
-            ),
-        };
+        recommendation += &margin.words(loss.value, bound);
     }
     if let Some(first) = swings.first() {
         let _ = write!(
@@ -335,12 +345,13 @@ impl Board {
 
     /// The plan with a margin for JSON; null where nothing says how far runs end from the law.
     pub(super) fn margin_json(&self) -> Value {
-        match &self.margin {
-            None => Value::Null,
-            Some(found) => json!({ "probability": SURE, "reachable": found.is_some(),
-                "planned_loss": found.map(|a| a.planned_loss), "life": found.map(|a| a.life),
-                "usd": found.map(|a| a.life.usd()) }),
-        }
+        let found = match &self.margin {
+            Margin::Unknown => return Value::Null,
+            Margin::Nowhere => None,
+            Margin::At(found) => Some(found),
+        };
+        json!({ "probability": SURE, "reachable": found.is_some(), "planned_loss": found.map(|a| a.planned_loss),
+            "life": found.map(|a| a.life), "usd": found.map(|a| a.life.usd()) })
     }
 
     /// The frontier for JSON.

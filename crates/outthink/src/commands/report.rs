@@ -100,8 +100,11 @@ pub(crate) fn run(args: &ReportArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A recording with what is said of each of its settings.
+type Told = (Recording, Vec<Chapter>);
+
 /// The recordings with what is said of each setting, and the study of all of them.
-fn read(args: &ReportArgs) -> Result<(Vec<(Recording, Vec<Chapter>)>, Option<Study>), CliError> {
+fn read(args: &ReportArgs) -> Result<(Vec<Told>, Option<Study>), CliError> {
     let mut pools: Vec<Pool> = Vec::new();
     let mut all: Vec<(Recording, Vec<(usize, usize)>)> = Vec::new();
     for input in &args.inputs {

@@ -21,7 +21,8 @@ fn lines() -> String {
             "body": {"messages": [{"role": "user", "content": format!("{id}+2?")}], "reasoning_effort": "none", "max_tokens": 9},
         })
     };
-    (0..REQUESTS).map(|id| format!("{}\n", line(id))).collect()
+    let lines: Vec<String> = (0..REQUESTS).map(|id| line(id).to_string()).collect();
+    lines.join("\n") + "\n"
 }
 
 fn results(text: &str) -> Vec<Value> {

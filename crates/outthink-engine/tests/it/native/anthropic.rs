@@ -10,15 +10,15 @@ use std::time::Duration;
 
 const ANTHROPIC: Provider = Provider::Anthropic;
 
-fn event(data: Value) -> Step {
-    Step::named(data["type"].as_str().unwrap(), &data)
+fn event(data: &Value) -> Step {
+    Step::named(data["type"].as_str().unwrap(), data)
 }
 
 async fn body(request: SampleRequest) -> Value {
     written(ANTHROPIC, request).await.0
 }
 
-fn with_messages(messages: Value, extra: Value) -> SampleRequest {
+fn with_messages(messages: &Value, extra: Value) -> SampleRequest {
     let mut request = asks(extra);
     let extra = request.prompt.extra.clone();
     request.prompt = Prompt { messages: messages.as_array().unwrap().clone(), extra }.into();
@@ -53,7 +53,7 @@ async fn a_conversation_is_asked_in_its_words() {
             stop: vec!["END".into()],
             ..Sampling::default()
         },
-        ..with_messages(messages, extra)
+        ..with_messages(&messages, extra)
     };
     let (all, server) = answer(ANTHROPIC, ANTHROPIC.streams(&Turn::new("4", Counts::plain(9, 1))), request).await;
     assert_eq!((all.error, all.notes), (None, vec![]));
@@ -101,7 +101,7 @@ async fn a_conversation_is_asked_in_its_words() {
 #[tokio::test]
 async fn what_it_does_not_take_is_refused_or_named() {
     let audio = json!([{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "QQ==", "format": "wav"}}]}]);
-    let (all, server) = answer(ANTHROPIC, Reply::text("x"), with_messages(audio, json!({}))).await;
+    let (all, server) = answer(ANTHROPIC, Reply::text("x"), with_messages(&audio, json!({}))).await;
     assert!(all.error.unwrap().message.contains("audio"));
     assert!(server.requests().iter().all(|r| r.method == "GET"));
 
@@ -244,7 +244,7 @@ async fn signatures_and_sealed_reasoning_are_kept_and_sent_back() {
     for kept in ["thinking_blocks", "reasoning_details"] {
         let message = json!({"role": "assistant", "content": null, "tool_calls": calls, kept: others[kept]});
         let messages = json!([{"role": "user", "content": "?"}, message, {"role": "tool", "tool_call_id": "toolu_1", "content": "2"}]);
-        let sent = body(with_messages(messages, json!({}))).await;
+        let sent = body(with_messages(&messages, json!({}))).await;
         assert_eq!(
             sent["messages"][1]["content"],
             json!([
@@ -260,15 +260,15 @@ async fn signatures_and_sealed_reasoning_are_kept_and_sent_back() {
 #[tokio::test]
 async fn odd_events_cost_nothing_and_blocks_of_the_servers_tools_are_kept() {
     let start = |index: u64, block: Value| {
-        event(json!({"type": "content_block_start", "index": index, "content_block": block}))
+        event(&json!({"type": "content_block_start", "index": index, "content_block": block}))
     };
-    let add = |index: u64, delta: Value| event(json!({"type": "content_block_delta", "index": index, "delta": delta}));
-    let stop = |index: u64| event(json!({"type": "content_block_stop", "index": index}));
+    let add = |index: u64, delta: Value| event(&json!({"type": "content_block_delta", "index": index, "delta": delta}));
+    let stop = |index: u64| event(&json!({"type": "content_block_stop", "index": index}));
     let found = json!({"type": "web_search_tool_result", "tool_use_id": "s1", "content": [{"type": "web_search_result", "encrypted_content": "e"}]});
     let steps = vec![
         Step::comment("hello"),
-        event(json!({"type": "message_start", "message": {"usage": {"input_tokens": 9, "output_tokens": 1}}})),
-        event(json!({"type": "tomorrow", "index": [], "delta": 7})),
+        event(&json!({"type": "message_start", "message": {"usage": {"input_tokens": 9, "output_tokens": 1}}})),
+        event(&json!({"type": "tomorrow", "index": [], "delta": 7})),
         Step::from("7"),
         start(0, json!({"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {}})),
         add(0, json!({"type": "input_json_delta", "partial_json": "{\"query\""})),
@@ -285,9 +285,9 @@ async fn odd_events_cost_nothing_and_blocks_of_the_servers_tools_are_kept() {
         add(2, json!({"type": "tomorrow_delta", "text": "no"})),
         stop(2),
         event(
-            json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 6, "server_tool_use": {"web_search_requests": 2}}}),
+            &json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 6, "server_tool_use": {"web_search_requests": 2}}}),
         ),
-        event(json!({"type": "message_stop"})),
+        event(&json!({"type": "message_stop"})),
     ];
     let server = Server::start(raw(ANTHROPIC, steps));
     let all = one(&engine(ANTHROPIC, &server), asks(json!({}))).await;
@@ -347,16 +347,17 @@ async fn errors_say_whose_fault_they_are_and_whether_to_try_again() {
 
     let overloaded = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
     let begin =
-        || event(json!({"type": "message_start", "message": {"usage": {"input_tokens": 9, "output_tokens": 1}}}));
+        || event(&json!({"type": "message_start", "message": {"usage": {"input_tokens": 9, "output_tokens": 1}}}));
     let good = ANTHROPIC.streams(&Turn::new("4", Counts::plain(9, 1)));
-    let replies = [Reply::events([begin(), event(overloaded.clone())]), good];
+    let replies = [Reply::events([begin(), event(&overloaded)]), good];
     let server = Server::start(ANTHROPIC.answers("claude-opus-4-6", replies));
     let all = one(&engine(ANTHROPIC, &server), asks(json!({}))).await;
     assert_eq!((all.content.as_str(), all.error), ("4", None), "tried again");
     assert_eq!((all.lost[0].prompt, all.lost[0].estimated), (9, true));
 
-    let text = event(json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hm"}}));
-    let (all, _) = answer(ANTHROPIC, Reply::events([begin(), text, event(overloaded)]), asks(json!({}))).await;
+    let text =
+        event(&json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hm"}}));
+    let (all, _) = answer(ANTHROPIC, Reply::events([begin(), text, event(&overloaded)]), asks(json!({}))).await;
     let error = all.error.unwrap();
     assert_eq!((error.status, error.kind.as_deref(), error.retryable), (Some(529), Some("overloaded_error"), false));
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 const BEDROCK: Provider = Provider::Bedrock;
 
-fn with_messages(messages: Value, extra: Value) -> SampleRequest {
+fn with_messages(messages: &Value, extra: Value) -> SampleRequest {
     let mut request = asks(extra);
     let extra = request.prompt.extra.clone();
     request.prompt = Prompt { messages: messages.as_array().unwrap().clone(), extra }.into();
@@ -44,7 +44,7 @@ async fn a_conversation_is_asked_in_its_words() {
             ..Sampling::default()
         },
         max_tokens: Some(300),
-        ..with_messages(messages, extra)
+        ..with_messages(&messages, extra)
     };
     let (body, notes) = written(BEDROCK, request).await;
     assert_eq!(
@@ -80,7 +80,7 @@ async fn a_conversation_is_asked_in_its_words() {
     );
     assert!(notes.is_empty(), "{notes:?}");
     let url = json!([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://h/a.png"}}]}]);
-    let (all, server) = answer(BEDROCK, Reply::text("x"), with_messages(url, json!({}))).await;
+    let (all, server) = answer(BEDROCK, Reply::text("x"), with_messages(&url, json!({}))).await;
     assert!(all.error.unwrap().message.contains("by its address") && server.requests().is_empty());
 }
 

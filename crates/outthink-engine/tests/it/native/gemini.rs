@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const GEMINI: Provider = Provider::Gemini;
 
-fn with_messages(messages: Value, extra: Value) -> SampleRequest {
+fn with_messages(messages: &Value, extra: Value) -> SampleRequest {
     let mut request = asks(extra);
     let extra = request.prompt.extra.clone();
     request.prompt = Prompt { messages: messages.as_array().unwrap().clone(), extra }.into();
@@ -51,7 +51,7 @@ async fn a_conversation_is_asked_in_its_words() {
         max_tokens: Some(300),
         seeded: true,
         thinking: Thinking { effort: Some(Effort::Low), budget: None },
-        ..with_messages(messages, extra)
+        ..with_messages(&messages, extra)
     };
     let (all, server) = answer(GEMINI, GEMINI.streams(&Turn::new("4", Counts::plain(9, 1))), request).await;
     assert_eq!((all.error, all.notes), (None, vec![]));
@@ -210,7 +210,7 @@ async fn signatures_are_kept_and_sent_back_whatever_the_client_kept_of_them() {
         ("as blocks", with("thinking_blocks", &bare)),
     ] {
         let messages = json!([{"role": "user", "content": "?"}, message, {"role": "tool", "tool_call_id": calls[0]["id"], "content": "2"}]);
-        let (body, notes) = written(GEMINI, with_messages(messages, json!({}))).await;
+        let (body, notes) = written(GEMINI, with_messages(&messages, json!({}))).await;
         let parts = &body["contents"][1]["parts"];
         assert_eq!(
             (&parts[0]["thoughtSignature"], &parts[1]["thoughtSignature"]),
@@ -221,7 +221,7 @@ async fn signatures_are_kept_and_sent_back_whatever_the_client_kept_of_them() {
         assert!(notes.is_empty(), "{notes:?}");
     }
     let lost = json!([{"role": "user", "content": "?"}, {"role": "assistant", "tool_calls": bare}, {"role": "tool", "tool_call_id": calls[0]["id"], "content": "2"}]);
-    let (body, notes) = written(GEMINI, with_messages(lost, json!({}))).await;
+    let (body, notes) = written(GEMINI, with_messages(&lost, json!({}))).await;
     assert_eq!(body["contents"][1]["parts"][0]["thoughtSignature"], "skip_thought_signature_validator");
     assert!(notes[0].contains("signature"), "{notes:?}");
 }
