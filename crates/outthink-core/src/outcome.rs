@@ -149,7 +149,7 @@ pub struct Outcome {
     pub stop: StopReason,
     /// How sure one can be.
     pub confidence: Confidence,
-    /// Samples started.
+    /// Replies started. Samples that read others are among `samples` and on the bill, and are not counted here.
     pub samples_drawn: u32,
     /// Those of them that failed.
     pub samples_failed: u32,

@@ -63,7 +63,7 @@ fn every_strategy_runs_by_name() {
             _ => &[],
         };
         let mut driver = Runner::new(Arc::clone(&engine)).with_comparer(Arc::clone(&comparer));
-        if ["best-of-majority", "best-of-n", "weighted-best-of-n", "revise"].contains(&name) {
+        if ["ab-mcts", "best-of-majority", "best-of-n", "weighted-best-of-n", "revise"].contains(&name) {
             driver = driver.with_verifier(Arc::clone(&judge));
         }
         if ["cascade", "ensemble"].contains(&name) {

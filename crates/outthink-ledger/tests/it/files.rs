@@ -3,6 +3,7 @@
 use super::{LEASE, budget, claim, key, settled, spent};
 use outthink_core::Cost;
 use outthink_ledger::{HeldLine, Ledger, LineEnd, Page, StoredBatch, StoredFile};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 fn file(id: &str, owner: Option<&str>, created: u64, text: &str) -> StoredFile {
     StoredFile {
@@ -56,7 +57,8 @@ async fn a_batch(url: &str) {
         id: "batch_1".into(),
         owner: Some(owner.clone()),
         input: "file-in".into(),
-        created: 20,
+        // Old ones are deleted by the ledger itself.
+        created: SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs(),
         status: "in_progress".into(),
         cancelling: None,
         body: "0".into(),

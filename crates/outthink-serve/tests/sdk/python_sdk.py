@@ -74,7 +74,7 @@ def refused(kind, **arguments):
 assert refused(openai.NotFoundError, model="gpt-9").code == "model_not_found"
 assert refused(openai.BadRequestError, temperature=9).param == "temperature"
 assert refused(openai.BadRequestError, reasoning_effort="enormous").param == "reasoning_effort"
-assert refused(openai.BadRequestError, n=3).param == "n"
+assert refused(openai.BadRequestError, n=300).param == "n"
 assert refused(openai.BadRequestError, messages=[]).param == "messages"
 FAILING = [{"role": "user", "content": "fail"}]
 assert refused(openai.InternalServerError, messages=FAILING).status_code == 502

@@ -64,7 +64,7 @@ impl Table {
             confidence,
             samples_failed,
             notes: self.remarks,
-            samples_drawn: self.state.samples.len() as u32,
+            samples_drawn: self.state.samples.iter().filter(|sample| sample.role.is_reply()).count() as u32,
             usage: self.state.usage,
             cost: self.state.cost,
             arms,

@@ -26,7 +26,7 @@ const LEASE: u64 = 10;
 pub(crate) struct BatchArgs {
     /// The requests, one a line, as the Batch API has them: `custom_id`, url and body.
     file: PathBuf,
-    /// Where results are written [default: FILE with the ending .out.jsonl]. Those of requests that failed go beside it,
+    /// Where results are written [default: FILE with the ending .out.jsonl]. Those of requests that failed go next to it,
     /// with the ending .errors.jsonl.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,

@@ -39,7 +39,7 @@ fn each_once(results: &[Value]) {
 #[test]
 fn a_gateway_killed_ten_times_answers_each_request_of_a_batch_once() {
     let upstream = Upstream::start(&["The answer is 4."], Duration::from_millis(40));
-    let keys = "[keys]\nmode = \"required\"\nledger = \"sqlite:ledger.db\"\nlease_seconds = 2\n[server.limits]\n\
+    let keys = "[keys]\nmode = \"required\"\nledger = \"sqlite:ledger.db\"\nlease_seconds = 3\n[server.limits]\n\
                 batch_lines = 4\n[observability]\nlog = \"off\"\n";
     let folder = folder(&upstream.url, keys);
     let key = make_key(folder.path(), "batch", &["--usd-per-day", "100"]);
