@@ -60,6 +60,8 @@ fn every_strategy_runs_by_name() {
             "probe" => &["every=12", "answer_tokens=6"],
             "deepconf" => &["warmup=2", "group=8"],
             "revise" => &["rounds=1"],
+            // The engine's own tests have no sandbox.
+            "program" => &["kinds=cot"],
             _ => &[],
         };
         let mut driver = Runner::new(Arc::clone(&engine)).with_comparer(Arc::clone(&comparer));
