@@ -60,7 +60,8 @@ reply = openai.types.responses.Response.model_validate(json.loads(result)["respo
 assert reply.output_text == "The answer is 4.", reply
 
 # Cancelled, and what cannot be
-file = client.files.create(file=("many.jsonl", text.encode() * 1), purpose="batch")
+text = "".join(line(f"c{n}", "/v1/responses", input="What is 2+2?") for n in range(3000))
+file = client.files.create(file=("many.jsonl", text.encode()), purpose="batch")
 cancelled = client.batches.cancel(client.batches.create(
     input_file_id=file.id, endpoint="/v1/responses", completion_window="24h").id)
 assert cancelled.status in ("cancelling", "cancelled"), cancelled
