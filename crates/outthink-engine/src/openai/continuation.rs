@@ -136,7 +136,6 @@ impl Known {
             (way, _) => vec![way],
         };
         let mut reasons = Vec::new();
-        let mut unclear = None;
         if let Some(renderer) = renderer {
             for way in std::mem::take(&mut chat) {
                 match by_rendering(of, renderer, kind, way).await? {
@@ -148,19 +147,16 @@ impl Known {
                 }
             }
             match by_completion(of, renderer, kind).await? {
-                Ok(Completed::Continued) => {
+                Ok(()) => {
                     reasons.push("the rendered prompt is continued by /v1/completions".into());
                     return Ok(Found::new(Verdict::Yes, Continuation::Rendered, reasons.join("; ")));
-                }
-                Ok(Completed::Ended) => {
-                    reasons.push("the model ended at once after the rendered prompt".into());
-                    unclear = Some(Found::new(Verdict::Unknown, Continuation::Rendered, reasons.join("; ")));
                 }
                 Err(reason) => reasons.push(reason),
             }
         } else if of.dialect.continuation == Continuation::Rendered {
             reasons.push("it has neither /tokenize with messages nor /apply-template".into());
         }
+        let mut unclear = None;
         for way in chat {
             let (verdict, how) = by_reply(of, kind, way).await?;
             match verdict {
@@ -209,20 +205,8 @@ async fn by_rendering(
     })
 }
 
-/// What came of a rendered prompt.
-enum Completed {
-    /// Some tokens.
-    Continued,
-    /// None, since the model ended its turn: it knows nothing of the question, and may go on with another one.
-    Ended,
-}
-
 /// Continues the rendered prompt by a few tokens: that they come is enough, for the prompt is ours.
-async fn by_completion(
-    of: Inquiry<'_>,
-    renderer: Renderer,
-    kind: Kind,
-) -> Result<Result<Completed, String>, EngineError> {
+async fn by_completion(of: Inquiry<'_>, renderer: Renderer, kind: Kind) -> Result<Check, EngineError> {
     let joined = renderer.join(of, &question(kind), kind.check().1).await;
     let prompt = match joined {
         Ok(rendered) => rendered.prompt(),
@@ -231,8 +215,7 @@ async fn by_completion(
     };
     let body = json!({"model": of.model, "prompt": prompt, "max_tokens": TOKENS, "temperature": 0, "stream": true});
     Ok(match of.completion(&body).await {
-        Ok(short) if !short.text.trim().is_empty() => Ok(Completed::Continued),
-        Ok(short) if short.choices().any(|choice| choice["finish_reason"] == "stop") => Ok(Completed::Ended),
+        Ok(short) if !short.text.trim().is_empty() => Ok(()),
         Ok(_) => Err("/v1/completions returned no text after the rendered prompt".into()),
         Err(error) if is_refusal(&error) => Err(format!("/v1/completions refuses the prompt ({})", brief(&error))),
         Err(error) => return Err(error),

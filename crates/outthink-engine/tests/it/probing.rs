@@ -342,26 +342,6 @@ async fn llama_cpp_renders_to_text() {
     assert!(body["prompt"].is_string());
 }
 
-/// A small model knows nothing but its own task, and ends its turn at the question of the check.
-#[tokio::test]
-async fn a_model_that_ends_at_once_may_still_be_continued() {
-    let server = Server::start(
-        Scenario::by(|_, _| bad("no beginning, please"))
-            .on_by("/apply-template", |_, request| {
-                let body = request.json();
-                if body["messages"].as_array().unwrap().last().unwrap()["role"] == "assistant" {
-                    return bad("no beginning, please");
-                }
-                Reply::json(json!({"prompt": Template::Drops.render(&body).unwrap()}))
-            })
-            .on("/tokenize", [Reply::json(json!({"tokens": []}))])
-            .on(Scenario::COMPLETIONS, [stream("text", ""), stream("text", " 4.")]),
-    );
-    let engine = engine_in(&server, "llama.cpp");
-    assert_eq!(continued(&engine, CLOSED).await.content, " 4.");
-    assert_eq!(continued(&engine, CLOSED).await.content, " 4.");
-}
-
 #[tokio::test]
 async fn a_dialect_may_say_that_prompts_are_rendered() {
     let server = Server::start(vllm(Template::Keeps, "from the chat"));
