@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// Calls `take` with each row of a table; what `take` says is wrong comes back with the file and the row.
 ///
-/// The format is told by the file's first bytes and, for CSV, by its name; JSON and CSV may be gzipped. JSON is one
+/// The format is recognized by the file's first bytes and, for CSV, by its name; JSON and CSV may be gzipped. JSON is one
 /// object a line, an array of them, or objects over several lines; Python's `NaN` is null. Numbers of a CSV file stay
 /// text where they would not come back as they were written.
 ///

@@ -191,7 +191,7 @@ impl Gather {
 /// Says of a row whether it is of a format.
 type Knows = fn(&Value) -> bool;
 
-/// How a format is told by a row, the plainest first.
+/// How a format is recognized by a row, the plainest first.
 const KNOWN: [(Knows, ImportFormat); 10] = [
     (|row| row["resps"].is_array(), ImportFormat::Harness),
     (|row| row["eval"].is_object(), ImportFormat::Inspect),

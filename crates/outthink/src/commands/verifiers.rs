@@ -48,7 +48,7 @@ pub(crate) fn plan(spec: &VerifierSpec, engine: &EngineArgs) -> Result<Plan, Cli
     }
 }
 
-/// As [`plan`], of a verifier that is no model of the command line's.
+/// As [`plan`], of a verifier other than a model that the command line names.
 pub(crate) fn plan_alone(spec: &VerifierSpec) -> Result<Plan, CliError> {
     let usage = |e: outthink_verify::CheckerError| CliError::usage(e.to_string());
     let Some(path) = spec.file() else { return of_words(spec.clone()) };
