@@ -1,33 +1,13 @@
 //! The body of a request.
 
 use super::{messages, thinking, tools};
-use crate::native::{Draft, Form, Question, form};
+use crate::native::{Draft, Form, Question, form, is_taken};
 use crate::openai::channel::Written;
 use outthink_core::{EngineError, Origin};
 use serde_json::{Value, json};
 
-/// Fields of a request in the shape of chat that are written in another place, or mean nothing here.
-const TAKEN: [&str; 19] = [
-    "model",
-    "messages",
-    "n",
-    "stream",
-    "stream_options",
-    "max_tokens",
-    "max_completion_tokens",
-    "stop",
-    "seed",
-    "tools",
-    "tool_choice",
-    "parallel_tool_calls",
-    "response_format",
-    "reasoning_effort",
-    "reasoning",
-    "thinking",
-    "output_config",
-    "user",
-    "service_tier",
-];
+/// Further fields of a request in the shape of chat that are written in another place, or mean nothing here.
+const TAKEN: [&str; 4] = ["thinking", "output_config", "user", "service_tier"];
 /// Fields of the API that are passed on as they are.
 const OWN: [&str; 7] =
     ["cache_control", "container", "context_management", "inference_geo", "mcp_servers", "metadata", "speed"];
@@ -138,7 +118,7 @@ fn sampling(question: &Question<'_>, thinks: bool, draft: &mut Draft<'_>) {
 /// What else the client sent.
 fn others(question: &Question<'_>, draft: &mut Draft<'_>) {
     let extra = &question.request.prompt.extra;
-    for (name, value) in extra.iter().filter(|(name, value)| !value.is_null() && !TAKEN.contains(&name.as_str())) {
+    for (name, value) in extra.iter().filter(|(name, value)| !value.is_null() && !is_taken(name, &TAKEN)) {
         if name == "metadata" && value["user_id"].is_null() {
             continue;
         }

@@ -3,7 +3,7 @@
 use super::models::{Family, family};
 use super::{messages, tools};
 use crate::anthropic;
-use crate::native::{Choice, Draft, Form, Question, asked_thinking, form};
+use crate::native::{Choice, Draft, Form, Question, asked_thinking, form, is_taken};
 use crate::openai::channel::Written;
 use outthink_core::{Effort, EngineError};
 use serde_json::{Map, Value, json};
@@ -13,28 +13,8 @@ const MORE: &str = "additionalModelRequestFields";
 /// Where the settings of generation stand.
 const CONFIG: &str = "inferenceConfig";
 
-/// Fields of a request in the shape of chat that are written in another place, or mean nothing here.
-const TAKEN: [&str; 19] = [
-    "model",
-    "messages",
-    "n",
-    "stream",
-    "stream_options",
-    "max_tokens",
-    "max_completion_tokens",
-    "stop",
-    "seed",
-    "tools",
-    "tool_choice",
-    "parallel_tool_calls",
-    "response_format",
-    "reasoning_effort",
-    "reasoning",
-    "thinking",
-    "output_config",
-    "anthropic_beta",
-    MORE,
-];
+/// Further fields of a request in the shape of chat that are written in another place, or mean nothing here.
+const TAKEN: [&str; 4] = ["thinking", "output_config", "anthropic_beta", MORE];
 /// Fields of the API that are passed on as they are.
 const OWN: [&str; 6] = [
     "guardrailConfig",
@@ -81,7 +61,7 @@ pub(crate) fn write(question: &Question<'_>) -> Result<Written, EngineError> {
     if let Some(beta) = extra.get("anthropic_beta").filter(|_| family(question.model) == Family::Claude) {
         draft.put(MORE, "anthropic_beta", beta.clone());
     }
-    let is_known = |name: &str| TAKEN.contains(&name) || OWN.contains(&name);
+    let is_known = |name: &str| is_taken(name, &TAKEN) || OWN.contains(&name);
     for (name, _) in extra.iter().filter(|(name, value)| !value.is_null() && !is_known(name)) {
         draft.note(format!("Converse has no {name}: it was not sent"));
     }

@@ -1,7 +1,7 @@
 //! The body of a request.
 
 use super::{contents, thinking, tools};
-use crate::native::{Draft, Form, Question, form};
+use crate::native::{Draft, Form, Question, form, is_taken};
 use crate::openai::channel::Written;
 use serde_json::{Value, json};
 
@@ -10,31 +10,9 @@ const STOPS: usize = 5;
 /// Where the settings of generation stand.
 const CONFIG: &str = "generationConfig";
 
-/// Fields of a request in the shape of chat that are written in another place, or mean nothing here.
-const TAKEN: [&str; 22] = [
-    "model",
-    "messages",
-    "n",
-    "stream",
-    "stream_options",
-    "max_tokens",
-    "max_completion_tokens",
-    "stop",
-    "seed",
-    "tools",
-    "tool_choice",
-    "parallel_tool_calls",
-    "response_format",
-    "reasoning_effort",
-    "reasoning",
-    "generationConfig",
-    "thinkingConfig",
-    "extra_body",
-    "google",
-    "presence_penalty",
-    "frequency_penalty",
-    "user",
-];
+/// Further fields of a request in the shape of chat that are written in another place, or mean nothing here.
+const TAKEN: [&str; 7] =
+    ["generationConfig", "thinkingConfig", "extra_body", "google", "presence_penalty", "frequency_penalty", "user"];
 /// Fields of the API that are passed on as they are.
 const OWN: [&str; 5] = ["safetySettings", "cachedContent", "toolConfig", "labels", "serviceTier"];
 
@@ -69,7 +47,7 @@ pub(crate) fn write(question: &Question<'_>) -> Written {
         }
         Form::Other => draft.note("the Gemini API has no such response_format: it was not sent"),
     }
-    let is_known = |name: &str| TAKEN.contains(&name) || OWN.contains(&name);
+    let is_known = |name: &str| is_taken(name, &TAKEN) || OWN.contains(&name);
     for (name, _) in extra.iter().filter(|(name, value)| !value.is_null() && !is_known(name)) {
         draft.note(format!("the Gemini API has no {name}: it was not sent"));
     }

@@ -6,6 +6,30 @@ use serde_json::{Map, Value};
 /// What a server refused before.
 type Refuses<'a> = &'a (dyn Fn(&str, Option<&Value>) -> bool + Sync);
 
+/// Fields of a request in the shape of chat that every protocol writes in another place, or does without.
+const OF_CHAT: [&str; 15] = [
+    "model",
+    "messages",
+    "n",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "max_completion_tokens",
+    "stop",
+    "seed",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "response_format",
+    "reasoning_effort",
+    "reasoning",
+];
+
+/// Whether a protocol reads a field of a request in the shape of chat by itself: one of all protocols, or of its `own`.
+pub(crate) fn is_taken(name: &str, own: &[&str]) -> bool {
+    OF_CHAT.contains(&name) || own.contains(&name)
+}
+
 /// Collects a body.
 pub(crate) struct Draft<'a> {
     written: Written,

@@ -10,7 +10,7 @@ mod protocol;
 pub use protocol::{AwsKeys, Protocol};
 
 pub(crate) use chat::{Call, Choice, Form, Media, Part, Reasoning, Tool, calls, choice, form, parts, reasoning, tools};
-pub(crate) use draft::Draft;
+pub(crate) use draft::{Draft, is_taken};
 pub(crate) use protocol::{Facts, Question, escaped};
 
 use crate::openai::channel::{Channel, Written};
