@@ -18,6 +18,9 @@ use outthink_core::{EngineError, Origin, SampleEvent, SampleRequest, SampleStrea
 use serde_json::Value;
 use std::sync::Arc;
 
+/// The code of the error for a continuation in which the model ended its turn without a word.
+pub(crate) const EMPTY_CONTINUATION: &str = "empty_continuation";
+
 /// How the samples of one request are asked for.
 #[derive(Debug)]
 struct Way {
@@ -160,7 +163,8 @@ impl Phase {
             *self = Self::Ended;
             let words = "the engine returned nothing after the beginning of a reply";
             let hint = "its chat template may rewrite the beginning: see what `outthink probe` says of it";
-            return Some(Err(EngineError::new(Origin::Engine, words).with_hint(hint).elsewhere()));
+            let error = EngineError::new(Origin::Engine, words).with_hint(hint).with_code(EMPTY_CONTINUATION);
+            return Some(Err(error.elsewhere()));
         }
         let Self::Running(run, must_speak) = self else { return None };
         let (_, event) = run.next().await?;

@@ -10,7 +10,7 @@ mod choice;
 mod completion;
 mod connect;
 mod continuation;
-mod continued;
+pub(crate) mod continued;
 mod dialect;
 mod error;
 mod fields;

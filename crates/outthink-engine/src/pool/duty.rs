@@ -2,6 +2,7 @@
 //! in the member's health once.
 
 use super::Inner;
+use crate::openai::continued::EMPTY_CONTINUATION;
 use outthink_core::{EngineError, Origin};
 use std::sync::Arc;
 
@@ -17,8 +18,12 @@ pub(super) struct Criteria<'a> {
 }
 
 /// Whether a failure says something of the member: its key, its credit, its model, its health, the way to
-/// it. What is wrong with the request, and a limit on requests, do not.
+/// it. What is wrong with the request, and a limit on requests, do not; nor does a model that ended its turn where it
+/// was to go on, which the server reported in good health.
 fn is_at_fault(error: &EngineError) -> bool {
+    if error.code.as_deref() == Some(EMPTY_CONTINUATION) {
+        return false;
+    }
     match error.status {
         Some(status) => matches!(status, 401..=404 | 408 | 498 | 500..=599),
         None => error.origin != Origin::Caller,
@@ -86,5 +91,6 @@ mod tests {
         }
         assert!(is_at_fault(&EngineError::new(Origin::Engine, "no connection")));
         assert!(!is_at_fault(&EngineError::new(Origin::Caller, "cannot continue")));
+        assert!(!is_at_fault(&EngineError::new(Origin::Engine, "nothing came").with_code(EMPTY_CONTINUATION)));
     }
 }
