@@ -169,14 +169,17 @@ def forced_end(at):
     if not at.model.reasons:
         raise Skip("no reasoning")
     cap = 60
-    status, body = at.chat(messages=user(at.model.question), outthink={"strategy": "budget-forcing", "thinking_cap": cap})
+    status, body = at.chat(messages=user(at.model.question), outthink={**CAPPED, "thinking_cap": cap})
     message, _, usage = said((status, body))
     has_text(message, at)
     assert usage["completion_tokens"] <= cap + 30, usage
     return f"{usage['completion_tokens']} tokens"
 
 
-EARLY = {"every": 40, "agree": 5, "answer_tokens": 4, "words": "</think>#### "}
+# How desk-reasoner spells the end of its reasoning.
+CLOSING = "</think>#### "
+CAPPED = {"strategy": "budget-forcing", "settings": {"closing": CLOSING}}
+EARLY = {"every": 40, "agree": 5, "answer_tokens": 4, "words": CLOSING, "closing": CLOSING}
 
 
 def early_exit(at):
@@ -229,8 +232,8 @@ def bill(at):
     ]
     if at.model.reasons:
         asked += [
-            {"outthink": {"strategy": "budget-forcing", "thinking_cap": 40}},
-            {"outthink": {"strategy": "budget-forcing", "thinking_cap": 90}, "stream": True},
+            {"outthink": {**CAPPED, "thinking_cap": 40}},
+            {"outthink": {**CAPPED, "thinking_cap": 90}, "stream": True},
             {"outthink": {"strategy": "single"}, "max_tokens": 20},
             {"outthink": {"strategy": "single"}, "max_tokens": 20, "stream": True},
         ]

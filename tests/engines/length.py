@@ -100,7 +100,7 @@ def main():
         settings = {**checks.EARLY, "every": asked.every, "agree": agree}
         ways[f"early exit {agree}"] = {"strategy": "probe", "settings": settings}
     for cap in map(int, filter(None, asked.caps.split(","))):
-        ways[f"cap {cap}"] = {"strategy": "budget-forcing", "thinking_cap": cap}
+        ways[f"cap {cap}"] = {**checks.CAPPED, "thinking_cap": cap}
     low, high = map(int, asked.levels.split("-"))
     drawn = problems(asked.problems, (low, high), seed=asked.seed)
     if asked.passes:
@@ -108,7 +108,8 @@ def main():
     found = {}
     with engine.process:
         gateway = parts.Gateway(engine, model)
-        with gateway.process, concurrent.futures.ThreadPoolExecutor(8) as pool:
+        # Each reply and its probe need a place among the engine's eight: a probe that waits for one comes too late.
+        with gateway.process, concurrent.futures.ThreadPoolExecutor(4) as pool:
             for way, ours in ways.items():
                 replies = list(pool.map(lambda at: ask(gateway, at[1][0], at[0], ours), enumerate(drawn)))
                 for reply, (_, gold) in zip(replies, drawn):

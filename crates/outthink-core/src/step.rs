@@ -36,11 +36,19 @@ pub enum Link {
     Words(String),
     /// A turn of the user, to which the model replies anew.
     Turn(String),
-    /// The reasoning is closed by its end marker, and the answer follows. Where no reasoning was told apart, the
-    /// text simply goes on; an engine that cannot continue a text is asked for its answer by a turn of the user.
-    Close,
+    /// The reasoning is closed by these words, which hold its end marker ([`Link::END`]), and the answer follows.
+    /// Where no reasoning was told apart, the text simply goes on; an engine that cannot continue a text is asked
+    /// for its answer by a turn of the user.
+    Close(String),
     /// The reasoning is opened again and goes on after these words; what was answered after it is dropped.
     Reason(String),
+}
+
+impl Link {
+    /// The end marker of reasoning. Engines write a model's own one in its place.
+    pub const END: &'static str = "</think>";
+    /// What closes reasoning as the templates of Qwen3 and R1 spell it.
+    pub const CLOSING: &'static str = "\n</think>\n\n";
 }
 
 /// One thing to do.

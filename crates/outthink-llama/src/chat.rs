@@ -115,8 +115,8 @@ impl Chat {
         if let Some(prefix) = &request.prefix {
             // A template that opens the thought itself must not get it opened twice.
             let own = match prefix.strip_prefix("<think>").filter(|_| !opening.is_empty()) {
-                Some(thought) if text.ends_with('\n') => thought.strip_prefix('\n').unwrap_or(thought),
-                Some(thought) => thought,
+                // White space after the tag is the template's own.
+                Some(thought) => thought.strip_prefix('\n').unwrap_or(thought),
                 None => prefix,
             };
             text.push_str(&guard.own_text(own));

@@ -219,7 +219,7 @@ impl<'a> Build<'a> {
         Ok((self.spec.settings.get(name).filter(|v| !v.is_null()), setting))
     }
 
-    fn wrong(&self, name: &str, value: &Value, takes: &str) -> StrategyError {
+    pub(crate) fn wrong(&self, name: &str, value: &Value, takes: &str) -> StrategyError {
         StrategyError(format!("the setting `{name}` of {} is {value}: give {takes}", self.entry.name()))
     }
 

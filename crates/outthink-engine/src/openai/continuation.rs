@@ -205,7 +205,8 @@ async fn by_rendering(
     })
 }
 
-/// Continues the rendered prompt by a few tokens: that they come is enough, for the prompt is ours.
+/// Continues the rendered prompt by a few tokens: that they come is enough, for the prompt is ours. The model may not
+/// end its turn, which says nothing of the server: vLLM and llama.cpp, which render prompts, both know `ignore_eos`.
 async fn by_completion(of: Inquiry<'_>, renderer: Renderer, kind: Kind) -> Result<Check, EngineError> {
     let joined = renderer.join(of, &question(kind), kind.check().1).await;
     let prompt = match joined {
@@ -213,7 +214,8 @@ async fn by_completion(of: Inquiry<'_>, renderer: Renderer, kind: Kind) -> Resul
         Err(error) if error.status.is_none() || render::refuses(&error) => return Ok(Err(error.message)),
         Err(error) => return Err(error),
     };
-    let body = json!({"model": of.model, "prompt": prompt, "max_tokens": TOKENS, "temperature": 0, "stream": true});
+    let body = json!({"model": of.model, "prompt": prompt, "max_tokens": TOKENS, "temperature": 0, "stream": true,
+        "ignore_eos": true});
     Ok(match of.completion(&body).await {
         Ok(short) if !short.text.trim().is_empty() => Ok(()),
         Ok(_) => Err("/v1/completions returned no text after the rendered prompt".into()),

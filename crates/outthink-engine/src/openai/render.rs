@@ -116,12 +116,16 @@ fn in_tags(beginning: &str, (open, close): think::Tags) -> String {
     }
 }
 
+/// Whether a beginning reasons.
+fn thinks(beginning: &str) -> bool {
+    beginning.trim_start().starts_with(TAGS.0)
+}
+
 /// Where the prompt is cut, if anywhere, so that the beginning of a reply can follow.
 fn cut_for(prompt: &str, beginning: &str) -> Option<usize> {
-    let thinks = beginning.trim_start().starts_with(TAGS.0);
     match tail(prompt) {
         Tail::Opened(at) => Some(at),
-        Tail::Empty(at) if thinks => Some(at),
+        Tail::Empty(at) if thinks(beginning) => Some(at),
         Tail::Empty(_) | Tail::Nothing => None,
     }
 }
@@ -210,8 +214,11 @@ impl Renderer {
     ) -> Result<Rendered, EngineError> {
         let mut prompt = self.render(of, conversation, None).await?;
         prompt.opened_with = opened_with(&prompt.text());
-        let own = prompt.in_own_tags(beginning);
-        if let Some(at) = cut_for(&prompt.text(), beginning)
+        let mut own = prompt.in_own_tags(beginning);
+        if let Some((open, _)) = prompt.opened_with.filter(|_| thinks(beginning)) {
+            // The reasoning goes on from where the template opened it: white space after the tag is the template's own.
+            own = own.trim_start().trim_start_matches(open).trim_start_matches('\n').to_owned();
+        } else if let Some(at) = cut_for(&prompt.text(), beginning)
             && !prompt.cut(at)
         {
             return Err(cannot("the tag that opens its reasoning is part of a longer token"));

@@ -81,7 +81,7 @@ impl Session<'_> {
         request.prefix = next.prefix;
         let turn = match link {
             Link::Turn(words) => Some(words.clone()),
-            Link::Words(_) | Link::Close | Link::Reason(_) => None,
+            Link::Words(_) | Link::Close(_) | Link::Reason(_) => None,
         };
         if !continues && turn.is_none() {
             let words = "the engine cannot continue a text: its reasoning was not closed or extended in place, it was \
@@ -94,7 +94,7 @@ impl Session<'_> {
         for _ in 0..fits {
             let id = self.table.start(start.clone());
             self.table.inherit(id, next.inherited.0.clone(), next.inherited.1.clone());
-            if matches!(link, Link::Close) && !next.inherited.0.is_empty() {
+            if matches!(link, Link::Close(_)) && !next.inherited.0.is_empty() {
                 self.table.mark_answer(id);
             }
             ids.push(id);
@@ -135,10 +135,18 @@ fn compose(mut prompt: Prompt, (reasoning, mut content): (String, String), link:
             turn(&mut prompt, &reply, words);
             Next { prompt, prefix: None, inherited: Default::default() }
         }
-        Link::Close if continues => {
-            let thought =
-                if reasoning.is_empty() { String::new() } else { format!("<think>\n{reasoning}\n</think>\n\n") };
-            let prefix = Some(format!("{thought}{content}"));
+        Link::Close(closing) if continues => {
+            // The answer may have begun already: then its own words are what follows.
+            let begins = if content.is_empty() { words_after(closing) } else { &content };
+            let thought = if reasoning.is_empty() { String::new() } else { closed(&reasoning, closing) };
+            let prefix = Some(format!("{thought}{begins}"));
+            let content = if reasoning.is_empty() { content } else { begins.to_owned() };
+            Next { prompt, prefix, inherited: (reasoning, content) }
+        }
+        // Words that hold the end marker close the reasoning as they say.
+        Link::Words(words) if continues && content.is_empty() && !reasoning.is_empty() && words.contains(Link::END) => {
+            let content = words_after(words).to_owned();
+            let prefix = Some(format!("{}{content}", closed(&reasoning, words)));
             Next { prompt, prefix, inherited: (reasoning, content) }
         }
         Link::Reason(words) if continues && !reasoning.is_empty() => {
@@ -150,19 +158,30 @@ fn compose(mut prompt: Prompt, (reasoning, mut content): (String, String), link:
             let thought = match (reasoning.is_empty(), content.is_empty() && words.is_empty()) {
                 (true, _) => String::new(),
                 (false, true) => format!("<think>\n{reasoning}"),
-                (false, false) => format!("<think>\n{reasoning}\n</think>\n\n"),
+                (false, false) => closed(&reasoning, Link::CLOSING),
             };
             content.push_str(words);
             let prefix = Some(format!("{thought}{content}"));
             Next { prompt, prefix, inherited: (reasoning, content) }
         }
-        Link::Words(_) | Link::Reason(_) | Link::Close => {
+        Link::Words(_) | Link::Reason(_) | Link::Close(_) => {
             let words = if let Link::Words(words) | Link::Reason(words) = link { words } else { ANSWER };
             turn(&mut prompt, &reply, words);
             content.push_str("\n\n");
             Next { prompt, prefix: None, inherited: (reasoning, content) }
         }
     }
+}
+
+/// Reasoning up to where its answer begins: with what closes it up to the end marker, and white space after that.
+fn closed(reasoning: &str, closing: &str) -> String {
+    let end = closing.len() - words_after(closing).len();
+    format!("<think>\n{reasoning}{}", &closing[..end])
+}
+
+/// The words of an answer that follow the end marker in what closes reasoning.
+fn words_after(closing: &str) -> &str {
+    closing.split_once(Link::END).map_or("", |(_, after)| after.trim_start())
 }
 
 /// What an engine is asked that cannot continue its reasoning to an answer.

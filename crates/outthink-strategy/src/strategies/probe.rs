@@ -1,6 +1,6 @@
 //! Asking a long thought for its answer while it goes on, and closing it once the answer has settled.
 
-use super::thought::{Exit, Thought};
+use super::thought::{CLOSING, Exit, Thought};
 use crate::StrategyError;
 use crate::registry::{Build, Draws, StrategyEntry, Takes};
 use outthink_core::{DefaultValue, Entry, Kind, Paper, Setting};
@@ -31,6 +31,7 @@ pub(super) const ENTRY: StrategyEntry = StrategyEntry {
             ),
             Setting::new("answer_tokens", Kind::count(1, 1_000), DefaultValue::Count(20), "tokens of a probe at most"),
             Setting::new("words", Kind::Text, DefaultValue::Text(ASK), "what a probe puts after the reasoning so far"),
+            CLOSING,
         ],
         needs: "continuation",
         also: &["dynasor", "certaindex", "deer", "early-exit"],
@@ -42,7 +43,7 @@ pub(super) const ENTRY: StrategyEntry = StrategyEntry {
     takes: &[Takes::Thinking],
     build: |from| {
         let exit = read(from)?;
-        Ok(Box::new(Thought::new("probe", from.max_tokens(), from.thinking()).with_exit(exit)))
+        Ok(Box::new(Thought::build("probe", from)?.with_exit(exit)))
     },
 };
 

@@ -1,8 +1,11 @@
 //! One thought: how long it may be, how long it must be, and when it has come to its answer.
 
 use super::{give_up, stop_with_leader};
+use crate::StrategyError;
+use crate::registry::Build;
 use outthink_core::{
-    Decision, FinishReason, Link, Needs, Sample, SampleId, SampleStatus, Span, State, Step, StopReason, Strategy,
+    Decision, DefaultValue, FinishReason, Kind, Link, Needs, Sample, SampleId, SampleStatus, Setting, Span, State,
+    Step, StopReason, Strategy,
 };
 
 /// The machine behind `budget-forcing` and `probe`: one thought between a floor, a cap and an early exit.
@@ -28,6 +31,8 @@ pub struct Thought {
     /// Tokens of thought at least.
     floor: u64,
     exit: Option<Exit>,
+    /// What closes its reasoning.
+    closing: String,
     /// The sample that is the thought: a continuation takes its place.
     trunk: SampleId,
     probes: Vec<SampleId>,
@@ -66,6 +71,14 @@ pub(super) struct Exit {
     pub(super) probed_at: u64,
 }
 
+/// How the reasoning is closed, a setting of both strategies.
+pub(super) const CLOSING: Setting = Setting::new(
+    "closing",
+    Kind::Text,
+    DefaultValue::Text(Link::CLOSING),
+    "what closes the reasoning: its end marker `</think>`, spelled as the model does, with words before or after it",
+);
+
 /// What a closed thought goes on with, where there is no marker.
 const CLOSE: &str = "\n\nTime is up. The answer is";
 /// What a short thought goes on with.
@@ -79,16 +92,21 @@ const MOST_FAILURES: usize = 2;
 
 impl Thought {
     /// A thought of `floor` to `cap` tokens; with its answer, of at most `limit`.
-    pub(super) const fn new(name: &'static str, limit: Option<u64>, (floor, cap): (Option<u64>, Option<u64>)) -> Self {
-        let floor = match floor {
-            Some(floor) => floor,
-            None => 0,
-        };
-        Self {
+    ///
+    /// # Errors
+    /// If its `closing` has no end marker.
+    pub(super) fn build(name: &'static str, from: &mut Build<'_>) -> Result<Self, StrategyError> {
+        let (limit, (floor, cap)) = (from.max_tokens(), from.thinking());
+        let closing = from.text(CLOSING.name)?;
+        if !closing.contains(Link::END) {
+            return Err(from.wrong(CLOSING.name, &closing.into(), "a text with the end marker `</think>`"));
+        }
+        Ok(Self {
             name,
             limit,
             cap,
-            floor,
+            floor: floor.unwrap_or(0),
+            closing,
             exit: None,
             trunk: 0,
             probes: Vec::new(),
@@ -96,7 +114,7 @@ impl Thought {
             coming: None,
             extensions: 0,
             closed: None,
-        }
+        })
     }
 
     /// Ends early once its answer has settled.
@@ -163,7 +181,7 @@ impl Thought {
     fn close(&mut self, thought: &Sample, spent: u64, reason: StopReason) -> Step {
         self.closed = Some(reason);
         if is_apart(thought) {
-            return self.go_on(thought.id, Link::Close, self.answer_span(spent));
+            return self.go_on(thought.id, Link::Close(self.closing.clone()), self.answer_span(spent));
         }
         self.go_on(thought.id, Link::Words(CLOSE.to_owned()), Span::whole(Some(ANSWER_TOKENS)))
     }
@@ -353,7 +371,7 @@ impl Strategy for Thought {
             SampleStatus::Failed if self.may_ask_in_a_turn(state, &thought) => {
                 let parent = thought.parent.unwrap_or_default();
                 let span = self.answer_span(state.path_tokens(parent));
-                let step = self.go_on(parent, Link::Close, span);
+                let step = self.go_on(parent, Link::Close(self.closing.clone()), span);
                 Decision::new(step, "the engine cannot continue a text: it is asked in a further turn")
             }
             _ if state.running() > 0 => Decision::new(Step::Wait, "probes are on their way"),
