@@ -131,8 +131,17 @@ fn cut_for(prompt: &str, beginning: &str) -> Option<usize> {
 }
 
 /// Whether a prompt rendered with the beginning as a message is what the prompt without it and the beginning
-/// make together. White space does not count: templates trim it.
+/// make together. White space does not count, since templates trim it, but for what follows the tag that opens
+/// reasoning: a small model is led astray by a line feed that it never saw there.
 pub(super) fn is_kept(without: &str, with: &str, beginning: &str) -> bool {
+    let space_after = |text: &str, tag: &str| {
+        text.rsplit_once(tag).map(|(_, after)| after[..after.len() - after.trim_start().len()].to_owned())
+    };
+    if let Some((open, _)) = opened_with(without).filter(|_| thinks(beginning))
+        && space_after(without, open) != space_after(with, open)
+    {
+        return false;
+    }
     let bare = |text: &str| text.split_whitespace().collect::<String>();
     let base = cut_for(without, beginning).map_or(without, |at| &without[..at]);
     let (with, begun) = (bare(with), bare(beginning));

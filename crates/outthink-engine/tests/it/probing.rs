@@ -18,6 +18,8 @@ enum Template {
     Keeps,
     /// As R1's: opens reasoning itself, and drops reasoning that was closed.
     Drops,
+    /// Opens reasoning itself, with nothing after the tag, and drops reasoning that was closed.
+    Opens,
     /// Fails where the beginning holds closed reasoning, as transformers does where it was dropped.
     Refuses,
     /// As Qwen3's: puts an empty thought before what is not a whole one.
@@ -40,7 +42,7 @@ impl Template {
             }
             let after = || text.rsplit("</think>").next().unwrap();
             let text = match self {
-                Self::Drops => after().to_owned(),
+                Self::Drops | Self::Opens => after().to_owned(),
                 Self::Refuses if text.contains("</think>") => {
                     return Err("continue_final_message is set but the final message does not appear in the chat");
                 }
@@ -52,7 +54,11 @@ impl Template {
         if self == Self::Ignores || !continues {
             let ends = messages.last().unwrap()["role"] == "assistant";
             prompt += if ends { "|assistant:" } else { "assistant:" };
-            prompt += if self == Self::Drops { "<think>\n" } else { "" };
+            prompt += match self {
+                Self::Drops => "<think>\n",
+                Self::Opens => "<think>",
+                _ => "",
+            };
         }
         Ok(prompt)
     }
@@ -187,6 +193,39 @@ async fn where_a_template_rewrites_or_refuses_reasoning_the_rendered_prompt_goes
         assert_eq!(body["stream_options"]["include_usage"], true);
         assert_eq!(count(&server, Scenario::CHAT), 0, "nothing goes the way that corrupts the prompt");
     }
+}
+
+#[tokio::test]
+async fn a_thought_goes_on_from_where_the_template_opened_it() {
+    let own = |tag: &str, beginning: &str| beginning.replacen("<think>\n", tag, 1);
+    for (template, tag) in [(Template::Opens, "<think>"), (Template::Drops, "<think>\n")] {
+        for beginning in [OPEN, CLOSED, "<think>\nTwo and two</think>#### "] {
+            let server = Server::start(vllm(template, "from the chat"));
+            assert_eq!(continued(&engine_in(&server, "vllm"), beginning).await.error, None);
+            let (prompts, _) = completions(&server);
+            // R1's template keeps open reasoning: then it goes as a message.
+            if (template, beginning) == (Template::Drops, OPEN) {
+                assert_eq!(prompts.len(), 0);
+                continue;
+            }
+            let expected = format!("user:What is 2+2?|assistant:{}", own(tag, beginning));
+            assert_eq!(prompts.last(), Some(&expected), "{template:?} {beginning}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_would_end_its_turn_at_the_check_says_nothing_of_its_server() {
+    let scenario = vllm(Template::Drops, "from the chat").on_by(Scenario::COMPLETIONS, |_, request| {
+        let body = request.json();
+        let is_check = !text_of(&body["prompt"]).contains("What is 2+2?");
+        stream("text", if is_check && body["ignore_eos"] != true { "" } else { " 4." })
+    });
+    let server = Server::start(scenario);
+    let all = continued(&engine_in(&server, "vllm"), CLOSED).await;
+    assert_eq!((all.error, all.content.as_str()), (None, " 4."));
+    let (_, body) = completions(&server);
+    assert!(body.get("ignore_eos").is_none(), "a sample ends where the model ends it");
 }
 
 #[tokio::test]

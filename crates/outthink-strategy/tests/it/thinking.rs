@@ -238,6 +238,33 @@ fn a_thought_that_has_settled_is_closed_and_the_model_answers() {
 }
 
 #[test]
+fn a_thought_is_closed_and_probed_in_the_models_own_spelling() {
+    let closing = "\nI have to answer now.</think>#### ";
+    let engine = Reasoner { pieces: 1_000, probe: settles, answer: "391", apart: true };
+    let mut spec = StrategySpec { thinking_cap: Some(50), ..named("budget-forcing", 1) };
+    spec.settings.set("closing", closing);
+    let run = engine.host(&spec, Prompt::user(QUESTION));
+    let outcome = run.end.unwrap().unwrap();
+    assert_eq!((outcome.content.as_str(), outcome.stop), ("#### 391", outthink_core::StopReason::ThinkingCap));
+    assert_eq!(outcome.answer.unwrap().text, "391");
+    let prefix = run.asked.last().unwrap().prefix.clone().unwrap();
+    assert_eq!(prefix, format!("<think>\n{}{closing}", outcome.reasoning));
+
+    let mut spec = probe(&[]);
+    spec.settings.set("closing", "</think>#### ");
+    spec.settings.set("words", "</think>\\boxed{");
+    let run = engine.host(&spec, Prompt::user(QUESTION));
+    assert_eq!(run.end.unwrap().unwrap().content, "#### 391");
+    let prefixes: Vec<&str> = run.asked.iter().filter_map(|r| r.prefix.as_deref()).collect();
+    assert!(prefixes.iter().all(|p| p.matches("</think>").count() == 1), "closed once: {prefixes:?}");
+
+    let mut spec = named("budget-forcing", 1);
+    spec.settings.set("closing", "The answer is");
+    let error = spec.build().err().unwrap().to_string();
+    assert!(error.contains("closing") && error.contains("end marker"), "{error}");
+}
+
+#[test]
 fn nothing_is_cut_off_before_the_floor_and_the_cap_closes_what_never_settles() {
     let engine = Reasoner { pieces: 1_000, probe: settles, answer: "391", apart: true };
     let spec = StrategySpec { thinking_floor: Some(300), ..probe(&[]) };
