@@ -144,6 +144,10 @@ class Transformers(Engine):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         folder = model.folder(python)
+        # It lists the models of a cache that has to be there.
+        cache = LOGS / "hub"
+        cache.mkdir(parents=True, exist_ok=True)
+        os.environ["HF_HUB_CACHE"] = str(cache)
         # The name that requests give is the folder.
         self.model = str(folder)
         command = [

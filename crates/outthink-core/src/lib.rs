@@ -57,7 +57,7 @@ pub use relay::{Relay, RelayBody, RelayFuture, Relayed};
 pub use sample::{
     Answer, AnswerKind, ClassId, Doubt, ProgramOutcome, Role, Sample, SampleId, SampleStatus, Score, TokenConfidence,
 };
-pub use state::{State, Tally};
+pub use state::{State, Tally, fallback_classes};
 pub use step::{Decision, Link, Needs, Span, Step, Strategy};
 pub use thinking::Thinking;
 pub use usage::Usage;

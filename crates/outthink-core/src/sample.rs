@@ -286,6 +286,11 @@ impl Sample {
         self.is_done() && (self.forced || finish.is_complete()) && !self.is_empty()
     }
 
+    /// Whether it may vote: it is a complete reply, no copy of another by construction, and nothing took its place.
+    pub fn is_voter(&self) -> bool {
+        self.is_complete() && !self.superseded && !self.copy && self.role.is_reply()
+    }
+
     /// Whether it thought and said nothing.
     pub fn is_empty(&self) -> bool {
         let silent = self.content.trim().is_empty() && self.tool_calls.is_none() && self.answer.is_none();

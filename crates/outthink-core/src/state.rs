@@ -139,7 +139,7 @@ impl State {
     /// Samples that vote: the model ended them, they hold something, none is a copy of another, no continuation
     /// took their place, and none was written from others.
     pub fn voters(&self) -> impl Iterator<Item = &Sample> {
-        self.samples.iter().filter(|s| s.is_complete() && !s.superseded && !s.copy && s.role.is_reply())
+        self.samples.iter().filter(|s| s.is_voter())
     }
 
     /// A sample and those that it goes on from, the first one first.
@@ -169,17 +169,7 @@ impl State {
     /// class has a marked answer: they do not vote, since what a reply happens to end with is no answer against
     /// one that is given as such.
     pub fn fallback_classes(&self) -> Vec<ClassId> {
-        let (mut marked, mut fallback) = (Vec::new(), Vec::new());
-        for sample in self.voters() {
-            let (Some(class), Some(answer)) = (sample.class, &sample.answer) else { continue };
-            let is_fallback = matches!(answer.kind, AnswerKind::LastNumber | AnswerKind::LastExpression);
-            let list: &mut Vec<ClassId> = if is_fallback { &mut fallback } else { &mut marked };
-            if !list.contains(&class) {
-                list.push(class);
-            }
-        }
-        fallback.retain(|class| !marked.is_empty() && !marked.contains(class));
-        fallback
+        fallback_classes(self.voters())
     }
 
     /// The votes of the finished samples; those of [`Self::fallback_classes`] are blank.
@@ -229,4 +219,18 @@ impl State {
         };
         by_vote.or_else(|| self.first_usable()).or_else(|| longest().map(|s| s.id))
     }
+}
+/// As [`State::fallback_classes`], of samples that [vote](Sample::is_voter).
+pub fn fallback_classes<'a>(voters: impl Iterator<Item = &'a Sample>) -> Vec<ClassId> {
+    let (mut marked, mut fallback) = (Vec::new(), Vec::new());
+    for sample in voters {
+        let (Some(class), Some(answer)) = (sample.class, &sample.answer) else { continue };
+        let is_fallback = matches!(answer.kind, AnswerKind::LastNumber | AnswerKind::LastExpression);
+        let list: &mut Vec<ClassId> = if is_fallback { &mut fallback } else { &mut marked };
+        if !list.contains(&class) {
+            list.push(class);
+        }
+    }
+    fallback.retain(|class| !marked.is_empty() && !marked.contains(class));
+    fallback
 }

@@ -3,16 +3,14 @@
 use crate::yardstick::quantiles;
 use crate::{EvalError, Interval, Pool, PoolProblem, draw, wilson};
 use outthink_core::{Answer, AnswerKind, Budget, ModelInfo, Outcome, Price, derive_seed};
-use outthink_strategy::allocator::{AgreementContext, AgreementModel, Look, Vote};
+use outthink_strategy::allocator::AgreementStream;
 use outthink_strategy::simulate::{Ending, Recorded, Recording, simulate};
 use outthink_strategy::stopping::posterior_leader;
 use outthink_strategy::strategies::Allocate;
-use outthink_strategy::value::gain_of_counts;
 use outthink_strategy::{DriveRequest, StrategySpec};
 use outthink_verify::Comparison;
 use serde::Serialize;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// How a recording is drawn from.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -99,33 +97,23 @@ pub fn replay(pool: &Pool, spec: &StrategySpec, options: &ReplayOptions) -> Resu
     }
     let mut tally = RowTally::default();
     // A model for each order: what it learned from the problems before is known at the next one.
-    let mut models = streams(&spec, options);
+    let mut streams = streams(&spec, options);
     for (index, problem) in pool.problems.iter().enumerate() {
         tally.by_problem.push([0.0; 3]);
         for seed in 0..options.seeds {
             let order = draw_order(problem, options, index, seed);
-            let model = models.get_mut(seed as usize);
-            let explore =
-                derive_seed(derive_seed(options.first_seed + u64::from(seed), 0xD1CE), index as u64).is_multiple_of(10);
-            if let Some(model) = model.as_ref() {
-                let question = problem.question.clone().unwrap_or_default();
-                spec.agreement = Some(Arc::new(AgreementContext { model: (**model).clone(), question, explore }));
-            }
+            let stream = streams.get_mut(seed as usize);
+            spec.agreement = stream.as_ref().map(|stream| {
+                let dice = derive_seed(options.first_seed + u64::from(seed), index as u64);
+                stream.context(problem.question.as_deref().unwrap_or_default(), dice)
+            });
             let outcome = run(problem, &order, &spec, options)?;
             let chosen = outcome.chosen.and_then(|id| order.get(id as usize)).map(|&i| &problem.samples[i]);
             // What has no answer is not the answer of a vote, as in `VoteCount`.
             let right = chosen.is_some_and(|s| s.correct && (s.answer.is_some() || !compares));
-            if let Some(model) = model.filter(|_| problem.vote_ok) {
-                let look = |a: Option<&str>| Look::of(a, problem.question.as_deref().unwrap_or_default());
-                let votes: Vec<Vote> = outcome
-                    .samples
-                    .iter()
-                    .filter(|s| s.is_complete())
-                    .map(|s| Vote { class: s.class, look: look(s.answer.as_ref().map(|a| a.text.as_str())) })
-                    .collect();
-                let left = options.samples.min(order.len() as u32).saturating_sub(1);
-                let forced = explore && gain_of_counts(&[1.0], left) < Allocate::price_of(&spec);
-                model.learn(&votes, forced);
+            if let (Some(stream), Some(context)) = (stream.filter(|_| problem.vote_ok), &spec.agreement) {
+                let most = options.samples.min(order.len() as u32);
+                stream.learn(context, &outcome.samples, (Allocate::price_of(&spec), most));
             }
             tally.add(right, f64::from(outcome.samples_drawn), outcome.usage.completion as f64, stop_name(&outcome));
         }
@@ -134,13 +122,9 @@ pub fn replay(pool: &Pool, spec: &StrategySpec, options: &ReplayOptions) -> Resu
 }
 
 /// An agreement model for each order, where the strategy weighs votes by it and no verifier scores them.
-fn streams(spec: &StrategySpec, options: &ReplayOptions) -> Vec<AgreementModel> {
-    let off = spec.settings.get("form").and_then(serde_json::Value::as_str) == Some("off");
-    if spec.name != "allocate" || off || options.verifier == ReplayVerifier::Exact {
-        return Vec::new();
-    }
-    let prior = spec.table.as_ref().and_then(|table| table.form.as_ref());
-    vec![prior.map_or_else(AgreementModel::default, AgreementModel::from); options.seeds as usize]
+fn streams(spec: &StrategySpec, options: &ReplayOptions) -> Vec<AgreementStream> {
+    let stream = AgreementStream::of(spec).filter(|_| options.verifier != ReplayVerifier::Exact);
+    stream.map_or_else(Vec::new, |stream| vec![stream; options.seeds as usize])
 }
 
 /// The Adaptive-Consistency rule drawn one sample at a time: the yardstick of the paper.

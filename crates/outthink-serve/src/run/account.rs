@@ -4,6 +4,7 @@
 use super::allowance::Allowance;
 use super::control::Control;
 use super::part::Part;
+use super::streams::Lesson;
 use crate::config::{Privacy, Store};
 use crate::observe::live::{Fixed, Shared, lock};
 use crate::observe::tree::{About, Tree};
@@ -43,6 +44,7 @@ pub(crate) struct Account {
     tree: Option<Shared>,
     allowance: Option<Arc<Allowance>>,
     part: Option<Arc<Part>>,
+    lesson: Option<Lesson>,
     keep: Option<Keep>,
     parent: Parent,
     began: Instant,
@@ -65,6 +67,7 @@ impl Account {
             tree,
             allowance: None,
             part: None,
+            lesson: None,
             keep: None,
             parent,
             began: now,
@@ -84,6 +87,12 @@ impl Account {
     /// Adds what it is a part of.
     pub(super) fn reporting_to(mut self, part: Option<Arc<Part>>) -> Self {
         self.part = part;
+        self
+    }
+
+    /// Adds what is learned from it.
+    pub(super) fn teaching(mut self, lesson: Option<Lesson>) -> Self {
+        self.lesson = lesson;
         self
     }
 
@@ -134,6 +143,9 @@ impl Account {
         self.control.metrics.billed(outcome, fixed.cost);
         self.control.live.billed(outcome, fixed);
         self.control.lengths.saw(outcome);
+        if let Some(lesson) = self.lesson.take() {
+            self.control.streams.learn(&lesson, outcome);
+        }
         if let Some(tree) = &self.tree {
             lock(tree).closed(outcome, fixed.cost);
         }

@@ -1,6 +1,7 @@
 //! What outlives a reload of the configuration: the ledger, the metrics, the requests that run.
 
 use super::lengths::Lengths;
+use super::streams::Streams;
 use crate::observe::live::Live;
 use crate::observe::{Metrics, SpanSender, random};
 use outthink_ledger::Ledger;
@@ -17,6 +18,8 @@ pub struct Control {
     pub(crate) salt: String,
     /// How long the samples of each arm were.
     pub(crate) lengths: Lengths,
+    /// What requests of each kind taught about their answers.
+    pub(crate) streams: Streams,
 }
 
 impl Default for Control {
@@ -36,6 +39,7 @@ impl Control {
             spans: None,
             salt: format!("{:016x}{:016x}", random(), random()),
             lengths: Lengths::default(),
+            streams: Streams::default(),
         }
     }
 

@@ -110,6 +110,8 @@ impl Gateway {
         if let Some(part) = &caller.part {
             part.limit(&mut request);
         }
+        let seed = request.seed.unwrap_or_else(random);
+        let lesson = self.control().streams.teach(caller, &engine.model().id, &mut request, seed);
         let strategy = request.strategy.build().map_err(|error| ApiError::invalid("outthink", error.to_string()))?;
         self.fits(&request)?;
         caller.may_think(&request)?;
@@ -150,13 +152,14 @@ impl Gateway {
             .account(about, allowance.clone())
             .keeping(Keep::of(&self.config().privacy, &request.prompt))
             .reporting_to(caller.part.clone())
+            .teaching(lesson)
             .within(Parent::read(caller.traceparent.as_deref(), &trace.0));
         let (effort, stream) = (request.effort.name(), request.stream);
         let drive = DriveRequest {
             prompt: request.prompt.into(),
             budget: request.budget,
             sampling: request.sampling,
-            seed: request.seed.unwrap_or_else(random),
+            seed,
             seeded: request.seed.is_some(),
             thinking: request.thinking,
             logprobs: request.logprobs,

@@ -20,6 +20,7 @@ mod request;
 mod resources;
 mod running;
 pub(crate) mod session;
+mod streams;
 mod weigh;
 
 pub(crate) use account::Account;

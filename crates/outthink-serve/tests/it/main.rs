@@ -20,6 +20,7 @@ mod configuration;
 mod errors;
 mod http;
 mod leaving;
+mod looks;
 mod meaning;
 mod native;
 mod passing;

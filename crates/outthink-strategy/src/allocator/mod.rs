@@ -13,6 +13,7 @@ mod plan;
 mod price;
 mod prior;
 mod skill;
+mod stream;
 
 pub use agreement::{AgreementContext, AgreementModel, Vote, learn_form};
 pub use arms::ArmValues;
@@ -23,3 +24,4 @@ pub use plan::{EXACT_VOTES, EXACT_WHILE_LEARNING, Plan};
 pub use price::PriceController;
 pub use prior::{Belief, Prior};
 pub use skill::{ArmVote, Skills};
+pub use stream::AgreementStream;

@@ -1,7 +1,7 @@
 //! Buys, sample by sample, what is worth most for its price.
 
 use super::common::{Judge, best_by, give_up, may_compare, nothing_to_compare, share, stop_with_leader, weigh};
-use crate::allocator::{AgreementContext, ArmValues, Look, Plan, Prior, Vote, is_certain};
+use crate::allocator::{AgreementContext, ArmValues, Plan, Prior, is_certain};
 use crate::registry::{Build, Draws, StrategyEntry, Takes};
 use crate::stopping::posterior_leader;
 use crate::value::{gain_of_counts, net_gain};
@@ -120,20 +120,10 @@ impl Allocate {
         set.unwrap_or(Self::PRICE * (1.0 - spec.target_confidence) / 0.05)
     }
 
-    /// The votes of a request as the agreement model sees them.
-    fn looks(state: &State, question: &str) -> Vec<Vote> {
-        let fallback = state.fallback_classes();
-        let look = |s: &Sample| Vote {
-            class: s.class.filter(|class| !fallback.contains(class)),
-            look: Look::of(s.answer.as_ref().map(|a| a.text.as_str()), question),
-        };
-        state.voters().map(look).collect()
-    }
-
     /// The masses of the classes by the agreement model, where there is one and its gate is open.
     fn masses(&self, state: &State) -> Option<Vec<(ClassId, f64)>> {
         let context = self.agreement.as_ref().filter(|c| c.model.gate() > 0.0 && self.alpha == 0.0)?;
-        let masses = context.model.masses(&Self::looks(state, &context.question));
+        let masses = context.model.masses(&context.votes(&state.samples));
         (!masses.is_empty()).then_some(masses)
     }
 
