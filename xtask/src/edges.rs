@@ -21,6 +21,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("outthink-engine", &["outthink-core"]),
     ("outthink-llama", &["outthink-core"]),
     ("outthink-ledger", &["outthink-core"]),
+    ("outthink-mcp", &["outthink-core"]),
     ("outthink-eval", &["outthink-core", "outthink-law", "outthink-strategy", "outthink-verify"]),
     (
         "outthink-serve",
@@ -35,6 +36,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "outthink-law",
             "outthink-ledger",
             "outthink-llama",
+            "outthink-mcp",
             "outthink-runner",
             "outthink-serve",
             "outthink-strategy",
@@ -66,12 +68,17 @@ const WALLS: &[Wall] = &[
         inside: &["outthink-engine", "outthink"],
         reason: "engines are the one place with an HTTP client; the binary fetches models",
     },
+    Wall {
+        packages: &["rmcp"],
+        inside: &["outthink-mcp"],
+        reason: "the Model Context Protocol is spoken in one place",
+    },
     Wall { packages: &["pyo3"], inside: &["outthink-python"], reason: "Python is spoken in one place" },
     Wall { packages: &["wasmi"], inside: &["outthink-engine"], reason: "code of others runs in one place" },
     Wall {
         packages: &["hyper", "hyper-util"],
-        inside: &["outthink-engine", "outthink-serve", "outthink"],
-        reason: "HTTP by hand belongs to the engines and to the gateway's connections",
+        inside: &["outthink-engine", "outthink-mcp", "outthink-serve", "outthink"],
+        reason: "HTTP by hand belongs to the engines, to the gateway's connections and to the tool's",
     },
     Wall {
         packages: &["axum", "axum-extra", "tower", "tower-http"],

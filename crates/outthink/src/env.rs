@@ -21,6 +21,9 @@ pub(crate) const LEDGER: &str = "OUTTHINK_LEDGER";
 pub(crate) const HASH_SALT: &str = "OUTTHINK_HASH_SALT";
 /// The key for the upstream server. `--api-key-file` wins over it.
 pub(crate) const API_KEY: &str = "OUTTHINK_API_KEY";
+/// The token that `outthink mcp --listen` asks its clients for.
+#[cfg(feature = "mcp")]
+pub(crate) const MCP_TOKEN: &str = "OUTTHINK_MCP_TOKEN";
 /// The default of `--store`: a file or the address of a database.
 pub(crate) const STORE: &str = "OUTTHINK_STORE";
 /// `1` forbids every download: only files that are here already are used.

@@ -47,6 +47,9 @@ enum Command {
     Serve(Box<commands::serve::ServeArgs>),
     /// Answer the requests of a file within one budget.
     Batch(Box<commands::batch::BatchArgs>),
+    /// Serve asking as a tool of the Model Context Protocol, for agents.
+    #[cfg(feature = "mcp")]
+    Mcp(Box<commands::mcp::McpArgs>),
     /// List, fetch and find models, and find out what a server can do.
     Models(commands::models::ModelsArgs),
     /// Record, import, show, compare, export and remove samples.
@@ -126,6 +129,8 @@ fn main() -> ExitCode {
         Command::Ask(args) => commands::ask::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
         Command::Batch(args) => commands::batch::run(&args),
+        #[cfg(feature = "mcp")]
+        Command::Mcp(args) => commands::mcp::run(&args),
         Command::Models(args) => commands::models::run(args),
         Command::Data(args) => commands::data::run(&args),
         Command::Replay(args) => commands::replay::run(&args),

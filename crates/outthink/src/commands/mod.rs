@@ -19,6 +19,8 @@ pub(crate) mod fit;
 pub(crate) mod gateway;
 pub(crate) mod keys;
 pub(crate) mod lab;
+#[cfg(feature = "mcp")]
+pub(crate) mod mcp;
 pub(crate) mod models;
 pub(crate) mod plan;
 mod plan_board;
