@@ -113,6 +113,7 @@ const WALLS: &[Wall] = &[
             "outthink-llama",
             "outthink-eval",
             "outthink-ledger",
+            "outthink-mcp",
             "outthink-serve",
             "outthink-testkit",
             "outthink",

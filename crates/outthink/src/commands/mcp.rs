@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug, Args)]
 pub(crate) struct McpArgs {
     /// Serve streamable HTTP at this address instead of standard input and output. Addresses that other machines
-    /// reach need a token in OUTTHINK_MCP_TOKEN.
+    /// reach need a token in `OUTTHINK_MCP_TOKEN`.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
     /// Generated tokens of all calls together at most; a call that finds nothing left is refused.

@@ -11,6 +11,7 @@ mod gateway;
 mod help;
 mod hub;
 mod lab;
+mod mcp;
 mod models;
 mod page;
 #[path = "../../../outthink-ledger/tests/it/postgres.rs"]

@@ -11,20 +11,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-/// What is installed.
-const PACKAGES: &[&str] = &["trl", "datasets"];
-
-/// A Python with TRL; `None`, with the reason printed, where it is not to be had.
-fn python() -> Option<PathBuf> {
+/// A Python in an environment `name` with these packages; `None`, with the reason printed, where it is not to be had.
+pub(crate) fn python_with(name: &str, packages: &str) -> Option<PathBuf> {
     if std::env::var("OUTTHINK_CLIENTS").is_ok_and(|v| v == "1") {
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-trl");
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{name}"));
         let python = home.join("bin/python");
         let made = python.exists() || done(Command::new("python3").args(["-m", "venv"]).arg(&home));
         let mut install = Command::new(&python);
-        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES);
+        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages.split(' '));
         return (made && done(&mut install)).then_some(python);
     }
-    println!("skipped: set OUTTHINK_CLIENTS=1 to install TRL and run it");
+    println!("skipped: set OUTTHINK_CLIENTS=1 to install {packages} and run this");
     None
 }
 
@@ -51,7 +48,7 @@ fn ok(command: &mut Command) -> String {
 
 #[test]
 fn trl_takes_steps_on_the_gateways_rewards() {
-    let Some(python) = python() else { return };
+    let Some(python) = python_with("trl", "trl datasets") else { return };
     let folder = tempfile::tempdir().unwrap();
     let upstream = Upstream::start(&["not asked"], Duration::ZERO);
     let gateway = Gateway::run(outthink(folder.path()).args(["serve", "--port", "0", "--upstream", &upstream.url]));
