@@ -1,5 +1,7 @@
 //! The tool through the official SDK's client: in one process, and over streamable HTTP by hand.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use futures_util::future::{BoxFuture, FutureExt as _};
 use outthink_core::Effort;
 use outthink_mcp::{Asks, Call, McpError, Progress, Reply};
@@ -51,8 +53,11 @@ impl Asks for Told {
     }
 }
 
+/// Progress that was heard: samples, and the most that there can be.
+type Heard = Arc<Mutex<Vec<(f64, Option<f64>)>>>;
+
 #[derive(Clone, Default)]
-struct Client(Arc<Mutex<Vec<(f64, Option<f64>)>>>);
+struct Client(Heard);
 
 impl ClientHandler for Client {
     fn get_info(&self) -> ClientConfig {

@@ -37,8 +37,9 @@ fn told(flags: &[&str], calls: &[Value]) -> Vec<Value> {
     let output = server.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", report(&output, home.path()));
     let text = String::from_utf8(output.stdout).unwrap();
-    let lines = text.lines().map(|line| serde_json::from_str(line).expect("nothing but the protocol"));
-    let mut replies: Vec<Value> = lines.collect();
+    let lines = text.lines().map(serde_json::from_str);
+    let replies: Result<Vec<Value>, _> = lines.collect();
+    let mut replies = replies.unwrap();
     replies.sort_by_key(|reply| reply["id"].as_u64());
     replies
 }
