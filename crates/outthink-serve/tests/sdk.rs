@@ -16,10 +16,11 @@
 #[allow(dead_code, reason = "shared with the other test binary")]
 mod common;
 
-use common::{Scripted, by_request, serve, writes_and_runs};
-use outthink_core::Effort;
+use common::{Act, Scripted, by_request, serve, writes_and_runs};
+use outthink_core::{Effort, FinishReason, SampleRequest};
 use outthink_ledger::Ledger;
 use outthink_serve::{Control, ServeOptions};
+use serde_json::json;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -201,6 +202,79 @@ async fn agents() {
             assert_eq!(reasoning, ["step 0", "step 1"], "{messages:?}");
         }
     }
+}
+
+/// Calls `add` with what the last call gave, nine times, then answers; reasons in every turn.
+fn adds(_: usize, request: &SampleRequest) -> Vec<Act> {
+    let results = request.prompt.messages.iter().filter(|m| m["role"] == "tool").count();
+    let mut acts = vec![Act::reasoning(format!("turn {results}"))];
+    if results == 9 {
+        acts.extend([Act::content("The answer is 9."), Act::End(FinishReason::Stop)]);
+    } else {
+        let call = json!({"tool_calls": [{"index": 0, "id": format!("call_{results}"), "type": "function",
+            "function": {"name": "add", "arguments": json!({"n": results}).to_string()}}]});
+        acts.extend([Act::Extra(call), Act::End(FinishReason::ToolCalls)]);
+    }
+    acts
+}
+
+/// A tool loop of ten turns through each SDK, at the gateway's own default: whether to compare is decided once, so each
+/// turn is one sample, and what the engine is sent in one turn begins with all of the turn before, byte by byte, so that
+/// prefix caches hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn tool_loops_of_ten_turns() {
+    if !all_clients() {
+        return;
+    }
+    let python = [
+        ("python-sdk", vec![PYTHON_SDK], vec!["openai_chat", "openai_responses", "openai_responses_whole"]),
+        ("python-anthropic", vec![ANTHROPIC_SDK], vec!["anthropic"]),
+        ("python-agents", AGENTS_SDK.to_vec(), vec!["agents", "pydantic_ai"]),
+        ("python-frameworks", FRAMEWORKS.to_vec(), vec!["langchain"]),
+    ];
+    for (home, packages, names) in python {
+        let Some(interpreter) = python_with(home, &packages).await else { continue };
+        for name in names {
+            one_loop(name, Command::new(&interpreter).arg(script("loops.py")).arg(name)).await;
+        }
+    }
+    let node = [
+        ("node-sdk", vec![NODE_SDK], vec!["openai"]),
+        ("node-vercel", VERCEL.to_vec(), vec!["vercel_compatible", "vercel_openai", "vercel_anthropic"]),
+    ];
+    for (name, packages, names) in node {
+        let home = scratch(name);
+        let mut install: Vec<String> =
+            ["install", "--silent", "--no-audit", "--no-fund", "--prefix"].map(str::to_owned).to_vec();
+        install.push(home.display().to_string());
+        install.extend(packages.iter().map(|&word| word.to_owned()));
+        if !prepare("npm", &install, &home).await {
+            continue;
+        }
+        let module = home.join("loops.mjs");
+        std::fs::copy(script("loops.mjs"), &module).unwrap();
+        for name in names {
+            one_loop(name, Command::new("node").arg(&module).arg(name)).await;
+        }
+    }
+}
+
+async fn one_loop(name: &str, client: &mut Command) {
+    let engine = Scripted::new("m", adds);
+    let asked = engine.clone();
+    run(client, serve(ServeOptions::new(vec![engine])).await).await;
+    let requests = asked.requests();
+    assert_eq!(requests.len(), 10, "{name}: one request to the engine for each turn");
+    assert!(requests.iter().all(|r| r.seeds.len() == 1), "{name}: one sample for each turn");
+    let sent: Vec<Vec<String>> =
+        requests.iter().map(|r| r.prompt.messages.iter().map(ToString::to_string).collect()).collect();
+    for (turn, pair) in sent.windows(2).enumerate() {
+        assert!(pair[1].len() > pair[0].len(), "{name}, turn {turn}");
+        assert_eq!(pair[0], pair[1][..pair[0].len()], "{name}: turn {} begins with turn {turn}", turn + 1);
+    }
+    let tools: Vec<String> = requests.iter().map(|r| r.prompt.extra["tools"].to_string()).collect();
+    assert!(tools.windows(2).all(|pair| pair[0] == pair[1]), "{name}: the tools stay as they are");
+    println!("{name}: ten turns, ten samples, every prefix kept");
 }
 
 async fn gateway() -> SocketAddr {
