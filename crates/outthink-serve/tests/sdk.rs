@@ -34,6 +34,12 @@ const NODE_SDK: &str = "openai@7.57.0";
 const FRAMEWORKS: &[&str] = &["instructor==1.17.0", "langchain-openai==1.7.3"];
 const VERCEL: [&str; 4] =
     ["ai@6.0.326", "@ai-sdk/openai-compatible@2.0.92", "@ai-sdk/openai@3.0.141", "@ai-sdk/anthropic@3.0.140"];
+/// Other clients, each with what it needs.
+const OTHERS: &[(&str, &[&str])] = &[
+    ("litellm", &["litellm==1.110.2"]),
+    ("dspy", &["dspy==3.4.1"]),
+    ("llm", &["llm==0.36"]),
+];
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,6 +119,19 @@ async fn frameworks() {
         && let Some(python) = python_with("python-frameworks", FRAMEWORKS).await
     {
         run(Command::new(python).arg(script("frameworks.py")), gateway().await).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn others() {
+    if !all_clients() {
+        return;
+    }
+    for (name, packages) in OTHERS {
+        if let Some(python) = python_with(&format!("python-{name}"), packages).await {
+            run(Command::new(python).arg(script("others.py")).arg(name), gateway().await).await;
+            println!("{name}: works");
+        }
     }
 }
 
