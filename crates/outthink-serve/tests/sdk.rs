@@ -35,11 +35,8 @@ const FRAMEWORKS: &[&str] = &["instructor==1.17.0", "langchain-openai==1.7.3"];
 const VERCEL: [&str; 4] =
     ["ai@6.0.326", "@ai-sdk/openai-compatible@2.0.92", "@ai-sdk/openai@3.0.141", "@ai-sdk/anthropic@3.0.140"];
 /// Other clients, each with what it needs.
-const OTHERS: &[(&str, &[&str])] = &[
-    ("litellm", &["litellm==1.110.2"]),
-    ("dspy", &["dspy==3.4.1"]),
-    ("llm", &["llm==0.36"]),
-];
+const OTHERS: &[(&str, &[&str])] =
+    &[("litellm", &["litellm==1.110.2"]), ("dspy", &["dspy==3.4.1"]), ("llm", &["llm==0.36"])];
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
 #[tokio::test(flavor = "multi_thread")]
