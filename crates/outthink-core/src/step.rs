@@ -206,6 +206,12 @@ pub trait Strategy: Send {
         Needs::default()
     }
 
+    /// Whether it decides by what the samples answer. Where it does not, nobody finds out what the words of the request ask
+    /// for: [`State::asks_for_answer`] and [`State::asks_for_number`] are false, and no answer is in doubt.
+    fn compares(&self) -> bool {
+        true
+    }
+
     /// The kinds of samples that it buys: each becomes an arm on the engine of the first arm, in this order. Where
     /// there are none, the arms are those of the request.
     fn kinds(&self) -> Vec<KindPlan> {
@@ -228,6 +234,10 @@ impl<S: Strategy + ?Sized> Strategy for &mut S {
 
     fn needs(&self) -> Needs {
         (**self).needs()
+    }
+
+    fn compares(&self) -> bool {
+        (**self).compares()
     }
 
     fn kinds(&self) -> Vec<KindPlan> {
