@@ -4,9 +4,10 @@
     benches/instructions.py [--requests 1000] [--kinds whole,streamed] [--pieces 50] [--key] [--functions 30]
 
 Processor time changes with what else a machine does; counts of instructions hardly do (callgrind, user space alone).
-One client asks over one connection, so that what is counted is a request's own path. The same process is counted after
-it was warmed up and only while it answers. Printed are instructions a request, the share of each crate (of ours: of each
-folder) by the line that an instruction comes from, inlined ones included, and functions with all that they call.
+One client asks over one connection, so that what is counted is a request's own path; with --key several are worth it,
+since the ledger claims ahead for keys that are busy. The same process is counted after it was warmed up and only while
+it answers. Printed are instructions a request, the share of each crate (of ours: of each folder) by the line that an
+instruction comes from, inlined ones included, and functions with all that they call.
 
 Needs valgrind (skipped without), a binary with line tables and an upstream:
 
@@ -29,6 +30,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,6 +62,7 @@ def main() -> None:
     options.add_argument("--requests", type=int, default=1000)
     options.add_argument("--kinds", default="whole,streamed")
     options.add_argument("--pieces", type=int, default=50, help="tokens of a reply, one a piece")
+    options.add_argument("--connections", type=int, default=1)
     options.add_argument("--key", action="store_true", help="ask with a key whose budget is in SQLite")
     options.add_argument("--functions", type=int, default=30, help="how many functions are printed")
     options.add_argument("--keep", help="a folder for the files of callgrind")
@@ -84,7 +87,7 @@ def count_all(args: argparse.Namespace, home: Path) -> None:
     for kind in args.kinds.split(","):
         counted = instructions(binary, kind, args, home)
         print(f"\n{kind}: {counted.total / args.requests:,.0f} instructions a request"
-              f" ({args.requests} requests over one connection, {args.pieces} pieces)")
+              f" ({args.requests} requests, connections: {args.connections}, {args.pieces} pieces)")
         if shutil.which("strace"):
             calls = system_calls(binary, kind, args, home)
             print(f"system calls a request: {sum(calls.values()):.2f} ("
@@ -99,7 +102,7 @@ def count_all(args: argparse.Namespace, home: Path) -> None:
 
 
 class Gateway:
-    """A gateway that runs under a tool, and a client of it over one connection."""
+    """A gateway that runs under a tool, and its clients, each over one connection."""
 
     def __init__(self, tool: list, binary: str, kind: str, args: argparse.Namespace, home: Path) -> None:
         config = home / "outthink.toml"
@@ -118,15 +121,21 @@ class Gateway:
         self.request = f"POST /v1/chat/completions HTTP/1.1\r\n{head}\r\n".encode() + body
         serve = [binary, "serve", "--port", str(PORTS[1]), "--config", str(config)]
         self.process = begin([*tool, *serve], PORTS[1], env=environment, stderr=(home / "log").open("wb"))
-        self.socket = socket.create_connection(("127.0.0.1", PORTS[1]))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sockets = [socket.create_connection(("127.0.0.1", PORTS[1])) for _ in range(args.connections)]
 
     def ask(self, times: int) -> None:
+        """Asks so many times, a share over each connection."""
+        shares = [len(range(at, times, len(self.sockets))) for at in range(len(self.sockets))]
+        with ThreadPoolExecutor(len(self.sockets)) as pool:
+            list(pool.map(self.ask_over, self.sockets, shares))
+
+    def ask_over(self, connection: socket.socket, times: int) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for _ in range(times):
-            self.socket.sendall(self.request)
+            connection.sendall(self.request)
             reply = b""
             while not whole(reply):
-                piece = self.socket.recv(1 << 16)
+                piece = connection.recv(1 << 16)
                 if not piece:
                     sys.exit(f"the gateway closed the connection after {reply!r}")
                 reply += piece
@@ -134,7 +143,8 @@ class Gateway:
                 sys.exit(f"the gateway refused: {reply!r}")
 
     def close(self) -> None:
-        self.socket.close()
+        for connection in self.sockets:
+            connection.close()
         end(self.process)
 
 

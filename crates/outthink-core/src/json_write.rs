@@ -5,7 +5,7 @@
 //! since no name in Rust needs an escape, and texts are looked through in words of eight bytes.
 
 use serde::ser::{self, Impossible, Serialize};
-use std::fmt::{self, Display};
+use std::fmt::Display;
 
 /// What cannot be written as JSON: a map whose keys are no texts, or a value that refuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -110,9 +110,8 @@ impl<'a> Entries<'a> {
         Writer { out: self.out }
     }
 
-    fn finish(self) -> Written {
+    fn finish(self) {
         self.out.push_str(self.end);
-        Ok(())
     }
 }
 
@@ -201,7 +200,8 @@ impl<'a> ser::Serializer for Writer<'a> {
     ) -> Written {
         let entries = Self::variant(self.out, variant, "", "}");
         value.serialize(Writer { out: entries.out })?;
-        entries.finish()
+        entries.finish();
+        Ok(())
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Entries<'a>, JsonWriteError> {
@@ -272,7 +272,8 @@ macro_rules! list {
             }
 
             fn end(self) -> Written {
-                self.finish()
+                self.finish();
+                Ok(())
             }
         })*
     };
@@ -304,7 +305,8 @@ macro_rules! fields {
             }
 
             fn end(self) -> Written {
-                self.finish()
+                self.finish();
+                Ok(())
             }
         })*
     };
@@ -326,7 +328,8 @@ impl ser::SerializeMap for Entries<'_> {
     }
 
     fn end(self) -> Written {
-        self.finish()
+        self.finish();
+        Ok(())
     }
 }
 
@@ -335,18 +338,11 @@ struct Key<'a>(Writer<'a>);
 
 impl Key<'_> {
     fn quoted(self, value: impl Display) -> Written {
-        self.0.serialize_str_of(&value.to_string())
+        ser::Serializer::serialize_str(self.0, &value.to_string())
     }
 
     fn refused() -> JsonWriteError {
         JsonWriteError("a key of a JSON object must be a text".to_owned())
-    }
-}
-
-impl Writer<'_> {
-    fn serialize_str_of(self, text: &str) -> Written {
-        write_json_text(self.out, text);
-        Ok(())
     }
 }
 
@@ -380,7 +376,7 @@ impl ser::Serializer for Key<'_> {
     type SerializeStructVariant = None;
 
     fn serialize_str(self, value: &str) -> Written {
-        self.0.serialize_str_of(value)
+        ser::Serializer::serialize_str(self.0, value)
     }
 
     quoted_keys!(
@@ -390,7 +386,7 @@ impl ser::Serializer for Key<'_> {
     );
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Written {
-        self.0.serialize_str_of(variant)
+        ser::Serializer::serialize_str(self.0, variant)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Written {
@@ -425,12 +421,6 @@ impl ser::Serializer for Key<'_> {
         serialize_map(Option<usize>) -> None;
         serialize_struct(&'static str, usize) -> None;
         serialize_struct_variant(&'static str, u32, &'static str, usize) -> None;
-    }
-}
-
-impl fmt::Debug for Writer<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer").field("written", &self.out.len()).finish()
     }
 }
 

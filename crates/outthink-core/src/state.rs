@@ -169,16 +169,22 @@ impl State {
     /// class has a marked answer: they do not vote, since what a reply happens to end with is no answer against
     /// one that is given as such.
     pub fn fallback_classes(&self) -> Vec<ClassId> {
-        let (mut marked, mut fallback) = (Vec::new(), Vec::new());
-        for sample in self.voters() {
-            let (Some(class), Some(answer)) = (sample.class, &sample.answer) else { continue };
-            let is_fallback = matches!(answer.kind, AnswerKind::LastNumber | AnswerKind::LastExpression);
-            let list: &mut Vec<ClassId> = if is_fallback { &mut fallback } else { &mut marked };
-            if !list.contains(&class) {
-                list.push(class);
+        let classes = |wanted: bool| {
+            let mut found: Vec<ClassId> = Vec::new();
+            for sample in self.voters() {
+                let (Some(class), Some(answer)) = (sample.class, &sample.answer) else { continue };
+                let is_fallback = matches!(answer.kind, AnswerKind::LastNumber | AnswerKind::LastExpression);
+                if is_fallback == wanted && !found.contains(&class) {
+                    found.push(class);
+                }
             }
+            found
+        };
+        let mut fallback = classes(true);
+        if !fallback.is_empty() {
+            let marked = classes(false);
+            fallback.retain(|class| !marked.is_empty() && !marked.contains(class));
         }
-        fallback.retain(|class| !marked.is_empty() && !marked.contains(class));
         fallback
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{ArmId, KindPlan, Role, SampleId, State, StopReason, VerifierId};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// How far one sample goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -133,7 +134,7 @@ pub struct Decision {
     /// To be carried out in order. After `Stop` or `Abstain` nothing follows.
     pub steps: Vec<Step>,
     /// Belief, options and the reason of the choice, in one line.
-    pub why: String,
+    pub why: Cow<'static, str>,
     /// Probability that the leading answer stays ahead however many samples are drawn, where the
     /// strategy has one.
     pub posterior: Option<f64>,
@@ -144,12 +145,12 @@ pub struct Decision {
 
 impl Decision {
     /// One step with its reason.
-    pub fn new(step: Step, why: impl Into<String>) -> Self {
+    pub fn new(step: Step, why: impl Into<Cow<'static, str>>) -> Self {
         Self::all(vec![step], why)
     }
 
     /// Several steps with their reason.
-    pub fn all(steps: Vec<Step>, why: impl Into<String>) -> Self {
+    pub fn all(steps: Vec<Step>, why: impl Into<Cow<'static, str>>) -> Self {
         Self { steps, why: why.into(), posterior: None, watch: None }
     }
 

@@ -130,7 +130,9 @@ impl Run {
                 Action::Done(end) => {
                     self.session = None;
                     self.streams.clear();
-                    self.judging.clear();
+                    if !self.judging.is_empty() {
+                        self.judging.clear();
+                    }
                     return Some(Event::End(end));
                 }
             }

@@ -396,7 +396,7 @@ mod tests {
             let event = |text: &str| format!(r#"{{"choices":[{{"delta":{{"content":{}}}}}]}}"#, serde_json::to_string(text).unwrap());
             let _ = knowing.read(&event("first"));
             let data: Vec<String> = texts.iter().map(|text| event(text)).collect();
-            let stream: String = data.iter().map(|data| format!("data: {data}\n\n")).collect();
+            let stream = data.iter().fold(String::new(), |stream, data| stream + "data: " + data + "\n\n");
             let mut rest = stream.as_bytes();
             for (data, text) in data.iter().zip(&texts) {
                 let length = data.len() + 8;

@@ -4,6 +4,7 @@ use super::{give_up, stop_with_leader};
 use outthink_core::{
     Decision, FinishReason, Link, Needs, Sample, SampleId, SampleStatus, Span, State, Step, StopReason, Strategy,
 };
+use std::borrow::Cow;
 
 /// The machine behind `budget-forcing` and `probe`: one thought between a floor, a cap and an early exit.
 ///
@@ -327,7 +328,7 @@ fn has_begun_to_answer(thought: &Sample) -> bool {
     is_apart(thought) && !thought.content.trim().is_empty()
 }
 
-fn stop(sample: &Sample, reason: StopReason, why: impl Into<String>) -> Decision {
+fn stop(sample: &Sample, reason: StopReason, why: impl Into<Cow<'static, str>>) -> Decision {
     Decision::new(Step::Stop { sample: sample.id, reason }, why)
 }
 
