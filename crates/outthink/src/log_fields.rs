@@ -2,6 +2,7 @@
 //! formatting for each number. A gateway writes one line with nine fields for each request.
 
 use std::cell::RefCell;
+use std::error::Error;
 use std::fmt::{self, Debug};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tracing::field::{Field, Visit};
@@ -28,6 +29,15 @@ struct LineVisitor<'w> {
 }
 
 impl LineVisitor<'_> {
+    /// Has `tracing_subscriber` write a field.
+    fn as_always(&mut self, record: impl FnOnce(&mut DefaultVisitor<'_>)) {
+        if self.result.is_ok() {
+            let mut visitor = DefaultVisitor::new(self.writer.by_ref(), std::mem::take(&mut self.is_first));
+            record(&mut visitor);
+            self.result = visitor.finish();
+        }
+    }
+
     /// Writes what needs no look; `value` must be written as its debug form is.
     fn plain(&mut self, field: &Field, value: &str) {
         if self.result.is_ok() {
@@ -65,12 +75,12 @@ impl Visit for LineVisitor<'_> {
         }
     }
 
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.as_always(|visitor| visitor.record_error(field, value));
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        if self.result.is_ok() {
-            let mut others = DefaultVisitor::new(self.writer.by_ref(), std::mem::take(&mut self.is_first));
-            others.record_debug(field, value);
-            self.result = others.finish();
-        }
+        self.as_always(|visitor| visitor.record_debug(field, value));
     }
 }
 
@@ -109,9 +119,24 @@ fn since_1970() -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io;
     use std::sync::{Arc, Mutex};
     use tracing_subscriber::fmt;
     use tracing_subscriber::fmt::format::DefaultFields;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
 
     /// What `write` logs, by these fields and this time.
     fn logged<F, T>(fields: F, time: T, write: impl FnOnce()) -> String
@@ -119,10 +144,12 @@ mod tests {
         F: for<'w> FormatFields<'w> + Send + Sync + 'static,
         T: FormatTime + Send + Sync + 'static,
     {
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let subscriber = fmt().with_ansi(false).fmt_fields(fields).with_timer(time).with_writer(Arc::clone(&lines));
+        let lines = Lines::default();
+        let to = lines.clone();
+        let subscriber = fmt().with_ansi(false).fmt_fields(fields).with_timer(time).with_writer(move || to.clone());
         tracing::subscriber::with_default(subscriber.finish(), write);
-        String::from_utf8(lines.lock().unwrap().clone()).unwrap()
+        let written = lines.0.lock().unwrap().clone();
+        String::from_utf8(written).unwrap()
     }
 
     fn all() {
