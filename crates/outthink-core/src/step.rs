@@ -2,6 +2,7 @@
 
 use crate::{ArmId, KindPlan, Role, SampleId, State, StopReason, VerifierId};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// How far one sample goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -141,7 +142,7 @@ pub struct Decision {
     /// To be carried out in order. After `Stop` or `Abstain` nothing follows.
     pub steps: Vec<Step>,
     /// Belief, options and the reason of the choice, in one line.
-    pub why: String,
+    pub why: Cow<'static, str>,
     /// Probability that the leading answer stays ahead however many samples are drawn, where the
     /// strategy has one.
     pub posterior: Option<f64>,
@@ -152,12 +153,12 @@ pub struct Decision {
 
 impl Decision {
     /// One step with its reason.
-    pub fn new(step: Step, why: impl Into<String>) -> Self {
+    pub fn new(step: Step, why: impl Into<Cow<'static, str>>) -> Self {
         Self::all(vec![step], why)
     }
 
     /// Several steps with their reason.
-    pub fn all(steps: Vec<Step>, why: impl Into<String>) -> Self {
+    pub fn all(steps: Vec<Step>, why: impl Into<Cow<'static, str>>) -> Self {
         Self { steps, why: why.into(), posterior: None, watch: None }
     }
 
@@ -214,6 +215,12 @@ pub trait Strategy: Send {
         Needs::default()
     }
 
+    /// Whether it decides by what the samples answer. Where it does not, nobody finds out what the words of the request ask
+    /// for: [`State::asks_for_answer`] and [`State::asks_for_number`] are false, and no answer is in doubt.
+    fn compares(&self) -> bool {
+        true
+    }
+
     /// The kinds of samples that it buys: each becomes an arm on the engine of the first arm, in this order. Where
     /// there are none, the arms are those of the request.
     fn kinds(&self) -> Vec<KindPlan> {
@@ -236,6 +243,10 @@ impl<S: Strategy + ?Sized> Strategy for &mut S {
 
     fn needs(&self) -> Needs {
         (**self).needs()
+    }
+
+    fn compares(&self) -> bool {
+        (**self).compares()
     }
 
     fn kinds(&self) -> Vec<KindPlan> {

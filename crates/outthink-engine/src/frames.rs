@@ -22,10 +22,10 @@ impl Frames {
     ///
     /// # Errors
     /// In words, if the stream cannot be read further; events before that were handed over.
-    pub(crate) fn feed(&mut self, bytes: &[u8], event: impl FnMut(&str, &str)) -> Result<(), String> {
+    pub(crate) fn feed(&mut self, bytes: &[u8], to: &mut impl sse::Events) -> Result<(), String> {
         match self {
-            Self::Events(decoder) => decoder.feed_named(bytes, event).map_err(|error| error.to_string()),
-            Self::Aws(decoder) => decoder.feed(bytes, event),
+            Self::Events(decoder) => decoder.feed_to(bytes, to).map_err(|error| error.to_string()),
+            Self::Aws(decoder) => decoder.feed(bytes, |name, data| to.event(name, data)),
         }
     }
 

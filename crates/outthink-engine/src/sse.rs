@@ -25,6 +25,27 @@ pub struct TooLong {
     pub limit: usize,
 }
 
+/// What the events of a stream are handed to.
+pub trait Events {
+    /// Takes the name, which is empty where it has none, and the data of an event.
+    fn event(&mut self, name: &str, data: &str);
+
+    /// Takes whole events that `bytes`, where an event may begin, begin with; how many bytes they are. Who knows what the
+    /// events of a stream look like reads them faster than line by line; nobody has to.
+    fn take_whole(&mut self, _bytes: &[u8]) -> usize {
+        0
+    }
+}
+
+impl<F: FnMut(&str, &str)> Events for F {
+    fn event(&mut self, name: &str, data: &str) {
+        self(name, data);
+    }
+}
+
+/// What a line with data begins with, in streams of nearly all servers.
+pub(crate) const DATA: &str = "data: ";
+
 /// Splits a stream of bytes into the data of its events.
 ///
 /// How the bytes are cut into chunks makes no difference.
@@ -86,8 +107,22 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::feed`].
     pub fn feed_named(&mut self, bytes: &[u8], mut event: impl FnMut(&str, &str)) -> Result<(), TooLong> {
+        self.feed_to(bytes, &mut event)
+    }
+
+    /// As [`Decoder::feed_named`], to whoever may take whole events as they are.
+    ///
+    /// # Errors
+    /// As [`Decoder::feed`].
+    pub fn feed_to(&mut self, bytes: &[u8], to: &mut impl Events) -> Result<(), TooLong> {
         let mut rest = bytes;
         while !rest.is_empty() {
+            let taken = self.take_whole(rest, to);
+            if taken > 0 {
+                self.first_line = false;
+                rest = &rest[taken..];
+                continue;
+            }
             if std::mem::take(&mut self.after_cr) && rest[0] == b'\n' {
                 rest = &rest[1..];
                 continue;
@@ -101,13 +136,35 @@ impl Decoder {
                 if line.len() > self.limit {
                     return Err(self.too_long());
                 }
-                self.end_line(line, &mut event)?;
+                self.end_line(line, to)?;
             } else {
                 self.extend_line(line)?;
-                self.end_kept_line(&mut event)?;
+                self.end_kept_line(to)?;
             }
         }
         Ok(())
+    }
+
+    /// Hands over what lies in `bytes` as a whole: events as their reader knows them, or one line of data and the empty
+    /// line behind it, which most events are. How many bytes that were; 0 where something else comes.
+    fn take_whole(&self, bytes: &[u8], to: &mut impl Events) -> usize {
+        let within = !self.line.is_empty() || self.has_data || !self.name.is_empty() || self.after_cr;
+        if within || !bytes.starts_with(DATA.as_bytes()) {
+            return 0;
+        }
+        // What is longer than the limit is not whole.
+        let bytes = &bytes[..bytes.len().min(self.limit)];
+        let taken = to.take_whole(bytes);
+        if taken > 0 {
+            return taken;
+        }
+        match memchr::memchr2(b'\n', b'\r', bytes) {
+            Some(end) if bytes[end..].starts_with(b"\n\n") => {
+                hand_over("", &bytes[DATA.len()..end], to);
+                end + 2
+            }
+            _ => 0,
+        }
     }
 
     /// The data of an event that was left without its closing empty line, at the stream's end.
@@ -144,19 +201,19 @@ impl Decoder {
     }
 
     /// Ends the line that was kept from piece to piece.
-    fn end_kept_line(&mut self, event: &mut impl FnMut(&str, &str)) -> Result<(), TooLong> {
+    fn end_kept_line(&mut self, to: &mut impl Events) -> Result<(), TooLong> {
         let mut line = std::mem::take(&mut self.line);
-        let ended = self.end_line(&line, event);
+        let ended = self.end_line(&line, to);
         line.clear();
         self.line = line;
         ended
     }
 
-    fn end_line(&mut self, line: &[u8], event: &mut impl FnMut(&str, &str)) -> Result<(), TooLong> {
+    fn end_line(&mut self, line: &[u8], to: &mut impl Events) -> Result<(), TooLong> {
         let marked = std::mem::take(&mut self.first_line);
         let line = line.strip_prefix(b"\xEF\xBB\xBF").filter(|_| marked).unwrap_or(line);
         if line.is_empty() {
-            self.end_event(event);
+            self.end_event(to);
             return Ok(());
         }
         let colon = line.iter().position(|&b| b == b':').unwrap_or(line.len());
@@ -178,13 +235,9 @@ impl Decoder {
         Ok(())
     }
 
-    fn end_event(&mut self, event: &mut impl FnMut(&str, &str)) {
+    fn end_event(&mut self, to: &mut impl Events) {
         if std::mem::take(&mut self.has_data) {
-            let name = std::str::from_utf8(&self.name).unwrap_or_default();
-            match std::str::from_utf8(&self.data) {
-                Ok(data) => event(name, data),
-                Err(_) => event(name, &String::from_utf8_lossy(&self.data)),
-            }
+            hand_over(std::str::from_utf8(&self.name).unwrap_or_default(), &self.data, to);
         }
         self.data.clear();
         self.name.clear();
@@ -192,6 +245,13 @@ impl Decoder {
 
     const fn too_long(&self) -> TooLong {
         TooLong { limit: self.limit }
+    }
+}
+
+fn hand_over(name: &str, data: &[u8], to: &mut impl Events) {
+    match std::str::from_utf8(data) {
+        Ok(data) => to.event(name, data),
+        Err(_) => to.event(name, &String::from_utf8_lossy(data)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::LedgerError;
 use sha2::{Digest, Sha256};
-use std::fmt::{self, Write};
+use std::fmt;
 
 const PREFIX: &str = "ot-";
 /// Letters and digits that are not taken for one another.
@@ -55,11 +55,8 @@ pub(crate) fn id_of(presented: &str) -> Option<&str> {
 
 /// SHA-256 in hexadecimal. A key has 200 random bits, so that a slow hash would add nothing.
 pub(crate) fn hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    let digit = |four: u8| char::from(b"0123456789abcdef"[usize::from(four & 15)]);
+    Sha256::digest(text.as_bytes()).iter().flat_map(|&byte| [digit(byte >> 4), digit(byte)]).collect()
 }
 
 /// Whether two hashes are equal, in a time that does not depend on where they differ.

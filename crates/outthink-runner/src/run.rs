@@ -22,8 +22,8 @@ type Judging = BoxFuture<'static, (TaskId, u32, Judged)>;
 /// One request while it runs. Dropping it cancels everything.
 pub struct Run {
     runner: Runner,
-    /// `None` where it could not be opened, or is over.
-    session: Option<Session<'static>>,
+    /// `None` where it could not be opened, or is over. In a box, since a run moves a few times before it begins.
+    session: Option<Box<Session<'static>>>,
     refused: Option<Box<DriveError>>,
     streams: Streams,
     judging: FuturesUnordered<Judging>,
@@ -43,7 +43,7 @@ enum Woken {
 impl Run {
     pub(crate) fn new(runner: &Runner, request: DriveRequest, strategy: Box<dyn Strategy>) -> Self {
         let (session, refused) = match Session::new(request, strategy, runner.setup()) {
-            Ok(session) => (Some(session), None),
+            Ok(session) => (Some(Box::new(session)), None),
             Err(refused) => (None, Some(refused)),
         };
         Self {
@@ -81,7 +81,7 @@ impl Run {
 
     /// What was spent so far, samples that run included, and what is known of them.
     pub fn state(&self) -> Option<&outthink_core::State> {
-        self.session.as_ref().map(Session::state)
+        self.session.as_deref().map(Session::state)
     }
 
     /// Ends it because nobody waits for the reply any more: all work is dropped, and this is the bill until
@@ -130,7 +130,9 @@ impl Run {
                 Action::Done(end) => {
                     self.session = None;
                     self.streams.clear();
-                    self.judging.clear();
+                    if !self.judging.is_empty() {
+                        self.judging.clear();
+                    }
                     return Some(Event::End(end));
                 }
             }

@@ -13,6 +13,7 @@ use crate::reader::{Heard, Reader};
 use crate::sse;
 use outthink_core::{Delta, EngineError, Finish, FinishReason, LOGPROBS, SampleEvent, Usage, UsageRead};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 /// Events in the order in which they came, each with the index of its choice.
@@ -269,29 +270,76 @@ impl Assembler {
 
     /// Takes in a piece of text.
     fn piece(&mut self, piece: Piece<'_>, out: &mut Queue) {
-        let Piece { index, content, reasoning } = piece;
-        let Some(index) = self.index(index as u64) else { return };
+        let Some(index) = self.index(piece.index as u64) else { return };
         let Some(choice) = self.choices.get_mut(index) else { return };
-        if content.is_empty() && reasoning.is_empty() {
+        if piece.content.is_empty() && piece.reasoning.is_empty() {
             return;
         }
         choice.streamed = true;
-        choice.named |= !reasoning.is_empty();
-        if !choice.is_plain() && (!content.is_empty() || choice.reasoning.is_waiting()) {
+        choice.named |= !piece.reasoning.is_empty();
+        if !choice.passes(&piece) {
+            let Piece { content, reasoning, .. } = piece;
             let mut said = Said { content: content.into_owned(), reasoning: reasoning.into_owned(), ..Said::default() };
             choice.count(&mut said, 0);
             choice.split(&mut said);
             self.pass(index, said, out);
             return;
         }
+        let Piece { content, reasoning, .. } = piece;
         let (of_content, of_reasoning) = (estimate(&content), estimate(&reasoning));
-        choice.came(of_content + of_reasoning, content.len() + reasoning.len());
+        choice.came(1, of_content + of_reasoning, content.len() + reasoning.len());
         choice.seen.reasoning += of_reasoning;
+        self.text(index, (content, reasoning), out);
+    }
+
+    /// Reads the events that `bytes` begin with and that are a piece of text like the one before: nearly all events
+    /// of a stream, so that they are taken in together. How many bytes they are.
+    pub(super) fn push_alike(&mut self, bytes: &[u8], out: &mut Queue) -> usize {
+        if self.reader.is_some() || self.done {
+            return 0;
+        }
+        let Some((named, is_thought)) = self.pieces.last() else { return 0 };
+        let mut taken = 0;
+        let (mut text, mut pieces, mut tokens) = (String::new(), 0, 0);
+        while let Some((next, length)) = self.pieces.next_alike(&bytes[taken..]) {
+            taken += length;
+            let piece = Piece::of(named, is_thought, next);
+            // A piece that passes is followed by pieces that do.
+            if pieces > 0 || self.passes(&piece) {
+                text.push_str(next);
+                pieces += 1;
+                tokens += estimate(next);
+            } else {
+                self.piece(piece, out);
+            }
+        }
+        if pieces > 0
+            && let Some(index) = self.index(named as u64)
+        {
+            let choice = &mut self.choices[index];
+            choice.streamed = true;
+            choice.named |= is_thought;
+            choice.came(pieces, tokens, text.len());
+            choice.seen.reasoning += if is_thought { tokens } else { 0 };
+            let (text, none) = (Cow::Owned(text), Cow::Borrowed(""));
+            self.text(index, if is_thought { (none, text) } else { (text, none) }, out);
+        }
+        taken
+    }
+
+    /// Whether a piece needs no more than to be passed on.
+    fn passes(&mut self, piece: &Piece<'_>) -> bool {
+        let index = self.index(piece.index as u64);
+        index.and_then(|index| self.choices.get(index)).is_some_and(|choice| choice.passes(piece))
+    }
+
+    /// Passes text on that needs no look. What came in one piece of the body is passed on in one: under load each
+    /// step of the way is then taken once for many tokens.
+    fn text(&mut self, index: usize, (content, reasoning): (Cow<'_, str>, Cow<'_, str>), out: &mut Queue) {
+        let Some(choice) = self.choices.get_mut(index) else { return };
         let tokens = std::mem::take(&mut choice.owed);
         choice.spoke = true;
         self.passed_on = true;
-        // What came in one piece of the body is passed on in one: under load each step of the way is
-        // then taken once for many tokens.
         choice.hear(&content, &reasoning);
         if let Some((before, Ok(SampleEvent::Delta(delta)))) = out.back_mut()
             && *before == index

@@ -4,6 +4,7 @@ use super::calls::Calls;
 use super::fields::{self, Said};
 use super::finish;
 use super::habit::Habit;
+use super::piece::Piece;
 use super::repair::{self, Halves};
 use super::think::{Before, Think, closed_only};
 use super::usage::{Seen, estimate};
@@ -122,9 +123,15 @@ impl Choice {
         (self.listens, self.heard) = (false, String::new());
     }
 
-    /// Whether its pieces need no more than to be passed on.
+    /// Whether nothing is held back and all that comes is the answer.
     pub(super) const fn is_plain(&self) -> bool {
         self.think.is_over() && !self.content.is_waiting() && !self.reasoning.is_waiting()
+    }
+
+    /// Whether a piece needs no more than to be passed on; others like it then do not, either.
+    pub(super) fn passes(&self, piece: &Piece<'_>) -> bool {
+        !self.reasoning.is_waiting()
+            && (piece.content.is_empty() || (self.think.is_over() && !self.content.is_waiting()))
     }
 
     /// Whether what came says that it is over, should nothing more come.
@@ -166,13 +173,13 @@ impl Choice {
         said
     }
 
-    /// Counts tokens and bytes of a piece.
-    pub(super) fn came(&mut self, tokens: u64, bytes: usize) {
+    /// Counts pieces, their tokens and bytes.
+    pub(super) fn came(&mut self, pieces: u64, tokens: u64, bytes: usize) {
         if self.end != End::None {
             (self.end, self.went_on) = (End::WithText, true);
         }
         self.seen.tokens += tokens;
-        self.seen.pieces += 1;
+        self.seen.pieces += pieces;
         self.seen.bytes += bytes as u64;
         self.owed += tokens;
     }
@@ -199,7 +206,7 @@ impl Choice {
             (0, about) => about.max(1),
             (certain, _) => certain,
         };
-        self.came(tokens, bytes);
+        self.came(1, tokens, bytes);
         self.seen.certain += certain;
         self.seen.reasoning += if of_content == 0 && of_reasoning > 0 { tokens } else { of_reasoning.min(tokens) };
     }

@@ -116,10 +116,13 @@ pub(super) fn said(word: &str) -> Option<&str> {
 
 /// What a server's word means.
 pub(super) fn meaning(word: &str) -> FinishReason {
+    let known = |word: &str| WORDS.iter().find(|(_, words)| words.contains(&word)).map(|(reason, _)| *reason);
+    // Most servers have the API's own words.
+    if let Some(reason) = known(word) {
+        return reason;
+    }
     let lower = word.to_ascii_lowercase().replace(['-', ' '], "_");
-    let lower = lower.strip_prefix("finish_reason_").unwrap_or(&lower);
-    let known = WORDS.iter().find(|(_, words)| words.contains(&lower));
-    known.map_or(FinishReason::Unknown, |(reason, _)| *reason)
+    known(lower.strip_prefix("finish_reason_").unwrap_or(&lower)).unwrap_or(FinishReason::Unknown)
 }
 
 /// The word for a receipt: none where it is one of the API's own four.

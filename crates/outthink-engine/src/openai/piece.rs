@@ -6,12 +6,15 @@
 //! last: what is the same before and after a text needs no second reading.
 
 use super::finish;
-use memchr::memmem;
+use crate::sse;
+use memchr::memchr2;
+use memchr::memmem::Finder;
 use outthink_core::UsageRead;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 /// An event that says one thing.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,11 +45,25 @@ pub(super) struct Piece<'a> {
     pub(super) reasoning: Cow<'a, str>,
 }
 
+/// What stands behind the data of an event in streams of nearly all servers.
+const END: &str = "\n\n";
+
+impl<'a> Piece<'a> {
+    /// Of one kind of text.
+    pub(super) fn of(index: usize, is_thought: bool, text: &'a str) -> Self {
+        let (text, none) = (Cow::Borrowed(text), Cow::Borrowed(""));
+        let (content, reasoning) = if is_thought { (none, text) } else { (text, none) };
+        Self { index, content, reasoning }
+    }
+}
+
 /// Reads the pieces of one reply.
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
     last: Option<Last>,
+    /// What the last piece began with, from [`sse::DATA`] on.
     before: String,
+    /// What it ended with, up to [`END`]. It begins with the quote behind the text.
     after: String,
 }
 
@@ -63,9 +80,18 @@ impl Pieces {
         if let Some(piece) = self.like_the_last(data) {
             return Some(Plain::Piece(piece));
         }
-        match value_of("usage", data) {
+        // `[DONE]` and whatever else stands in place of an event.
+        if !data.starts_with('{') {
+            return None;
+        }
+        match value_of(&USAGE, data) {
             Some(b'{') => return counts(data),
-            _ if value_of("finish_reason", data) == Some(b'"') => return end(data),
+            _ if value_of(&FINISH, data) == Some(b'"') => return end(data),
+            _ if value_of(&ROLE, data).is_some() => {
+                if let Some(begin) = begin(data) {
+                    return Some(begin);
+                }
+            }
             _ => {}
         }
         let Event { choices: [choice], .. } = serde_json::from_str(data).ok()?;
@@ -81,9 +107,11 @@ impl Pieces {
             // What is borrowed lies within the data.
             let at = only.as_ptr().addr() - data.as_ptr().addr();
             self.before.clear();
+            self.before.push_str(sse::DATA);
             self.before.push_str(&data[..at]);
             self.after.clear();
             self.after.push_str(&data[at + only.len()..]);
+            self.after.push_str(END);
             self.last = Some(Last { index, is_thought: content.is_none() });
         }
         let (content, reasoning) = (content.unwrap_or_default(), reasoning.unwrap_or_default());
@@ -94,23 +122,44 @@ impl Pieces {
     /// characters between the same quotes makes the same JSON.
     fn like_the_last<'a>(&self, data: &'a str) -> Option<Piece<'a>> {
         let Last { index, is_thought } = self.last?;
-        let text = data.strip_prefix(self.before.as_str())?.strip_suffix(self.after.as_str())?;
+        let (before, after) = (self.before.get(sse::DATA.len()..)?, self.after.strip_suffix(END)?);
+        let text = data.strip_prefix(before)?.strip_suffix(after)?;
         // An event without text may have something else in place of it.
         if text.is_empty() || text.bytes().any(|b| b < 0x20 || b == b'"' || b == b'\\') {
             return None;
         }
-        let (text, none) = (Cow::Borrowed(text), Cow::Borrowed(""));
-        let (content, reasoning) = if is_thought { (none, text) } else { (text, none) };
-        Some(Piece { index, content, reasoning })
+        Some(Piece::of(index, is_thought, text))
+    }
+
+    /// The index of the choice of the last piece, and whether its text was reasoning.
+    pub(super) fn last(&self) -> Option<(usize, bool)> {
+        self.last.map(|last| (last.index, last.is_thought))
+    }
+
+    /// The text of the event that `bytes` begin with and the event's length, if it is the last piece with another text.
+    pub(super) fn next_alike<'a>(&self, bytes: &'a [u8]) -> Option<(&'a str, usize)> {
+        self.last?;
+        let rest = bytes.strip_prefix(self.before.as_bytes())?;
+        let end = memchr2(b'"', b'\\', rest).filter(|&end| end > 0)?;
+        let (text, rest) = rest.split_at(end);
+        if !rest.starts_with(self.after.as_bytes()) || text.iter().any(|&b| b < 0x20) {
+            return None;
+        }
+        let text = std::str::from_utf8(text).ok()?;
+        Some((text, self.before.len() + end + self.after.len()))
     }
 }
 
-/// The first byte of the value of the field `name` where it stands first.
-fn value_of(name: &str, data: &str) -> Option<u8> {
-    let bytes = data.as_bytes();
-    let named = |at: usize| bytes[..at].ends_with(b"\"") && bytes[at + name.len()..].starts_with(b"\":");
-    let at = memmem::find(bytes, name.as_bytes()).filter(|&at| named(at))?;
-    bytes[at + name.len() + 2..].iter().copied().find(|b| !b.is_ascii_whitespace())
+/// Looks for the name of a field; a search is prepared once.
+type Name = LazyLock<Finder<'static>>;
+static USAGE: Name = LazyLock::new(|| Finder::new("\"usage\":"));
+static FINISH: Name = LazyLock::new(|| Finder::new("\"finish_reason\":"));
+static ROLE: Name = LazyLock::new(|| Finder::new("\"role\":"));
+
+/// The first byte of the value of a field where its name stands first.
+fn value_of(name: &Finder<'_>, data: &str) -> Option<u8> {
+    let at = name.find(data.as_bytes())?;
+    data.as_bytes()[at + name.needle().len()..].iter().copied().find(|b| !b.is_ascii_whitespace())
 }
 
 fn counts(data: &str) -> Option<Plain<'_>> {
@@ -120,7 +169,7 @@ fn counts(data: &str) -> Option<Plain<'_>> {
 
 fn begin(data: &str) -> Option<Plain<'_>> {
     let Whole { choices: [choice], usage: (), .. } = serde_json::from_str(data).ok()?;
-    choice.delta.is_blank().then_some(Plain::Begin(choice.index as usize))
+    (choice.delta.is_blank() && choice.finish_reason.is_none()).then_some(Plain::Begin(choice.index as usize))
 }
 
 fn end(data: &str) -> Option<Plain<'_>> {
@@ -315,6 +364,7 @@ mod tests {
             r#"{"choices":[{"delta":{},"text":"hi"}]}"#,
             r#"{"choices":[]}"#,
             "{",
+            r#"{"choices":[{"delta":{"role":"assistant"},"finish_reason" :"stop"}]}"#,
             r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"timings":{"predicted_n":3}}"#,
             r#"{"choices":[{"delta":{},"finish_reason":"stop","usage":{"prompt_tokens":1}}]}"#,
             r#"{"choices":[],"usage":{"prompt_tokens":1,"cost":3}}"#,
@@ -339,6 +389,26 @@ mod tests {
     }
 
     proptest! {
+        /// A reader that knows the last piece finds the next one among the bytes that follow, or leaves it.
+        #[test]
+        fn what_is_alike_is_read_alike(texts in prop::collection::vec("(\\PC|[\"\\\\\n]){0,6}", 1..12)) {
+            let mut knowing = Pieces::default();
+            let event = |text: &str| format!(r#"{{"choices":[{{"delta":{{"content":{}}}}}]}}"#, serde_json::to_string(text).unwrap());
+            let _ = knowing.read(&event("first"));
+            let data: Vec<String> = texts.iter().map(|text| event(text)).collect();
+            let stream = data.iter().fold(String::new(), |stream, data| stream + "data: " + data + "\n\n");
+            let mut rest = stream.as_bytes();
+            for (data, text) in data.iter().zip(&texts) {
+                let length = data.len() + 8;
+                if let Some(found) = knowing.next_alike(rest) {
+                    prop_assert_eq!(found, (text.as_str(), length));
+                    // Cut anywhere, it is not whole.
+                    prop_assert_eq!(knowing.next_alike(&rest[..length - 1]), None);
+                }
+                rest = &rest[length..];
+            }
+        }
+
         /// A reader that knows the last piece reads the same as one that does not.
         #[test]
         fn the_last_piece_changes_nothing(

@@ -6,7 +6,7 @@ use super::grant::Grant;
 use super::http::{Accept, Connection, Reply};
 use super::learned::{Complaint, Refused};
 use super::wire::{Wire, mark_elsewhere, refusal};
-use super::{error, repair};
+use super::{Secret, error, repair};
 use crate::bedrock::EVENT_STREAM;
 use crate::frames::{AwsDecoder, Frames};
 use crate::{retry, sse};
@@ -60,6 +60,31 @@ enum Phase {
     Ready(Connection),
     Open(Box<Open>),
     Ended,
+}
+
+/// The events of one piece of the body, on their way to the samples.
+struct Feed<'a> {
+    assembler: &'a mut Assembler,
+    queue: &'a mut Queue,
+    key: Option<&'a Secret>,
+    /// Whether there was any.
+    any: bool,
+    pushed: Result<(), EngineError>,
+}
+
+impl sse::Events for Feed<'_> {
+    fn event(&mut self, name: &str, data: &str) {
+        self.any = true;
+        if self.pushed.is_ok() {
+            self.pushed = self.assembler.push(name, data, self.key, self.queue);
+        }
+    }
+
+    fn take_whole(&mut self, bytes: &[u8]) -> usize {
+        let taken = if self.pushed.is_ok() { self.assembler.push_alike(bytes, self.queue) } else { 0 };
+        self.any |= taken > 0;
+        taken
+    }
 }
 
 /// A request as it runs. Dropping it closes the connection.
@@ -341,13 +366,9 @@ impl Run {
             Ok(Err(e)) => return Err(error::of_transport(e, self.assembler.passed_on()).into()),
         };
         let (assembler, queue, key) = (&mut self.assembler, &mut self.queue, self.wire.key.as_ref());
-        let (mut any, mut pushed) = (false, Ok(()));
-        let fed = open.decoder.feed(&bytes, |name, data| {
-            any = true;
-            if pushed.is_ok() {
-                pushed = assembler.push(name, data, key, queue);
-            }
-        });
+        let mut feed = Feed { assembler, queue, key, any: false, pushed: Ok(()) };
+        let fed = open.decoder.feed(&bytes, &mut feed);
+        let Feed { any, pushed, .. } = feed;
         open.seen |= any;
         pushed?;
         if self.assembler.is_done() {

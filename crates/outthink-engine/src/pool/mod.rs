@@ -265,7 +265,9 @@ impl Engine for PoolEngine {
     }
 
     fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
-        let siblings = Arc::new(Siblings::new(affinity::conversation(&request.prompt)));
+        // A pool of one has no choice.
+        let hash = if self.inner.members.len() > 1 { affinity::conversation(&request.prompt) } else { 0 };
+        let siblings = Arc::new(Siblings::new(hash));
         let one = |&seed: &u64| {
             let request = SampleRequest { seeds: vec![seed], ..request.clone() };
             sample::start(Arc::clone(&self.inner), request, Arc::clone(&siblings))

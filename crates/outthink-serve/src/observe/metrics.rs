@@ -214,6 +214,7 @@ impl Metrics {
 
     /// Enters tokens by kind, and what they cost.
     pub(crate) fn spent(&self, model: &str, usage: &Usage, cost: Cost) {
+        let mut labels = KindLabels { model: model.to_owned(), kind: "" };
         for (kind, count) in [
             ("prompt", usage.prompt),
             ("cached", usage.cached),
@@ -225,7 +226,8 @@ impl Metrics {
             ("verifier", usage.verifier),
         ] {
             if count > 0 {
-                self.tokens.get_or_create(&KindLabels { model: model.to_owned(), kind }).inc_by(count);
+                labels.kind = kind;
+                self.tokens.get_or_create(&labels).inc_by(count);
             }
         }
         self.cost.get_or_create(&ModelLabels { model: model.to_owned() }).inc_by(cost.usd());

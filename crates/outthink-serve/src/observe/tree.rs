@@ -4,6 +4,7 @@ use outthink_core::{Cost, Outcome, SampleId, SampleStatus, Step, StopReason, Tra
 use outthink_strategy::Update;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// Decisions that are remembered of one request at most.
 const MOST_DECISIONS: usize = 400;
@@ -37,8 +38,8 @@ pub(crate) struct Vote {
 pub(crate) struct Move {
     seconds: f64,
     finished: u32,
-    what: String,
-    why: String,
+    what: Cow<'static, str>,
+    why: Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     posterior: Option<f64>,
 }
@@ -155,11 +156,14 @@ impl Tree {
             }
         }
         if self.moves.len() < MOST_DECISIONS {
-            let what: Vec<String> = event.decision.steps.iter().map(words).collect();
+            let what = match event.decision.steps.as_slice() {
+                [step] => words(step),
+                steps => steps.iter().map(words).collect::<Vec<_>>().join(", ").into(),
+            };
             self.moves.push(Move {
                 seconds: event.seconds,
                 finished: event.finished,
-                what: what.join(", "),
+                what,
                 why: event.decision.why.clone(),
                 posterior: event.decision.posterior,
             });
@@ -236,16 +240,17 @@ fn letter(class: usize) -> String {
 }
 
 /// A step in words.
-fn words(step: &Step) -> String {
+fn words(step: &Step) -> Cow<'static, str> {
     match step {
         Step::Sample { count: 1, .. } => "draw 1 sample".into(),
-        Step::Sample { count, .. } => format!("draw {count} samples"),
-        Step::Continue { sample, .. } => format!("continue sample {sample}"),
-        Step::Score { sample, .. } => format!("score sample {sample}"),
-        Step::Stop { sample, .. } => format!("stop sample {sample}"),
+        Step::Sample { count, .. } => format!("draw {count} samples").into(),
+        Step::Continue { sample, .. } => format!("continue sample {sample}").into(),
+        Step::Score { sample, .. } => format!("score sample {sample}").into(),
+        Step::Stop { sample: 0, .. } => "stop sample 0".into(),
+        Step::Stop { sample, .. } => format!("stop sample {sample}").into(),
         Step::Compare { .. } => "compare".into(),
-        Step::Run { sample } => format!("run the program of sample {sample}"),
-        Step::Read { samples, .. } => format!("read {} samples together", samples.len()),
+        Step::Run { sample } => format!("run the program of sample {sample}").into(),
+        Step::Read { samples, .. } => format!("read {} samples together", samples.len()).into(),
         Step::Cancel { .. } => "cancel".into(),
         Step::Wait => "wait".into(),
         Step::Abstain { .. } => "abstain".into(),

@@ -42,7 +42,8 @@ pub(crate) struct Gateway {
 
 /// A request that was admitted, ready to run.
 pub(crate) struct Begun {
-    pub(crate) running: Running,
+    /// In a box, since futures move it from one to the next.
+    pub(crate) running: Box<Running>,
     pub(crate) effort: &'static str,
     pub(crate) stream: bool,
 }
@@ -90,7 +91,8 @@ impl Gateway {
                     owner: caller.owner(),
                     account: running.account,
                 };
-                Ok(Begun { running: Running::new(running.run, running.allowance, entry), effort, stream })
+                let running = Box::new(Running::new(running.run, running.allowance, entry));
+                Ok(Begun { running, effort, stream })
             }
             Err(error) => {
                 log.told(error.status.as_u16());

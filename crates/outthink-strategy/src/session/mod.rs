@@ -157,6 +157,7 @@ impl<'s> Session<'s> {
             verifiers: setup.verifiers.len() as u32,
             has_comparer: setup.comparer.is_some(),
             needs,
+            compares: strategy.compares(),
         });
         Self {
             strategy,

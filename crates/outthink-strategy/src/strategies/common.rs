@@ -2,10 +2,11 @@
 
 use crate::Aggregate;
 use outthink_core::{AnswerKind, ClassId, Decision, Sample, SampleId, SampleStatus, Span, State, Step, StopReason};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Stops with the leader of the vote, or with the first good text where nothing voted, or gives up.
-pub(super) fn stop_with_leader(state: &State, reason: StopReason, why: impl Into<String>) -> Decision {
+pub(super) fn stop_with_leader(state: &State, reason: StopReason, why: impl Into<Cow<'static, str>>) -> Decision {
     let leader = state.tally().leader().and_then(|class| state.representative(class));
     match leader.or_else(|| state.first_usable()).or_else(|| state.done().next().map(|s| s.id)) {
         Some(sample) => Decision::new(Step::Stop { sample, reason }, why),
@@ -34,7 +35,7 @@ pub(super) fn missing(state: &State, arm: u32, wanted: u32, max_tokens: Option<u
 }
 
 /// Draws whole replies on arm 0.
-pub(super) fn draw(count: u32, max_tokens: Option<u64>, why: impl Into<String>) -> Decision {
+pub(super) fn draw(count: u32, max_tokens: Option<u64>, why: impl Into<Cow<'static, str>>) -> Decision {
     Decision::new(Step::Sample { arm: 0, count, span: Span::whole(max_tokens) }, why)
 }
 
@@ -111,7 +112,7 @@ pub(super) fn vote_by_weight(
     (samples, max_tokens): (u32, Option<u64>),
     weight: impl Fn(&Sample) -> Option<f64>,
     told: &str,
-    without: (Option<StopReason>, &str),
+    without: (Option<StopReason>, &'static str),
 ) -> Decision {
     let count = missing(state, 0, samples, max_tokens);
     if count > 0 {

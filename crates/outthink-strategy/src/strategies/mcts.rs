@@ -143,7 +143,7 @@ impl Mcts {
         best_by(state, of_leader).map(|b| (b.0.id, share(&classes)))
     }
 
-    fn end(&self, state: &State, reason: StopReason, why: &str) -> Decision {
+    fn end(&self, state: &State, reason: StopReason, why: &'static str) -> Decision {
         let ends = state.voters().count();
         match self.leader(state) {
             Some((sample, share)) => {

@@ -29,6 +29,10 @@ impl Strategy for Single {
         ENTRY.name()
     }
 
+    fn compares(&self) -> bool {
+        false
+    }
+
     fn step(&mut self, state: &State) -> Decision {
         if state.done().next().is_some() {
             return stop_with_leader(state, StopReason::Single, "the one sample is here");

@@ -7,6 +7,7 @@ use outthink_core::{
     Decision, DefaultValue, FinishReason, Kind, Link, Needs, Sample, SampleId, SampleStatus, Setting, Span, State,
     Step, StopReason, Strategy,
 };
+use std::borrow::Cow;
 
 /// The machine behind `budget-forcing` and `probe`: one thought between a floor, a cap and an early exit.
 ///
@@ -345,7 +346,7 @@ fn has_begun_to_answer(thought: &Sample) -> bool {
     is_apart(thought) && !thought.content.trim().is_empty()
 }
 
-fn stop(sample: &Sample, reason: StopReason, why: impl Into<String>) -> Decision {
+fn stop(sample: &Sample, reason: StopReason, why: impl Into<Cow<'static, str>>) -> Decision {
     Decision::new(Step::Stop { sample: sample.id, reason }, why)
 }
 

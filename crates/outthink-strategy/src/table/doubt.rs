@@ -5,7 +5,6 @@
 //! they say nothing, the answer is in no doubt. What a doubt is worth in a vote is said in one place,
 //! `strategies::common::credibility`.
 
-use super::comparable;
 use outthink_core::{Answer, Doubt, Prompt};
 use outthink_verify::Options;
 
@@ -124,8 +123,14 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// What a request asks for.
-    pub(super) fn of(prompt: &Prompt) -> Self {
+    /// The options of a question whose answers nobody compares.
+    pub(super) fn options_of(prompt: &Prompt) -> Self {
+        let text = prompt.last_user_text().unwrap_or_default();
+        Self { options: Options::of_prompt(&text), ..Self::default() }
+    }
+
+    /// What a request asks for; `number` says whether by its words it is a number.
+    pub(super) fn of(prompt: &Prompt, number: bool) -> Self {
         let text = prompt.last_user_text().unwrap_or_default();
         let options = Options::of_prompt(&text);
         let lower = text.to_lowercase();
@@ -143,7 +148,7 @@ impl Asked {
         let whole = counted.as_ref().is_some_and(|word| !MEASURED.iter().any(|m| word.starts_with(m)));
         let times = found.is_some_and(|at| lower[at..].starts_with("times"));
         // With options the answer is a letter or one of their texts.
-        let number = options.is_none() && comparable::asks_for_number(prompt);
+        let number = options.is_none() && number;
         Self { number, count: number && found.is_some(), whole: number && whole && !times, options }
     }
 
@@ -182,13 +187,15 @@ fn number(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::comparable;
     use super::*;
     use outthink_core::AnswerKind;
     use proptest::prelude::*;
 
     fn doubt(question: &str, answer: &str) -> Option<Doubt> {
         let answer = Answer { text: answer.into(), kind: AnswerKind::Program };
-        Asked::of(&Prompt::user(question)).doubt(&answer)
+        let prompt = Prompt::user(question);
+        Asked::of(&prompt, comparable::asks_for_number(&prompt)).doubt(&answer)
     }
 
     #[test]

@@ -87,6 +87,8 @@ pub(crate) struct Opening<'a> {
     pub has_comparer: bool,
     /// What the strategy needs.
     pub needs: Needs,
+    /// Whether it decides by what the samples answer.
+    pub compares: bool,
 }
 
 /// The end of a recorded sample.

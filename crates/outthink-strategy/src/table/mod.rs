@@ -15,7 +15,7 @@ use crate::confidence;
 use outthink_core::{
     Answer, Arm, ArmId, Bill, ClassId, Cost, Decision, Delta, EngineError, Finish, FinishReason, Needs, Price, Prompt,
     Reasoned, Role, Room, Sample, SampleId, SampleKind, SampleStatus, Source, State, Support, TraceEvent, Usage,
-    derive_seed,
+    derive_seed, json_length,
 };
 use outthink_verify::{Grouper, ReplyShape, find_answer, find_text_answer};
 use std::collections::HashMap;
@@ -115,22 +115,28 @@ impl Table {
             kind: arm.info.kind,
             context: arm.info.model.context,
         };
+        let asks_for_number = opening.compares && comparable::asks_for_number(&request.prompt);
+        let asked = if opening.compares {
+            doubt::Asked::of(&request.prompt, asks_for_number)
+        } else {
+            doubt::Asked::options_of(&request.prompt)
+        };
         let mut table = Self {
             state: State {
                 budget: request.budget,
                 arms: arms.iter().map(seen).collect(),
                 verifiers: opening.verifiers,
                 has_comparer: opening.has_comparer,
-                asks_for_answer: comparable::asks_for_answer(&request.prompt),
+                asks_for_answer: opening.compares && comparable::asks_for_answer(&request.prompt),
                 offers_tools: request.prompt.has_tools(),
-                asks_for_number: comparable::asks_for_number(&request.prompt),
+                asks_for_number,
                 ..State::default()
             },
             arms,
             classes: Grouper::new(opening.comparison),
             merged: HashMap::new(),
             shape: ReplyShape::of_request(&request.prompt.extra),
-            asked: doubt::Asked::of(&request.prompt),
+            asked,
             needs: opening.needs,
             held: Vec::new(),
             judging: Bill::default(),
@@ -618,7 +624,7 @@ fn is_marked(answer: &Answer) -> bool {
 
 /// Bytes of a prompt in its wire form: it has no more tokens. No more is reserved for it.
 pub fn prompt_bytes(prompt: &Prompt) -> u64 {
-    let text: usize = prompt.messages.iter().map(|m| m.to_string().len() + 16).sum();
-    let tools: usize = prompt.extra.get("tools").map_or(0, |t| t.to_string().len());
+    let text: usize = prompt.messages.iter().map(|m| json_length(m) + 16).sum();
+    let tools: usize = prompt.extra.get("tools").map_or(0, json_length);
     (text + tools) as u64
 }

@@ -70,7 +70,7 @@ fn a_cascade_goes_from_short_to_long_thought_of_one_model() {
         efforts.iter().all(|(arm, e)| *e == Some(if *arm == 0 { Effort::Low } else { Effort::High })),
         "{efforts:?}"
     );
-    let why: Vec<&str> = run.outcome.trace.iter().map(|e| e.decision.why.as_str()).collect();
+    let why: Vec<&str> = run.outcome.trace.iter().map(|e| &*e.decision.why).collect();
     assert!(why.iter().any(|why| why.ends_with("escalate to m, 4.0 times the price")), "{why:?}");
 }
 
@@ -100,7 +100,7 @@ fn lengths_that_were_seen_take_the_place_of_the_assumed_ones() {
     let run = host_arms(&spec, vec![info(None), long], |arm, id| {
         if arm == 0 { says(&format!("The answer is {id}."), 50) } else { says("The answer is 391.", 200) }
     });
-    let why: Vec<&str> = run.outcome.trace.iter().map(|e| e.decision.why.as_str()).collect();
+    let why: Vec<&str> = run.outcome.trace.iter().map(|e| &*e.decision.why).collect();
     assert!(why.iter().any(|why| why.ends_with("escalate to m, 40.0 times the price")), "{why:?}");
 }
 

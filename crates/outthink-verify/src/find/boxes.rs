@@ -1,9 +1,11 @@
 //! Boxes and answer tags: `\boxed{}`, `\fbox{}`, `<answer>`.
 
+use crate::Phrases;
 use crate::normal::braced;
 
 /// Commands that box their argument. Models also drop the backslash or double it.
 const COMMANDS: &[&str] = &["boxed", "fbox", "framebox"];
+static ANY_COMMAND: Phrases = Phrases::new(COMMANDS);
 /// Boxes that are looked at, from the last one on: adversarial inputs stay linear.
 const MOST: usize = 64;
 /// What may stand between two boxes of one answer, apart from white space and delimiters of mathematics.
@@ -31,6 +33,9 @@ const JOINTS: &[&str] = &[
 
 /// The inside of the last complete box and where it begins; boxes that are joined by commas or "and" are one answer.
 pub(super) fn boxed(text: &str) -> Option<(String, usize)> {
+    if !ANY_COMMAND.is_in(text) {
+        return None;
+    }
     let mut found: Vec<(usize, usize, &str)> = Vec::new();
     let mut starts: Vec<(usize, usize)> = Vec::new();
     for command in COMMANDS {

@@ -32,7 +32,7 @@ const FINAL: &str = "<|channel|>final<|message|>";
 /// The reply proper. Reasoning that never closes holds no reply: what is left is what stood before it.
 pub(super) fn reply(text: &str) -> &str {
     let mut text = text;
-    if text.contains(['<', '[']) {
+    if [b'<', b'['].iter().any(|bracket| text.as_bytes().contains(bracket)) {
         text = text.rsplit_once(FINAL).map_or(text, |(_, after)| after);
         for (open, close) in REASONING {
             if let Some((_, after)) = text.rsplit_once(close) {

@@ -103,14 +103,15 @@ pub(super) fn ends(text: &str, marker: Marker) -> impl Iterator<Item = usize> {
     };
     // One search of the whole text tells most texts apart that hold none.
     let pattern = pattern.as_ref().filter(|pattern| pattern.head.is_match(text));
+    let is_one_line = !text.contains('\n');
     let mut stop = text.len();
     let lines = text.rsplit('\n').map(move |line| {
         let start = stop - line.len();
         stop = start.saturating_sub(1);
         (start, line)
     });
-    pattern.into_iter().zip(Some(lines)).flat_map(|(pattern, lines)| {
-        lines.filter(|(_, line)| pattern.head.is_match(line)).flat_map(|(start, line)| {
+    pattern.into_iter().zip(Some(lines)).flat_map(move |(pattern, lines)| {
+        lines.filter(move |(_, line)| is_one_line || pattern.head.is_match(line)).flat_map(|(start, line)| {
             let found: Vec<usize> = pattern.whole.find_iter(line).map(|found| start + found.end()).collect();
             found.into_iter().rev()
         })

@@ -2,7 +2,7 @@
 
 use crate::api::tell::{Receipt, StandardUsage};
 use crate::config::ReasoningField;
-use outthink_core::{Delta, FinishReason, LOGPROBS, Outcome};
+use outthink_core::{Delta, FinishReason, LOGPROBS, Outcome, write_json};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
@@ -39,18 +39,63 @@ impl Envelope {
             usage: StandardUsage::of(outcome),
             outthink: Receipt::of(outcome, self.effort),
         };
+        let mut out = String::with_capacity(1_024 + outcome.content.len() + outcome.reasoning.len());
         // Texts and numbers: nothing that JSON cannot hold.
-        serde_json::to_string(&completion).unwrap_or_default()
+        let _ = write_json(&mut out, &completion);
+        out
     }
 
-    /// A chunk that still lacks its choices.
+    /// A chunk that still lacks its choices, as a tree.
     pub(super) fn bare(&self) -> Value {
-        json!({
-            "id": self.id,
-            "object": "chat.completion.chunk",
-            "created": self.created,
-            "model": self.model,
-        })
+        let mut bare = json!(self.chunk(()));
+        bare.as_object_mut().map(|fields| fields.shift_remove("choices"));
+        bare
+    }
+
+    /// A chunk with these choices and nothing else.
+    pub(super) fn chunk<C: Serialize>(&self, choices: C) -> Chunk<'_, C> {
+        Chunk {
+            id: &self.id,
+            object: "chat.completion.chunk",
+            created: self.created,
+            model: &self.model,
+            choices,
+            usage: None,
+            outthink: None,
+        }
+    }
+}
+
+/// A chunk of a stream.
+#[derive(Serialize)]
+pub(super) struct Chunk<'a, C> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    pub(super) choices: C,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) usage: Option<StandardUsage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) outthink: Option<Receipt<'a>>,
+}
+
+/// A choice that only says why it ended.
+#[derive(Serialize)]
+pub(super) struct LastChoice<'a> {
+    index: usize,
+    delta: NoDelta,
+    logprobs: Option<()>,
+    finish_reason: &'a str,
+}
+
+/// A delta with nothing in it.
+#[derive(Serialize)]
+struct NoDelta {}
+
+impl<'a> LastChoice<'a> {
+    pub(super) fn of(outcome: &'a Outcome, index: usize) -> Self {
+        Self { index, delta: NoDelta {}, logprobs: None, finish_reason: finish_reason(outcome) }
     }
 }
 
@@ -129,20 +174,21 @@ pub(super) fn finish_reason(outcome: &Outcome) -> &str {
 /// text and nothing else, so that no tree is built for it.
 pub(super) fn pass_on(out: &mut String, delta: &Delta, thought: ReasoningField) -> bool {
     let before = out.len();
+    // Texts can always be written.
     let field = |out: &mut String, name: &str| {
         out.push(if out.len() == before { '{' } else { ',' });
-        quote(out, name);
+        let _ = write_json(out, name);
         out.push(':');
     };
     if !delta.reasoning.is_empty() {
         for name in thought.names() {
             field(out, name);
-            quote(out, &delta.reasoning);
+            let _ = write_json(out, &delta.reasoning);
         }
     }
     if !delta.content.is_empty() {
         field(out, "content");
-        quote(out, &delta.content);
+        let _ = write_json(out, &delta.content);
     }
     let told = |key: &str| {
         key == LOGPROBS
@@ -158,28 +204,6 @@ pub(super) fn pass_on(out: &mut String, delta: &Delta, thought: ReasoningField) 
         out.push('}');
     }
     any
-}
-
-/// Writes a text as JSON has it.
-fn quote(out: &mut String, text: &str) {
-    out.push('"');
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
-        out.push_str(&rest[..at]);
-        match rest.as_bytes()[at] {
-            b'"' => out.push_str("\\\""),
-            b'\\' => out.push_str("\\\\"),
-            b'\n' => out.push_str("\\n"),
-            b'\r' => out.push_str("\\r"),
-            b'\t' => out.push_str("\\t"),
-            control => {
-                let _ = write!(out, "\\u{control:04x}");
-            }
-        }
-        rest = &rest[at + 1..];
-    }
-    out.push_str(rest);
-    out.push('"');
 }
 
 /// The deltas with which a chosen reply is told at once.
@@ -211,16 +235,6 @@ pub(super) fn chosen(outcome: &Outcome) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn any_text_is_quoted_as_json_has_it(text in "(\\PC|[\u{0}-\u{20}\"\\\\]){0,20}") {
-            let mut out = String::new();
-            quote(&mut out, &text);
-            prop_assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
-        }
-    }
 
     #[test]
     fn a_delta_is_passed_on_with_all_that_is_in_it() {

@@ -66,14 +66,14 @@ fn messages(fields: &mut Fields) -> Result<Vec<Value>, ApiError> {
         None => return Err(ApiError::invalid("messages", "messages is missing: give an array of messages")),
     };
     for (i, message) in list.iter().enumerate() {
-        let param = format!("messages[{i}]");
         if !message.is_object() {
+            let param = format!("messages[{i}]");
             let given = describe(message);
             let words = format!("{param} is {given}: give an object with `role` and `content`");
             return Err(ApiError::invalid(&param, words));
         }
         if message["role"].as_str().is_none_or(str::is_empty) {
-            let param = format!("{param}.role");
+            let param = format!("messages[{i}].role");
             let words = format!("{param} is not a word: give system, user, assistant or tool");
             return Err(ApiError::invalid(&param, words));
         }

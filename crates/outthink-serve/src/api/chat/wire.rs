@@ -1,12 +1,11 @@
 //! A run as a chat completion, whole or in chunks.
 
-use super::message::{self, Envelope};
+use super::message::{self, Envelope, LastChoice};
 use crate::api::tell::{Receipt, StandardUsage, Wire, data};
 use crate::error::ApiError;
-use outthink_core::{Outcome, SampleId};
+use outthink_core::{Outcome, SampleId, write_json};
 use outthink_strategy::Update;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 
 /// A run as a chat completion.
 pub(super) struct Chat {
@@ -60,14 +59,16 @@ impl Chat {
     /// A chunk with one delta.
     fn chunk(&self, out: &mut String, delta: &Value, logprobs: &Value, finish: Option<&str>) {
         self.open_chunk(out);
-        let _ = write!(out, "{delta}");
+        let _ = write_json(out, delta);
         Self::close_chunk(out, logprobs, finish);
     }
 
     /// All that comes before the delta.
     fn open_chunk(&self, out: &mut String) {
         out.push_str(&self.head);
-        let _ = write!(out, "[{{\"index\":{},\"delta\":", self.index);
+        out.push_str("[{\"index\":");
+        let _ = write_json(out, &self.index);
+        out.push_str(",\"delta\":");
     }
 
     /// The chosen reply where it was not streamed as it came.
@@ -81,18 +82,18 @@ impl Chat {
         }
     }
 
-    /// The chunk that says why the reply ended.
+    /// The chunk that says why the reply ended, as a tree.
     pub(super) fn last(&self, outcome: &Outcome) -> Value {
-        let mut last = self.envelope.bare();
-        let finish = message::finish_reason(outcome);
-        last["choices"] = json!([{"index": self.index, "delta": {}, "logprobs": null, "finish_reason": finish}]);
-        last
+        json!(self.envelope.chunk([LastChoice::of(outcome, self.index)]))
     }
 
     /// All that comes after it.
     fn close_chunk(out: &mut String, logprobs: &Value, finish: Option<&str>) {
-        let finish = finish.map_or(Value::Null, Value::from);
-        let _ = writeln!(out, ",\"logprobs\":{logprobs},\"finish_reason\":{finish}}}]}}\n");
+        out.push_str(",\"logprobs\":");
+        let _ = write_json(out, logprobs);
+        out.push_str(",\"finish_reason\":");
+        let _ = write_json(out, &finish);
+        out.push_str("}]}\n\n");
     }
 }
 
@@ -106,9 +107,11 @@ impl Wire for Chat {
     }
 
     fn begin(&mut self, out: &mut String) {
-        let bare = self.envelope.bare().to_string();
-        // All but the closing brace.
-        self.head = format!("data: {},\"choices\":", &bare[..bare.len() - 1]);
+        self.head.clear();
+        self.head.push_str("data: ");
+        let _ = write_json(&mut self.head, &self.envelope.chunk(()));
+        // Up to the choices, which are others in each chunk.
+        self.head.truncate(self.head.len() - "null}".len());
         self.chunk(out, &json!({ "role": "assistant", "content": "" }), &Value::Null, None);
     }
 
@@ -145,14 +148,13 @@ impl Wire for Chat {
     /// The chosen reply where it was not streamed as it came, the reason, the usage and the receipt.
     fn end(&mut self, outcome: &Outcome, out: &mut String) {
         self.rest(outcome, out);
-        let mut last = self.last(outcome);
+        let mut last = self.envelope.chunk(vec![LastChoice::of(outcome, self.index)]);
         if self.include_usage {
             data(out, &last);
-            last = self.envelope.bare();
-            last["choices"] = json!([]);
-            last["usage"] = json!(StandardUsage::of(outcome));
+            last.choices.clear();
+            last.usage = Some(StandardUsage::of(outcome));
         }
-        last["outthink"] = json!(Receipt::of(outcome, self.envelope.effort));
+        last.outthink = Some(Receipt::of(outcome, self.envelope.effort));
         data(out, &last);
         out.push_str("data: [DONE]\n\n");
     }

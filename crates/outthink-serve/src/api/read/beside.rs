@@ -134,13 +134,13 @@ fn arms_schema() -> Value {
 
 /// A list of at most `most` entries.
 fn list(own: &mut Fields, key: &str, most: usize) -> Result<Option<Vec<Value>>, ApiError> {
-    let (path, taken) = (own.path(key), own.take(key));
+    let Some(taken) = own.take(key) else { return Ok(None) };
+    let path = own.path(key);
     match taken {
-        None => Ok(None),
-        Some(Value::Array(list)) if list.len() <= most => Ok(Some(list)),
-        Some(Value::Array(list)) => {
+        Value::Array(list) if list.len() <= most => Ok(Some(list)),
+        Value::Array(list) => {
             Err(ApiError::invalid(&path, format!("{path} holds {} entries: give at most {most}", list.len())))
         }
-        Some(other) => Err(ApiError::invalid(&path, format!("{path} is {}: give an array", describe(&other)))),
+        other => Err(ApiError::invalid(&path, format!("{path} is {}: give an array", describe(&other)))),
     }
 }

@@ -61,14 +61,14 @@ impl Fields {
 
     /// A whole number of at least `least`.
     pub(crate) fn count(&mut self, key: &str, least: u64) -> Result<Option<u64>, ApiError> {
-        let what = format!("a whole number of at least {least}");
-        self.typed(key, &what, |v| whole(v).filter(|&n| n >= least))
+        let what = || format!("a whole number of at least {least}");
+        self.typed_as(key, what, |v| whole(v).filter(|&n| n >= least))
     }
 
     /// As [`Fields::count`], in 32 bits.
     pub(crate) fn small_count(&mut self, key: &str, least: u32) -> Result<Option<u32>, ApiError> {
-        let what = format!("a whole number from {least} to {}", u32::MAX);
-        self.typed(key, &what, |v| whole(v).and_then(|n| u32::try_from(n).ok()).filter(|&n| n >= least))
+        let what = || format!("a whole number from {least} to {}", u32::MAX);
+        self.typed_as(key, what, |v| whole(v).and_then(|n| u32::try_from(n).ok()).filter(|&n| n >= least))
     }
 
     /// As [`Fields::small_count`]; some servers write -1 for "no limit".
@@ -100,10 +100,20 @@ impl Fields {
     }
 
     fn typed<T>(&mut self, key: &str, what: &str, read: impl Fn(&Value) -> Option<T>) -> Result<Option<T>, ApiError> {
+        self.typed_as(key, || what, read)
+    }
+
+    /// What is asked for is put into words only where something else is given.
+    fn typed_as<T, W: std::fmt::Display>(
+        &mut self,
+        key: &str,
+        what: impl FnOnce() -> W,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Result<Option<T>, ApiError> {
         let Some(value) = self.take(key) else { return Ok(None) };
         read(&value).map(Some).ok_or_else(|| {
             let (path, given) = (self.path(key), describe(&value));
-            ApiError::invalid(&path, format!("{path} is {given}: give {what}"))
+            ApiError::invalid(&path, format!("{path} is {given}: give {}", what()))
         })
     }
 }

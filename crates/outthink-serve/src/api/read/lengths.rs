@@ -5,10 +5,10 @@
 
 use super::fields::{Fields, describe, whole};
 use crate::error::ApiError;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-/// Other names of the most tokens of a reply; those of objects within, by their path.
-const MOST: [&str; 12] = [
+/// Other names of the most tokens of a reply.
+const MOST: [&str; 9] = [
     "n_predict",
     "max_new_tokens",
     "num_predict",
@@ -18,9 +18,12 @@ const MOST: [&str; 12] = [
     "max_output_tokens",
     "max_length",
     "maxOutputTokens",
-    "options.num_predict",
-    "parameters.max_new_tokens",
-    "generation_config.max_new_tokens",
+];
+/// Those within an object: its name, and theirs as a path.
+const MOST_WITHIN: [(&str, &str); 3] = [
+    ("options", "options.num_predict"),
+    ("parameters", "parameters.max_new_tokens"),
+    ("generation_config", "generation_config.max_new_tokens"),
 ];
 /// Names of the least tokens of a reply.
 const LEAST: [&str; 2] = ["min_tokens", "min_new_tokens"];
@@ -30,9 +33,11 @@ const COUNTS: [&str; 6] = ["best_of", "num_return_sequences", "num_beams", "beam
 /// The most tokens of one sample, by whichever name: `length` is what the API's own name says, `own`.
 pub(crate) fn length(fields: &Fields, own: &str, length: Option<u64>) -> Result<Option<u64>, ApiError> {
     let mut most = length;
-    for name in MOST {
+    let own_names = MOST.iter().map(|name| (*name, fields.look(name)));
+    let within = MOST_WITHIN.iter().map(|(object, path)| (*path, look_within(fields, object, path)));
+    for (name, value) in own_names.chain(within) {
         // -1 and 0 are "no limit" to the servers that have these names.
-        let Some(count) = count(fields, name)?.filter(|&count| count > 0) else { continue };
+        let Some(count) = count_in(name, value)?.filter(|&count| count > 0) else { continue };
         if let Some(limit) = length.filter(|&limit| count > limit) {
             return Err(ApiError::invalid(name, format!("{name} is {count} and {own} is {limit}: give one of them")));
         }
@@ -78,15 +83,20 @@ pub(crate) fn replies(fields: &Fields) -> Result<u64, ApiError> {
     Ok(most)
 }
 
-/// A count by its name or path; negative ones, which stand for "no limit", are none.
-fn count(fields: &Fields, path: &str) -> Result<Option<u64>, ApiError> {
-    let (first, rest) = path.split_once('.').map_or((path, None), |(a, b)| (a, Some(b)));
-    let found = fields.look(first);
-    let found = match rest {
-        None => found,
-        Some(key) => found.and_then(Value::as_object).and_then(|map: &Map<String, Value>| map.get(key)),
-    };
-    let Some(value) = found.filter(|v| !v.is_null()) else { return Ok(None) };
+/// The value at a path such as `options.num_predict` within the object `options`.
+fn look_within<'a>(fields: &'a Fields, object: &str, path: &str) -> Option<&'a Value> {
+    let within = fields.look(object)?.as_object()?;
+    within.get(path.strip_prefix(object)?.strip_prefix('.')?)
+}
+
+/// A count by its name.
+fn count(fields: &Fields, name: &str) -> Result<Option<u64>, ApiError> {
+    count_in(name, fields.look(name))
+}
+
+/// A count; negative ones, which stand for "no limit", are none.
+fn count_in(path: &str, value: Option<&Value>) -> Result<Option<u64>, ApiError> {
+    let Some(value) = value.filter(|v| !v.is_null()) else { return Ok(None) };
     if value.as_f64().is_some_and(|n| n < 0.0 && n.fract() == 0.0) {
         return Ok(None);
     }

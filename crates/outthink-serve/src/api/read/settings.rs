@@ -152,8 +152,8 @@ fn of_plan(error: PlanError) -> ApiError {
 
 /// Takes an effort.
 pub(crate) fn effort(fields: &mut Fields, key: &str) -> Result<Option<Effort>, ApiError> {
-    let path = fields.path(key);
     let Some(word) = fields.string(key)? else { return Ok(None) };
+    let path = fields.path(key);
     word.parse().map(Some).map_err(|error: outthink_core::UnknownEffort| ApiError::invalid(&path, error.to_string()))
 }
 

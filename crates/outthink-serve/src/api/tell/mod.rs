@@ -12,11 +12,11 @@ use crate::observe::store::Keeping;
 use crate::run::{Begun, Running};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use outthink_core::{Outcome, restore_integers};
+use outthink_core::{Outcome, restore_integers, write_json};
 use outthink_strategy::DriveError;
 use outthink_strategy::Update;
+use serde::Serialize;
 use serde_json::Value;
-use std::fmt::Write as _;
 use stream::Streaming;
 
 /// One way to send a run. Streams call [`Wire::begin`], [`Wire::update`] and then [`Wire::end`] or
@@ -56,7 +56,7 @@ pub(crate) async fn respond(begun: Begun, wire: Box<dyn Wire>) -> Response {
 }
 
 /// The reply in one piece.
-async fn whole(mut running: Running, mut wire: Box<dyn Wire>, effort: &'static str) -> Response {
+async fn whole(mut running: Box<Running>, mut wire: Box<dyn Wire>, effort: &'static str) -> Response {
     let end = running.end(|update| wire.hear(update)).await;
     match &*end {
         Ok(outcome) => {
@@ -82,11 +82,17 @@ pub(crate) fn of_run(failed: &DriveError, effort: &str) -> ApiError {
 }
 
 /// Writes an event that has only data.
-pub(crate) fn data(out: &mut String, value: &Value) {
-    let _ = write!(out, "data: {value}\n\n");
+pub(crate) fn data(out: &mut String, value: &impl Serialize) {
+    out.push_str("data: ");
+    // Our own values: nothing that JSON cannot hold.
+    let _ = write_json(out, value);
+    out.push_str("\n\n");
 }
 
 /// Writes an event with a name.
 pub(crate) fn event(out: &mut String, name: &str, value: &Value) {
-    let _ = write!(out, "event: {name}\ndata: {value}\n\n");
+    out.push_str("event: ");
+    out.push_str(name);
+    out.push('\n');
+    data(out, value);
 }

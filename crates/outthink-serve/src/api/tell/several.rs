@@ -51,7 +51,7 @@ pub(crate) async fn respond_several(begun: Vec<Begun>, wire: Box<dyn Choices>) -
 
 /// The runs of one reply, each with its end once it has come.
 struct Together {
-    runs: Vec<(Running, Option<Ended>)>,
+    runs: Vec<(Box<Running>, Option<Ended>)>,
     effort: &'static str,
 }
 

@@ -26,7 +26,7 @@ pub(super) fn events_of(events: impl futures_util::Stream<Item = String> + Send 
 
 /// A streamed reply in the making. Dropping it drops the run.
 pub(super) struct Streaming {
-    pub(super) running: Running,
+    pub(super) running: Box<Running>,
     pub(super) wire: Box<dyn Wire>,
     pub(super) effort: &'static str,
 }
