@@ -158,7 +158,7 @@ impl Verifier for RewardModel {
         Bill { tokens: prompt, cost: self.price.bound().cost(&Usage { prompt, ..Usage::default() }) }
     }
 
-    fn patience(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         self.wire.timeouts.first_token
     }
 

@@ -65,7 +65,7 @@ pub struct Config {
     pub models: Vec<Model>,
     /// Where prices come from that models do not give themselves.
     pub prices: Prices,
-    /// What judges samples, beside the rules that requests bring along.
+    /// What judges samples, in addition to the rules that requests bring along.
     #[schemars(with = "Vec<verifier::Written>")]
     pub verifiers: Vec<Verifier>,
     /// Who may ask, and how much.

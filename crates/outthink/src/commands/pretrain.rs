@@ -23,7 +23,7 @@ const CURVE_POINTS: u64 = 500;
 
 #[derive(Debug, Args)]
 pub(crate) struct PretrainArgs {
-    /// Files and folders of text; files of folders that are no text are passed over.
+    /// Files and folders of text; files of folders that are not text are passed over.
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     corpus: Vec<PathBuf>,
     /// Of folders, take files with these endings only.
@@ -146,7 +146,7 @@ pub(crate) fn run(args: &PretrainArgs) -> Result<ExitCode, CliError> {
     };
     let corpus = Corpus::read(&args.corpus, &options, &vocabulary).map_err(|e| train_error(&e))?;
     eprintln!(
-        "corpus      {} files, {} tokens to train on, {} to validate on, {} files that are no text",
+        "corpus      {} files, {} tokens to train on, {} to validate on, {} files that are not text",
         corpus.files,
         corpus.train.len(),
         corpus.validation.len(),
