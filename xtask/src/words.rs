@@ -159,26 +159,30 @@ fn figure_without_zero(line: &str) -> Option<usize> {
     None
 }
 
+/// A word without what stands around it.
+fn plain(word: &str) -> &str {
+    word.trim_matches(|c: char| !c.is_alphanumeric())
+}
+
 /// Where a noun is negated, such as in "`foo` is no verifier"; "there is no verifier" is right.
 fn negated_noun(line: &str) -> Option<usize> {
     let words: Vec<&str> = line.split_whitespace().collect();
     words.windows(3).enumerate().find_map(|(at, three)| {
         let no = matches!(three[0], "is" | "are") && three[1] == "no";
-        let plain = three[2].trim_end_matches(|c: char| !c.is_alphanumeric());
-        let there = at > 0 && words[at - 1].eq_ignore_ascii_case("there");
-        (no && !there && !NO_NOUN.contains(&plain)).then_some(at)
+        let there = at > 0 && plain(words[at - 1]).eq_ignore_ascii_case("there");
+        (no && !there && !NO_NOUN.contains(&plain(three[2]))).then_some(at)
     })
 }
 
 /// The words of the left column in a line of prose.
 fn found(line: &str) -> Vec<(&'static str, &'static str)> {
     // Words with one blank between and around, so that a phrase is found as a word is.
-    let mut plain = String::from(" ");
+    let mut text = String::from(" ");
     for word in line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').filter(|w| !w.is_empty()) {
-        plain.push_str(&word.to_lowercase());
-        plain.push(' ');
+        text.push_str(&word.to_lowercase());
+        text.push(' ');
     }
-    WORDS.iter().filter(|(word, _)| plain.contains(&format!(" {word} "))).copied().collect()
+    WORDS.iter().filter(|(word, _)| text.contains(&format!(" {word} "))).copied().collect()
 }
 
 /// The lines that are not in a code block, numbered from 1.
@@ -264,7 +268,7 @@ mod tests {
     #[test]
     fn nouns_are_not_negated() {
         assert_eq!(negated_noun("`foo` is no verifier"), Some(1));
-        assert_eq!(negated_noun("There is no verifier, and none is no better, so it is no longer used"), None);
+        assert_eq!(negated_noun("(There is no verifier), and none is no better, so it is no longer used"), None);
     }
 
     #[test]

@@ -178,6 +178,6 @@ fn models_of(list: Option<&Value>) -> Result<Vec<Value>, EngineError> {
     match list.map(|l| l["data"].as_array().or(l.as_array())) {
         Some(Some(models)) => Ok(models.clone()),
         Some(None) => Err(error::not_a_stream("JSON that is not a list of models")),
-        None => Err(error::not_a_stream("something that is no JSON")),
+        None => Err(error::not_a_stream("something that is not JSON")),
     }
 }

@@ -56,6 +56,17 @@ fn o1_mini_past_2_to_the_16() {
 }
 
 #[test]
+fn a_study_with_the_former_name_of_the_verdict_is_read() {
+    use serde::Deserialize;
+    use serde::de::IntoDeserializer;
+    use serde::de::value::{Error, StrDeserializer};
+    for word in ["cannot-be-told", "inconclusive"] {
+        let word: StrDeserializer<'_, Error> = word.into_deserializer();
+        assert_eq!(Verdict::deserialize(word), Ok(Verdict::Inconclusive));
+    }
+}
+
+#[test]
 fn too_little_data_is_inconclusive() {
     let tokens = [1e3, 2e3, 4e3, 8e3, 16e3];
     let floor = of(&tokens, &[0.0; 5], &[0.01; 5]);

@@ -72,7 +72,7 @@ pub struct Config {
     pub keys: Keys,
     /// What is kept of prompts and completions.
     pub privacy: Privacy,
-    /// What the gateway tells of itself.
+    /// What the gateway reports of itself.
     pub observability: Observability,
 }
 

@@ -24,3 +24,15 @@ impl Default for Teacher {
         Self { answer_only: 0.0, label_noise: 0.0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_saved_under_the_former_names_is_read() {
+        let read = |text: &str| serde_json::from_str::<Teacher>(text).unwrap();
+        assert_eq!(read(r#"{"hurry":0.5,"slip":0.1}"#), read(r#"{"answer_only":0.5,"label_noise":0.1}"#));
+        assert_eq!(read(r#"{"slip":0.1}"#).label_noise, 0.1);
+    }
+}

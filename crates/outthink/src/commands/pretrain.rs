@@ -35,8 +35,8 @@ pub(crate) struct PretrainArgs {
     /// Width and layers of the model; several for a grid.
     #[arg(long, value_name = "WIDTH,LAYERS", value_parser = size, default_value = "64,2")]
     size: Vec<(usize, usize)>,
-    /// Width of the heads of attention, which divides all widths: sizes whose heads are not alike are no
-    /// one family. Without it heads are 32 wide, and 16 below width 64.
+    /// Width of the heads of attention, which divides all widths: sizes whose heads are not alike do not
+    /// make one family. Without it heads are 32 wide, and 16 below width 64.
     #[arg(long, value_name = "N")]
     head_width: Option<usize>,
     /// Tokens of the vocabulary: 257 for bytes; more for byte pairs that are learnt from the corpus.
