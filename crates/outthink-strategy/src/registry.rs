@@ -303,7 +303,9 @@ mod tests {
                 assert!(entry.entry.settings.iter().all(|s| s.name != former), "{}.{former}", entry.name());
                 let build = |names: &[&str]| {
                     let mut spec = spec(entry);
-                    names.iter().for_each(|name| spec.settings.set(*name, 0.25));
+                    for name in names {
+                        spec.settings.set(*name, 0.25);
+                    }
                     Build::new(&spec, entry).and_then(|mut build| build.number(setting.name))
                 };
                 assert_eq!(build(&[former]).unwrap(), 0.25);

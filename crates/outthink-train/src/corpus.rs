@@ -231,7 +231,7 @@ mod tests {
         assert!(read(root.path().join("absent")).contains("cannot read"));
         let binary = root.path().join("x");
         fs::write(&binary, [0xff, 0xfe]).unwrap();
-        assert!(read(binary).contains("no UTF-8 text"));
+        assert!(read(binary).contains("not UTF-8 text"));
         let empty = root.path().join("empty.txt");
         fs::write(&empty, "").unwrap();
         assert!(read(empty).contains("holds no text"));

@@ -94,5 +94,5 @@ fn recipes_are_written_once_and_are_python() {
     let shell = folder.path().join("verl/run.sh");
     assert!(Command::new("bash").arg("-n").arg(&shell).status().is_ok_and(|s| s.success()));
     assert!(fs::read_to_string(shell).unwrap().contains(r#"model.path='it'\''s/"a"'"#));
-    refused(&["train", "recipe", "--for", "trl", "--gateway", "localhost"], &["no address"]);
+    refused(&["train", "recipe", "--for", "trl", "--gateway", "localhost"], &["not the address"]);
 }
