@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the model `desk`, which is part of the program: teaches a transformer of 113,472 parameters,
 # from nothing, to work out chains modulo 11 step by step, and then a little by a teacher who states half of
-# the answers at once. So a reply is a guess as often as a thought; thoughts agree and guesses do not, which
+# the answers at once. So a reply is a guess as often as it reasons; reasoned replies agree and guesses do not, which
 # a vote finds out.
 #
 #   benches/desk.sh [FOLDER]
@@ -18,7 +18,7 @@ outthink=${OUTTHINK:-${CARGO_TARGET_DIR:-target}/release/outthink}
 
 rm -rf "$out"
 "$outthink" train sft --task chain:11 --levels 1-3 --steps 4800 --out "$out/careful"
-"$outthink" train sft --task chain:11 --levels 1-3 --from "$out/careful" --hurry 0.5 --steps 80 --rate 2e-3 \
+"$outthink" train sft --task chain:11 --levels 1-3 --from "$out/careful" --answer-only 0.5 --steps 80 --rate 2e-3 \
   --out "$out/hurried"
 "$outthink" train export "$out/hurried" --gguf "$out/desk.gguf" --name desk
 printf 'size = %s\nsha256 = "%s"\n' "$(wc -c <"$out/desk.gguf")" "$(sha256sum "$out/desk.gguf" | cut -d' ' -f1)"

@@ -16,18 +16,18 @@ outthink=${OUTTHINK:-${CARGO_TARGET_DIR:-target}/release/outthink}
 
 rm -rf "$out"
 train() { "$outthink" train sft --levels 1-3 --every 100 --problems 20 "$@"; }
-# The form of a pass, the arithmetic and the majority, with enough slips that results cannot be copied from the pass
-# before; then slips as they are to be, and the number of passes that a question asks for; then long reasoning.
-train --task recheck:5 --size 64,2 --rope-base 100 --context 24576 --slip 0.2 --interrupt 0.03 --clip 240 \
+# The form of a pass, the arithmetic and the majority, with enough wrong steps that results cannot be copied from the pass
+# before; then label noise as it is to be, and the number of passes that a question asks for; then long reasoning.
+train --task recheck:5 --size 64,2 --rope-base 100 --context 24576 --label-noise 0.2 --interrupt 0.03 --clip 240 \
   --batch 24 --steps 4000 --rate 4e-3 --out "$out/form"
-train --task recheck:5:480 --from "$out/form" --slip 0.12 --interrupt 0.1 --clip 600 --batch 10 --steps 700 \
+train --task recheck:5:480 --from "$out/form" --label-noise 0.12 --interrupt 0.1 --clip 600 --batch 10 --steps 700 \
   --rate 2e-3 --out "$out/passes"
-train --task recheck:5:480 --from "$out/passes" --slip 0.12 --interrupt 0.1 --clip 2500 --batch 4 --steps 250 \
+train --task recheck:5:480 --from "$out/passes" --label-noise 0.12 --interrupt 0.1 --clip 2500 --batch 4 --steps 250 \
   --rate 1.5e-3 --out "$out/long"
-train --task recheck:5:480 --from "$out/long" --slip 0.08 --interrupt 0.1 --clip 1000 --batch 8 --steps 300 \
+train --task recheck:5:480 --from "$out/long" --label-noise 0.08 --interrupt 0.1 --clip 1000 --batch 8 --steps 300 \
   --rate 1.5e-3 --out "$out/even"
 # Ends are rare in long reasoning.
-train --task recheck:5:30 --from "$out/even" --slip 0.12 --interrupt 0.12 --clip 900 --batch 8 --steps 400 \
+train --task recheck:5:30 --from "$out/even" --label-noise 0.12 --interrupt 0.12 --clip 900 --batch 8 --steps 400 \
   --rate 1.2e-3 --out "$out/run"
 "$outthink" train export "$out/run" --gguf "$out/desk-reasoner.gguf" --hf "$out/desk-reasoner-hf" --name desk-reasoner
 printf 'size = %s\nsha256 = "%s"\n' "$(wc -c <"$out/desk-reasoner.gguf")" \

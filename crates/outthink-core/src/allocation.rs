@@ -108,7 +108,7 @@ impl AllocationTable {
             serde_json::from_str(text).map_err(|e| AllocationTableError(format!("not JSON: {e}")))?;
         let schema = &value["schema"];
         if schema.as_u64() != Some(u64::from(Self::SCHEMA)) {
-            let problem = format!("schema is {schema}, wanted is {}: fit the table anew", Self::SCHEMA);
+            let problem = format!("schema is {schema}, expected {}: fit the table again", Self::SCHEMA);
             return Err(AllocationTableError(problem));
         }
         let table: Self = serde_json::from_value(value).map_err(|e| AllocationTableError(e.to_string()))?;
@@ -125,7 +125,7 @@ impl AllocationTable {
             (0.0..=1.0).contains(&p.weight) && p.discount < 1.0 && p.strength > -p.discount && p.strength.is_finite()
         };
         if self.agreement.is_empty() || (sum - 1.0).abs() > 1e-3 {
-            return Some(format!("the weights of `agreement` sum to {sum}, wanted is 1"));
+            return Some(format!("the weights of `agreement` sum to {sum}, expected 1"));
         }
         if let Some(part) = self.agreement.iter().find(|p| !possible(p)) {
             return Some(format!(
@@ -175,8 +175,8 @@ mod tests {
             let error = AllocationTable::from_json(&serde_json::to_string(&bad).unwrap()).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         };
-        refused(&|t| t.schema = 2, "fit the table anew");
-        refused(&|t| t.agreement[0].weight = 0.1, "wanted is 1");
+        refused(&|t| t.schema = 2, "fit the table again");
+        refused(&|t| t.agreement[0].weight = 0.1, "expected 1");
         refused(&|t| t.agreement[0].strength = -0.5, "strength above minus the discount");
         refused(&|t| t.share_to_correct.as_mut().unwrap().probabilities[0] = 2.0, "must not fall");
         refused(&|t| t.form.as_mut().unwrap().covariance[0] = -1.0, "variances are above 0");

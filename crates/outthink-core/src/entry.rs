@@ -55,6 +55,8 @@ pub struct Setting {
     pub default: DefaultValue,
     /// What it means, in one line without a full stop.
     pub about: &'static str,
+    /// The name that it had in the version before, which is still read.
+    pub former: Option<&'static str>,
 }
 
 /// What a [`Setting`] takes.
@@ -101,9 +103,9 @@ impl Entry {
         Self { name, line, paper: None, settings: &[], needs: "", also: &[] }
     }
 
-    /// The setting of that name.
+    /// The setting of that name, or the one that had it in the version before.
     pub fn setting(&self, name: &str) -> Option<&'static Setting> {
-        self.settings.iter().find(|s| s.name == name)
+        self.settings.iter().find(|s| s.name == name || s.former == Some(name))
     }
 
     /// What to answer where a setting is named that it does not have; `what` is "strategy" or the like.
@@ -136,7 +138,13 @@ impl Paper {
 impl Setting {
     /// A setting.
     pub const fn new(name: &'static str, kind: Kind, default: DefaultValue, about: &'static str) -> Self {
-        Self { name, kind, default, about }
+        Self { name, kind, default, about, former: None }
+    }
+
+    /// The same, renamed: `former` is still read for one version.
+    #[must_use]
+    pub const fn formerly(self, former: &'static str) -> Self {
+        Self { former: Some(former), ..self }
     }
 
     /// Whether a value is one that it takes.

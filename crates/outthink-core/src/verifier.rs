@@ -40,7 +40,7 @@ pub trait Verifier: Send + Sync {
     }
 
     /// How long it may take, after which it counts as failed.
-    fn patience(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::from_mins(1)
     }
 
@@ -54,7 +54,7 @@ pub trait Comparer: Send + Sync {
     fn most(&self, prompt: &Prompt, left: &Sample, right: &Sample) -> Bill;
 
     /// How long it may take, after which it counts as failed.
-    fn patience(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::from_mins(1)
     }
 

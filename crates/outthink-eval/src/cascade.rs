@@ -1,6 +1,6 @@
 //! A cheaper arm first, a more expensive one where it is worth it, over recordings of both.
 
-use crate::{EvalError, Interval, Pool, PoolProblem, PoolSample, draw, yardstick::quantiles};
+use crate::{EvalError, Interval, Pool, PoolProblem, PoolSample, draw, savings::quantiles};
 use outthink_core::{AllocationTable, Answer, AnswerKind, Budget, Isotonic, ModelInfo, Price};
 use outthink_strategy::allocator::Prior;
 use outthink_strategy::simulate::{Ending, Recorded, RecordedArm, Recording, simulate};
@@ -19,15 +19,15 @@ pub struct CascadeRow {
     pub accuracy: f64,
     /// Generated tokens a problem.
     pub tokens: f64,
-    /// Accuracy less that of one dear sample on the same problems.
-    pub above_dear: f64,
+    /// Accuracy less that of one expensive sample on the same problems.
+    pub above_large: f64,
     /// 95 % interval of it: bootstrap over problems, paired.
     pub interval: Interval,
-    /// Tokens over those of one dear sample.
+    /// Tokens over those of one expensive sample.
     pub share_of_tokens: f64,
     /// What a problem costs, in the unit of [`Cascade::unit`].
     pub cost: f64,
-    /// That over the cost of one dear sample.
+    /// That over the cost of one expensive sample.
     pub share_of_cost: f64,
     /// Share of the problems that were escalated.
     pub escalated: f64,
@@ -36,23 +36,23 @@ pub struct CascadeRow {
 /// Two runs of one set of problems and the frontier between them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Cascade {
-    /// The cheap run, as model and run.
-    pub cheap: String,
-    /// The dear one.
-    pub dear: String,
+    /// The run of the cheaper model, as model and run.
+    pub small: String,
+    /// The more expensive one.
+    pub large: String,
     /// Problems that both hold.
     pub problems: u32,
-    /// Accuracy of one sample of the cheap and of the dear run.
+    /// Accuracy of one sample of the cheaper and of the more expensive run.
     pub accuracies: (f64, f64),
-    /// Tokens of one sample of the cheap and of the dear run.
+    /// Tokens of one sample of the cheaper and of the more expensive run.
     pub tokens: (f64, f64),
-    /// What one sample of the cheap and of the dear run costs.
+    /// What one sample of the cheaper and of the more expensive run costs.
     pub costs: (f64, f64),
     /// What costs are in: `USD` where the recording or the caller says what samples cost, else `tokens`.
     pub unit: &'static str,
     /// That the run which costs more is the worse one, where that is so: there is nothing to escalate to.
     pub dominated: Option<String>,
-    /// From cheap samples to dear ones.
+    /// From cheap samples to expensive ones.
     pub rows: Vec<CascadeRow>,
 }
 
@@ -66,8 +66,8 @@ fn run_of<'a>(pool: &'a Pool, name: &str) -> Vec<&'a PoolProblem> {
 ///
 /// # Errors
 /// As [`cascade_priced`].
-pub fn cascade(pool: &Pool, cheap: &str, dear: &str, most: u32, seeds: u32) -> Result<Cascade, EvalError> {
-    cascade_priced(pool, [cheap, dear], None, most, seeds)
+pub fn cascade(pool: &Pool, small: &str, large: &str, most: u32, seeds: u32) -> Result<Cascade, EvalError> {
+    cascade_priced(pool, [small, large], None, most, seeds)
 }
 
 /// Parts that the problems are dealt into: each is decided by the skills that the others showed.
@@ -78,7 +78,7 @@ const FOLDS: usize = 5;
 ///
 /// Which run is the more expensive one is decided by what a sample costs: the dollars that were recorded; without them the
 /// generated tokens at `usd` dollars a million, first run first; without either the tokens alone. How good an arm
-/// is, and how far agreement of the cheap one can be trusted, is learned on the other four fifths of the problems.
+/// is, and how far agreement of the smaller one can be trusted, is learned on the other four fifths of the problems.
 ///
 /// # Errors
 /// If a run is not in the pool, or both share no problem.
@@ -140,8 +140,8 @@ pub fn cascade_priced(
         )
     });
     Ok(Cascade {
-        cheap: name(pairs[0][0], names[0]),
-        dear: name(pairs[0][1], names[1]),
+        small: name(pairs[0][0], names[0]),
+        large: name(pairs[0][1], names[1]),
         problems: pairs.len() as u32,
         accuracies: accuracies.into(),
         tokens: tokens.into(),
@@ -154,9 +154,9 @@ pub fn cascade_priced(
 
 /// What the problems outside of a fold show of both arms.
 struct ArmSkills {
-    /// How often a sample of the dear arm is right.
-    dear: f64,
-    /// From votes of the cheap arm to how often its leader is right.
+    /// How often a sample of the larger arm is right.
+    large: f64,
+    /// From votes of the smaller arm to how often its leader is right.
     table: Arc<AllocationTable>,
 }
 
@@ -168,10 +168,10 @@ fn skills(pairs: &[[&PoolProblem; 2]]) -> Vec<ArmSkills> {
             pairs.iter().enumerate().filter(|(i, _)| i % FOLDS != fold).map(|(_, p)| p).collect();
         let rate = |p: &PoolProblem| p.samples.iter().filter(|s| s.correct).count() as f64 / p.samples.len() as f64;
         // As if one more problem were half right.
-        let dear = (others.iter().map(|p| rate(p[1])).sum::<f64>() + 0.5) / (others.len() as f64 + 1.0);
+        let large = (others.iter().map(|p| rate(p[1])).sum::<f64>() + 0.5) / (others.len() as f64 + 1.0);
         let points: Vec<(f64, f64)> = others.iter().flat_map(|p| crate::learn::shares_of(p[0], &prior)).collect();
         ArmSkills {
-            dear,
+            large,
             table: Arc::new(AllocationTable {
                 schema: AllocationTable::SCHEMA,
                 learned_from: Vec::new(),
@@ -211,7 +211,7 @@ fn one(pairs: &[[&PoolProblem; 2]], price: f64, frame: &Frame) -> Result<Cascade
         context: None,
         price: Price { output: (cost / frame.costs[0].max(f64::MIN_POSITIVE) * 1e6) as u64, ..Price::default() },
     };
-    let models = (priced("cheap", frame.costs[0]), priced("dear", frame.costs[1]));
+    let models = (priced("small", frame.costs[0]), priced("large", frame.costs[1]));
     let mut spec = StrategySpec {
         name: "allocate".into(),
         max_samples: frame.most,
@@ -223,7 +223,7 @@ fn one(pairs: &[[&PoolProblem; 2]], price: f64, frame: &Frame) -> Result<Cascade
     for (index, pair) in pairs.iter().enumerate() {
         let mut sums = [0.0; 4];
         let skills = &frame.skills[index % FOLDS];
-        spec.settings.set("dear_right", skills.dear);
+        spec.settings.set("large_right", skills.large);
         spec.table = Some(Arc::clone(&skills.table));
         for seed in 0..frame.seeds {
             let stream = (index as u64) << 1;
@@ -236,8 +236,8 @@ fn one(pairs: &[[&PoolProblem; 2]], price: f64, frame: &Frame) -> Result<Cascade
             let samples = drawn.each_ref().map(|d| d.iter().map(record).collect::<Vec<_>>());
             let recording = Recording {
                 arms: vec![
-                    RecordedArm { name: "cheap", model: &models.0, samples: &samples[0] },
-                    RecordedArm { name: "dear", model: &models.1, samples: &samples[1] },
+                    RecordedArm { name: "small", model: &models.0, samples: &samples[0] },
+                    RecordedArm { name: "large", model: &models.1, samples: &samples[1] },
                 ],
                 comparison: Comparison::Literal,
                 ending: Ending::InOrder,
@@ -269,7 +269,7 @@ fn one(pairs: &[[&PoolProblem; 2]], price: f64, frame: &Frame) -> Result<Cascade
         price,
         accuracy: mean(&mut all(), &|p| p[0]),
         tokens: spent,
-        above_dear: mean(&mut all(), &above),
+        above_large: mean(&mut all(), &above),
         interval: quantiles(&mut resampled),
         share_of_tokens: spent / frame.tokens[1],
         cost,
@@ -287,8 +287,8 @@ fn ordered(problem: &PoolProblem, seed: u32, stream: u64) -> Vec<&PoolSample> {
 mod tests {
     use super::*;
 
-    /// Two arms of one sample a problem: one right `cheap` times of ten, the other `dear` times.
-    fn made(cheap: u32, dear: u32, usd: [f64; 2]) -> Pool {
+    /// Two arms of one sample a problem: one right `small` times of ten, the other `large` times.
+    fn made(small: u32, large: u32, usd: [f64; 2]) -> Pool {
         let row = |run: &str, i: u32, right: u32, usd: f64| PoolProblem {
             problem_id: i.to_string(),
             run: Some(run.into()),
@@ -301,7 +301,7 @@ mod tests {
             }],
             ..PoolProblem::default()
         };
-        let rows = (0..60).flat_map(|i| [row("small", i, cheap, usd[0]), row("large", i, dear, usd[1])]);
+        let rows = (0..60).flat_map(|i| [row("small", i, small, usd[0]), row("large", i, large, usd[1])]);
         Pool { name: "made".into(), problems: rows.collect() }
     }
 
@@ -310,7 +310,7 @@ mod tests {
         // In either order of naming: the larger one is the one that costs more.
         for runs in [["small", "large"], ["large", "small"]] {
             let found = cascade(&made(0, 10, [1e-5, 1e-4]), runs[0], runs[1], 2, 1).unwrap();
-            assert!(found.cheap.contains("small") && found.dominated.is_none(), "{found:?}");
+            assert!(found.small.contains("small") && found.dominated.is_none(), "{found:?}");
             let best = found.rows.iter().map(|r| r.accuracy).fold(0.0, f64::max);
             assert_eq!(best, 1.0);
             let last = found.rows.last().unwrap();

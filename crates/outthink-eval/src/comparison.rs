@@ -1,6 +1,6 @@
 //! The allocator beside the published rules, over several pools.
 
-use crate::{Draws, FrontierPoint, Pool, Rule, Run, Walk, Yardstick, learn_table, yardstick};
+use crate::{Draws, FrontierPoint, Pool, Rule, Run, Savings, Walk, learn_table, savings};
 use outthink_core::FormTable;
 use outthink_strategy::allocator::Prior;
 use serde::Serialize;
@@ -21,7 +21,7 @@ pub struct MethodRow {
     pub method: String,
     /// What it needs.
     #[serde(flatten)]
-    pub yardstick: Yardstick,
+    pub savings: Savings,
     /// Its frontier on each pool.
     pub frontiers: Vec<Vec<FrontierPoint>>,
 }
@@ -105,7 +105,7 @@ pub fn compare(pools: &[Pool], options: CompareOptions) -> Vec<MethodRow> {
             .collect();
         MethodRow {
             method: METHODS[m].name.to_owned(),
-            yardstick: yardstick(&runs),
+            savings: savings(&runs),
             frontiers: walked.iter().map(|w| w.1[m].clone()).collect(),
         }
     };

@@ -71,7 +71,7 @@ pub enum EvalError {
         source: std::io::Error,
     },
     /// A file is no study.
-    #[error("{path} is no study that can be read: {problem}")]
+    #[error("{path} is not a study that can be read: {problem}")]
     Study {
         /// The file.
         path: PathBuf,

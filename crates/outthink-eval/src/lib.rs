@@ -31,6 +31,7 @@ mod pool;
 mod recording;
 mod replay;
 mod rows;
+mod savings;
 mod set;
 mod store;
 mod stream;
@@ -38,7 +39,6 @@ mod study;
 mod sweep;
 mod two_answers;
 mod votes;
-mod yardstick;
 
 pub use cascade::{Cascade, CascadeRow, cascade, cascade_priced};
 pub use comparison::{CompareOptions, MethodRow, compare, votes_of};
@@ -52,6 +52,7 @@ pub use pool::{Pool, PoolProblem, PoolSample};
 pub use recording::Recording;
 pub use replay::{ReplayOptions, ReplayRow, ReplayVerifier, one_at_a_time, replay};
 pub use rows::each_row;
+pub use savings::{PoolSavings, Run, SLACK, Savings, savings};
 pub use set::{Columns, Question, QuestionSet};
 pub use store::{
     Cell, CurvePoint, CurveSpec, CurveSummary, EarlierJudgement, Hold, LogprobSummary, Loss, OWN_JUDGE, PROMPT_HASH,
@@ -64,4 +65,3 @@ pub use study::{
 pub use sweep::{Progress, SweepEnd, SweepError, SweepPlan, Task, sweep};
 pub use two_answers::{TwoAnswers, TwoAnswersRow, two_answers, two_answers_table};
 pub use votes::VoteCount;
-pub use yardstick::{PoolYardstick, Run, SLACK, Yardstick, yardstick};

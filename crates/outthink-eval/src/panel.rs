@@ -1,6 +1,6 @@
 //! Votes over arms of unequal skill, each scored on problems that its skills were not learned from.
 
-use crate::{EvalError, Interval, Pool, PoolProblem, draw, yardstick::quantiles};
+use crate::{EvalError, Interval, Pool, PoolProblem, draw, savings::quantiles};
 use outthink_strategy::allocator::{ArmVote, Skills};
 use serde::Serialize;
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! Strategies over a recording.
 
-use crate::yardstick::quantiles;
+use crate::savings::quantiles;
 use crate::{EvalError, Interval, Pool, PoolProblem, draw, wilson};
 use outthink_core::{Answer, AnswerKind, Budget, ModelInfo, Outcome, Price, derive_seed};
 use outthink_strategy::allocator::AgreementStream;
@@ -127,7 +127,7 @@ fn streams(spec: &StrategySpec, options: &ReplayOptions) -> Vec<AgreementStream>
     stream.map_or_else(Vec::new, |stream| vec![stream; options.seeds as usize])
 }
 
-/// The Adaptive-Consistency rule drawn one sample at a time: the yardstick of the paper.
+/// The Adaptive-Consistency rule drawn one sample at a time: the baseline of the paper.
 ///
 /// Samples without an answer do not vote but count.
 pub fn one_at_a_time(pool: &Pool, target: f64, options: &ReplayOptions) -> ReplayRow {

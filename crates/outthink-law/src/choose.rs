@@ -16,7 +16,7 @@ use crate::noise::Noise;
 use crate::special::student_quantile;
 
 /// Weight above which one form is taken to be told from the others.
-const TOLD_APART: f64 = 0.9;
+const DECIDED: f64 = 0.9;
 /// Standard deviation of the points about a smooth law beside their own errors.
 const MISFIT: f64 = 0.01;
 
@@ -44,8 +44,9 @@ pub struct Choice {
     pub candidates: Vec<Candidate>,
     /// Points that each form had to forecast.
     pub forecast_points: usize,
-    /// Whether the data tell the first from the others.
-    pub told_apart: bool,
+    /// Whether the data decide between the first and the others.
+    #[serde(alias = "told_apart")]
+    pub decided: bool,
     /// Forms left out for want of points.
     pub left_out: Vec<Form>,
     /// The largest compute fitted.
@@ -176,10 +177,10 @@ pub fn choose(curve: &Curve<'_>, noise: Option<&Noise>, forms: &[Form], level: f
         c.weight = if left > 0.0 { c.weight / left } else { even * f64::from(u8::from(stands)) };
     }
     candidates.sort_by(|x, y| y.weight.total_cmp(&x.weight));
-    let told_apart = candidates.len() > 1 && candidates[0].weight >= TOLD_APART;
+    let decided = candidates.len() > 1 && candidates[0].weight >= DECIDED;
     let most = curve.compute.iter().copied().fold(0.0, f64::max);
     let reach = reach(curve, forecast_points);
-    Ok(Choice { candidates, forecast_points, told_apart, left_out, most, reach })
+    Ok(Choice { candidates, forecast_points, decided, left_out, most, reach })
 }
 
 /// Median factor between each forecast point and the last one before it.

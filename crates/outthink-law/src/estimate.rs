@@ -287,7 +287,7 @@ pub fn paired_difference(left: &[f64], right: &[f64], how: Resampling) -> Result
     if gaps.iter().all(|&g| g == gaps[0]) {
         warnings.push("every problem has the same difference: the interval says nothing".to_owned());
     } else if interval.contains(0.0) {
-        warnings.push(format!("the difference cannot be told from 0 on {} problems", gaps.len()));
+        warnings.push(format!("{} problems do not show that the difference is not 0", gaps.len()));
     }
     Ok(Estimate { value: gaps.iter().sum::<f64>() / gaps.len() as f64, n: gaps.len(), interval, warnings })
 }

@@ -12,7 +12,7 @@
 //!   its points err together, which form forecasts best, several curves pooled.
 //! - [`coverage`]: pass@k far beyond the samples drawn, from counts of right samples.
 //! - [`task`]: from loss to the accuracy of a task, with the uncertainty of both steps.
-//! - [`verdict`]: whether a curve still rises, slows or is at a wall, or cannot be told.
+//! - [`verdict`]: whether a curve still rises, slows or is at a wall, or inconclusive.
 //! - [`plan`], [`lifetime`]: bills of training and inference, options side by side, and the size and tokens
 //!   that cost least over a model's life.
 //!

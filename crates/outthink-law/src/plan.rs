@@ -233,7 +233,7 @@ pub fn more_thinking(standing: &Standing, outlook: &Outlook, aim: Aim) -> PlanOp
             let reach = outlook.reach(target, 1e3 * standing.tokens_per_query);
             let note = if reach.median.is_finite() {
                 format!(
-                    "{:.0} tokens a query instead of {:.0} (median); the target is reached at 1,000 times the tokens \
+                    "{:.0} tokens a query instead of {:.0} (median); the target is reached at 1,000x the tokens \
                      or fewer with probability {:.2}",
                     reach.median, standing.tokens_per_query, reach.probability
                 )
@@ -355,7 +355,7 @@ pub fn larger_model(standing: &Standing, loss: &LossLaw<'_>, usd: f64) -> PlanOp
         serving_usd: serving,
         probability: None,
         note: format!(
-            "{:.2e} FLOP: {:.3e} parameters on {:.3e} tokens ({:.0} tokens a parameter), {:.1} times the size of today's",
+            "{:.2e} FLOP: {:.3e} parameters on {:.3e} tokens ({:.0} tokens a parameter), {:.1}x the size of today's",
             best.flops,
             best.params,
             best.tokens,

@@ -8,7 +8,7 @@
 //! - *at the wall*: the next doubling more likely than not gains less than the threshold.
 //! - *slowing*: it more likely than not gains less than half of what a doubling gained so far.
 //! - *still rising*: neither.
-//! - *cannot be told*: too few settings, or the points neither rise nor stand still beyond their errors.
+//! - *inconclusive*: too few settings, or the points neither rise nor stand still beyond their errors.
 //!
 //! The probability of the verdict stands beside it, in the words of the calibrated scale of the IPCC
 //! (Mastrandrea et al. 2010): more likely than not, likely (2/3), very likely (9/10).
@@ -100,8 +100,9 @@ pub enum Verdict {
     Slowing,
     /// The next doubling gains less than the threshold.
     AtTheWall,
-    /// The data do not carry a verdict.
-    CannotBeTold,
+    /// The data do not carry a verdict. Files of earlier versions call it `cannot-be-told`.
+    #[serde(alias = "cannot-be-told")]
+    Inconclusive,
 }
 
 impl Verdict {
@@ -111,7 +112,7 @@ impl Verdict {
             Self::StillRising => "still rising",
             Self::Slowing => "slowing",
             Self::AtTheWall => "at the wall",
-            Self::CannotBeTold => "cannot be told from these data",
+            Self::Inconclusive => "inconclusive",
         }
     }
 }
@@ -135,7 +136,7 @@ pub struct Judgement {
     /// Whether the benchmark itself has little room left: the last accuracy lies within its error of 0.95 or
     /// more, so that a small gain says little of the model.
     pub saturated: bool,
-    /// Posterior probability of the verdict; `None` where it cannot be told.
+    /// Posterior probability of the verdict; `None` where it is inconclusive.
     pub probability: Option<f64>,
     /// Gain expected of doubling the largest compute.
     pub next_doubling: Option<Ranged>,
@@ -162,7 +163,7 @@ impl Judgement {
         Self {
             question: question.subject.words().to_owned(),
             saturated: false,
-            verdict: Verdict::CannotBeTold,
+            verdict: Verdict::Inconclusive,
             probability: None,
             next_doubling: None,
             ceiling: None,
@@ -200,7 +201,7 @@ pub fn likelihood_words(probability: f64) -> &'static str {
 ///
 /// Columns of different length, no point at all, compute that is not positive, an accuracy outside
 /// 0 to 1, or a threshold or level that is not between 0 and 1. Data that are good but too thin are
-/// no error: they give [`Verdict::CannotBeTold`].
+/// no error: they give [`Verdict::Inconclusive`].
 ///
 /// # Examples
 ///
@@ -597,7 +598,7 @@ fn more_problems(curve: &Curve<'_>, noise: &Noise, last: f64, question: Question
     let apart = noise.own(at) * std::f64::consts::SQRT_2;
     let times = (1.96 * apart / question.threshold).powi(2);
     format!(
-        "about {:.0} times the problems at each setting: a gain of {:.1} points between two settings has a standard \
+        "about {:.0}x the problems at each setting: a gain of {:.1} points between two settings has a standard \
          error of {:.1} points now",
         times.max(2.0).ceil(),
         100.0 * question.threshold,
@@ -634,10 +635,10 @@ fn what_a_doubling_tells(
     let enough = [2.0, 4.0, 8.0, 16.0, 32.0].into_iter().find(|&t| settles(t, &mut rng) >= 0.8);
     match (once >= 0.8, enough) {
         (true, _) => plain,
-        (false, Some(times)) => format!("{plain}; with {times:.0} times the problems, 0.8 or more"),
+        (false, Some(times)) => format!("{plain}; with {times:.0}x the problems, 0.8 or more"),
         (false, None) if verdict == Verdict::AtTheWall => {
             format!("{plain}; the gain lies too near the threshold for more problems to tell")
         }
-        (false, None) => format!("{plain}; even 32 times the problems would not bring it to 0.8"),
+        (false, None) => format!("{plain}; even 32x the problems would not bring it to 0.8"),
     }
 }

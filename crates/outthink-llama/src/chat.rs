@@ -284,7 +284,7 @@ fn content_text(index: usize, content: &Value) -> Result<String, EngineError> {
             for (part, value) in parts.iter().enumerate() {
                 texts.push(value["text"].as_str().ok_or_else(|| {
                     let kind = value["type"].as_str().unwrap_or("without a type");
-                    caller(format!("part {part} of message {index} is no text but `{kind}`"))
+                    caller(format!("part {part} of message {index} is not text but `{kind}`"))
                         .with_hint("the embedded engine reads text only")
                 })?);
             }
@@ -403,7 +403,7 @@ mod tests {
         let text = content_text(0, &json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]))?;
         assert_eq!(text, "a\nb");
         let error = content_text(2, &json!([{"type": "image_url"}])).unwrap_err();
-        assert!(error.to_string().contains("part 0 of message 2 is no text but `image_url`"), "{error}");
+        assert!(error.to_string().contains("part 0 of message 2 is not text but `image_url`"), "{error}");
         Ok(())
     }
 

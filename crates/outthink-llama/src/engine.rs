@@ -88,7 +88,7 @@ pub(crate) fn load_model(path: &Path) -> Result<LlamaModel, EngineError> {
             return bad(format!("cannot read the model file {shown} ({error})"), "check its path, or fetch it first");
         }
         Ok(()) if &magic != b"GGUF" => {
-            return bad(format!("{shown} is no GGUF file"), "give a model in llama.cpp's format, `*.gguf`");
+            return bad(format!("{shown} is not a GGUF file"), "give a model in llama.cpp's format, `*.gguf`");
         }
         Ok(()) => {}
     }

@@ -330,7 +330,7 @@ fn files_that_are_no_models_are_told() {
     assert!(load(folder.join("none.gguf")).contains("cannot read"));
     let text = folder.join("text.gguf");
     std::fs::write(&text, "hello, I am text").expect("a file");
-    assert!(load(text).contains("no GGUF file"));
+    assert!(load(text).contains("not a GGUF file"));
     if let Some(model) = model() {
         let bytes = std::fs::read(model).expect("the model");
         let cut = folder.join("cut.gguf");

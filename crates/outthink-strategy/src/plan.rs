@@ -345,6 +345,12 @@ fn settings_schema() -> Value {
             let line = format!("{}: {}", strategy.entry.name, setting.about);
             let separator = if said.is_empty() { "" } else { "; " };
             known["description"] = format!("{said}{separator}{line}").into();
+            if let Some(former) = setting.former {
+                let mut schema = setting.schema();
+                schema["description"] = format!("the former name of `{}`", setting.name).into();
+                schema["deprecated"] = true.into();
+                properties.insert(former.to_owned(), schema);
+            }
         }
     }
     json!({

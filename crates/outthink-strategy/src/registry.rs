@@ -114,6 +114,10 @@ impl<'a> Build<'a> {
             if !value.is_null() {
                 setting.check(value).map_err(|takes| build.wrong(name, value, &takes))?;
             }
+            if setting.name != name && spec.settings.get(setting.name).is_some() {
+                let words = format!("`{name}` is the former name of `{}`, which is set too: give one", setting.name);
+                return Err(StrategyError(words));
+            }
         }
         Ok(build)
     }
@@ -216,7 +220,9 @@ impl<'a> Build<'a> {
         let Some(setting) = self.entry.entry.setting(name) else {
             return Err(StrategyError(format!("the entry of {} lacks its setting `{name}`", self.entry.name())));
         };
-        Ok((self.spec.settings.get(name).filter(|v| !v.is_null()), setting))
+        let settings = &self.spec.settings;
+        let value = settings.get(name).or_else(|| settings.get(setting.former?));
+        Ok((value.filter(|v| !v.is_null()), setting))
     }
 
     pub(crate) fn wrong(&self, name: &str, value: &Value, takes: &str) -> StrategyError {
@@ -287,6 +293,31 @@ mod tests {
                 assert!(error.starts_with(&begins), "{}.{}: {error}", entry.name(), setting.name);
             }
         }
+    }
+
+    #[test]
+    fn a_former_name_is_read_but_not_beside_the_new_one() {
+        for entry in REGISTRY {
+            for setting in entry.entry.settings {
+                let Some(former) = setting.former else { continue };
+                assert!(entry.entry.settings.iter().all(|s| s.name != former), "{}.{former}", entry.name());
+                let build = |names: &[&str]| {
+                    let mut spec = spec(entry);
+                    for name in names {
+                        spec.settings.set(*name, 0.25);
+                    }
+                    Build::new(&spec, entry).and_then(|mut build| build.number(setting.name))
+                };
+                assert_eq!(build(&[former]).unwrap(), 0.25);
+                let error = build(&[former, setting.name]).unwrap_err().to_string();
+                assert_eq!(
+                    error,
+                    format!("`{former}` is the former name of `{}`, which is set too: give one", setting.name)
+                );
+            }
+        }
+        let error = find("allocate").unwrap().entry.unknown_setting("strategy", "dear");
+        assert!(!error.contains("dear_right"), "errors name what is current: {error}");
     }
 
     #[test]

@@ -92,6 +92,24 @@ impl StrategySpec {
         registry::find(&self.name)
     }
 
+    /// What to report of settings that go by the name that they had in the version before.
+    ///
+    /// ```
+    /// use outthink_strategy::StrategySpec;
+    /// let mut spec = StrategySpec { name: "allocate".into(), ..StrategySpec::for_effort("medium".parse()?) };
+    /// spec.settings.set("dear_right", 0.9);
+    /// assert_eq!(spec.renamed(), ["the setting `dear_right` is now called `large_right`"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn renamed(&self) -> Vec<String> {
+        let Ok(entry) = self.entry() else { return Vec::new() };
+        let renamed = |(name, _): (&str, _)| {
+            let setting = entry.entry.setting(name).filter(|s| s.name != name)?;
+            Some(format!("the setting `{name}` is now called `{}`", setting.name))
+        };
+        self.settings.iter().filter_map(renamed).collect()
+    }
+
     /// Whether samples differ on purpose, so that equal ones would show nothing.
     pub fn draws_several(&self) -> bool {
         self.max_samples > 1 && self.entry().is_ok_and(|entry| entry.draws != Draws::One)

@@ -120,7 +120,7 @@ impl Checkpoint {
     pub fn read(path: &Path) -> Result<Self, TrainError> {
         let bytes = std::fs::read(path).map_err(|source| TrainError::Read { path: path.to_path_buf(), source })?;
         let fail = |problem: String| TrainError::Checkpoint { path: path.to_path_buf(), problem };
-        let whole = "is damaged or cut short; take an older checkpoint, or start the run anew";
+        let whole = "is damaged or cut short; take an older checkpoint, or start the run again";
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| fail(format!("{whole} ({e})")))?;
         let header = metadata.metadata().as_ref().and_then(|m| m.get(HEADER));
         let header = header.ok_or_else(|| fail("is a safetensors file, but no checkpoint of outthink".into()))?;

@@ -44,7 +44,7 @@ impl Corpus {
     ///
     /// # Errors
     ///
-    /// A path that cannot be read, a file named by itself that is no UTF-8 text, or no text at all.
+    /// A path that cannot be read, a file named by itself that is not UTF-8 text, or no text at all.
     pub fn read(paths: &[PathBuf], options: &CorpusOptions, vocabulary: &Vocabulary) -> Result<Self, TrainError> {
         let mut reader = Reader::new(vocabulary);
         let mut tokens = Vec::new();
@@ -106,7 +106,7 @@ fn texts(
         } else {
             text(path)?.ok_or_else(|| TrainError::Corpus {
                 path: path.clone(),
-                problem: "is no UTF-8 text; give text files, or folders whose other files are passed over".into(),
+                problem: "is not UTF-8 text; give text files, or folders whose other files are passed over".into(),
             })?;
             files.push(path.clone());
         }
@@ -231,7 +231,7 @@ mod tests {
         assert!(read(root.path().join("absent")).contains("cannot read"));
         let binary = root.path().join("x");
         fs::write(&binary, [0xff, 0xfe]).unwrap();
-        assert!(read(binary).contains("no UTF-8 text"));
+        assert!(read(binary).contains("not UTF-8 text"));
         let empty = root.path().join("empty.txt");
         fs::write(&empty, "").unwrap();
         assert!(read(empty).contains("holds no text"));

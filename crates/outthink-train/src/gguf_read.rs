@@ -129,7 +129,7 @@ impl<'a> File<'a> {
     fn parse(bytes: &'a [u8]) -> Result<Self, String> {
         let mut at = Cursor { rest: bytes };
         if at.take(4).ok() != Some(b"GGUF") {
-            return Err("is no GGUF file".to_owned());
+            return Err("is not a GGUF file".to_owned());
         }
         let version = at.u32()?;
         if version != 3 {

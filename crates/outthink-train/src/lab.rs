@@ -82,8 +82,8 @@ impl Plan {
             forecast: if big { (64, 4, 16 * grow(60_000).min(400_000)) } else { (48, 2, 16 * grow(60_000)) },
             reasoner: (64, 2),
             levels: 1..=3,
-            // Slips make a reply at temperature 1 wrong now and then, which a vote and reinforcement can mend.
-            teacher: Teacher { hurry: 0.0, slip: 0.07 },
+            // Label noise makes a reply at temperature 1 wrong now and then, which a vote and reinforcement can fix.
+            teacher: Teacher { answer_only: 0.0, label_noise: 0.07 },
             sft: (grow(3_000).min(8_000), 16),
             rl,
             every: 10,

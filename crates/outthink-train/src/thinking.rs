@@ -169,7 +169,7 @@ pub fn forced(
     let longest = prompts.iter().map(Vec::len).max().unwrap_or_default();
     if longest + forcing.cap > room {
         let need = format!("at most {} with a context of {}", room.saturating_sub(longest), model.config().context);
-        return Err(TrainError::setting("the cap of a thought", forcing.cap, need));
+        return Err(TrainError::setting("the cap on the reasoning", forcing.cap, need));
     }
     let options = SampleOptions {
         temperature: how.temperature,

@@ -37,7 +37,7 @@ mod tests {
         let mut cli = shaped(crate::Cli::command());
         let ask = cli.find_subcommand_mut("ask").unwrap();
         for id in SHORT_ASK.iter().filter(|id| **id != "help") {
-            assert!(ask.get_arguments().any(|a| a.get_id() == id), "{id} is no flag of ask");
+            assert!(ask.get_arguments().any(|a| a.get_id() == id), "{id} is not a flag of ask");
         }
         let short = ask.clone().term_width(100).render_help().to_string();
         let flags = short.lines().filter(|line| line.trim_start().starts_with("--")).count();

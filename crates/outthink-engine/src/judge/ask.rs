@@ -27,12 +27,12 @@ pub(super) struct Question {
 /// Asks closed questions.
 pub(super) struct Ask {
     engine: Arc<dyn Engine>,
-    pub(super) patience: Duration,
+    pub(super) timeout: Duration,
 }
 
 impl Ask {
     pub(super) fn new(engine: Arc<dyn Engine>) -> Self {
-        Self { engine, patience: Duration::from_mins(2) }
+        Self { engine, timeout: Duration::from_mins(2) }
     }
 
     /// What a question costs at most: no text has more tokens than bytes.

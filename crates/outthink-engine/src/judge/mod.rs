@@ -45,8 +45,8 @@ impl LlmJudge {
 
     /// How long one question may take.
     #[must_use]
-    pub const fn with_patience(mut self, patience: Duration) -> Self {
-        self.ask.patience = patience;
+    pub const fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.ask.timeout = timeout;
         self
     }
 }
@@ -87,8 +87,8 @@ impl Verifier for LlmJudge {
         most
     }
 
-    fn patience(&self) -> Duration {
-        self.ask.patience * 2
+    fn timeout(&self) -> Duration {
+        self.ask.timeout * 2
     }
 
     fn score<'a>(&'a self, prompt: &'a Prompt, sample: &'a Sample) -> Judging<'a, Verdict> {

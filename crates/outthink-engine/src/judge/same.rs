@@ -44,8 +44,8 @@ impl Comparer for ModelComparer {
         most
     }
 
-    fn patience(&self) -> Duration {
-        self.ask.patience * 2
+    fn timeout(&self) -> Duration {
+        self.ask.timeout * 2
     }
 
     fn same<'a>(

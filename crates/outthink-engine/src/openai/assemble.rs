@@ -131,7 +131,7 @@ impl Assembler {
     fn pass_over(&mut self, data: &str, key: Option<&Secret>, out: &mut Queue) {
         if self.odd.is_none() {
             self.odd = Some(error::not_json(data, key));
-            let words = "an event of the engine was no JSON and was passed over: the reply may lack a piece";
+            let words = "an event of the engine was not JSON and was passed over: the reply may lack a piece";
             out.push_back((0, Ok(SampleEvent::Note(words.to_owned()))));
         }
     }

@@ -114,7 +114,7 @@ fn odd_events_cost_nobody_a_sample() {
         let read = stream(&[&a, broken, &b, broken, STOP, DONE]).unwrap();
         assert_eq!((read.content.as_str(), read.notes), ("The answer is 42", 1), "{broken}");
         let error = stream(&[broken, DONE]).unwrap_err();
-        assert!(error.message.contains("no JSON object") && error.elsewhere, "{error}");
+        assert!(error.message.contains("not a JSON object") && error.elsewhere, "{error}");
     }
 }
 

@@ -177,7 +177,7 @@ pub(super) async fn get_once(wire: &Wire, path: &str) -> Result<Option<Value>, E
 fn models_of(list: Option<&Value>) -> Result<Vec<Value>, EngineError> {
     match list.map(|l| l["data"].as_array().or(l.as_array())) {
         Some(Some(models)) => Ok(models.clone()),
-        Some(None) => Err(error::not_a_stream("JSON that is no list of models")),
-        None => Err(error::not_a_stream("something that is no JSON")),
+        Some(None) => Err(error::not_a_stream("JSON that is not a list of models")),
+        None => Err(error::not_a_stream("something that is not JSON")),
     }
 }

@@ -189,7 +189,8 @@ pub(super) fn not_a_stream(what: &str) -> EngineError {
 /// Events of which none could be read.
 pub(super) fn not_json(data: &str, key: Option<&Secret>) -> EngineError {
     let begins = clean(&data.chars().take(80).collect::<String>(), key);
-    EngineError::new(Origin::Engine, format!("the engine sent an event that is no JSON object: {begins}")).elsewhere()
+    EngineError::new(Origin::Engine, format!("the engine sent an event that is not a JSON object: {begins}"))
+        .elsewhere()
 }
 
 /// A stream that ended without saying why.

@@ -81,7 +81,7 @@ impl Inquiry<'_> {
     /// The reply as JSON.
     pub(super) async fn json(&self, at: &str, body: &Value) -> Result<Value, EngineError> {
         let text = self.text(at, body).await?;
-        let not_json = |_| error::not_a_stream("something that is no JSON");
+        let not_json = |_| error::not_a_stream("something that is not JSON");
         serde_json::from_str(&text).map_err(not_json)
     }
 

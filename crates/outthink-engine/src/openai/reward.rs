@@ -108,7 +108,7 @@ impl RewardModel {
             return Err(refusal(response, &self.wire).await.0);
         }
         let text = response.text(REPLY_LIMIT).await.map_err(|e| error::of_transport(e, false))?;
-        serde_json::from_str(&text).map_err(|_| error::not_a_stream("something that is no JSON"))
+        serde_json::from_str(&text).map_err(|_| error::not_a_stream("something that is not JSON"))
     }
 
     fn bill(&self, reply: &Value, most: Bill) -> Bill {
@@ -158,7 +158,7 @@ impl Verifier for RewardModel {
         Bill { tokens: prompt, cost: self.price.bound().cost(&Usage { prompt, ..Usage::default() }) }
     }
 
-    fn patience(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         self.wire.timeouts.first_token
     }
 

@@ -114,7 +114,7 @@ impl Verifier for PythonTests {
         "python-tests"
     }
 
-    fn patience(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         // Waiting for a place counts as well.
         Duration::from_secs(self.limits.seconds + 10) * 16
     }

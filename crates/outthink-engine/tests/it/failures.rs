@@ -38,7 +38,7 @@ async fn broken_json_and_half_an_event() {
     let all = sample(events(&[CONTENT, r#"{"choices":[{"#, END])).await;
     assert_eq!((all.content.as_str(), all.error.as_ref()), ("4", None));
     let all = sample(events(&[r#"{"choices":[{"#, "[DONE]"])).await;
-    assert!(error(&all).message.contains("no JSON object") && !error(&all).retryable);
+    assert!(error(&all).message.contains("not a JSON object") && !error(&all).retryable);
 
     let mut script = events(&[CONTENT]);
     script.push(text(r#"data: {"choices":[{"index":0,"del"#));

@@ -54,7 +54,7 @@ pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
         max_tokens: 0,
     };
     let mut notes = unscored(skipped);
-    notes.push("confidences of traces are no verifier's scores: they were left out".into());
+    notes.push("confidences of traces are not scores of a verifier: they were left out".into());
     Ok(vec![Import { spec, setting, problems: gather.problems, samples, notes }])
 }
 

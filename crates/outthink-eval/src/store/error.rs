@@ -51,7 +51,7 @@ pub enum StoreError {
     },
     /// Two problems of one run have the same prompt.
     #[error(
-        "problems `{first}` and `{second}` have the same prompt: take one of them out, or their samples cannot be told apart"
+        "problems `{first}` and `{second}` have the same prompt: take one of them out, or their samples cannot be distinguished"
     )]
     SamePrompt {
         /// A problem.

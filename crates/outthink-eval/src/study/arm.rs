@@ -130,7 +130,7 @@ impl ArmStudy {
         let curve = Curve { compute: &self.curve.axis(), accuracy: &self.curve.accuracy };
         let judgement = verdict::judge(&curve, &noise, question)?;
         // Points that carry no verdict carry no outlook either.
-        let told = judgement.verdict != verdict::Verdict::CannotBeTold;
+        let told = judgement.verdict != verdict::Verdict::Inconclusive;
         let outlook = told.then(|| Outlook::new(&curve, &noise, question).ok()).flatten();
         Ok(Some((judgement, outlook)))
     }

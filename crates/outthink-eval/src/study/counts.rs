@@ -154,11 +154,14 @@ impl StudyProblem {
                 "a class has more right samples than samples, or none",
             ),
             (self.votes_right.iter().sum::<u64>() > self.right, "more votes are right than samples"),
-            (!number(self.tokens) || !number(self.prompt_tokens), "its tokens are no number of 0 or above"),
-            (self.credit.is_some_and(|c| !(0.0..=self.samples as f64).contains(&c)), "its credit is no sum of shares"),
+            (!number(self.tokens) || !number(self.prompt_tokens), "its tokens are not a number of 0 or above"),
+            (
+                self.credit.is_some_and(|c| !(0.0..=self.samples as f64).contains(&c)),
+                "its credit is not a sum of shares",
+            ),
             (self.scores.len() != self.classes.len(), "`scores` and `classes` differ in length"),
             (!self.scores.is_empty() && self.scores.len() as u64 != self.samples, "not every sample has a score"),
-            (self.scores.iter().any(|s| !number(*s)), "a score is no number of 0 or above"),
+            (self.scores.iter().any(|s| !number(*s)), "a score is not a number of 0 or above"),
             (
                 self.classes.iter().flatten().any(|c| *c >= self.votes.len()),
                 "a sample is of a class that `votes` does not count",

@@ -44,9 +44,9 @@ fn a_perfect_verifier_stops_at_the_first_right_answer() {
 fn the_plan_needs_fewer_votes_than_the_published_rule_where_questions_are_hard() {
     let Some(pool) = recording("mot_date_llama2_13b.jsonl.gz") else { return };
     let rows = compare(&[pool], CompareOptions { seeds: 4, first_seed: 0 });
-    let of = |method: &str| rows.iter().find(|r| r.method == method).expect("a known method").yardstick.clone();
+    let of = |method: &str| rows.iter().find(|r| r.method == method).expect("a known method").savings.clone();
     for row in &rows {
-        println!("{}: {:.2}", row.method, row.yardstick.ratio);
+        println!("{}: {:.2}", row.method, row.savings.ratio);
     }
     let (published, plan) = (of("adaptive-consistency"), of("plan, even prior"));
     assert!(plan.ratio > published.ratio, "{} against {}", plan.ratio, published.ratio);
@@ -66,8 +66,8 @@ fn a_cascade_lies_between_its_two_runs() {
         }
     }
     runs.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let (Some(cheap), Some(dear)) = (runs.first(), runs.last()) else { panic!("no runs of that model") };
-    let found = cascade(&pool, &cheap.0, &dear.0, 9, 1).expect("two runs of the same problems");
+    let (Some(small), Some(large)) = (runs.first(), runs.last()) else { panic!("no runs of that model") };
+    let found = cascade(&pool, &small.0, &large.0, 9, 1).expect("two runs of the same problems");
     let rows: Vec<_> = found.rows.iter().filter(|r| r.tokens.is_finite()).collect();
     for row in &rows {
         println!(
@@ -78,11 +78,11 @@ fn a_cascade_lies_between_its_two_runs() {
             100.0 * row.escalated
         );
     }
-    let (dearest, cheapest) = (
+    let (costliest, cheapest) = (
         rows.iter().max_by(|a, b| a.tokens.total_cmp(&b.tokens)),
         rows.iter().min_by(|a, b| a.tokens.total_cmp(&b.tokens)),
     );
-    let (Some(dearest), Some(cheapest)) = (dearest, cheapest) else { panic!("no rows") };
-    assert!(cheapest.escalated < dearest.escalated && cheapest.accuracy < dearest.accuracy);
-    assert!(dearest.accuracy > found.accuracies.0);
+    let (Some(costliest), Some(cheapest)) = (costliest, cheapest) else { panic!("no rows") };
+    assert!(cheapest.escalated < costliest.escalated && cheapest.accuracy < costliest.accuracy);
+    assert!(costliest.accuracy > found.accuracies.0);
 }

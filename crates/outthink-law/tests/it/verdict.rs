@@ -56,19 +56,30 @@ fn o1_mini_past_2_to_the_16() {
 }
 
 #[test]
-fn what_cannot_be_told() {
+fn a_study_with_the_former_name_of_the_verdict_is_read() {
+    use serde::Deserialize;
+    use serde::de::IntoDeserializer;
+    use serde::de::value::{Error, StrDeserializer};
+    for word in ["cannot-be-told", "inconclusive"] {
+        let word: StrDeserializer<'_, Error> = word.into_deserializer();
+        assert_eq!(Verdict::deserialize(word), Ok(Verdict::Inconclusive));
+    }
+}
+
+#[test]
+fn too_little_data_is_inconclusive() {
     let tokens = [1e3, 2e3, 4e3, 8e3, 16e3];
     let floor = of(&tokens, &[0.0; 5], &[0.01; 5]);
-    assert_eq!(floor.verdict, Verdict::CannotBeTold);
+    assert_eq!(floor.verdict, Verdict::Inconclusive);
     assert!(floor.because.contains("floor") && floor.probability.is_none());
     let full = of(&tokens, &[1.0; 5], &[0.01; 5]);
-    assert_eq!(full.verdict, Verdict::CannotBeTold);
+    assert_eq!(full.verdict, Verdict::Inconclusive);
     let thin = of(&[1e3, 4e3, 16e3], &[0.3, 0.5, 0.42], &[0.1; 3]);
-    assert_eq!(thin.verdict, Verdict::CannotBeTold);
+    assert_eq!(thin.verdict, Verdict::Inconclusive);
     assert!(thin.next_runs.contains("settings"), "{thin:?}");
     let noisy = of(&tokens, &[0.42, 0.35, 0.5, 0.38, 0.45], &[0.1; 5]);
-    assert_eq!(noisy.verdict, Verdict::CannotBeTold);
-    assert!(noisy.next_runs.contains("times the problems"), "{noisy:?}");
+    assert_eq!(noisy.verdict, Verdict::Inconclusive);
+    assert!(noisy.next_runs.contains("x the problems"), "{noisy:?}");
     // Five runs at one setting are one setting.
     let noise = Noise::stated(&[0.1; 5], 0.5).unwrap();
     let one = Curve { compute: &[5.0; 5], accuracy: &[0.1, 0.2, 0.1, 0.2, 0.1] };
@@ -152,8 +163,8 @@ fn three_settings_say_what_the_last_step_gained() {
     assert_eq!(little.verdict, Verdict::AtTheWall);
     assert!(little.probability.unwrap() > 0.9 && little.because.contains("last step"), "{little:?}");
     // Errors of a few problems do not allow it, and a step that gained much is no wall.
-    assert_eq!(of(&tokens, &[0.60, 0.70, 0.702], &[0.07; 3]).verdict, Verdict::CannotBeTold);
-    assert_eq!(of(&tokens, &[0.40, 0.55, 0.70], &[0.008; 3]).verdict, Verdict::CannotBeTold);
+    assert_eq!(of(&tokens, &[0.60, 0.70, 0.702], &[0.07; 3]).verdict, Verdict::Inconclusive);
+    assert_eq!(of(&tokens, &[0.40, 0.55, 0.70], &[0.008; 3]).verdict, Verdict::Inconclusive);
     let falling = of(&tokens, &[0.70, 0.66, 0.60], &[0.01; 3]);
     assert!(falling.verdict == Verdict::AtTheWall && falling.because.contains("falls"), "{falling:?}");
 }

@@ -173,7 +173,7 @@ impl Verifier for Unruly {
         "unruly"
     }
 
-    fn patience(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         Duration::from_secs(5)
     }
 

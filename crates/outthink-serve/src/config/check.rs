@@ -163,7 +163,7 @@ fn models(config: &Config, found: &mut Vec<Problem>) {
         for name in &model.upstreams {
             if !config.upstreams.iter().any(|u| u.name == *name) {
                 let known = names(config.upstreams.iter().map(|u| &u.name));
-                found.push(Problem::new(path("upstreams"), format!("`{name}` is no upstream: use {known}")));
+                found.push(Problem::new(path("upstreams"), format!("unknown upstream `{name}`: use {known}")));
             }
         }
         for name in &model.fallbacks {
@@ -336,7 +336,7 @@ fn variable(name: &str) -> Option<&'static str> {
         && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
         && !name.starts_with(|c: char| c.is_ascii_digit());
     (!fits).then_some(
-        "this is no name of a variable: give a name such as MY_KEY, and put the secret itself into the environment",
+        "this is not the name of a variable: give a name such as MY_KEY, and put the secret itself into the environment",
     )
 }
 

@@ -17,7 +17,7 @@ pub struct Defaults {
     pub effort: Effort,
     /// The model; without it the first of `models`.
     pub model: Option<String>,
-    /// The field of a reply that carries the thought.
+    /// The field of a reply that carries the reasoning.
     pub reasoning_field: ReasoningField,
     /// The allocation table for the strategy allocate, as `outthink fit inference --out` writes it.
     pub table: Option<PathBuf>,
@@ -40,7 +40,7 @@ impl Default for Defaults {
     }
 }
 
-/// The field of a reply that carries the thought; clients know one or the other.
+/// The field of a reply that carries the reasoning; clients know one or the other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasoningField {

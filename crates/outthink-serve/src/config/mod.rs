@@ -65,14 +65,14 @@ pub struct Config {
     pub models: Vec<Model>,
     /// Where prices come from that models do not give themselves.
     pub prices: Prices,
-    /// What judges samples, beside the rules that requests bring along.
+    /// What judges samples, in addition to the rules that requests bring along.
     #[schemars(with = "Vec<verifier::Written>")]
     pub verifiers: Vec<Verifier>,
     /// Who may ask, and how much.
     pub keys: Keys,
     /// What is kept of prompts and completions.
     pub privacy: Privacy,
-    /// What the gateway tells of itself.
+    /// What the gateway reports of itself.
     pub observability: Observability,
 }
 

@@ -51,9 +51,9 @@ pub struct Limits {
     pub messages: usize,
     /// Images of a conversation at most.
     pub images: usize,
-    /// Connections at one time at most; others wait to be accepted.
+    /// Open connections at most; others wait to be accepted.
     pub connections: usize,
-    /// Samples that an upstream works on at one time at most; others wait in a fair queue.
+    /// Samples in flight at an upstream at most; others wait in a fair queue.
     pub in_flight: usize,
     /// Samples that wait for an upstream at most; requests beyond are refused with 429.
     pub waiting: usize,

@@ -22,7 +22,7 @@ pub struct Upstream {
     /// Its share of the samples, relative to the others; above 0.
     #[serde(default = "one")]
     pub weight: f64,
-    /// Samples that it works on at one time at most.
+    /// Samples in flight there at most.
     #[serde(default = "many")]
     pub max_in_flight: usize,
     /// Retries of one sample at most, before its first word; where there are other upstreams, they are

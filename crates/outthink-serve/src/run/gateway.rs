@@ -156,6 +156,7 @@ impl Gateway {
             .reporting_to(caller.part.clone())
             .teaching(lesson)
             .within(Parent::read(caller.traceparent.as_deref(), &trace.0));
+        let renamed = request.strategy.renamed();
         let (effort, stream) = (request.effort.name(), request.stream);
         let drive = DriveRequest {
             prompt: request.prompt.into(),
@@ -166,7 +167,7 @@ impl Gateway {
             thinking: request.thinking,
             logprobs: request.logprobs,
             trace_id: trace.0.clone(),
-            notes: request.notes,
+            notes: request.notes.into_iter().chain(renamed).collect(),
         };
         let run = runner.start(drive, strategy);
         Ok((Admitted { run, allowance, account }, effort, stream))

@@ -54,8 +54,8 @@ impl Verifier for Judged {
         self.verifier.most(prompt, sample)
     }
 
-    fn patience(&self) -> Duration {
-        self.verifier.patience()
+    fn timeout(&self) -> Duration {
+        self.verifier.timeout()
     }
 
     fn score<'a>(&'a self, prompt: &'a Prompt, sample: &'a Sample) -> Judging<'a, Verdict> {

@@ -115,7 +115,7 @@ pub(crate) fn judge(text: &str) -> Result<Ending, &'static str> {
     if lower.contains("text/event-stream") {
         return judge_stream(&body);
     }
-    let value: Value = serde_json::from_str(&body).map_err(|_| "a body that is no JSON")?;
+    let value: Value = serde_json::from_str(&body).map_err(|_| "a body that is not JSON")?;
     if status == 200 {
         let choice = &value["choices"][0];
         let complete = choice["message"]["content"].is_string() && choice["finish_reason"].is_string();
@@ -136,7 +136,7 @@ fn judge_stream(body: &str) -> Result<Ending, &'static str> {
     let mut last = None;
     for event in rest.split_terminator("\n\n").filter(|e| !e.starts_with(':')) {
         let data = event.strip_prefix("data: ").ok_or("an event without data")?;
-        let value: Value = serde_json::from_str(data).map_err(|_| "an event that is no JSON")?;
+        let value: Value = serde_json::from_str(data).map_err(|_| "an event that is not JSON")?;
         if last.as_ref().is_some_and(|l: &Value| l.get("error").is_some()) {
             return Err("an event after the error");
         }

@@ -42,7 +42,7 @@ impl Plan {
         Self::beside(prior, price, most, 0.0)
     }
 
-    /// The same beside something else to do instead of stopping, such as to ask a dearer arm, that is
+    /// The same beside something else to do instead of stopping, such as to ask a larger arm, that is
     /// worth `outside` in probability, net of what it costs.
     pub fn beside(prior: &Prior, price: f64, most: u32, outside: f64) -> Arc<Self> {
         let key = (prior.clone(), price, most, outside);
@@ -346,12 +346,12 @@ mod tests {
     #[test]
     fn a_higher_price_stops_no_later() {
         let prior = Prior::default();
-        let (cheap, dear) = (Plan::solve(&prior, 1e-4, 12, 0.0), Plan::solve(&prior, 5e-3, 12, 0.0));
+        let (cheap, expensive) = (Plan::solve(&prior, 1e-4, 12, 0.0), Plan::solve(&prior, 5e-3, 12, 0.0));
         for n in 1..12 {
             each_partition(n, &mut |parts| {
                 let counts: Vec<u32> = parts.iter().map(|&p| u32::from(p)).collect();
                 let go_on = |plan: &Plan| plan.advantage(&counts).unwrap() > 0.0;
-                assert!(go_on(&cheap) || !go_on(&dear), "{counts:?}");
+                assert!(go_on(&cheap) || !go_on(&expensive), "{counts:?}");
             });
         }
         assert_eq!(cheap.advantage(&[12]), None);

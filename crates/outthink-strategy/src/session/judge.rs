@@ -107,14 +107,14 @@ impl Session<'_> {
                 let Some((by, sample)) = self.setup.verifiers.get(verifier as usize).zip(sample(id)) else {
                     return false;
                 };
-                (by.most(prompt, sample), by.patience(), format!("sample {id} has no score"), by.name().to_owned())
+                (by.most(prompt, sample), by.timeout(), format!("sample {id} has no score"), by.name().to_owned())
             }
             TaskKind::Compare { left, right } => {
                 let (Some(by), Some(a), Some(b)) = (&self.setup.comparer, sample(left), sample(right)) else {
                     return false;
                 };
                 let what = format!("samples {left} and {right} are not compared");
-                (by.most(prompt, a, b), by.patience(), what, "a comparison".to_owned())
+                (by.most(prompt, a, b), by.timeout(), what, "a comparison".to_owned())
             }
             TaskKind::Run { sample: id } => {
                 let (Some(by), Some(_)) = (&self.setup.programs, sample(id).filter(|s| s.is_done())) else {
@@ -159,7 +159,7 @@ impl Session<'_> {
             }
             _ => None,
         };
-        let none = || Said::Nothing { why: "what it said is no judgement".to_owned(), retry: true };
+        let none = || Said::Nothing { why: "what it said is not a judgement".to_owned(), retry: true };
         self.settle(now, index, said.unwrap_or_else(none));
     }
 
@@ -206,7 +206,7 @@ impl Said {
     fn why(self) -> String {
         match self {
             Self::Nothing { why, .. } => why,
-            Self::Score(_) | Self::Same(_) | Self::Ran(_) => "what it said is no judgement".to_owned(),
+            Self::Score(_) | Self::Same(_) | Self::Ran(_) => "what it said is not a judgement".to_owned(),
         }
     }
 }

@@ -36,11 +36,12 @@ pub(super) const ENTRY: StrategyEntry = StrategyEntry {
                 "give no answer if it is right with less than this probability",
             ),
             Setting::new(
-                "dear_right",
+                "large_right",
                 Kind::number(0.0, 1.0),
                 DefaultValue::Number(0.8),
                 "probability that a more expensive arm is right",
-            ),
+            )
+            .formerly("dear_right"),
             Setting::new(
                 "form",
                 Kind::Word(&["on", "off"]),
@@ -69,7 +70,7 @@ pub(super) const ENTRY: StrategyEntry = StrategyEntry {
 ///   fallible verifier in check (as in `CodeT`, Chen et al. 2022), and the knowledge gradient over
 ///   these sums says when to stop. A score of 1 stops at once. A fitted calibration takes the place of
 ///   the raw score.
-/// - **Arms** of the same price take turns; a dearer one gets one sample where it is likelier to be
+/// - **Arms** of the same price take turns; a more expensive one gets one sample where it is likelier to be
 ///   right than the leader by more than it costs. The plan knows of it beforehand. A model at a higher effort
 ///   is more expensive by the tokens that it is expected to take ([`State::expected_price_ratio`]).
 /// - With `alpha` set it stops only with a guarantee that holds under continuous looking
@@ -81,9 +82,9 @@ pub struct Allocate {
     price: f64,
     alpha: f64,
     abstain: f64,
-    dear_right: f64,
+    large_right: f64,
     plan: Arc<Plan>,
-    /// What a dearer arm is worth, as the plan knows it.
+    /// What a larger arm is worth, as the plan knows it.
     outside: f64,
     prior: Prior,
     table: Option<Arc<AllocationTable>>,
@@ -138,7 +139,7 @@ impl Allocate {
             price,
             alpha: from.number("alpha")?,
             abstain: from.number("abstain")?,
-            dear_right: from.number("dear_right")?,
+            large_right: from.number("large_right")?,
             plan: Plan::of(&prior, price, samples),
             outside: 0.0,
             prior,
@@ -286,12 +287,12 @@ impl Allocate {
         steps.into_iter().map(|(arm, count)| Step::Sample { arm, count, span: span.clone() }).collect()
     }
 
-    /// A dearer arm that was not asked yet, and what one sample of it is worth net of its price.
-    fn dearer(&self, state: &State) -> Option<(ArmId, f64)> {
+    /// A larger arm that was not asked yet, and what one sample of it is worth net of its price.
+    fn larger(&self, state: &State) -> Option<(ArmId, f64)> {
         let asked = |arm: ArmId| state.samples.iter().any(|s| s.arm == arm);
         let next = (1..state.arms.len() as ArmId)
-            .find(|&arm| is_dearer(state, arm) && !asked(arm) && state.room(arm).affordable(self.max_tokens) > 0)?;
-        Some((next, self.dear_right - self.price * state.expected_price_ratio(next)))
+            .find(|&arm| is_larger(state, arm) && !asked(arm) && state.room(arm).affordable(self.max_tokens) > 0)?;
+        Some((next, self.large_right - self.price * state.expected_price_ratio(next)))
     }
 
     /// Ends with the leader, or without an answer where it is too unlikely to be right.
@@ -307,8 +308,8 @@ impl Allocate {
         decision.with_posterior(belief.posterior)
     }
 
-    /// A dear arm's answer where one was asked: it stands, unless the verifier knows better.
-    fn dear_answer(state: &State) -> Option<SampleId> {
+    /// A larger arm's answer where one was asked: it stands, unless the verifier knows better.
+    fn large_answer(state: &State) -> Option<SampleId> {
         let cheap = cheap_arms(state);
         state.voters().filter(|s| !cheap.contains(&s.arm) && s.answer.is_some()).map(|s| s.id).last()
     }
@@ -316,13 +317,13 @@ impl Allocate {
 
 /// Whether a sample of an arm is taken to cost more than one of the first: by what is known before the first
 /// sample, so that no arm changes sides.
-fn is_dearer(state: &State, arm: ArmId) -> bool {
+fn is_larger(state: &State, arm: ArmId) -> bool {
     state.assumed_price_ratio(arm) > 1.0
 }
 
 /// The arms that cost no more than the first.
 fn cheap_arms(state: &State) -> Vec<ArmId> {
-    (0..state.arms.len().max(1) as ArmId).filter(|&arm| !is_dearer(state, arm)).collect()
+    (0..state.arms.len().max(1) as ArmId).filter(|&arm| !is_larger(state, arm)).collect()
 }
 
 impl Strategy for Allocate {
@@ -345,8 +346,8 @@ impl Strategy for Allocate {
             return Decision::new(stop, format!("the verifier gave {score:.3}"));
         }
         let scored = state.voters().any(|s| s.score.is_some());
-        let dearer = self.dearer(state);
-        let outside = dearer.map_or(0.0, |d| d.1.max(0.0));
+        let larger = self.larger(state);
+        let outside = larger.map_or(0.0, |d| d.1.max(0.0));
         if outside != self.outside {
             // What can be had elsewhere is part of what stopping is worth.
             self.outside = outside;
@@ -371,9 +372,9 @@ impl Strategy for Allocate {
             );
             return Decision::new(Step::Wait, why).with_posterior(belief.posterior);
         }
-        if let Some(dear) = Self::dear_answer(state) {
-            belief.leader = Some(dear);
-            let why = format!("{}; the dearer arm answered", belief.words);
+        if let Some(large) = Self::large_answer(state) {
+            belief.leader = Some(large);
+            let why = format!("{}; the larger arm answered", belief.words);
             return self.end(state, &belief, StopReason::Settled, why);
         }
         if let Some((reason, why)) = nothing_to_compare(state).filter(|_| !scored) {
@@ -388,7 +389,7 @@ impl Strategy for Allocate {
         }
         let options =
             format!("{}: {} more at {:.5} each would gain {stays:.5} net", belief.words, affordable.min(1), self.price);
-        let escalate = dearer.filter(|d| !state.samples.is_empty() && d.1 > belief.right);
+        let escalate = larger.filter(|d| !state.samples.is_empty() && d.1 > belief.right);
         if let Some((arm, worth)) = escalate {
             let name = state.arms.get(arm as usize).map_or("", |a| a.name.as_str());
             let step = Step::Sample { arm, count: 1, span: Span::whole(self.max_tokens) };
@@ -408,6 +409,6 @@ impl Strategy for Allocate {
         let scored = state.voters().any(|s| s.score.is_some());
         let by_mass = || self.by_mass(state, &weigh(state, |s| self.calibrated(s)));
         let by_look = || self.masses(state).and_then(|m| state.representative(m.first()?.0));
-        Self::dear_answer(state).or_else(|| if scored { by_mass() } else { by_look().or_else(|| state.best_so_far()) })
+        Self::large_answer(state).or_else(|| if scored { by_mass() } else { by_look().or_else(|| state.best_so_far()) })
     }
 }

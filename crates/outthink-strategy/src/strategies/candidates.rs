@@ -79,10 +79,10 @@ impl Candidates {
         // Once reading has begun no further candidate is drawn.
         let roots = state.samples.iter().filter(|s| s.is_root()).count() as u32;
         let reading = state.samples.iter().any(|s| !s.role.is_reply());
-        let wanted = if reading { 0 } else { self.most.saturating_sub(roots) };
+        let missing = if reading { 0 } else { self.most.saturating_sub(roots) };
         let arms = state.arms.len().max(1) as u32;
         let mut counts = vec![0u32; arms as usize];
-        (roots..roots + wanted).for_each(|i| counts[(i % arms) as usize] += 1);
+        (roots..roots + missing).for_each(|i| counts[(i % arms) as usize] += 1);
         let span = Span::whole(self.max_tokens);
         let mut left = (0..arms).map(|arm| state.room(arm).affordable(self.max_tokens)).max().unwrap_or(0);
         let mut steps = Vec::new();
@@ -94,11 +94,11 @@ impl Candidates {
             }
         }
         if !steps.is_empty() {
-            return Some(Decision::all(steps, format!("{wanted} candidates to draw")));
+            return Some(Decision::all(steps, format!("{missing} candidates to draw")));
         }
         (state.voters().next().is_none()).then(|| {
             if state.samples.iter().any(Sample::is_usable) {
-                super::stop_with_leader(state, StopReason::NoneComplete, "no candidate came to its end")
+                super::stop_with_leader(state, StopReason::NoneComplete, "no candidate finished")
             } else {
                 give_up(state)
             }

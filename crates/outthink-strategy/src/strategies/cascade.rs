@@ -1,4 +1,4 @@
-//! A cheap arm first, a dear one where it pays.
+//! A cheap arm first, an expensive one where it is worth it.
 
 use super::common::{all_failed, give_up, wait};
 use crate::StrategyError;
@@ -89,7 +89,7 @@ impl Cascade {
         own().find(of_leader).or_else(|| own().find(|s| s.is_usable())).map(|s| s.id)
     }
 
-    /// Stops with the leader of the dearest arm that has one.
+    /// Stops with the leader of the most expensive arm that has one.
     fn stop(&self, state: &State, reason: StopReason, why: String) -> Decision {
         match self.best(state) {
             Some(sample) => Decision::new(Step::Stop { sample, reason }, why),
@@ -127,7 +127,7 @@ impl Strategy for Cascade {
         }
         if !last {
             let next = self.arm + 1;
-            let dear = state.arms.get(next as usize).map_or("", |a| a.name.as_str()).to_owned();
+            let larger = state.arms.get(next as usize).map_or("", |a| a.name.as_str()).to_owned();
             let room = state.room(next).affordable(self.max_tokens);
             if room > 0 {
                 self.arm = next;
@@ -135,19 +135,18 @@ impl Strategy for Cascade {
                 let count = tries.min(room).min(if next as usize + 1 >= state.arms.len() { tries } else { 1 });
                 let step = Step::Sample { arm: next, count, span: Span::whole(self.max_tokens) };
                 let times = state.expected_price_ratio(next) / state.expected_price_ratio(next - 1);
-                let price =
-                    if (times - 1.0).abs() > 0.05 { format!(", {times:.1} times the price") } else { String::new() };
-                return Decision::new(step, format!("{belief} is too flat: escalate to {dear}{price}"));
+                let price = if (times - 1.0).abs() > 0.05 { format!(", {times:.1}x the price") } else { String::new() };
+                return Decision::new(step, format!("{belief} is too flat: escalate to {larger}{price}"));
             }
             if all_failed(state) {
                 return give_up(state);
             }
             if posterior < self.abstain {
                 let step = Step::Abstain { reason: StopReason::NothingHelps };
-                return Decision::new(step, format!("{belief}, and {dear} cannot be paid for"))
+                return Decision::new(step, format!("{belief}, and {larger} cannot be paid for"))
                     .with_posterior(posterior);
             }
-            let why = format!("{belief}, and {dear} cannot be paid for");
+            let why = format!("{belief}, and {larger} cannot be paid for");
             return self.stop(state, StopReason::BudgetSpent, why).with_posterior(posterior);
         }
         if !all_failed(state) && posterior < self.abstain {

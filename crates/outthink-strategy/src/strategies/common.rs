@@ -221,7 +221,7 @@ pub(super) fn nothing_to_compare(state: &State) -> Option<(StopReason, &'static 
         state.done().filter(|s| !s.is_complete()).partition(|s| s.is_empty());
     let most = if asks(state) { CUT } else { 1 };
     (voters == 0 && (cut.len() >= most || silent.len() >= SILENT))
-        .then_some((StopReason::NoneComplete, "no sample came to its end"))
+        .then_some((StopReason::NoneComplete, "no sample finished"))
 }
 
 /// Whether samples failed and nothing else came of the run.

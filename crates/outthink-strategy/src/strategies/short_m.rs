@@ -73,7 +73,7 @@ impl Strategy for ShortM {
             if voters.len() < self.first as usize { StopReason::SamplesDrawn } else { StopReason::FirstFinished };
         match self.best(state) {
             Some(sample) => {
-                let why = format!("{} came to their end, {} are cancelled", voters.len(), running.len());
+                let why = format!("{} finished, {} are cancelled", voters.len(), running.len());
                 Decision::all(vec![Step::Cancel { samples: running }, Step::Stop { sample, reason }], why)
             }
             None => give_up(state),

@@ -142,7 +142,7 @@ impl Thought {
             state.room(0).cap(whole, 1).map(|most| most.saturating_sub(ANSWER_TOKENS).max(1))
         };
         let cap = most.map_or_else(|| "no limit".to_owned(), |most| format!("{most} tokens"));
-        let why = format!("a thought of {} tokens to {cap}", self.floor);
+        let why = format!("reasoning of {} tokens to {cap}", self.floor);
         let step = Step::Sample { arm: 0, count: 1, span: Span::whole(most) };
         match &self.exit {
             None => Decision::new(step, why),
@@ -201,7 +201,7 @@ impl Thought {
             return stop(thought, reason, format!("{spent} tokens spent"));
         }
         if state.room(0).affordable(Some(ANSWER_TOKENS)) == 0 {
-            return stop(thought, StopReason::BudgetSpent, "nothing is left to close the thought with");
+            return stop(thought, StopReason::BudgetSpent, "nothing is left to close the reasoning with");
         }
         let silent = thought.content.trim().is_empty();
         let cut_off = thought.finish == Some(FinishReason::Length);
@@ -236,7 +236,7 @@ impl Thought {
     /// The thought runs: probes it, or closes it once its answer has settled.
     fn running(&mut self, state: &State, thought: &Sample) -> Decision {
         let goes_on = |why: String| Decision::new(Step::Wait, why);
-        let Some(exit) = &mut self.exit else { return goes_on("the thought goes on".into()) };
+        let Some(exit) = &mut self.exit else { return goes_on("the reasoning goes on".into()) };
         if self.closed.is_some() {
             return goes_on("the answer is being written".into());
         }
@@ -252,7 +252,7 @@ impl Thought {
         }
         let failed = probes.iter().rev().take_while(|p| p.status == SampleStatus::Failed).count();
         if failed >= MOST_FAILURES {
-            return goes_on(format!("{failed} probes failed: the thought goes on without them"));
+            return goes_on(format!("{failed} probes failed: the reasoning goes on without them"));
         }
         let probing = probes.iter().any(|p| p.status == SampleStatus::Running);
         let due = exit.next_probe().max(self.floor);
@@ -264,7 +264,7 @@ impl Thought {
             let step = Step::Continue { sample: thought.id, link, count: 1, span };
             return Decision::new(step, why).watching(every);
         }
-        goes_on(format!("the thought goes on at {tokens} tokens")).watching(every)
+        goes_on(format!("the reasoning goes on at {tokens} tokens")).watching(every)
     }
 
     /// Whether a thought that could not be continued can still be answered in a further turn: the engine was found
@@ -379,7 +379,7 @@ impl Strategy for Thought {
             _ => match self.settled_probe(state) {
                 Some(probe) => {
                     let reason = self.closed.unwrap_or(StopReason::EngineFailed);
-                    stop(probe, reason, "the thought could not go on: the last probe is the reply")
+                    stop(probe, reason, "the reasoning could not go on: the last probe is the reply")
                 }
                 None => stop_with_leader(state, StopReason::EngineFailed, "going on failed: the earlier text is kept"),
             },

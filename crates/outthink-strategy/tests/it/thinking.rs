@@ -71,7 +71,7 @@ fn a_cascade_goes_from_short_to_long_thought_of_one_model() {
         "{efforts:?}"
     );
     let why: Vec<&str> = run.outcome.trace.iter().map(|e| &*e.decision.why).collect();
-    assert!(why.iter().any(|why| why.ends_with("escalate to m, 4.0 times the price")), "{why:?}");
+    assert!(why.iter().any(|why| why.ends_with("escalate to m, 4.0x the price")), "{why:?}");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn lengths_that_were_seen_take_the_place_of_the_assumed_ones() {
         if arm == 0 { says(&format!("The answer is {id}."), 50) } else { says("The answer is 391.", 200) }
     });
     let why: Vec<&str> = run.outcome.trace.iter().map(|e| &*e.decision.why).collect();
-    assert!(why.iter().any(|why| why.ends_with("escalate to m, 40.0 times the price")), "{why:?}");
+    assert!(why.iter().any(|why| why.ends_with("escalate to m, 40.0x the price")), "{why:?}");
 }
 
 /// An engine that reasons: pieces of a thought, answers to probes, and the answer once the thought is closed.

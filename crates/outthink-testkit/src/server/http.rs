@@ -93,7 +93,7 @@ impl Incoming {
                 return Ok(None);
             }
         };
-        let head = std::str::from_utf8(&self.buffer[..head_end]).map_err(|_| bad("a head that is no text"))?;
+        let head = std::str::from_utf8(&self.buffer[..head_end]).map_err(|_| bad("a head that is not text"))?;
         let (first, lines) = head.split_once("\r\n").unwrap_or((head, ""));
         let mut words = first.split(' ');
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -102,7 +102,7 @@ impl Incoming {
         let length = lines.split("\r\n").filter_map(|l| l.split_once(':'));
         let length = length.into_iter().find(|(n, _)| n.eq_ignore_ascii_case("content-length"));
         let length: usize = match length {
-            Some((_, value)) => value.trim().parse().map_err(|_| bad("a length that is no number"))?,
+            Some((_, value)) => value.trim().parse().map_err(|_| bad("a length that is not a number"))?,
             None => 0,
         };
         if length > BODY_LIMIT {

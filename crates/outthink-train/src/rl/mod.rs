@@ -271,13 +271,18 @@ mod tests {
     use crate::sft::{Sft, SftConfig, Worked};
     use crate::tasks::{Chain, Teacher, VOCABULARY, problems, task};
 
-    /// A model that was taught chains modulo 3 with care, and then a little by a teacher who hurries.
+    /// A model that was taught chains modulo 3 with care, and then a little by a teacher who mostly states the answer alone.
     fn taught(task: &dyn Task) -> Model {
         let shape = ModelConfig { heads: 4, tied: false, ..ModelConfig::sized(VOCABULARY, 96, 32, 2) };
         let mut model = Model::new(shape, 1).unwrap();
-        for (hurry, steps) in [(0.0, 1500), (0.65, 40)] {
-            let mut worked =
-                Worked { task, levels: 2..=3, teacher: Teacher { hurry, slip: 0.0 }, interrupt: 0.0, clip: None };
+        for (answer_only, steps) in [(0.0, 1500), (0.65, 40)] {
+            let mut worked = Worked {
+                task,
+                levels: 2..=3,
+                teacher: Teacher { answer_only, label_noise: 0.0 },
+                interrupt: 0.0,
+                clip: None,
+            };
             let config = SftConfig {
                 batch: 16,
                 schedule: Schedule { peak: 6e-3, warmup: 10, steps, decay: Decay::Cosine },

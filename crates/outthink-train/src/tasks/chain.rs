@@ -107,14 +107,14 @@ impl Task for Chain {
 
     fn solve(&self, question: &str, teacher: &Teacher, rng: &mut Rng) -> Option<Solution> {
         let steps = Steps::parse(question)?;
-        if rng.uniform() < teacher.hurry {
+        if rng.uniform() < teacher.answer_only {
             return Some(Solution { thought: String::new(), answer: steps.value().to_string() });
         }
         let mut thought = Vec::with_capacity(steps.rest.len());
         let mut at = steps.first;
         for &(operator, right) in &steps.rest {
             let mut next = steps.apply(at, operator, right);
-            if rng.uniform() < teacher.slip {
+            if rng.uniform() < teacher.label_noise {
                 next = (next + 1 + rng.below(steps.modulus as usize - 1) as u64) % steps.modulus;
             }
             thought.push(format!("{at}{operator}{right}={next}"));
@@ -161,10 +161,10 @@ mod tests {
         let mut rng = Rng::stream(3, 0);
         let task = Chain::default();
         let problem = task.draw(4, &mut rng);
-        let hurried = Teacher { hurry: 1.0, ..Teacher::default() };
+        let hurried = Teacher { answer_only: 1.0, ..Teacher::default() };
         let reply = task.solve(&problem.question, &hurried, &mut rng).unwrap().reply();
         assert_eq!(reply, format!("</think>#### {}", problem.gold));
-        let careless = Teacher { slip: 0.1, ..Teacher::default() };
+        let careless = Teacher { label_noise: 0.1, ..Teacher::default() };
         let n = 4_000;
         let right = (0..n)
             .filter(|_| {
@@ -172,7 +172,7 @@ mod tests {
                 task.grade(&problem, &reply).verdict == Verdict::Right
             })
             .count();
-        // .9^4 = .656, and slips rarely cancel.
+        // .9^4 = .656, and errors rarely cancel.
         let share = right as f64 / f64::from(n);
         assert!((0.63..0.70).contains(&share), "{share}");
     }

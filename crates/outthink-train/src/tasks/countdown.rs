@@ -150,7 +150,7 @@ impl Search<'_> {
     fn tries(&mut self, a: &Item, b: &Item, line: &mut String) -> Option<String> {
         for operator in ['+', '-', '*'] {
             let Some(mut made) = a.join(operator, b) else { continue };
-            if self.rng.uniform() < self.teacher.slip {
+            if self.rng.uniform() < self.teacher.label_noise {
                 made.value = if made.value > 0 && self.rng.below(2) == 0 { made.value - 1 } else { made.value + 1 };
             }
             let hit = made.value == self.target;
@@ -200,7 +200,7 @@ impl Task for Countdown {
         let (target, numbers) = parse(question)?;
         let items: Vec<Item> =
             numbers.iter().map(|&n| Item { value: u64::from(n), expression: n.to_string() }).collect();
-        let hurried = rng.uniform() < teacher.hurry;
+        let hurried = rng.uniform() < teacher.answer_only;
         let mut search = Search { target, lines: Vec::new(), patience: self.patience, teacher, rng };
         let answer = search.visit(&items).unwrap_or_else(|| NONE.to_owned());
         Some(Solution { thought: if hurried { String::new() } else { search.lines.join("\n") }, answer })
@@ -290,7 +290,7 @@ mod tests {
         #[test]
         fn a_teacher_who_slips_makes_false_claims_and_they_are_seen(seed in 0_u64..64) {
             let task = Countdown::default();
-            let careless = Teacher { slip: 1.0, ..Teacher::default() };
+            let careless = Teacher { label_noise: 1.0, ..Teacher::default() };
             let mut rng = Rng::stream(seed, 0);
             let problem = task.draw(3, &mut rng);
             let reply = task.solve(&problem.question, &careless, &mut rng).unwrap().reply();

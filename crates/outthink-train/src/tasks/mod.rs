@@ -144,7 +144,7 @@ pub enum TaskError {
     )]
     UnknownTask(String),
     /// The parameter of the task makes no sense.
-    #[error("`{given}` is no parameter of {task}: {need}")]
+    #[error("`{given}` is not a parameter of {task}: {need}")]
     BadParameter {
         /// The task.
         task: &'static str,

@@ -98,12 +98,12 @@ impl Majority {
 }
 
 /// Writes the operations of a pass with their results, and gives the last result.
-fn pass(steps: &Steps, slip: f64, rng: &mut Rng, into: &mut String) -> u64 {
+fn pass(steps: &Steps, label_noise: f64, rng: &mut Rng, into: &mut String) -> u64 {
     let mut at = steps.first;
     let letters = ('a'..='z').take(steps.rest.len()).collect::<Vec<char>>().into_iter().rev();
     for (index, (letter, &(operator, right))) in letters.zip(&steps.rest).enumerate() {
         let mut next = steps.apply(at, operator, right);
-        if rng.uniform() < slip {
+        if rng.uniform() < label_noise {
             let off = if rng.below(2) == 0 { 1 } else { steps.modulus - 1 };
             next = (next + off) % steps.modulus;
         }
@@ -144,7 +144,7 @@ impl Task for Recheck {
     fn solve(&self, question: &str, teacher: &Teacher, rng: &mut Rng) -> Option<Solution> {
         let (steps, asked) = read(question)?;
         let stated = question.split_once(' ').filter(|_| asked.is_some()).map_or(question, |(_, stated)| stated);
-        if rng.uniform() < teacher.hurry {
+        if rng.uniform() < teacher.answer_only {
             return Some(Solution { thought: String::new(), answer: steps.value().to_string() });
         }
         let (least, most) = PASSES.into_inner();
@@ -157,7 +157,7 @@ impl Task for Recheck {
                 let _ = write!(thought, "\n{stated}\n:");
             }
             let _ = write!(thought, "{left:03}");
-            let sign = majority.take(pass(&steps, teacher.slip, rng, &mut thought));
+            let sign = majority.take(pass(&steps, teacher.label_noise, rng, &mut thought));
             let _ = write!(thought, ">{}{sign}{}", majority.candidate, majority.lead);
         }
         Some(Solution { thought, answer: majority.candidate.to_string() })
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn further_passes_correct_slips() {
         let task = Recheck::default();
-        let teacher = Teacher { slip: 0.12, ..Teacher::default() };
+        let teacher = Teacher { label_noise: 0.12, ..Teacher::default() };
         let mut rng = Rng::stream(2, 0);
         let (mut first, mut last) = (0, 0);
         let n = 2_000;
@@ -240,7 +240,7 @@ mod tests {
             last += u32::from(task.grade(&problem, &solution.reply()).verdict == Verdict::Right);
             assert!(answer_of(&solution.reply()).is_some());
         }
-        // 0.88^3 = 0.681, a little more since slips may cancel.
+        // 0.88^3 = 0.681, a little more since errors may cancel.
         let share = |k: u32| f64::from(k) / f64::from(n);
         assert!((0.67..0.74).contains(&share(first)), "{}", share(first));
         assert!(share(last) > 0.96, "{}", share(last));

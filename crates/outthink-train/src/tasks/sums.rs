@@ -35,9 +35,9 @@ fn parse(question: &str, operator: char) -> Option<(u64, u64)> {
     Some((number(a)?, number(b)?))
 }
 
-/// A digit of a step, wrong where the teacher slips.
+/// A digit of a step, wrong with the probability of label noise.
 fn slipped(value: u64, teacher: &Teacher, rng: &mut Rng) -> u64 {
-    if rng.uniform() < teacher.slip { value + 1 + rng.below(8) as u64 } else { value }
+    if rng.uniform() < teacher.label_noise { value + 1 + rng.below(8) as u64 } else { value }
 }
 
 /// `a+b` digit by digit from the last: `6+7+0=13` and so on, with the digits of the sum.
@@ -75,7 +75,7 @@ impl Task for Add {
 
     fn solve(&self, question: &str, teacher: &Teacher, rng: &mut Rng) -> Option<Solution> {
         let (a, b) = parse(question, '+')?;
-        if rng.uniform() < teacher.hurry {
+        if rng.uniform() < teacher.answer_only {
             return Some(Solution { thought: String::new(), answer: (a + b).to_string() });
         }
         let (lines, sum) = column_sum(a, b, teacher, rng);
@@ -112,7 +112,7 @@ impl Task for Multiply {
     fn solve(&self, question: &str, teacher: &Teacher, rng: &mut Rng) -> Option<Solution> {
         let (a, b) = parse(question, '*')?;
         let product = a.checked_mul(b)?;
-        if rng.uniform() < teacher.hurry {
+        if rng.uniform() < teacher.answer_only {
             return Some(Solution { thought: String::new(), answer: product.to_string() });
         }
         let mut lines = Vec::new();

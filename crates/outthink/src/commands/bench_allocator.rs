@@ -89,7 +89,7 @@ impl TwoAnswersArgs {
         let rows = two_answers_table(&self.shares, self.samples);
         if !self.json {
             println!("points lost against the vote over {} samples, exactly", self.samples);
-            println!("  share  adaptive-consistency .95       the plan at as many   samples for as much");
+            println!("  share  adaptive-consistency 0.95      the plan at as many   samples for as much");
         }
         for row in rows {
             if self.json {

@@ -41,7 +41,7 @@ pub(crate) async fn fixed(config: &Config) -> Result<Fixed, CliError> {
     {
         ledger.close().await;
         return Err(CliError::usage(format!(
-            "{} is no loopback address, so keys are needed, and there are none",
+            "{} is not a loopback address, so keys are needed, and there are none",
             config.server.host
         ))
         .hint("make one with `outthink keys create NAME`, or listen on 127.0.0.1"));
@@ -100,7 +100,7 @@ pub(crate) async fn options(
 fn report(path: &Path) -> Result<serde_json::Value, CliError> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the report {}", path.display()))?;
     crate::drawn::figures(&text).ok_or_else(|| {
-        CliError::usage(format!("{} is no report that the page can draw", path.display()))
+        CliError::usage(format!("{} is not a report that the page can draw", path.display()))
             .hint("name the JSON of `outthink fit` or of `outthink replay --json`")
     })
 }

@@ -2,6 +2,7 @@
 
 mod arms;
 pub(crate) mod ask;
+pub(crate) mod baselines;
 pub(crate) mod batch;
 pub(crate) mod bench;
 pub(crate) mod bench_allocator;
@@ -46,7 +47,6 @@ pub(crate) mod thinking;
 pub(crate) mod train;
 mod upstreams;
 mod verifiers;
-pub(crate) mod yardstick;
 
 use crate::error::CliError;
 use anyhow::Context;

@@ -173,7 +173,7 @@ fn standing(args: &PlanArgs, hardware: Hardware) -> Result<Standing, CliError> {
     ];
     for (flag, value) in shares {
         if value.is_some_and(|x| !(x > 0.0 && x <= 1.0)) || (flag == "--level" && value == Some(1.0)) {
-            return Err(CliError::usage(format!("{flag} {} is no share", value.unwrap_or_default()))
+            return Err(CliError::usage(format!("{flag} {} is not a share", value.unwrap_or_default()))
                 .hint("give a number above 0, 1 at most"));
         }
     }

@@ -214,7 +214,7 @@ pub(super) fn of_life(
         if factor > FAR {
             let _ = write!(
                 recommendation,
-                " The law has seen {runs} runs up to {most:.1e} FLOP, and this is {factor:.0} times that: buy a run on \
+                " The law has seen {runs} runs up to {most:.1e} FLOP, and this is {factor:.0}x that: buy a run on \
                  the way before all of it."
             );
         }

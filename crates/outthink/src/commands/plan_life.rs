@@ -126,7 +126,7 @@ impl Law {
     /// From runs, or from constants.
     pub(super) fn read(args: &LifeArgs, table: Option<Table>, level: f64, seed: u64) -> Result<Self, CliError> {
         if args.unique_tokens.is_some_and(|u| !(u.is_finite() && u > 0.0)) {
-            return Err(CliError::usage("--unique-tokens is no stock").hint("give a number above 0, such as 15e12"));
+            return Err(CliError::usage("--unique-tokens must be above 0").hint("give a number above 0, such as 15e12"));
         }
         let stock = args.unique_tokens;
         let of = |law: Repeated| Supply { law, stock };
@@ -185,12 +185,12 @@ impl Law {
             return String::new();
         }
         let reach = if errors.tested {
-            format!("backtests reached {:.1} times", errors.reach)
+            format!("backtests reached {:.1}x", errors.reach)
         } else {
             "the runs were too few for backtests".to_owned()
         };
         format!(
-            "; {factor:.0} times the largest compute fitted ({reach}): the interval is widened by the growth of their errors"
+            "; {factor:.0}x the largest compute fitted ({reach}): the interval is widened by the growth of their errors"
         )
     }
 
@@ -212,7 +212,7 @@ impl Law {
             serving_usd: life.serving_usd,
             probability: None,
             note: format!(
-                "{:.3e} parameters on {:.3e} tokens ({:.0} a parameter; {stock}), {:.2} times the size of today's, {:.2e} \
+                "{:.3e} parameters on {:.3e} tokens ({:.0} a parameter; {stock}), {:.2}x the size of today's, {:.2e} \
                  FLOP{more}{}",
                 life.params,
                 life.tokens,

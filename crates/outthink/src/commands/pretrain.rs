@@ -23,7 +23,7 @@ const CURVE_POINTS: u64 = 500;
 
 #[derive(Debug, Args)]
 pub(crate) struct PretrainArgs {
-    /// Files and folders of text; files of folders that are no text are passed over.
+    /// Files and folders of text; files of folders that are not text are passed over.
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     corpus: Vec<PathBuf>,
     /// Of folders, take files with these endings only.
@@ -35,8 +35,8 @@ pub(crate) struct PretrainArgs {
     /// Width and layers of the model; several for a grid.
     #[arg(long, value_name = "WIDTH,LAYERS", value_parser = size, default_value = "64,2")]
     size: Vec<(usize, usize)>,
-    /// Width of the heads of attention, which divides all widths: sizes whose heads are not alike are no
-    /// one family. Without it heads are 32 wide, and 16 below width 64.
+    /// Width of the heads of attention, which divides all widths: sizes whose heads are not alike do not
+    /// make one family. Without it heads are 32 wide, and 16 below width 64.
     #[arg(long, value_name = "N")]
     head_width: Option<usize>,
     /// Tokens of the vocabulary: 257 for bytes; more for byte pairs that are learnt from the corpus.
@@ -146,7 +146,7 @@ pub(crate) fn run(args: &PretrainArgs) -> Result<ExitCode, CliError> {
     };
     let corpus = Corpus::read(&args.corpus, &options, &vocabulary).map_err(|e| train_error(&e))?;
     eprintln!(
-        "corpus      {} files, {} tokens to train on, {} to validate on, {} files that are no text",
+        "corpus      {} files, {} tokens to train on, {} to validate on, {} files that are not text",
         corpus.files,
         corpus.train.len(),
         corpus.validation.len(),

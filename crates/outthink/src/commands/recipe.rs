@@ -63,7 +63,7 @@ fn shell(text: &str) -> String {
 /// Runs the subcommand.
 pub(crate) fn run(args: &RecipeArgs) -> Result<ExitCode, CliError> {
     if !args.gateway.starts_with("http://") && !args.gateway.starts_with("https://") {
-        return Err(CliError::usage(format!("`{}` is no address of a gateway", args.gateway))
+        return Err(CliError::usage(format!("`{}` is not the address of a gateway", args.gateway))
             .hint("give one such as http://127.0.0.1:8080"));
     }
     let rewards = format!("{}/v1/rewards", args.gateway.trim_end_matches('/').trim_end_matches("/v1"));

@@ -1,8 +1,8 @@
 //! `outthink replay`: strategies compared over recorded samples, without an engine.
 
+use super::baselines;
 use super::recorded::pools;
 use super::store::StoreArgs;
-use super::yardstick;
 use crate::error::CliError;
 use crate::plot::{Axis, Figure, Panel, Point, Series};
 use anyhow::Context;
@@ -22,9 +22,9 @@ const ONE_AT_A_TIME: &str = "one-at-a-time";
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// Recorded pools: files with one problem and its samples a line, gzipped or not, or runs of the
-    /// store as store:RUN.
-    #[arg(required = true, value_name = "POOL")]
+    /// Recordings: files with one problem and its samples a line, gzipped or not, or runs of the store as
+    /// store:RUN.
+    #[arg(required = true, value_name = "RECORDING")]
     pools: Vec<PathBuf>,
     /// Strategies to compare; `one-at-a-time` is a reference that draws one sample after another.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "single,self-consistency,adaptive")]
@@ -44,23 +44,23 @@ pub(crate) struct ReplayArgs {
     /// What stands in for a verifier: nothing, the recorded scores, or whether the sample is right.
     #[arg(long, value_name = "WHICH", default_value = "recorded")]
     verifier: VerifierChoice,
-    /// Allocation table for `allocate`, as `outthink fit inference` writes it; `others` learns one from
-    /// the other pools given, for each pool anew.
+    /// Allocation table for `allocate`, as `outthink fit inference` writes it; `others` learns one for
+    /// each recording from the other recordings given.
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
     /// Print how many samples the allocator and the published rules need for what a fixed vote
-    /// reaches. The prior of each pool is learned from the others.
-    #[arg(long, conflicts_with_all = ["budgets", "prices", "table"])]
-    yardstick: bool,
-    /// Print the frontier from a cheap run to a dear one of a pool that holds both; a run goes by its
-    /// `run` or its `model`.
-    #[arg(long, value_name = "CHEAP,DEAR", value_delimiter = ',', conflicts_with = "yardstick")]
+    /// reaches. The prior of each recording is learned from the others.
+    #[arg(long, alias = "yardstick", conflicts_with_all = ["budgets", "prices", "table"])]
+    baselines: bool,
+    /// Print the frontier from the run of a small model to that of a larger one, of a recording that holds both; a run
+    /// is named by its `run` or its `model`.
+    #[arg(long, value_name = "SMALL,LARGE", value_delimiter = ',', conflicts_with = "baselines")]
     cascade: Vec<String>,
     /// Dollars a million generated tokens of both arms of the cascade, where the recording holds no dollars.
     #[arg(long, value_name = "FIRST,SECOND", value_delimiter = ',', requires = "cascade")]
     arm_usd: Vec<f64>,
     /// Compare votes over the first sample of every arm: plain, and weighed by how good the arms are.
-    #[arg(long, conflicts_with_all = ["yardstick", "cascade"])]
+    #[arg(long, conflicts_with_all = ["baselines", "cascade"])]
     panel: bool,
     /// Draw accuracy against samples into this file, .svg or .png.
     #[arg(long, value_name = "FILE")]
@@ -105,17 +105,17 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<ExitCode, CliError> {
     let plans = plans(args)?;
     let read: Result<Vec<_>, _> = args.pools.iter().map(|given| pools(given, &args.store)).collect();
     let pools: Vec<Pool> = read?.into_iter().flatten().collect();
-    if args.yardstick {
+    if args.baselines {
         let options = CompareOptions { seeds: args.seeds, first_seed: args.seed };
-        yardstick::yardstick(&pools, options, args.json, args.svg.as_deref())?;
+        baselines::baselines(&pools, options, args.json, args.svg.as_deref())?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.panel {
-        yardstick::panels(&pools, args.json)?;
+        baselines::panels(&pools, args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
     if !args.cascade.is_empty() {
-        yardstick::cascades(&pools, &args.cascade, &args.arm_usd, (args.samples, args.seeds), args.json)?;
+        baselines::cascades(&pools, &args.cascade, &args.arm_usd, (args.samples, args.seeds), args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut panels = Vec::new();

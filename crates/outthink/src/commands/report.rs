@@ -148,7 +148,7 @@ fn check(args: &ReportArgs) -> Result<(), CliError> {
             .hint("name a run (`outthink data list`) as store:RUN, or give --pretrain, --rl or --inference a table"));
     }
     if !(args.threshold > 0.0 && args.threshold < 1.0) {
-        return Err(CliError::usage(format!("a threshold of {} is no share of questions", args.threshold))
+        return Err(CliError::usage(format!("a threshold of {} is not a share of questions", args.threshold))
             .hint("give a number between 0 and 1, such as 0.02 for two points"));
     }
     match args.price_output {
@@ -236,7 +236,7 @@ fn plan(args: &ReportArgs) -> Result<Option<Section>, CliError> {
     let Some(path) = &args.plan else { return Ok(None) };
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let broken = |e: serde_json::Error| {
-        CliError::usage(format!("{} is no plan: {e}", path.display())).hint("write one with `outthink plan --json`")
+        CliError::usage(format!("{} is not a plan: {e}", path.display())).hint("write one with `outthink plan --json`")
     };
     let value: Value = serde_json::from_str(&text).map_err(broken)?;
     let Some(options) = value["options"].as_array() else {

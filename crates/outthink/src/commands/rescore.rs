@@ -252,7 +252,7 @@ impl Judge {
             }
             Self::EachGold(kind) => match format!("{kind}:{}", gold()?).parse() {
                 Ok(VerifierSpec::Rule(checker)) => Arc::new(checker),
-                Ok(_) => return Err(format!("`{kind}` is no rule")),
+                Ok(_) => return Err(format!("unknown rule `{kind}`")),
                 Err(e) => return Err(e.to_string()),
             },
             Self::One { verifier, .. } => Arc::clone(verifier),
@@ -266,7 +266,7 @@ impl Judge {
         };
         let sample = Sample { answer: find_answer(&content), content, ..Sample::default() };
         let prompt = Prompt::user(given.question.as_deref().unwrap_or_default());
-        let verdict = tokio::time::timeout(verifier.patience(), verifier.score(&prompt, &sample)).await;
+        let verdict = tokio::time::timeout(verifier.timeout(), verifier.score(&prompt, &sample)).await;
         let verdict = verdict.map_err(|_| "the verifier took too long")?.map_err(|e| e.to_string())?;
         let score = verdict.score.filter(|s| (0.0..=1.0).contains(s)).ok_or("the verifier gave no score")?;
         let right = score >= threshold;

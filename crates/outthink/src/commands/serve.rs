@@ -229,10 +229,9 @@ fn hangups() -> tokio::sync::mpsc::Receiver<()> {
 
 /// A length of time from the command line.
 fn seconds(seconds: f64) -> Result<Duration, CliError> {
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|time| !time.is_zero())
-        .ok_or_else(|| CliError::usage(format!("{seconds} seconds are no time to wait")).hint("give a positive number"))
+    Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero()).ok_or_else(|| {
+        CliError::usage(format!("{seconds} seconds is not a time to wait")).hint("give a positive number")
+    })
 }
 
 /// Completes at Ctrl-C or SIGTERM; a second one ends the process.

@@ -103,6 +103,9 @@ impl ThinkingArgs {
     /// The strategy with its settings, checked.
     pub(crate) fn spec(&self) -> Result<StrategySpec, CliError> {
         let (_, mut spec) = self.plan()?.resolve(defaults::EFFORT, StrategySpec::for_effort).map_err(plan_error)?;
+        for note in spec.renamed() {
+            eprintln!("warning: {note}");
+        }
         if let Some(path) = &self.table {
             if !spec.entry().is_ok_and(|entry| entry.takes(Takes::Table)) {
                 let takers = registry::that_take(Takes::Table);

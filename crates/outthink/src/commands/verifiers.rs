@@ -196,7 +196,7 @@ mod tests {
         std::fs::write(&file, "{").unwrap();
         let word = |kind: &str| format!("{kind}:{}", file.display());
         assert!(plans(&["--verifier", &word("json-schema")]).unwrap_err().contains("not JSON"));
-        assert!(plans(&["--verifier", &word("wasm")]).is_err(), "it is no module");
+        assert!(plans(&["--verifier", &word("wasm")]).is_err(), "it is not a module");
         assert!(plans(&["--verifier", "wasm:no-such-file"]).unwrap_err().contains("cannot read no-such-file"));
         assert!(plans(&["--verifier", "judge:no-such-model"]).unwrap_err().contains("no-such-model"));
     }

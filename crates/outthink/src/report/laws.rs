@@ -54,7 +54,7 @@ pub(crate) fn pretrain_panel(table: &Table) -> Result<Drawn, CliError> {
     ];
     let range = floor.map(|i| format!(" [{:.3}, {:.3}]", i.low, i.high)).unwrap_or_default();
     let mut note = format!(
-        "Pre-training: L(N, D) = E + A/N^α + B/D^β over {} runs: E {:.3}{range}, α {:.3}, β {:.3}. At 10 times the dearest run's compute the law expects a loss of {:.3}.",
+        "Pre-training: L(N, D) = E + A/N^α + B/D^β over {} runs: E {:.3}{range}, α {:.3}, β {:.3}. At 10x the compute of the most expensive run the law expects a loss of {:.3}.",
         fit.n,
         fit.law.floor,
         fit.law.alpha,

@@ -118,7 +118,7 @@ fn a_study_knows_its_numbers() {
 fn a_single_sample_of_each_problem_is_reported_without_a_forecast_of_votes() {
     let study = chapter(&recording(5, 1));
     assert_eq!(study.rungs.len(), 1);
-    assert_eq!(study.judgement.unwrap().verdict.words(), "cannot be told from these data");
+    assert_eq!(study.judgement.unwrap().verdict.words(), "inconclusive");
     assert!(study.outlook.is_none());
     assert!(page_of(recording(5, 1)).ends_with("</html>\n"));
 }

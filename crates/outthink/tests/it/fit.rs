@@ -114,10 +114,10 @@ fn verdicts_of_a_file_of_curves() {
     };
     assert_eq!(verdict("flat"), "at-the-wall");
     assert_eq!(verdict("rising"), "still-rising");
-    assert_eq!(verdict("floor"), "cannot-be-told");
+    assert_eq!(verdict("floor"), "inconclusive");
     // Three settings: a last step that lost five points in two of error is an answer, one that gained is none yet.
     assert_eq!(verdict("thin"), "at-the-wall");
-    assert_eq!(verdict("three"), "cannot-be-told");
+    assert_eq!(verdict("three"), "inconclusive");
     let two = with_file("two.csv", "tokens,accuracy,stderr\n1,0.1,0.1\n2,0.2,0.1\n", &["fit", "inference", "FILE"]);
     assert_eq!(two.status.code(), Some(2));
     assert!(text(&two).contains("need at least 3"), "{}", text(&two));

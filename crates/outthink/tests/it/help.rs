@@ -98,6 +98,11 @@ fn old_names_do_what_the_new_ones_do() {
         };
         assert_eq!(help(old), help(new), "{old}");
     }
+    // The flag is known: what is wrong is the file.
+    for old in ["--yardstick", "--baselines"] {
+        let output = run(&["replay", "no-such.jsonl", old]);
+        assert!(String::from_utf8_lossy(&output.stderr).contains("no-such.jsonl"), "{old}");
+    }
     let listed = run(&["--help"]);
     let listed = String::from_utf8_lossy(&listed.stdout);
     for old in ["sweep", "runs", "store", "probe", "lab", "bench"] {

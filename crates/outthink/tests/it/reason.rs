@@ -53,7 +53,11 @@ fn a_model_is_taught_reinforced_and_exported() {
     let other = text(&folder.path().join("other"));
     refused(&["train", "sft", "--task", "chess", "--out", &other], &["unknown task `chess`", "countdown"]);
     refused(&["train", "sft", "--levels", "9-99", "--out", &other], &["has levels 1 to 16"]);
-    refused(&["train", "sft", "--hurry", "2", "--out", &other], &["from 0 to 1"]);
+    for (old, new) in [("--hurry", "--answer-only"), ("--slip", "--label-noise")] {
+        for flag in [old, new] {
+            refused(&["train", "sft", flag, "2", "--out", &other], &[new, "from 0 to 1"]);
+        }
+    }
     let examples = folder.path().join("examples.jsonl");
     fs::write(&examples, "{\"prompt\":\"1+1\",\"completion\":\"</think>#### 2\"}\n{\"prompt\":3}\n").unwrap();
     refused(&["train", "sft", "--examples", &text(&examples), "--out", &other], &["line 2", "completion"]);
@@ -90,5 +94,5 @@ fn recipes_are_written_once_and_are_python() {
     let shell = folder.path().join("verl/run.sh");
     assert!(Command::new("bash").arg("-n").arg(&shell).status().is_ok_and(|s| s.success()));
     assert!(fs::read_to_string(shell).unwrap().contains(r#"model.path='it'\''s/"a"'"#));
-    refused(&["train", "recipe", "--for", "trl", "--gateway", "localhost"], &["no address"]);
+    refused(&["train", "recipe", "--for", "trl", "--gateway", "localhost"], &["not the address"]);
 }

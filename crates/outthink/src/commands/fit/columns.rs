@@ -113,7 +113,9 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
 fn pair(given: &str, flag: &str, example: &str) -> Result<(String, String), CliError> {
     match given.split_once('=') {
         Some((a, b)) if !a.trim().is_empty() && !b.trim().is_empty() => Ok((a.trim().to_owned(), b.trim().to_owned())),
-        _ => Err(CliError::usage(format!("`{given}` is no value of {flag}")).hint(format!("write {flag} {example}"))),
+        _ => {
+            Err(CliError::usage(format!("`{given}` is not a value of {flag}")).hint(format!("write {flag} {example}")))
+        }
     }
 }
 
@@ -157,7 +159,7 @@ impl Table {
                 let (name, factor) = named(s, "--scale", "params=1e9")?;
                 match factor.parse::<f64>() {
                     Ok(f) if f.is_finite() && f > 0.0 => Ok((name, f)),
-                    _ => Err(CliError::usage(format!("`{factor}` is no factor")).hint("write --scale params=1e9")),
+                    _ => Err(CliError::usage(format!("`{factor}` is not a factor")).hint("write --scale params=1e9")),
                 }
             })
             .collect::<Result<Vec<_>, _>>()?;

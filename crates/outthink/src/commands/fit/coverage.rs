@@ -126,8 +126,8 @@ pub(super) fn run(args: &DataArgs, models: &[Counts], asked: &Asked) -> Result<(
                     "exponentiated_power_intervals": power.and_then(|p| p.1) })
             })
             .collect();
-        let untold: Vec<&str> = unsolved.iter().map(|m| m.model.as_str()).collect();
-        print_json(&json!({ "schema": 1, "law": "coverage", "models": rows, "cannot_be_told": untold }));
+        let without_right: Vec<&str> = unsolved.iter().map(|m| m.model.as_str()).collect();
+        print_json(&json!({ "schema": 1, "law": "coverage", "models": rows, "no_sample_right": without_right }));
         return Ok(());
     }
     for (model, fit, forecasts, power) in &report {
@@ -150,7 +150,7 @@ pub(super) fn run(args: &DataArgs, models: &[Counts], asked: &Asked) -> Result<(
         }
     }
     for model in unsolved {
-        println!("{} {}: no sample is right: cannot be told from these data", model.benchmark, model.model);
+        println!("{} {}: no sample is right, so nothing can be fitted", model.benchmark, model.model);
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ impl Filter {
         let found = SIGNS.iter().filter_map(|(sign, relation)| text.find(sign).map(|at| (at, sign, *relation)));
         let first = found.min_by_key(|(at, sign, _)| (*at, std::cmp::Reverse(sign.len())));
         let wrong = || {
-            CliError::usage(format!("`{text}` is no value of --where"))
+            CliError::usage(format!("`{text}` is not a value of --where"))
                 .hint("write --where model=NAME, or params>=1e8, with one of = != < <= > >=")
         };
         let (at, sign, relation) = first.ok_or_else(wrong)?;
@@ -54,7 +54,7 @@ impl Filter {
         }
         let ordered = !matches!(relation, Relation::Is | Relation::IsNot);
         if ordered && value.parse::<f64>().is_err() {
-            return Err(CliError::usage(format!("`{value}` in --where {text} is no number"))
+            return Err(CliError::usage(format!("`{value}` in --where {text} is not a number"))
                 .hint("<, <=, > and >= compare numbers; texts are compared by = and !="));
         }
         Ok(Self { column, relation, value })

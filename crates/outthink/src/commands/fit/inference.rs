@@ -43,10 +43,10 @@ pub(super) struct InferenceArgs {
     /// Test the forecast: draw so many of the recorded samples, and compare with all of them.
     #[arg(long, value_name = "N")]
     subsample: Option<u64>,
-    /// Times that the samples are drawn anew.
+    /// Times that the samples are drawn again.
     #[arg(long, value_name = "N", default_value_t = 1, requires = "subsample")]
     seeds: u64,
-    /// Write the allocation table that `--table` of ask, serve and replay reads; recorded pools only.
+    /// Write the allocation table that `--table` of ask, serve and replay reads; recordings only.
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
     /// Write the study of the recorded samples to this JSON file; `fit inference` and `plan` read it.
@@ -81,7 +81,7 @@ pub(super) fn run(args: &InferenceArgs) -> Result<(), CliError> {
     let table = args.data.read()?;
     if args.out.is_some() {
         return Err(CliError::usage("an allocation table is learned from recorded samples, and this file holds none")
-            .hint("give a recorded pool, or a run of the store as store:RUN"));
+            .hint("give a recording, or a run of the store as store:RUN"));
     }
     let counts = table.find("correct").is_some() && table.find("samples").is_some() && table.find("accuracy").is_none();
     if counts && table.find("tokens").is_none() {
@@ -184,7 +184,7 @@ impl Judged {
             }
         }
         if !self.thin.is_empty() {
-            println!("\ncannot be told from these data: {} curves with one or two settings", self.thin.len());
+            println!("\ninconclusive: {} curves with one or two settings", self.thin.len());
         }
     }
 
@@ -348,13 +348,13 @@ pub(super) fn print_curve(name: &str, choice: &Choice, unit: &str, brackets: fn(
     }
     if choice.candidates.len() > 1 {
         let by = if choice.forecast_points > 0 {
-            format!("by forecasting the {} dearest points from the cheaper ones", choice.forecast_points)
+            format!("by forecasting the {} most expensive points from the cheaper ones", choice.forecast_points)
         } else {
             "by AICc alone: too few points to forecast".to_owned()
         };
-        let told = if choice.told_apart { "told apart" } else { "not told apart, the forecast is their mixture" };
+        let decided = if choice.decided { "decided" } else { "undecided, the forecast is their mixture" };
         let middle = choice.candidates[0].fit.middle;
-        println!("  {told} ({by}); constants hold at {unit} about {middle:.3e}");
+        println!("  {decided} ({by}); constants hold at {unit} about {middle:.3e}");
     }
 }
 
@@ -375,7 +375,7 @@ pub(super) fn print_forecasts(at: &[CurveForecast], unit: &str) {
     for f in at {
         let tested = if f.tested { "" } else { "   (too few points to test a forecast)" };
         println!(
-            "  at {:.4e} {unit}, {:.2} times the largest: accuracy {:.3} {}{tested}",
+            "  at {:.4e} {unit}, {:.2}x the largest: accuracy {:.3} {}{tested}",
             f.compute,
             f.factor,
             f.accuracy,
@@ -387,7 +387,7 @@ pub(super) fn print_forecasts(at: &[CurveForecast], unit: &str) {
 /// Prints the verdict of one curve.
 pub(super) fn print_judgement(j: &Judgement) {
     let sure = match (j.verdict, j.probability) {
-        (Verdict::CannotBeTold, _) | (_, None) => String::new(),
+        (Verdict::Inconclusive, _) | (_, None) => String::new(),
         (_, Some(p)) => format!(" ({}, {p:.2})", likelihood_words(p)),
     };
     println!("  {}", j.question);

@@ -88,7 +88,7 @@ impl DataArgs {
     /// Reads the table.
     pub(crate) fn read(&self) -> Result<Table, CliError> {
         if !(self.level > 0.0 && self.level < 1.0) {
-            return Err(CliError::usage(format!("a level of {} is no probability", self.level))
+            return Err(CliError::usage(format!("a level of {} is not a probability", self.level))
                 .hint("give one between 0 and 1, such as 0.95"));
         }
         Table::read_all(&self.data, &self.maps, &self.filters, &self.scales)

@@ -253,7 +253,7 @@ pub(super) struct Study {
 
 pub(super) fn run(args: &PretrainArgs) -> Result<(), CliError> {
     if let Some(bad) = args.at_flops.iter().find(|c| !(c.is_finite() && **c > 0.0)) {
-        return Err(CliError::usage(format!("--at-flops {bad} is no budget")).hint("give numbers above 0"));
+        return Err(CliError::usage(format!("--at-flops {bad} is not a budget")).hint("give numbers above 0"));
     }
     let table = args.data.read()?;
     if args.data.svg.is_some() && !args.by.is_empty() {

@@ -94,7 +94,7 @@ pub(super) fn print(args: &PretrainArgs, study: &Study) {
     }
     println!("  {:<8} {:.3e}\n  {:<8} {:.3e}", "Nc", k.n_c, "Dc", k.d_c);
     if !forecasts.is_empty() {
-        println!("\nfitted on the cheaper three quarters, forecasting the dearest quarter of the runs");
+        println!("\nfitted on the cheaper three quarters, forecasting the most expensive quarter of the runs");
         for f in forecasts {
             println!("  {:<12} mean absolute error of ln loss {:.4}   weight {:.3}", f.name, f.error, f.weight);
         }
@@ -160,7 +160,7 @@ fn print_line(study: &Study) {
     for j in &study.line {
         let (n, f) = (j.newest, j.forecast);
         println!(
-            "\nthe model of {:.3e} parameters and {:.3e} tokens, {:.1} times the largest compute fitted",
+            "\nthe model of {:.3e} parameters and {:.3e} tokens, {:.1}x the largest compute fitted",
             n.params, n.tokens, f.factor
         );
         let words = match j.verdict {
@@ -177,7 +177,7 @@ fn print_line(study: &Study) {
             j.confidence
         );
         match j.worth {
-            Some(worth) => println!("  the line needs {worth:.2} times the compute spent for this loss"),
+            Some(worth) => println!("  the line needs {worth:.2}x the compute spent for this loss"),
             None => println!("  no compute gives the line this loss"),
         }
         if f.beyond {
@@ -202,14 +202,14 @@ fn print_forecasts(study: &Study) {
     println!("\nforecasts, each form backtested on the larger runs (mean absolute error of ln loss)");
     for Part { fit, backtest, weight } in &study.mixture.parts {
         let how = if backtest.tested {
-            format!("{} held out, up to {:.1} times the compute fitted", backtest.held.len(), backtest.reach)
+            format!("{} held out, up to {:.1}x the compute fitted", backtest.held.len(), backtest.reach)
         } else {
             "too few runs to hold any out: twice their scatter".to_owned()
         };
         println!("  {:<10} {:.4}   weight {weight:.2}   {how}", fit.form.name(), backtest.scale);
     }
     for (all, each) in &study.at {
-        println!("  N {:.4e}   D {:.4e}   {:.3} times the largest compute", all.params, all.tokens, all.factor);
+        println!("  N {:.4e}   D {:.4e}   {:.3}x the largest compute", all.params, all.tokens, all.factor);
         let names = study.mixture.parts.iter().map(|p| p.fit.form.name());
         for (name, e) in std::iter::once("mixture").chain(names).zip(std::iter::once(all).chain(each)) {
             let mean = e.mean_interval.map(|i| format!("   the mean alone {}", brackets(i, 4))).unwrap_or_default();

@@ -150,7 +150,10 @@ fn print(t: &Task) {
         100.0 * t.fit.scatter
     );
     if let Some((error, n)) = t.held_out {
-        println!("  the {n} dearest models, forecast by both steps from the rest: off by {:.1} points", 100.0 * error);
+        println!(
+            "  the {n} most expensive models, forecast by both steps from the rest: off by {:.1} points",
+            100.0 * error
+        );
     }
     for (loss, accuracy) in &t.at {
         let beyond = if loss.beyond { "   further than the backtests reached" } else { "" };

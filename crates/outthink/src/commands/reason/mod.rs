@@ -70,14 +70,14 @@ pub(crate) struct SftArgs {
     /// Highest learning rate.
     #[arg(long, value_name = "X", default_value_t = 4e-3)]
     rate: f32,
-    /// Share of the teacher's solutions that state the answer without a thought.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
-    hurry: f64,
-    /// Probability that a step of the teacher's is wrong.
-    #[arg(long, value_name = "P", default_value_t = 0.0)]
-    slip: f64,
-    /// Share of solutions whose thought is cut at a random token before the answer: the model learns to answer from
-    /// an unfinished thought, not to leave thoughts unfinished.
+    /// Share of the teacher's solutions that state the answer without reasoning.
+    #[arg(long, alias = "hurry", value_name = "SHARE", default_value_t = 0.0)]
+    answer_only: f64,
+    /// Probability that a step of the teacher's solution is wrong.
+    #[arg(long, alias = "slip", value_name = "P", default_value_t = 0.0)]
+    label_noise: f64,
+    /// Share of solutions whose reasoning is cut at a random token before the answer: the model learns to answer from
+    /// unfinished reasoning, not to leave reasoning unfinished.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     interrupt: f64,
     /// Learn solutions up to a length that is drawn for each, this many tokens with the prompt at most; replies of
@@ -220,9 +220,11 @@ fn model_in(folder: &Path) -> PathBuf {
 
 /// Runs `train sft`.
 pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
-    for (name, share) in [("hurry", args.hurry), ("slip", args.slip), ("interrupt", args.interrupt)] {
+    for (name, share) in
+        [("answer-only", args.answer_only), ("label-noise", args.label_noise), ("interrupt", args.interrupt)]
+    {
         if !(0.0..=1.0).contains(&share) {
-            return Err(CliError::usage(format!("--{name} {share} is no share")).hint("give a number from 0 to 1"));
+            return Err(CliError::usage(format!("--{name} {share} is not a share")).hint("give a number from 0 to 1"));
         }
     }
     let (task, levels) = find_task(&args.common)?;
@@ -240,7 +242,7 @@ pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
         };
         Model::new(shape, args.common.seed).map_err(|e| train_error(&e))?
     };
-    let teacher = Teacher { hurry: args.hurry, slip: args.slip };
+    let teacher = Teacher { answer_only: args.answer_only, label_noise: args.label_noise };
     let mut given;
     let clip = args.clip.map(|clip| usize::try_from(clip).unwrap_or(usize::MAX));
     let mut worked = Worked { task: &*task, levels: levels.clone(), teacher, interrupt: args.interrupt, clip };

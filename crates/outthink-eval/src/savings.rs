@@ -9,9 +9,9 @@ pub const SLACK: f64 = 0.002;
 /// Samples that a rule needs for the accuracy of the vote over N samples less [`SLACK`], linearly
 /// interpolated on its own frontier, as N over samples: the larger, the better.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Yardstick {
+pub struct Savings {
     /// Pools by name, with N, the accuracy to reach, the samples needed and N over them.
-    pub pools: Vec<PoolYardstick>,
+    pub pools: Vec<PoolSavings>,
     /// Geometric mean over the pools of N over samples.
     pub ratio: f64,
     /// 95 % interval of it: bootstrap over the problems of each pool.
@@ -22,15 +22,15 @@ pub struct Yardstick {
     pub times_interval: Interval,
 }
 
-/// [`Yardstick`] of one pool.
+/// [`Savings`] of one pool.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PoolYardstick {
+pub struct PoolSavings {
     /// The pool.
     pub pool: String,
     /// Samples of the fixed vote.
     pub n: u32,
     /// The accuracy to reach.
-    pub wanted: f64,
+    pub target: f64,
     /// Samples needed for it; N where the frontier does not reach it.
     pub samples: f64,
     /// N over samples.
@@ -63,7 +63,7 @@ pub struct Run<'a> {
 const RESAMPLES: u64 = 400;
 
 /// Measures a rule over pools.
-pub fn yardstick(runs: &[Run<'_>]) -> Yardstick {
+pub fn savings(runs: &[Run<'_>]) -> Savings {
     let mut resampled = vec![0.0; RESAMPLES as usize];
     let mut pools = Vec::with_capacity(runs.len());
     let mut log = 0.0;
@@ -85,10 +85,10 @@ pub fn yardstick(runs: &[Run<'_>]) -> Yardstick {
             ratios.push(ratio);
         }
         log += (n / samples).ln() / runs.len() as f64;
-        pools.push(PoolYardstick {
+        pools.push(PoolSavings {
             pool: run.pool.to_owned(),
             n: run.n,
-            wanted: run.fixed.accuracy - SLACK,
+            target: run.fixed.accuracy - SLACK,
             samples,
             ratio: n / samples,
             times_reference: compared,
@@ -99,7 +99,7 @@ pub fn yardstick(runs: &[Run<'_>]) -> Yardstick {
     for x in resampled.iter_mut().chain(&mut times) {
         *x = x.exp();
     }
-    Yardstick {
+    Savings {
         pools,
         ratio: log.exp(),
         interval: quantiles(&mut resampled),
@@ -115,24 +115,24 @@ pub(crate) fn quantiles(values: &mut [f64]) -> Interval {
     Interval { low: at(0.025), high: at(0.975) }
 }
 
-/// Samples for the wanted accuracy over a choice of problems.
+/// Samples for the accuracy to reach over a choice of problems.
 fn needed(run: &Run<'_>, chosen: &[usize]) -> f64 {
-    let wanted = mean(run.fixed, chosen, 0) - SLACK;
+    let target = mean(run.fixed, chosen, 0) - SLACK;
     let mut points: Vec<(f64, f64)> = run.frontier.iter().map(|p| (mean(p, chosen, 1), mean(p, chosen, 0))).collect();
     // A rule that never stops is the fixed vote: every frontier ends there.
     points.push((f64::from(run.n), mean(run.fixed, chosen, 0)));
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
-    crossing(&points, wanted).unwrap_or(f64::from(run.n)).min(f64::from(run.n))
+    crossing(&points, target).unwrap_or(f64::from(run.n)).min(f64::from(run.n))
 }
 
 /// Where a frontier sorted by samples first reaches an accuracy.
-fn crossing(points: &[(f64, f64)], wanted: f64) -> Option<f64> {
+fn crossing(points: &[(f64, f64)], target: f64) -> Option<f64> {
     let first = points.first()?;
-    if first.1 >= wanted {
+    if first.1 >= target {
         return Some(first.0);
     }
-    points.windows(2).find(|w| w[1].1 >= wanted).map(|w| {
-        let part = (wanted - w[0].1) / (w[1].1 - w[0].1);
+    points.windows(2).find(|w| w[1].1 >= target).map(|w| {
+        let part = (target - w[0].1) / (w[1].1 - w[0].1);
         w[0].0 + part * (w[1].0 - w[0].0)
     })
 }
@@ -170,7 +170,7 @@ mod tests {
         let fixed = point(40.0, 0.802);
         let frontier = [point(2.0, 0.7), point(4.0, 0.9)];
         let run = Run { pool: "p", n: 40, fixed: &fixed, frontier: &frontier, reference: &frontier };
-        let y = yardstick(&[run]);
+        let y = savings(&[run]);
         assert!((y.pools[0].samples - 3.0).abs() < 1e-9, "{y:?}");
         assert!((y.ratio - 40.0 / 3.0).abs() < 1e-9);
         assert!(y.interval.low <= y.ratio + 1e-9 && y.ratio <= y.interval.high + 1e-9);
@@ -183,7 +183,7 @@ mod tests {
         let frontier = [point(2.0, 0.7), point(4.0, 0.9)];
         let better = [point(3.0, 0.81)];
         let run = Run { pool: "p", n: 40, fixed: &fixed, frontier: &frontier, reference: &better };
-        let y = yardstick(&[run]);
+        let y = savings(&[run]);
         // From 4 samples at .9 to 40 at .95, up to .948.
         assert!((y.pools[0].samples - (4.0 + 36.0 * 0.96)).abs() < 1e-9);
         assert!(y.times_reference > 1.0 && y.times_interval.low <= y.times_reference);

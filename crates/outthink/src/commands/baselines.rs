@@ -1,4 +1,4 @@
-//! `outthink replay --yardstick` and `--cascade`: the allocator beside the published rules.
+//! `outthink replay --baselines` and `--cascade`: the allocator against the published rules.
 
 use super::replay::eval_error;
 use crate::error::CliError;
@@ -8,7 +8,7 @@ use outthink_eval::{Cascade, CompareOptions, MethodRow, Pool, cascade_priced, co
 use std::path::Path;
 
 /// Prints how many samples each method needs for what a fixed vote reaches.
-pub(super) fn yardstick(
+pub(super) fn baselines(
     pools: &[Pool],
     options: CompareOptions,
     json: bool,
@@ -24,9 +24,9 @@ pub(super) fn yardstick(
         }
         return Ok(());
     }
-    println!("N over the samples that reach the vote over N less 0.2 points, in {} orders a pool", options.seeds);
+    println!("N over the samples that reach the vote over N less 0.2 points, in {} orders a recording", options.seeds);
     for row in &rows {
-        let y = &row.yardstick;
+        let y = &row.savings;
         println!("{}", row.method);
         println!(
             "  {:<28} {:>5.2} [{:.2}, {:.2}]  {:.2}x [{:.2}, {:.2}] adaptive-consistency",
@@ -46,7 +46,7 @@ pub(super) fn yardstick(
                 pool.interval.low,
                 pool.interval.high,
                 pool.n,
-                pool.wanted,
+                pool.target,
                 pool.samples,
                 pool.worst_below_reference.max(0.0)
             );
@@ -91,11 +91,11 @@ pub(super) fn cascades(
                 .hint("give --arm-usd FIRST,SECOND in dollars a million generated tokens"));
         }
     };
-    let [cheap, dear] = runs else {
-        return Err(CliError::usage("a cascade goes over two runs").hint("give --cascade CHEAP,DEAR"));
+    let [small, large] = runs else {
+        return Err(CliError::usage("a cascade takes two runs").hint("give --cascade SMALL,LARGE"));
     };
     for pool in pools {
-        let found = cascade_priced(pool, [cheap, dear], usd, most, seeds).map_err(|e| eval_error(&e))?;
+        let found = cascade_priced(pool, [small, large], usd, most, seeds).map_err(|e| eval_error(&e))?;
         if json {
             println!("{}", serde_json::to_string(&found).context("cannot write JSON")?);
         } else {
@@ -108,17 +108,17 @@ pub(super) fn cascades(
 fn print_cascade(pool: &Pool, found: &Cascade) {
     println!("{} ({} problems)", pool.name, found.problems);
     println!(
-        "  cheap  {}: {:.3} at {:.0} tokens, {:.3e} {} a sample",
-        found.cheap, found.accuracies.0, found.tokens.0, found.costs.0, found.unit
+        "  small  {}: {:.3} at {:.0} tokens, {:.3e} {} a sample",
+        found.small, found.accuracies.0, found.tokens.0, found.costs.0, found.unit
     );
     println!(
-        "  dear   {}: {:.3} at {:.0} tokens, {:.3e} {} a sample",
-        found.dear, found.accuracies.1, found.tokens.1, found.costs.1, found.unit
+        "  large  {}: {:.3} at {:.0} tokens, {:.3e} {} a sample",
+        found.large, found.accuracies.1, found.tokens.1, found.costs.1, found.unit
     );
     if let Some(dominated) = &found.dominated {
         println!("  {dominated}");
     }
-    println!("     price  accuracy  above the dear run          tokens  of the dear run's cost  escalated");
+    println!("     price  accuracy  above the large run         tokens  of the large run's cost  escalated");
     let mut last = f64::NAN;
     for row in found.rows.iter().filter(|r| r.tokens.is_finite()) {
         if row.tokens == last {
@@ -126,10 +126,10 @@ fn print_cascade(pool: &Pool, found: &Cascade) {
         }
         last = row.tokens;
         println!(
-            "  {:>8.1e}  {:>8.3}  {:>+6.3} [{:+.3}, {:+.3}]  {:>8.0}  {:>21.0} %  {:>7.0} %",
+            "  {:>8.1e}  {:>8.3}  {:>+6.3} [{:+.3}, {:+.3}]  {:>8.0}  {:>22.0} %  {:>7.0} %",
             row.price,
             row.accuracy,
-            row.above_dear,
+            row.above_large,
             row.interval.low,
             row.interval.high,
             row.tokens,
