@@ -276,8 +276,14 @@ mod tests {
         let shape = ModelConfig { heads: 4, tied: false, ..ModelConfig::sized(VOCABULARY, 96, 32, 2) };
         let mut model = Model::new(shape, 1).unwrap();
         for (hurry, steps) in [(0.0, 1500), (0.65, 40)] {
-            let mut worked =
-                Worked { task, levels: 2..=3, teacher: Teacher { hurry, slip: 0.0 }, interrupt: 0.0, clip: None, excerpts: None };
+            let mut worked = Worked {
+                task,
+                levels: 2..=3,
+                teacher: Teacher { hurry, slip: 0.0 },
+                interrupt: 0.0,
+                clip: None,
+                excerpts: None,
+            };
             let config = SftConfig {
                 batch: 16,
                 schedule: Schedule { peak: 6e-3, warmup: 10, steps, decay: Decay::Cosine },

@@ -228,7 +228,8 @@ fn model_in(folder: &Path) -> PathBuf {
 
 /// Runs `train sft`.
 pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
-    for (name, share) in [("hurry", args.hurry), ("slip", args.slip), ("interrupt", args.interrupt), ("excerpts", args.excerpts)]
+    for (name, share) in
+        [("hurry", args.hurry), ("slip", args.slip), ("interrupt", args.interrupt), ("excerpts", args.excerpts)]
     {
         if !(0.0..=1.0).contains(&share) {
             return Err(CliError::usage(format!("--{name} {share} is no share")).hint("give a number from 0 to 1"));
@@ -262,8 +263,10 @@ pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
     let excerpts = match (args.excerpts, model.config().window) {
         (share, Some(lead)) if share > 0.0 => Some(Excerpts { share, lead }),
         (share, None) if share > 0.0 => {
-            return Err(CliError::usage("--excerpts needs a model whose attention has a window: without one what stands before a piece matters")
-                .hint("give --window, such as 96"));
+            return Err(CliError::usage(
+                "--excerpts needs a model whose attention has a window: without one what stands before a piece matters",
+            )
+            .hint("give --window, such as 96"));
         }
         _ => None,
     };
