@@ -32,8 +32,8 @@ fn backend() -> &'static LlamaBackend {
 }
 
 /// Trains a small model on the sources of this crate.
-fn trained(corpus: &Corpus) -> Model {
-    let model = ModelConfig::sized(257, 128, 64, 2);
+fn trained(corpus: &Corpus, window: Option<usize>) -> Model {
+    let model = ModelConfig { window, ..ModelConfig::sized(257, 128, 64, 2) };
     let config = PretrainConfig { batch: 8, ..PretrainConfig::new(model, 250_000) };
     let mut run = Pretraining::new(config, corpus, Vocabulary::bytes(), 1).unwrap();
     while !run.is_done() {
@@ -94,10 +94,20 @@ fn byte_pairs_are_merged_as_llama_cpp_merges_them() {
 
 #[test]
 fn a_trained_model_says_the_same_in_llama_cpp() {
+    says_the_same(None);
+}
+
+/// Texts of several windows.
+#[test]
+fn a_trained_model_with_a_window_says_the_same_in_llama_cpp() {
+    says_the_same(Some(16));
+}
+
+fn says_the_same(window: Option<usize>) {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let vocabulary = Vocabulary::bytes();
     let corpus = Corpus::read(&[sources], &CorpusOptions::default(), &vocabulary).unwrap();
-    let model = trained(&corpus);
+    let model = trained(&corpus, window);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("model.gguf");
     write_gguf(&file, &model, &vocabulary, &GgufOptions::default()).unwrap();

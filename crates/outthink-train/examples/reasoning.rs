@@ -45,6 +45,7 @@ impl Stage<'_> {
             teacher: self.teacher,
             interrupt: 0.0,
             clip: None,
+            excerpts: None,
         };
         let config = SftConfig {
             batch: self.batch,

@@ -26,6 +26,11 @@ pub struct ModelConfig {
     pub norm_eps: f32,
     /// Whether the output layer is the embedding.
     pub tied: bool,
+    /// Sliding-window attention (Beltagy et al. 2020; Mistral 7B): a position sees this many tokens, itself included,
+    /// in every layer. What a token depends on then ends [`ModelConfig::reach`] tokens back, so a text may be longer
+    /// than any that was trained on. None: it sees all tokens before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<usize>,
 }
 
 impl ModelConfig {
@@ -45,6 +50,7 @@ impl ModelConfig {
             rope_theta: 10_000.0,
             norm_eps: 1e-5,
             tied: true,
+            window: None,
         }
     }
 
@@ -79,6 +85,9 @@ impl ModelConfig {
         within("the number of heads", self.heads, 1, self.d_model)?;
         within("the feed-forward width", self.d_ff, 8, 1 << 16)?;
         within("the context", self.context, 2, 1 << 20)?;
+        if let Some(window) = self.window {
+            within("the window of attention", window, 2, self.context)?;
+        }
         if !self.d_model.is_multiple_of(self.heads) || !(self.d_model / self.heads).is_multiple_of(2) {
             let need = format!("a multiple of twice the {} heads: rotary positions turn pairs", self.heads);
             return Err(TrainError::setting("the width", self.d_model, need));
@@ -90,6 +99,24 @@ impl ModelConfig {
             return Err(TrainError::setting("the epsilon of the norms", self.norm_eps, "a number above 0"));
         }
         Ok(())
+    }
+
+    /// How many tokens back the next token's probability depends on anything: every layer looks one window further.
+    /// None where attention has no window.
+    ///
+    /// ```
+    /// use outthink_train::ModelConfig;
+    ///
+    /// let model = ModelConfig { window: Some(96), ..ModelConfig::sized(101, 24_576, 64, 2) };
+    /// assert_eq!(model.reach(), Some(191));
+    /// ```
+    pub fn reach(&self) -> Option<usize> {
+        self.window.map(|window| self.layers * window.saturating_sub(1) + 1)
+    }
+
+    /// Positions that a query at most sees.
+    pub(crate) fn span(&self) -> usize {
+        self.window.unwrap_or(self.context)
     }
 
     /// Parameters without embeddings and output layer, the N of Kaplan et al. 2020.
@@ -133,6 +160,8 @@ mod tests {
             (ModelConfig { context: 1, ..good }, "context"),
             (ModelConfig { rope_theta: f64::NAN, ..good }, "rotary"),
             (ModelConfig { norm_eps: 0.0, ..good }, "epsilon"),
+            (ModelConfig { window: Some(1), ..good }, "window"),
+            (ModelConfig { window: Some(129), ..good }, "window"),
         ] {
             assert!(bad.check().unwrap_err().to_string().contains(word), "{word}");
         }

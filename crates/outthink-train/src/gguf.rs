@@ -1,5 +1,10 @@
 //! Export to GGUF (version 3), which llama.cpp and the embedded engine run.
+//!
+//! llama.cpp's `llama` has no sliding window. The plainest of its architectures that has one in every layer is
+//! `granite_swa`: with factors of 1 it computes the same, but for a sink that each head may attend to instead of a
+//! token (Xiao et al. 2023); sinks whose score is far below any other take no weight.
 
+use crate::config::ModelConfig;
 use crate::error::TrainError;
 use crate::file::write_whole;
 use crate::model::Model;
@@ -46,24 +51,31 @@ pub fn write_gguf(
         let need = format!("{}, as the model's", c.vocab);
         return Err(TrainError::setting("the vocabulary of the export", vocabulary.len(), need));
     }
-    let mut keys = Keys::default();
-    keys.text("general.architecture", "llama");
+    let mut keys = Keys { family: family(c), ..Keys::default() };
+    keys.text("general.architecture", keys.family);
     keys.text("general.name", if options.name.is_empty() { "outthink" } else { &options.name });
     keys.u32("general.file_type", 0);
     for (key, value) in [
-        ("llama.vocab_size", c.vocab),
-        ("llama.context_length", c.context),
-        ("llama.embedding_length", c.d_model),
-        ("llama.block_count", c.layers),
-        ("llama.feed_forward_length", c.d_ff),
-        ("llama.attention.head_count", c.heads),
-        ("llama.attention.head_count_kv", c.heads),
-        ("llama.rope.dimension_count", c.d_model / c.heads),
+        ("vocab_size", c.vocab),
+        ("context_length", c.context),
+        ("embedding_length", c.d_model),
+        ("block_count", c.layers),
+        ("feed_forward_length", c.d_ff),
+        ("attention.head_count", c.heads),
+        ("attention.head_count_kv", c.heads),
+        ("rope.dimension_count", c.d_model / c.heads),
     ] {
-        keys.u32(key, value as u32);
+        keys.u32(&keys.of(key), value as u32);
     }
-    keys.f32("llama.attention.layer_norm_rms_epsilon", c.norm_eps);
-    keys.f32("llama.rope.freq_base", c.rope_theta as f32);
+    keys.f32(&keys.of("attention.layer_norm_rms_epsilon"), c.norm_eps);
+    keys.f32(&keys.of("rope.freq_base"), c.rope_theta as f32);
+    if let Some(window) = c.window {
+        keys.u32(&keys.of("attention.sliding_window"), window as u32);
+        let every = vec![true; c.layers];
+        let pattern = keys.of("attention.sliding_window_pattern");
+        keys.array(&pattern, Kind::Bool, &every, |bytes, slides| bytes.push(u8::from(*slides)));
+        keys.f32(&keys.of("logit_scale"), 1.0);
+    }
     keys.text("tokenizer.ggml.model", "gpt2");
     // How words are cut before they are merged: without merges it makes no difference.
     keys.text("tokenizer.ggml.pre", if vocabulary.merges.is_empty() { "gpt-2" } else { "bloom" });
@@ -97,29 +109,56 @@ pub fn write_gguf(
         keys.text("tokenizer.chat_template", template);
     }
 
-    let mut infos = Vec::new();
-    let mut data = Vec::new();
+    let mut tensors = Tensors::default();
     for tensor in model.tensors() {
-        put_text(&mut infos, &name(&tensor.name));
-        infos.extend((tensor.shape.len() as u32).to_le_bytes());
-        // GGUF counts dimensions from the innermost one.
-        for size in tensor.shape.iter().rev() {
-            infos.extend((*size as u64).to_le_bytes());
+        tensors.put(&name(&tensor.name), &tensor.shape, &model.weights()[tensor.range.clone()]);
+    }
+    if c.window.is_some() {
+        for layer in 0..c.layers {
+            tensors.put(&format!("blk.{layer}.attn_sinks.weight"), &[c.heads], &vec![NO_SINK; c.heads]);
         }
-        infos.extend(0_u32.to_le_bytes());
-        infos.extend((data.len() as u64).to_le_bytes());
-        data.extend(model.weights()[tensor.range.clone()].iter().flat_map(|w| w.to_le_bytes()));
-        data.resize(data.len().next_multiple_of(ALIGNMENT), 0);
     }
     let mut file = b"GGUF".to_vec();
     file.extend(3_u32.to_le_bytes());
-    file.extend((model.tensors().len() as u64).to_le_bytes());
+    file.extend(tensors.count.to_le_bytes());
     file.extend(keys.count.to_le_bytes());
     file.extend(keys.bytes);
-    file.extend(infos);
+    file.extend(tensors.infos);
     file.resize(file.len().next_multiple_of(ALIGNMENT), 0);
-    file.extend(data);
+    file.extend(tensors.data);
     write_whole(path, &file)
+}
+
+/// The score of a sink that takes no weight.
+pub(crate) const NO_SINK: f32 = -1e30;
+
+/// What llama.cpp calls models of this shape.
+pub(crate) fn family(config: &ModelConfig) -> &'static str {
+    if config.window.is_some() { "granite_swa" } else { "llama" }
+}
+
+/// The tensors of a file, as they are written.
+#[derive(Default)]
+struct Tensors {
+    count: u64,
+    infos: Vec<u8>,
+    data: Vec<u8>,
+}
+
+impl Tensors {
+    fn put(&mut self, name: &str, shape: &[usize], numbers: &[f32]) {
+        self.count += 1;
+        put_text(&mut self.infos, name);
+        self.infos.extend((shape.len() as u32).to_le_bytes());
+        // GGUF counts dimensions from the innermost one.
+        for size in shape.iter().rev() {
+            self.infos.extend((*size as u64).to_le_bytes());
+        }
+        self.infos.extend(0_u32.to_le_bytes());
+        self.infos.extend((self.data.len() as u64).to_le_bytes());
+        self.data.extend(numbers.iter().flat_map(|w| w.to_le_bytes()));
+        self.data.resize(self.data.len().next_multiple_of(ALIGNMENT), 0);
+    }
 }
 
 /// From Hugging Face's name of a tensor to llama.cpp's.
@@ -145,11 +184,17 @@ pub(crate) fn name(name: &str) -> String {
 /// The keys of a file, as they are written.
 #[derive(Default)]
 struct Keys {
+    /// What the names of the model's own keys begin with.
+    family: &'static str,
     count: u64,
     bytes: Vec<u8>,
 }
 
 impl Keys {
+    fn of(&self, key: &str) -> String {
+        format!("{}.{key}", self.family)
+    }
+
     fn begin(&mut self, key: &str, kind: Kind) {
         self.count += 1;
         put_text(&mut self.bytes, key);

@@ -4,7 +4,7 @@
 use crate::checkpoint::Checkpoint;
 use crate::config::ModelConfig;
 use crate::error::TrainError;
-use crate::gguf::{ALIGNMENT, name};
+use crate::gguf::{ALIGNMENT, NO_SINK, name};
 use crate::model::Model;
 use crate::vocabulary::{Piece, PieceKind, Vocabulary, printable};
 use crate::weights::Layout;
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-/// Reads a GGUF file of this crate: a `llama` with all weights in `f32`.
+/// Reads a GGUF file of this crate: a `llama`, or a `granite_swa` where it has a window, with all weights in `f32`.
 ///
 /// # Errors
 ///
@@ -169,10 +169,14 @@ impl<'a> File<'a> {
 
     fn config(&self) -> Result<ModelConfig, String> {
         let architecture = self.text("general.architecture").unwrap_or_default();
-        if architecture != "llama" {
-            return Err(format!("has the architecture `{architecture}`; need `llama`, as `outthink train` makes it"));
+        if !["llama", "granite_swa"].contains(&architecture) {
+            return Err(format!(
+                "has the architecture `{architecture}`; need `llama` or `granite_swa`, as `outthink train` makes them"
+            ));
         }
-        let size = |key: &str| self.number(&format!("llama.{key}")).map(|n| n as usize);
+        let number = |key: &str| self.number(&format!("{architecture}.{key}"));
+        let size = |key: &str| number(key).map(|n| n as usize);
+        let window = if architecture == "llama" { None } else { Some(size("attention.sliding_window")?) };
         let config = ModelConfig {
             vocab: size("vocab_size")?,
             d_model: size("embedding_length")?,
@@ -180,14 +184,37 @@ impl<'a> File<'a> {
             heads: size("attention.head_count")?,
             d_ff: size("feed_forward_length")?,
             context: size("context_length")?,
-            rope_theta: self.number("llama.rope.freq_base")?,
-            norm_eps: self.number("llama.attention.layer_norm_rms_epsilon")? as f32,
+            rope_theta: number("rope.freq_base")?,
+            norm_eps: number("attention.layer_norm_rms_epsilon")? as f32,
             tied: !self.tensors.contains_key("output.weight"),
+            window,
         };
+        if window.is_some() {
+            self.check_granite(&config)?;
+        }
         if size("attention.head_count_kv")? != config.heads {
             return Err("has fewer heads of keys than of queries; need as many, as `outthink train` makes it".into());
         }
         Ok(config)
+    }
+
+    /// What other models of this architecture have and those of this crate do not.
+    fn check_granite(&self, config: &ModelConfig) -> Result<(), String> {
+        let pattern = self.values.get("granite_swa.attention.sliding_window_pattern");
+        let every = matches!(pattern, Some(Value::Numbers(slides)) if slides.iter().all(|slides| *slides == 1.0));
+        let factors = ["logit_scale", "residual_scale", "embedding_scale", "attention.scale"];
+        let plain = factors.iter().all(|key| match self.values.get(&format!("granite_swa.{key}")) {
+            Some(Value::Number(factor)) => *factor == 1.0 && *key != "attention.scale",
+            _ => true,
+        });
+        let mut sinks = Vec::new();
+        for layer in 0..config.layers {
+            sinks.extend(self.tensor(&format!("blk.{layer}.attn_sinks.weight"), &[config.heads])?);
+        }
+        if every && plain && sinks.iter().all(|score| *score == NO_SINK) {
+            return Ok(());
+        }
+        Err("has layers without a window, factors or sinks of attention; need a model of `outthink train`".to_owned())
     }
 
     fn vocabulary(&self) -> Result<Vocabulary, String> {
@@ -252,7 +279,9 @@ mod tests {
         for (vocabulary, tied) in
             [(CharTokenizer.vocabulary(), false), (crate::learn_merges([text.repeat(2).as_str()], 270), true)]
         {
-            let config = ModelConfig { tied, ..ModelConfig::sized(vocabulary.len(), 48, 32, 2) };
+            // One of them with a window, too.
+            let window = tied.then_some(9);
+            let config = ModelConfig { tied, window, ..ModelConfig::sized(vocabulary.len(), 48, 32, 2) };
             let model = Model::new(config, 3).unwrap();
             write_gguf(&path, &model, &vocabulary, &GgufOptions::default()).unwrap();
             let read = read_gguf(&path).unwrap();

@@ -1,6 +1,6 @@
 //! Export as a Hugging Face folder, which vLLM, SGLang and transformers load.
 //!
-//! The weights are those of a `LlamaForCausalLM`. Hugging Face turns the first half of a head against the second one
+//! The weights are those of a `LlamaForCausalLM`, or of a `MistralForCausalLM` where attention has a window. Hugging Face turns the first half of a head against the second one
 //! where this crate and llama.cpp turn neighbours (Su et al. 2021, equation 34, in either order), so the rows of
 //! queries and keys change places.
 //!
@@ -82,9 +82,11 @@ fn config(model: &Model, vocabulary: &Vocabulary) -> Value {
     let wide = Heads::of(model);
     // Angle i of a head is base^(-2 i / width).
     let base = c.rope_theta.powf(wide.to as f64 / wide.from as f64);
-    json!({
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
+    let (architecture, kind) =
+        if c.window.is_some() { ("MistralForCausalLM", "mistral") } else { ("LlamaForCausalLM", "llama") };
+    let mut config = json!({
+        "architectures": [architecture],
+        "model_type": kind,
         "vocab_size": c.vocab,
         "hidden_size": c.d_model,
         "intermediate_size": c.d_ff,
@@ -104,7 +106,11 @@ fn config(model: &Model, vocabulary: &Vocabulary) -> Value {
         "bos_token_id": null,
         "eos_token_id": vocabulary.end,
         "torch_dtype": "float32",
-    })
+    });
+    if let (Some(window), Some(settings)) = (c.window, config.as_object_mut()) {
+        settings.insert("sliding_window".into(), window.into());
+    }
+    config
 }
 
 fn weights(folder: &Path, model: &Model) -> Result<Vec<u8>, TrainError> {

@@ -201,7 +201,8 @@ pub fn teach(task: &dyn Task, plan: &Plan, progress: &mut dyn FnMut(u64, f64)) -
     let context = (task.longest(*plan.levels.end()) * 2 + 64).next_multiple_of(32);
     // Four heads look at the value so far, the operator, the operand and the place.
     let config = ModelConfig { heads: 4, tied: false, ..ModelConfig::sized(VOCABULARY, context, d_model, layers) };
-    let mut worked = Worked { task, levels: plan.levels.clone(), teacher: plan.teacher, interrupt: 0.0, clip: None };
+    let mut worked =
+        Worked { task, levels: plan.levels.clone(), teacher: plan.teacher, interrupt: 0.0, clip: None, excerpts: None };
     let sft = SftConfig {
         batch: plan.sft.1,
         schedule: Schedule { peak: 5e-3, warmup: 20, steps: plan.sft.0, decay: Decay::Cosine },

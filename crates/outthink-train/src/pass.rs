@@ -112,7 +112,7 @@ impl Workspace {
                 row.copy_from_slice(&embedding[*token as usize * d..][..d]);
             }
         }
-        let shape = Shape { d, heads: c.heads };
+        let shape = Shape { d, heads: c.heads, window: c.window };
         for layer in 0..c.layers {
             let (before, after) = self.layers.split_at_mut(layer + 1);
             let a = &mut before[layer];
@@ -215,7 +215,7 @@ impl Workspace {
         let of = Normed { x: &self.output, gain: &model.weights[gain.clone()], inverse: &self.output_inverse };
         rms_norm_back(of, &self.dnormed, &mut self.dx, &mut gradient[gain]);
 
-        let shape = Shape { d, heads: c.heads };
+        let shape = Shape { d, heads: c.heads, window: c.window };
         for layer in (0..c.layers).rev() {
             let a = &mut self.layers[layer];
             let (at, packed) = (&model.layout.layers[layer], &model.packed.layers[layer]);

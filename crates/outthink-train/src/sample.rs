@@ -109,18 +109,22 @@ impl Model {
 /// Keys and values of one sequence in one layer, one pair of packed matrices a head.
 #[derive(Debug)]
 struct Cache {
-    /// `[head width, context]` each.
+    /// `[head width, span]` each.
     keys: Vec<Panels>,
-    /// `[context, head width]` each.
+    /// `[span, head width]` each.
     values: Vec<Panels>,
+    /// Positions that it holds: the context, or the window. A later one takes the place of the one that the window has
+    /// left; keys are turned to their positions, so their order does not matter.
+    span: usize,
 }
 
 impl Cache {
     fn new(c: &ModelConfig) -> Self {
         let head = c.d_model / c.heads;
         Self {
-            keys: (0..c.heads).map(|_| Panels::zeros(head, c.context)).collect(),
-            values: (0..c.heads).map(|_| Panels::zeros(c.context, head)).collect(),
+            keys: (0..c.heads).map(|_| Panels::zeros(head, c.span())).collect(),
+            values: (0..c.heads).map(|_| Panels::zeros(c.span(), head)).collect(),
+            span: c.span(),
         }
     }
 
@@ -130,8 +134,8 @@ impl Cache {
         let head = d / self.keys.len();
         let parts = row[d..2 * d].chunks_exact(head).zip(row[2 * d..].chunks_exact(head));
         for ((key, value), (keys, values)) in parts.zip(self.keys.iter_mut().zip(&mut self.values)) {
-            keys.set_column(position, key);
-            values.set_row(position, value);
+            keys.set_column(position % self.span, key);
+            values.set_row(position % self.span, value);
         }
     }
 }
@@ -180,7 +184,7 @@ impl<'a> Sampler<'a> {
             gate_up: Buffer::default(),
             active: Buffer::default(),
             logits: Buffer::default(),
-            scores: Buffer::zeros(model.config.context.next_multiple_of(16)),
+            scores: Buffer::zeros(model.config.span().next_multiple_of(16)),
         }
     }
 
@@ -277,7 +281,8 @@ impl<'a> Sampler<'a> {
                 model.rotary.turn(&mut qkv[..2 * d], slot.read, false);
                 let cache = &mut self.caches[slot.caches][layer];
                 cache.put(slot.read, qkv);
-                attend(c, cache, slot.read + 1, &qkv[..d], &mut self.attended[row * d..][..d], &mut self.scores);
+                let seen = c.span().min(slot.read + 1);
+                attend(c, cache, seen, &qkv[..d], &mut self.attended[row * d..][..d], &mut self.scores);
             }
             product(n, &self.attended, &packed.out.forward, &mut self.x, true);
             let gain = &model.weights[at.mlp_norm.clone()];
@@ -334,16 +339,16 @@ impl<'a> Sampler<'a> {
     }
 }
 
-/// Attention of one new position to the `seen` positions of its cache.
+/// Attention of one new position to the first `seen` positions of its cache.
 fn attend(c: &ModelConfig, cache: &Cache, seen: usize, query: &[f32], out: &mut [f32], scores: &mut Buffer) {
-    let shape = attention::Shape { d: c.d_model, heads: c.heads };
+    let shape = attention::Shape { d: c.d_model, heads: c.heads, window: c.window };
     let width = shape.head();
     let heads = query.chunks_exact(width).zip(out.chunks_exact_mut(width));
     for ((query, out), (keys, values)) in heads.zip(cache.keys.iter().zip(&cache.values)) {
         let left = Left::Rows { data: query, stride: width };
         let stride = scores.len();
         gemm(1, left, keys.part(width, seen), Out { data: scores, stride, add: false });
-        attention::softmax(&mut scores[..seen], seen, shape.scale());
+        attention::softmax(&mut scores[..seen], 0..seen, shape.scale());
         let left = Left::Rows { data: scores, stride };
         gemm(1, left, values.part(seen, width), Out { data: out, stride: width, add: false });
     }

@@ -50,6 +50,19 @@ pub struct Worked<'a> {
     /// end. The length is drawn for each solution, evenly on a logarithmic scale from [`SHORTEST_CLIP`], so that the
     /// beginnings, where nothing can be copied from earlier lines, weigh as much as what follows.
     pub clip: Option<usize>,
+    /// Pieces out of the middle of long solutions, for models whose attention has a window.
+    pub excerpts: Option<Excerpts>,
+}
+
+/// Pieces of solutions that are longer than [`Worked::clip`]. With a window nothing before the piece matters but what
+/// the window holds, so a model can learn from pieces what stands in the middle and at the end of any length.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Excerpts {
+    /// Share of solutions of which a piece is taken and not the beginning; every fourth piece is the end.
+    pub share: f64,
+    /// Tokens at a piece's beginning that are read and not learnt: the model's window.
+    pub lead: usize,
 }
 
 /// The shortest length that solutions are cut to; see [`Worked::clip`].
@@ -73,6 +86,26 @@ impl Examples for Worked<'_> {
         // No number is drawn where nothing is cut, so that such runs do not change.
         let cut = self.interrupt > 0.0 && rng.uniform() < self.interrupt;
         let clip = self.draw_clip(rng);
+        if let (Some(excerpts), Some(clip)) = (self.excerpts, clip)
+            && rng.uniform() < excerpts.share
+        {
+            let length = clip + excerpts.lead;
+            if cut {
+                let mut example = example.interrupted(self.task, None, rng)?;
+                let most = example.tokens.len() - example.prompt + length;
+                example.keep_last(most, 0);
+                return Ok(example);
+            }
+            let mut example = example;
+            if rng.below(4) > 0 {
+                // A piece begins in the solution or at the prompt, and ends in the solution or at its end.
+                let least = (excerpts.lead + 2).min(example.tokens.len());
+                let end = least + rng.below(example.tokens.len() - least + 1);
+                example.tokens.truncate(end);
+            }
+            example.keep_last(length, excerpts.lead);
+            return Ok(example);
+        }
         if cut {
             return example.interrupted(self.task, clip, rng);
         }
@@ -154,6 +187,17 @@ impl Example {
         tokens.extend(reply);
         tokens.push(END);
         Ok(Self { tokens, prompt: prompt_len })
+    }
+
+    /// Keeps the last tokens, `length` of them at most. Where the beginning is lost, at least `lead` tokens are the
+    /// prompt's.
+    fn keep_last(&mut self, length: usize, lead: usize) {
+        let lost = self.tokens.len().saturating_sub(length.max(2));
+        if lost > 0 {
+            self.tokens.drain(..lost);
+            let last = self.tokens.len() - 1;
+            self.prompt = self.prompt.saturating_sub(lost).max(lead).clamp(1, last);
+        }
     }
 
     /// The same with the thought cut at a random token before `clip`, and all before the answer as the prompt.

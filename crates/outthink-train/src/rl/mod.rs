@@ -282,6 +282,7 @@ mod tests {
                 teacher: Teacher { answer_only, label_noise: 0.0 },
                 interrupt: 0.0,
                 clip: None,
+                excerpts: None,
             };
             let config = SftConfig {
                 batch: 16,

@@ -33,6 +33,7 @@ const LONGEST: u32 = 8;
 const PASSES: RangeInclusive<u64> = 8..=24;
 /// The counter has three digits.
 const MOST: u64 = 999;
+const HUNDRED: u64 = 100;
 /// A lead is at most this.
 const LEAD: u64 = 9;
 
@@ -131,12 +132,16 @@ impl Task for Recheck {
     }
 
     /// Every second question says how many passes it wants, where the task has a bound on them; the logarithm of the
-    /// number is drawn evenly.
+    /// number is drawn evenly. Half of those that ask for more than 100 begin shortly before a hundred is passed, where
+    /// two digits of the counter change at a time: one pass in a hundred is too seldom to learn it from.
     fn draw(&self, level: u32, rng: &mut Rng) -> Problem {
         let mut problem = Chain::modulo(self.modulus).draw(level.clamp(1, LONGEST), rng);
         if self.asked > 0 && rng.uniform() < 0.5 {
             let passes = ((self.asked + 1) as f64).powf(rng.uniform()) as u64;
-            problem.question = format!("x{:03} {}", passes.clamp(1, self.asked), problem.question);
+            let passes = passes.clamp(1, self.asked);
+            let near = passes > HUNDRED && rng.uniform() < 0.5;
+            let passes = if near { passes / HUNDRED * HUNDRED + rng.below(8) as u64 } else { passes };
+            problem.question = format!("x{:03} {}", passes.min(self.asked), problem.question);
         }
         problem
     }

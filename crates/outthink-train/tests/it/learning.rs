@@ -20,8 +20,8 @@ fn model(config: ModelConfig) -> Model {
 /// The gradient in every tensor, along a random direction, against central differences.
 #[test]
 fn the_gradient_of_a_model_agrees_with_finite_differences() {
-    for tied in [true, false] {
-        let config = ModelConfig { tied, ..ModelConfig::sized(19, 48, 32, 2) };
+    for (tied, window) in [(true, None), (false, None), (false, Some(9))] {
+        let config = ModelConfig { tied, window, ..ModelConfig::sized(19, 48, 32, 2) };
         let model = model(config);
         let sequences = batch(19, &[40, 2, 7, 49], 1);
         let mut rng = Rng::stream(9, 9);
@@ -58,6 +58,27 @@ fn the_gradient_of_a_model_agrees_with_finite_differences() {
             );
         }
     }
+}
+
+/// What lies further back than the reach changes nothing, and neither does the place in the text.
+#[test]
+fn with_a_window_a_piece_is_read_as_it_is_in_the_whole_text() {
+    let config = ModelConfig { window: Some(9), ..ModelConfig::sized(19, 96, 32, 2) };
+    let (model, reach) = (model(config), config.reach().unwrap());
+    assert_eq!(reach, 17);
+    let whole = batch(19, &[90], 3).remove(0);
+    let of_whole = model.log_probs(&[&whole], 1).unwrap().remove(0);
+    for first in [1, 30, 60] {
+        let of_piece = model.log_probs(&[&whole[first..]], 1).unwrap().remove(0);
+        let apart = |at: usize| (of_whole[first + at] - of_piece[at]).abs();
+        assert!((reach..of_piece.len()).all(|at| apart(at) < 1e-4), "{first}");
+        assert!(apart(1) > 1e-3, "{first}");
+    }
+    let other = ModelConfig { window: Some(96), ..config };
+    let (wide, none) = (ModelConfig { window: None, ..config }, other);
+    let of = |config| Model::from_weights(config, model.weights().to_vec()).unwrap().log_probs(&[&whole], 1).unwrap();
+    assert_eq!(of(wide), of(none), "a window as long as the text is none");
+    assert_ne!(of(wide)[0], of_whole);
 }
 
 #[test]

@@ -3,7 +3,11 @@
 use outthink_train::{Ending, Model, ModelConfig, Rng, SampleOptions};
 
 fn model() -> Model {
-    let mut model = Model::new(ModelConfig::sized(40, 64, 64, 2), 3).unwrap();
+    model_with(None)
+}
+
+fn model_with(window: Option<usize>) -> Model {
+    let mut model = Model::new(ModelConfig { window, ..ModelConfig::sized(40, 64, 64, 2) }, 3).unwrap();
     let mut rng = Rng::stream(5, 5);
     model.update(|weights| weights.iter_mut().for_each(|w| *w += 0.1 * rng.normal() as f32));
     model
@@ -15,7 +19,13 @@ fn prompts() -> Vec<Vec<u32>> {
 
 #[test]
 fn log_probs_of_samples_are_those_of_the_model() {
-    let model = model();
+    // Windows shorter than the first prompts, than the longest, and than none.
+    for window in [None, Some(2), Some(7), Some(33), Some(64)] {
+        samples_agree(&model_with(window));
+    }
+}
+
+fn samples_agree(model: &Model) {
     let options = SampleOptions { max_tokens: 30, slots: 2, seed: 4, ..SampleOptions::default() };
     let sampled = model.sample(&prompts(), &options).unwrap();
     for (prompt, sampled) in prompts().into_iter().zip(&sampled) {

@@ -77,6 +77,9 @@ fn transformers_computes_the_same_logits_from_the_same_tokens() {
     assert_eq!(found["chat"], "1+2 mod 7\n<think>");
     assert_eq!(found["decoded"][1], texts[1]);
     same(&python, sized, &chars, None, &texts);
+    // A text of several windows, with narrow heads and with wide ones.
+    same(&python, ModelConfig { window: Some(11), ..untied }, &chars, Some(CHAT_TEMPLATE), &texts);
+    same(&python, ModelConfig { window: Some(7), ..sized }, &chars, None, &texts);
     let text = "let x = f(y, 2);\n    end of the text, the end. f(x) (  y) — é\n";
     let merged = learn_merges([text.repeat(3).as_str()], 300);
     assert!(!merged.merges.is_empty());

@@ -9,9 +9,9 @@ use crate::error::CliError;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use outthink_train::rl::{Clip, Divisor, Order, Overlong, Rl, RlConfig, RlStep, Scaling};
-use outthink_train::sft::{Examples, Given, Sft, SftConfig, Worked};
+use outthink_train::sft::{Examples, Excerpts, Given, Sft, SftConfig, Worked};
 use outthink_train::tasks::{CharTokenizer, Split, Task, Teacher, VOCABULARY, problems, task};
-use outthink_train::{AdamWConfig, Checkpoint, CheckpointRef, Decay, Model, ModelConfig, Schedule};
+use outthink_train::{AdamWConfig, Checkpoint, CheckpointRef, Decay, Model, ModelConfig, Schedule, read_gguf};
 use run::{Run, write_curve};
 use serde_json::json;
 use std::fs::{self, File};
@@ -52,8 +52,8 @@ struct Common {
 
 #[derive(Debug, Args)]
 pub(crate) struct SftArgs {
-    /// Begin with the model of this folder instead of a fresh one.
-    #[arg(long, value_name = "DIR")]
+    /// Begin with the model of this folder, or of a GGUF file that `train export` wrote, instead of a fresh one.
+    #[arg(long, value_name = "PATH")]
     from: Option<PathBuf>,
     /// Learn from these JSON lines of `prompt` and `completion` instead of the task's teacher.
     #[arg(long, value_name = "FILE")]
@@ -84,6 +84,14 @@ pub(crate) struct SftArgs {
     /// evaluations are cut there, too.
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u64).range(2..))]
     clip: Option<u64>,
+    /// Share of solutions of which a piece out of the middle or the end is learnt, up to --clip tokens of it: so a model
+    /// whose attention has a window learns solutions far longer than its training texts.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, requires = "clip")]
+    excerpts: f64,
+    /// Tokens that a position sees at most, itself included, in every layer (sliding-window attention) [default: that
+    /// of --from, or all].
+    #[arg(long, value_name = "TOKENS")]
+    window: Option<usize>,
     /// Base of a fresh model's rotary positions; with a small one, such as 100, short texts show all angles that
     /// long ones have.
     #[arg(long, value_name = "X", default_value_t = 10_000.0)]
@@ -220,16 +228,25 @@ fn model_in(folder: &Path) -> PathBuf {
 
 /// Runs `train sft`.
 pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
-    for (name, share) in
-        [("answer-only", args.answer_only), ("label-noise", args.label_noise), ("interrupt", args.interrupt)]
-    {
+    for (name, share) in [
+        ("answer-only", args.answer_only),
+        ("label-noise", args.label_noise),
+        ("interrupt", args.interrupt),
+        ("excerpts", args.excerpts),
+    ] {
         if !(0.0..=1.0).contains(&share) {
             return Err(CliError::usage(format!("--{name} {share} is not a share")).hint("give a number from 0 to 1"));
         }
     }
     let (task, levels) = find_task(&args.common)?;
     let model = if let Some(folder) = &args.from {
-        read(folder)?
+        let model = read(folder)?;
+        if args.window.is_some_and(|window| model.config().window != Some(window)) {
+            let shape = ModelConfig { window: args.window, ..*model.config() };
+            Model::from_weights(shape, model.weights().to_vec()).map_err(|e| train_error(&e))?
+        } else {
+            model
+        }
     } else {
         // More than twice the longest solution, so that reinforcement may think longer.
         let context = args.context.unwrap_or((task.longest(*levels.end()) * 2 + 64).next_multiple_of(32));
@@ -237,6 +254,7 @@ pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
         let width = args.head_width.min(args.size.0);
         let shape = ModelConfig {
             tied: false,
+            window: args.window,
             rope_theta: args.rope_base,
             ..sized.with_heads_of(width).map_err(|e| train_error(&e))?
         };
@@ -245,7 +263,18 @@ pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
     let teacher = Teacher { answer_only: args.answer_only, label_noise: args.label_noise };
     let mut given;
     let clip = args.clip.map(|clip| usize::try_from(clip).unwrap_or(usize::MAX));
-    let mut worked = Worked { task: &*task, levels: levels.clone(), teacher, interrupt: args.interrupt, clip };
+    let excerpts = match (args.excerpts, model.config().window) {
+        (share, Some(lead)) if share > 0.0 => Some(Excerpts { share, lead }),
+        (share, None) if share > 0.0 => {
+            return Err(CliError::usage(
+                "--excerpts needs a model whose attention has a window: without one what stands before a piece matters",
+            )
+            .hint("give --window, such as 96"));
+        }
+        _ => None,
+    };
+    let interrupt = args.interrupt;
+    let mut worked = Worked { task: &*task, levels: levels.clone(), teacher, interrupt, clip, excerpts };
     let examples: &mut dyn Examples = match &args.examples {
         Some(path) => {
             let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -266,9 +295,10 @@ pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
         seed: args.common.seed,
         threads: args.common.threads.max(1),
     };
+    let model_window = model.config().window;
     let habits = json!({
         "kind": "sft", "task": args.common.task, "teacher": teacher, "interrupt": args.interrupt, "clip": clip,
-        "sft": config,
+        "excerpts": excerpts, "window": model_window, "sft": config,
     });
     let mut sft = Sft::new(model, examples, config).map_err(|e| train_error(&e))?;
     let mut run = begin(&args.common, &*task, &levels, (sft.model().config().parameters(), &habits))?;
@@ -289,7 +319,9 @@ pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
 }
 
 fn read(folder: &Path) -> Result<Model, CliError> {
-    let checkpoint = Checkpoint::read(&model_in(folder)).map_err(|e| train_error(&e))?;
+    let gguf = folder.extension().is_some_and(|ending| ending == "gguf");
+    let checkpoint = if gguf { read_gguf(folder) } else { Checkpoint::read(&model_in(folder)) };
+    let checkpoint = checkpoint.map_err(|e| train_error(&e))?;
     if checkpoint.vocabulary != CharTokenizer.vocabulary() {
         return Err(CliError::usage(format!("{} has other tokens than those of generated tasks", folder.display()))
             .hint("begin with a model of `outthink train sft`"));
