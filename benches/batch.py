@@ -161,8 +161,10 @@ def main():
         path = write(folder, "high", problems, lambda _: {"reasoning_effort": "high"})
         high, results = batch(binary, server, path)
         high_right, high_calls = right(problems, results), server.calls
-        assert high["outthink"]["cost_nano_usd"] == server.tokens * 1_000, "the bill is the server's own account"
-        budget = high["outthink"]["cost_usd"] / 3
+        # A reply that nobody waits for any more is in the server's account and not in the bill.
+        high_spent = server.tokens * USD
+        assert high["outthink"]["cost_usd"] <= high_spent, "more was billed than the server sent"
+        budget = high_spent / 3
         # A third of that as one budget, killed on the way.
         server.reset()
         path = write(folder, "budget", problems, lambda _: {"reasoning_effort": "auto", "outthink": {"strategy": "allocate"}})
@@ -192,7 +194,7 @@ def main():
     low, most = interval(differences, args.seed)
     percent = lambda flags: f"{100 * sum(flags) / n:.1f} %"
     print(f"{n} questions of {os.path.basename(args.pool)}, order {args.seed}, {args.kills} kills")
-    print(f"high: {percent(high_right)} for ${high['outthink']['cost_usd']:.6f}")
+    print(f"high: {percent(high_right)} for ${high_spent:.6f} (billed ${high['outthink']['cost_usd']:.6f})")
     print(
         f"one budget of ${budget:.6f}: {percent(whole_right)} for ${whole_spent:.6f} "
         f"(counted ${whole['outthink']['cost_usd']:.6f}, {whole['outthink']['interrupted']} asked again), "

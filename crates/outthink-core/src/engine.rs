@@ -279,6 +279,12 @@ pub trait Engine: Send + Sync {
         Vec::new()
     }
 
+    /// Whether it speaks Anthropic's Messages API: blocks, marks of caches, tools and fields of that API are then sent as
+    /// the client wrote them.
+    fn speaks_messages(&self) -> bool {
+        false
+    }
+
     /// Passes a request on to the server behind the engine as it is; `None` where there is none.
     fn relay(&self, relay: Relay) -> Option<RelayFuture> {
         let _ = relay;

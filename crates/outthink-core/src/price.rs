@@ -25,6 +25,9 @@ pub struct Price {
     /// A million prompt tokens that the engine wrote to its cache; `None` is the price of `input`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<u64>,
+    /// A million of those that the engine keeps for an hour; `None` is the price of `cache_write`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_1h: Option<u64>,
     /// A million generated tokens of reasoning; `None` is the price of `output`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<u64>,
@@ -47,6 +50,9 @@ pub struct LongPrice {
     /// As [`Price::cache_write`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<u64>,
+    /// As [`Price::cache_write_1h`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_1h: Option<u64>,
     /// As [`Price::reasoning`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<u64>,
@@ -83,11 +89,20 @@ impl Price {
     /// The price of a request whose prompt has so many tokens.
     fn at(&self, prompt: u64) -> Self {
         match self.long.filter(|long| prompt > long.above) {
-            Some(LongPrice { input, cached, output, cache_write, reasoning, .. }) => {
-                Self { input, cached, output, cache_write, reasoning, long: None }
+            Some(LongPrice { input, cached, output, cache_write, cache_write_1h, reasoning, .. }) => {
+                Self { input, cached, output, cache_write, cache_write_1h, reasoning, long: None }
             }
             None => Self { long: None, ..*self },
         }
+    }
+
+    /// A million prompt tokens that are written to a cache.
+    fn written(&self) -> u64 {
+        self.cache_write.unwrap_or(self.input)
+    }
+
+    fn written_for_an_hour(&self) -> u64 {
+        self.cache_write_1h.unwrap_or_else(|| self.written())
     }
 
     /// The most that a prompt token of each kind and a generated token may cost, whatever the length of the prompt:
@@ -97,7 +112,7 @@ impl Price {
         let (short, long) = (self.at(0), self.at(u64::MAX));
         let most = |of: fn(&Self) -> u64| of(&short).max(of(&long));
         Self {
-            input: most(|p| p.input.max(p.cached).max(p.cache_write.unwrap_or(0))),
+            input: most(|p| p.input.max(p.cached).max(p.written()).max(p.written_for_an_hour())),
             cached: most(|p| p.cached),
             output: most(|p| p.output.max(p.reasoning.unwrap_or(0))),
             ..Self::default()
@@ -123,11 +138,13 @@ impl Price {
         let price = self.at(usage.prompt);
         let cached = usage.cached.min(usage.prompt);
         let written = usage.cache_write.min(usage.prompt - cached);
+        let for_an_hour = usage.cache_write_1h.min(written);
         let reasoning = usage.reasoning.min(usage.completion);
         let parts = [
             (usage.prompt - cached - written, price.input),
             (cached, price.cached),
-            (written, price.cache_write.unwrap_or(price.input)),
+            (written - for_an_hour, price.written()),
+            (for_an_hour, price.written_for_an_hour()),
             (usage.completion - reasoning, price.output),
             (reasoning, price.reasoning.unwrap_or(price.output)),
         ];
@@ -150,18 +167,20 @@ mod tests {
 
     fn any_price() -> impl Strategy<Value = Price> {
         let figure = || 0u64..20_000_000_000;
-        let kinds = (figure(), figure(), figure(), prop::option::of(figure()), prop::option::of(figure()));
+        let own = || prop::option::of(figure());
+        let kinds = (figure(), figure(), figure(), own(), own(), own());
         (kinds.clone(), prop::option::of((0u64..2_000, kinds))).prop_map(|(own, long)| {
-            let (input, cached, output, cache_write, reasoning) = own;
-            let long = long.map(|(above, (input, cached, output, cache_write, reasoning))| LongPrice {
+            let (input, cached, output, cache_write, cache_write_1h, reasoning) = own;
+            let long = long.map(|(above, (input, cached, output, cache_write, cache_write_1h, reasoning))| LongPrice {
                 above,
                 input,
                 cached,
                 output,
                 cache_write,
+                cache_write_1h,
                 reasoning,
             });
-            Price { input, cached, output, cache_write, reasoning, long }
+            Price { input, cached, output, cache_write, cache_write_1h, reasoning, long }
         })
     }
 
@@ -171,6 +190,7 @@ mod tests {
                 prompt,
                 cached,
                 cache_write,
+                cache_write_1h: cache_write / 3,
                 completion,
                 reasoning,
                 ..Usage::default()
@@ -184,8 +204,8 @@ mod tests {
             left in 0u64..1_000_000_000_000, price in any_price(), prompt in 0u64..4_000, part in 0u64..4_000,
         ) {
             let Some(completion) = price.affordable_output(Cost::from_nano(left)) else { return Ok(()) };
-            let free_prompt = Price { input: 0, cached: 0, cache_write: None,
-                long: price.long.map(|long| LongPrice { input: 0, cached: 0, cache_write: None, ..long }), ..price };
+            let free_prompt = Price { input: 0, cached: 0, cache_write: None, cache_write_1h: None,
+                long: price.long.map(|long| LongPrice { input: 0, cached: 0, cache_write: None, cache_write_1h: None, ..long }), ..price };
             let usage = Usage { prompt, completion, reasoning: part, ..Usage::default() };
             prop_assert!(free_prompt.cost(&usage).nano() <= left);
         }
@@ -216,6 +236,7 @@ mod tests {
             cached: 2_000_000,
             output: 40_000_000,
             cache_write: Some(25_000_000),
+            cache_write_1h: Some(32_000_000),
             reasoning: None,
         };
         let price = Price {
@@ -223,6 +244,7 @@ mod tests {
             cached: 1_000_000,
             output: 30_000_000,
             cache_write: Some(12_000_000),
+            cache_write_1h: Some(20_000_000),
             reasoning: Some(50_000_000),
             long: Some(long),
         };
@@ -230,6 +252,11 @@ mod tests {
             |prompt| Usage { prompt, cached: 100, cache_write: 200, completion: 40, reasoning: 30, ..Usage::default() };
         assert_eq!(price.cost(&usage(1_000)).nano(), 700 * 10 + 100 + 200 * 12 + 10 * 30 + 30 * 50);
         assert_eq!(price.cost(&usage(1_001)).nano(), 701 * 20 + 100 * 2 + 200 * 25 + 40 * 40);
+        let hour = |prompt| Usage { cache_write_1h: 150, ..usage(prompt) };
+        assert_eq!(price.cost(&hour(1_000)).nano(), 700 * 10 + 100 + 50 * 12 + 150 * 20 + 10 * 30 + 30 * 50);
+        assert_eq!(price.cost(&hour(1_001)).nano(), 701 * 20 + 100 * 2 + 50 * 25 + 150 * 32 + 40 * 40);
+        let one = Price { cache_write_1h: None, ..price };
+        assert_eq!(one.cost(&hour(1_000)), one.cost(&usage(1_000)), "one price for both");
         // Kinds without a price of their own cost what they are a part of.
         let plain = Price { input: 10_000_000, cached: 1_000_000, output: 30_000_000, ..Price::default() };
         assert_eq!(plain.cost(&usage(1_000)).nano(), 900 * 10 + 100 + 40 * 30);

@@ -13,6 +13,9 @@ pub struct Usage {
     /// The part of `prompt` that the engine wrote to its cache, where it charges for that.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cache_write: u64,
+    /// The part of `cache_write` that is kept for an hour, where the engine tells it apart.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_write_1h: u64,
     /// Generated tokens over all samples: reasoning, content, discarded and cancelled alike.
     pub completion: u64,
     /// The part of `completion` that was reasoning.
@@ -47,6 +50,7 @@ impl Add for Usage {
             prompt: self.prompt + other.prompt,
             cached: self.cached + other.cached,
             cache_write: self.cache_write + other.cache_write,
+            cache_write_1h: self.cache_write_1h + other.cache_write_1h,
             completion: self.completion + other.completion,
             reasoning: self.reasoning + other.reasoning,
             discarded: self.discarded + other.discarded,

@@ -30,6 +30,8 @@ pub struct UsageRead {
     pub cached: Option<u64>,
     /// Prompt tokens that were written to a cache.
     pub cache_write: Option<u64>,
+    /// Those of them that are kept for an hour.
+    pub cache_write_1h: Option<u64>,
     /// Generated tokens, reasoning included.
     pub completion: Option<u64>,
     /// Those of them that were reasoning.
@@ -85,6 +87,11 @@ const CACHE_WRITE: &[&str] = &[
     "/input_tokens_details/cache_write_tokens",
     "/cache_write_tokens",
     "/cache_write_input_tokens",
+];
+/// Names of those of them that are kept for an hour.
+const CACHE_WRITE_1H: &[&str] = &[
+    "/cache_creation/ephemeral_1h_input_tokens",
+    "/prompt_tokens_details/cache_creation_token_details/ephemeral_1h_input_tokens",
 ];
 const REASONING: &[&str] = &[
     "/completion_tokens_details/reasoning_tokens",
@@ -309,6 +316,7 @@ impl UsageRead {
             prompt: first_of(object, shape.prompt).or(halves),
             cached: first_of(object, shape.cached),
             cache_write: first_of(object, CACHE_WRITE),
+            cache_write_1h: first_of(object, CACHE_WRITE_1H),
             completion: first_of(object, shape.completion),
             reasoning: first_of(object, shape.reasoning),
             total: first_of(object, shape.total),
@@ -391,6 +399,7 @@ impl UsageRead {
             prompt: self.prompt.or(other.prompt),
             cached: self.cached.or(other.cached),
             cache_write: self.cache_write.or(other.cache_write),
+            cache_write_1h: self.cache_write_1h.or(other.cache_write_1h),
             completion: self.completion.or(other.completion),
             reasoning: self.reasoning.or(other.reasoning),
             total: self.total.or(other.total),
@@ -405,6 +414,7 @@ impl UsageRead {
             prompt: self.prompt.max(later.prompt),
             cached: self.cached.max(later.cached),
             cache_write: self.cache_write.max(later.cache_write),
+            cache_write_1h: self.cache_write_1h.max(later.cache_write_1h),
             completion: self.completion.max(later.completion),
             reasoning: self.reasoning.max(later.reasoning),
             total: self.total.max(later.total),
@@ -424,6 +434,7 @@ impl UsageRead {
             prompt,
             cached: self.cached.unwrap_or(0).min(prompt),
             cache_write: self.cache_write.unwrap_or(0).min(prompt),
+            cache_write_1h: self.cache_write_1h.unwrap_or(0).min(self.cache_write.unwrap_or(0)).min(prompt),
             completion,
             reasoning: self.reasoning.unwrap_or(0).min(completion),
             estimated: !known,

@@ -303,6 +303,13 @@ impl Ledger {
         charge_lapsed(&self.pool, self.kind, now()).await
     }
 
+    /// Waits until everything that was settled before is in the database; whether it is. A ledger that was closed in
+    /// between does not say.
+    pub async fn settled(&self) -> bool {
+        let (written, waiting) = oneshot::channel();
+        self.orders.send(Order::Settled(written)).is_ok() && waiting.await.is_ok()
+    }
+
     /// Keeps a record until it expires. It is written by the task, and lost if the process dies first.
     pub fn remember(&self, record: Record) {
         let _ = self.orders.send(Order::Remember(Box::new(record)));

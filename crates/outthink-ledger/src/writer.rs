@@ -36,6 +36,8 @@ pub(crate) enum Order {
     /// Something was paid from an advance.
     Paid,
     Remember(Box<Record>),
+    /// Somebody waits until what was settled so far is written.
+    Settled(oneshot::Sender<()>),
     Close(oneshot::Sender<()>),
 }
 
@@ -91,6 +93,7 @@ impl Writer {
     pub(crate) async fn run(mut self) {
         let mut unsettled: Vec<Settlement> = Vec::new();
         let mut inbox = Inbox::default();
+        let mut settled: Vec<oneshot::Sender<()>> = Vec::new();
         let mut renewal = interval(Duration::from_secs((self.lease / 3).max(1)));
         renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut closing: Option<(oneshot::Sender<()>, Instant)> = None;
@@ -111,7 +114,7 @@ impl Writer {
                 _ = renewal.tick() => self.keep_house().await,
                 () = sleep_until(look), if watches => {}
                 // What could not be written is tried again.
-                () = sleep(AGAIN), if !unsettled.is_empty() => {}
+                () = sleep(AGAIN), if !unsettled.is_empty() || !settled.is_empty() => {}
             }
             let was_asked = !orders.is_empty();
             for order in orders {
@@ -125,13 +128,20 @@ impl Writer {
                             tracing::warn!(%error, "a record was not stored");
                         }
                     }
+                    Order::Settled(waiting) => settled.push(waiting),
                     Order::Close(done) => closing = Some((done, Instant::now() + CLOSING)),
                 }
             }
             let is_due = Instant::now() >= look;
-            if (was_asked && !inbox.is_empty()) || !unsettled.is_empty() || is_due || closing.is_some() {
-                inbox = self.transact(&mut unsettled, inbox, closing.is_some()).await;
+            let is_awaited = !unsettled.is_empty() || !settled.is_empty();
+            if (was_asked && !inbox.is_empty()) || is_awaited || is_due || closing.is_some() {
+                let is_written;
+                (inbox, is_written) = self.transact(&mut unsettled, inbox, closing.is_some()).await;
                 look = Instant::now() + GATHER;
+                if is_written {
+                    // Who asked for it may have left.
+                    settled.drain(..).for_each(|waiting| _ = waiting.send(()));
+                }
             }
             let late = closing.as_ref().is_some_and(|c| Instant::now() > c.1);
             if ((unsettled.is_empty() && self.advances.is_written()) || late)
@@ -149,8 +159,9 @@ impl Writer {
         }
     }
 
-    /// Carries everything out that has come in; what is to be tried again.
-    async fn transact(&self, unsettled: &mut Vec<Settlement>, inbox: Inbox, closing: bool) -> Inbox {
+    /// Carries everything out that has come in; what is to be tried again, and whether all that was settled before is
+    /// written.
+    async fn transact(&self, unsettled: &mut Vec<Settlement>, inbox: Inbox, closing: bool) -> (Inbox, bool) {
         let Inbox { claims, growths } = inbox;
         let keys: HashSet<&str> = claims.iter().map(|a| a.what.key.as_str()).collect();
         let batch = Orders {
@@ -160,7 +171,7 @@ impl Writer {
         };
         let mut again = Inbox::default();
         if batch.is_empty() && unsettled.is_empty() {
-            return again;
+            return (again, true);
         }
         let Answers { grown, claimed, advanced, dead, ahead } = match self.try_transact(unsettled, &batch).await {
             Ok(answers) => answers,
@@ -172,7 +183,7 @@ impl Writer {
                 for waiting in waiting {
                     let _ = waiting.send(Err(ClaimError::Unavailable));
                 }
-                return again;
+                return (again, false);
             }
         };
         unsettled.clear();
@@ -210,7 +221,7 @@ impl Writer {
                 unsettled.push(void(&asked.what));
             }
         }
-        again
+        (again, true)
     }
 
     async fn try_transact(&self, settlements: &[Settlement], batch: &Orders) -> Result<Answers, LedgerError> {

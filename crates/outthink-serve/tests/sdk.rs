@@ -16,6 +16,7 @@
 #[allow(dead_code, reason = "shared with the other test binary")]
 mod common;
 
+use common::shapes::by_shape;
 use common::{Act, Scripted, by_request, serve, writes_and_runs};
 use outthink_core::{Effort, FinishReason, SampleRequest};
 use outthink_ledger::Ledger;
@@ -38,6 +39,8 @@ const VERCEL: [&str; 4] =
 const OTHERS: &[(&str, &[&str])] =
     &[("litellm", &["litellm==1.110.2"]), ("dspy", &["dspy==3.4.1"]), ("llm", &["llm==0.36"])];
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+const SCHEMAS: [&str; 5] =
+    ["openai@7.57.0", "@anthropic-ai/sdk@1.14.0", "ts-json-schema-generator@2.4.0", "ajv@8.20.0", "typescript@7.0.2"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python() {
@@ -146,6 +149,22 @@ async fn vercel() {
             std::fs::copy(script(name), &module).unwrap();
             run(Command::new("node").arg(module), gateway().await).await;
         }
+    }
+}
+
+/// Replies and events of streams, of each shape that there is, against the published schemas.
+#[tokio::test(flavor = "multi_thread")]
+async fn schemas() {
+    let home = scratch("node-schemas");
+    let mut install: Vec<String> =
+        ["install", "--silent", "--no-audit", "--no-fund", "--prefix"].map(str::to_owned).to_vec();
+    install.push(home.display().to_string());
+    install.extend(SCHEMAS.map(str::to_owned));
+    if all_clients() && prepare("npm", &install, &home).await {
+        let module = home.join("schemas.mjs");
+        std::fs::copy(script("schemas.mjs"), &module).unwrap();
+        let options = ServeOptions::new(vec![Scripted::new("m", by_shape)]).with_default_effort(Effort::None);
+        run(Command::new("node").arg(module).current_dir(&home), serve(options).await).await;
     }
 }
 

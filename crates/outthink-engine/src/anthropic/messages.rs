@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 
 /// Blocks that stand in a field of their own while a conversation is in the shape of chat.
 pub(super) const SERVER_BLOCKS: &str = "content_parts";
+/// All blocks of a turn in their order, where the other fields of a message do not say it.
+pub(super) const BLOCKS: &str = "content_blocks";
 
 /// The system prompt as blocks, and the turns.
 pub(super) fn conversation(messages: &[Value], draft: &mut Draft<'_>) -> Result<(Vec<Value>, Vec<Value>), EngineError> {
@@ -51,6 +53,9 @@ impl Turns {
 
 /// A turn of the model: its reasoning, what the server's own tools did, its text, its calls.
 fn assistant(message: &Value, draft: &mut Draft<'_>) -> Result<Vec<Value>, EngineError> {
+    if let Some(blocks) = message[BLOCKS].as_array().filter(|blocks| !blocks.is_empty()) {
+        return Ok(blocks.iter().filter(|block| block["type"].is_string()).cloned().collect());
+    }
     let kept = reasoning(message);
     if kept.is_empty() && message["reasoning_content"].as_str().is_some_and(|text| !text.is_empty()) {
         draft.note("reasoning without a signature was not sent back: the Messages API takes only its own");
@@ -100,6 +105,12 @@ fn blocks(content: &Value, message: &Value) -> Result<Vec<Value>, EngineError> {
     let one = |(part, whole): (Part<'_>, &Value)| {
         let mut block = block(&part)?;
         keep_cache(whole, &mut block);
+        // What a client of this API wrote next to the source of a document.
+        if let Part::File { .. } = part {
+            for name in ["citations", "context"].into_iter().filter(|name| !whole[*name].is_null()) {
+                block[name] = whole[name].clone();
+            }
+        }
         Ok(block)
     };
     let mut blocks = parts(content).into_iter().map(one).collect::<Result<Vec<Value>, EngineError>>()?;

@@ -1,8 +1,8 @@
 //! The events of a reply: <https://platform.claude.com/docs/en/build-with-claude/streaming>.
 
-use super::messages::SERVER_BLOCKS;
+use super::messages::{BLOCKS, SERVER_BLOCKS};
 use crate::reader::{Heard, Reader, delta, end};
-use outthink_core::{UsageRead, restore_integers};
+use outthink_core::{UsageRead, parse_json, restore_integers};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -35,9 +35,14 @@ enum Kind {
 #[derive(Debug, Default)]
 pub(super) struct Events {
     blocks: BTreeMap<u64, Block>,
+    /// Those that are complete, as they came, and how many of them were passed on as such.
+    complete: Vec<Value>,
+    passed: usize,
+    /// Whether the fields of a message do not say their order.
+    is_mixed: bool,
     calls: usize,
-    /// Counts of the input so far: what was read, taken from a cache, written to it.
-    input: [Option<u64>; 3],
+    /// Counts of the input so far: what was read, taken from a cache, written to it, and that for an hour.
+    input: [Option<u64>; 4],
     searches: u64,
 }
 
@@ -78,10 +83,11 @@ impl Events {
 
     fn begin(&mut self, index: u64, block: Value, out: &mut Vec<Heard>) {
         let Value::Object(fields) = block else { return };
-        if self.blocks.len() >= MOST {
+        if self.blocks.len() + self.complete.len() >= MOST {
             return;
         }
         let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        self.order(text("type").as_str(), out);
         let kind = match text("type").as_str() {
             "text" => {
                 say("content", &text("text"), out);
@@ -121,7 +127,10 @@ impl Events {
         };
         let text = |name: &str| piece[name].as_str().unwrap_or_default();
         match piece["type"].as_str().unwrap_or_default() {
-            "text_delta" => say("content", text("text"), out),
+            "text_delta" => {
+                append(&mut block.fields, "text", text("text"));
+                say("content", text("text"), out);
+            }
             "thinking_delta" => {
                 append(&mut block.fields, "thinking", text("thinking"));
                 say("reasoning_content", text("thinking"), out);
@@ -129,12 +138,17 @@ impl Events {
             "signature_delta" => append(&mut block.fields, "signature", text("signature")),
             "input_json_delta" => match block.kind {
                 Kind::Call(number) if !text("partial_json").is_empty() => {
+                    block.arguments.push_str(text("partial_json"));
                     let function = json!({ "arguments": text("partial_json") });
                     out.push(delta(json!({ "tool_calls": [{ "index": number, "function": function }] })));
                 }
                 _ => block.arguments.push_str(text("partial_json")),
             },
             "citations_delta" if piece["citation"].is_object() => {
+                match block.fields.get_mut("citations") {
+                    Some(Value::Array(citations)) => citations.push(piece["citation"].clone()),
+                    _ => _ = block.fields.insert("citations".to_owned(), json!([piece["citation"]])),
+                }
                 out.push(delta(json!({ "annotations": [piece["citation"]] })));
             }
             _ => {}
@@ -144,7 +158,13 @@ impl Events {
     /// Passes on what is known of a block once it is whole.
     fn finish(&mut self, index: u64, out: &mut Vec<Heard>) {
         let Some(Block { mut fields, kind, arguments }) = self.blocks.remove(&index) else { return };
+        if let Kind::Call(_) | Kind::Other = kind
+            && let Ok(input @ Value::Object(_)) = parse_json(arguments.as_bytes())
+        {
+            fields.insert("input".to_owned(), input);
+        }
         let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let whole = Value::Object(fields.clone());
         match kind {
             // Both shapes in which clients keep what has to come back.
             Kind::Thinking if !text("signature").is_empty() => {
@@ -156,13 +176,34 @@ impl Events {
                 let detail = json!({ "type": "reasoning.encrypted", "data": text("data") });
                 out.push(delta(json!({ "thinking_blocks": [fields], "reasoning_details": [detail] })));
             }
-            Kind::Other => {
-                if let Ok(input) = serde_json::from_str::<Value>(&arguments) {
-                    fields.insert("input".to_owned(), input);
-                }
-                out.push(delta(json!({ SERVER_BLOCKS: [fields] })));
-            }
+            Kind::Other => out.push(delta(json!({ SERVER_BLOCKS: [fields] }))),
             Kind::Text | Kind::Thinking | Kind::Call(_) => {}
+        }
+        // The API takes no text of nothing back.
+        if kind != Kind::Text || !whole["text"].as_str().unwrap_or_default().is_empty() {
+            self.complete.push(whole);
+        }
+    }
+
+    /// Sees to it that the order of the blocks is known before the next one begins. The fields of a message say one order:
+    /// reasoning, what the server's own tools did, one text, calls. In any other one all blocks are passed on as they are.
+    fn order(&mut self, next: &str, out: &mut Vec<Heard>) {
+        let place = |kind: &str| match kind {
+            "thinking" | "redacted_thinking" => 0,
+            "text" => 2,
+            "tool_use" => 3,
+            _ => 1,
+        };
+        let last = self.complete.last().map(|block| block["type"].as_str().unwrap_or_default());
+        self.is_mixed |= last.is_some_and(|last| place(last) > place(next) || (last == "text" && next == "text"));
+        self.pass_on(out);
+    }
+
+    /// Passes on the blocks that are complete, where their order has to be told.
+    fn pass_on(&mut self, out: &mut Vec<Heard>) {
+        if self.is_mixed && self.passed < self.complete.len() {
+            out.push(delta(json!({ BLOCKS: &self.complete[self.passed..] })));
+            self.passed = self.complete.len();
         }
     }
 
@@ -170,15 +211,18 @@ impl Events {
     fn usage(&mut self, usage: &Value, out: &mut Vec<Heard>) {
         let count = |name: &str| usage[name].as_u64();
         let names = ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"];
-        for (have, name) in self.input.iter_mut().zip(names) {
-            *have = count(name).max(*have);
+        let counts = [count(names[0]), count(names[1]), count(names[2]), hour(usage)];
+        for (have, count) in self.input.iter_mut().zip(counts) {
+            *have = count.max(*have);
         }
-        let [read, cached, written] = self.input;
+        let [read, cached, written, cache_write_1h] = self.input;
         let prompt = read.map(|read| read.saturating_add(cached.unwrap_or(0)).saturating_add(written.unwrap_or(0)));
         let completion = count("output_tokens");
         if prompt.is_some() || completion.is_some() {
             let reasoning = usage["output_tokens_details"]["thinking_tokens"].as_u64();
-            let counts = UsageRead { prompt, cached, cache_write: written, completion, reasoning, total: None };
+            let total = None;
+            let counts =
+                UsageRead { prompt, cached, cache_write: written, cache_write_1h, completion, reasoning, total };
             out.push(Heard::Usage(counts));
         }
         let searches = usage["server_tool_use"]["web_search_requests"].as_u64().unwrap_or(0);
@@ -188,8 +232,9 @@ impl Events {
     }
 
     /// Why the reply ended, in the words of chat where they mean the same.
-    fn end(&self, event: &Value, out: &mut Vec<Heard>) {
+    fn end(&mut self, event: &Value, out: &mut Vec<Heard>) {
         let Some(reason) = event["stop_reason"].as_str().filter(|reason| !reason.is_empty()) else { return };
+        self.pass_on(out);
         if let Some(why) = event["stop_details"]["explanation"].as_str().filter(|why| !why.is_empty()) {
             out.push(delta(json!({ "refusal": why })));
         }
@@ -209,6 +254,11 @@ impl Events {
         };
         out.push(end(word, stop));
     }
+}
+
+/// Tokens that were written to a cache for an hour.
+fn hour(usage: &Value) -> Option<u64> {
+    usage["cache_creation"]["ephemeral_1h_input_tokens"].as_u64()
 }
 
 fn say(name: &str, text: &str, out: &mut Vec<Heard>) {
@@ -239,7 +289,8 @@ mod tests {
 
     #[test]
     fn counts_of_the_input_are_kept_where_later_events_hold_some_only() {
-        let usage = json!({"input_tokens": 10, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 30, "output_tokens": 1});
+        let usage = json!({"input_tokens": 10, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 30, "output_tokens": 1,
+            "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20}});
         let events = [
             json!({"type": "message_start", "message": {"usage": usage}}),
             json!({"type": "message_delta", "delta": {}, "usage": {"output_tokens": 55, "output_tokens_details": {"thinking_tokens": 40}}}),
@@ -248,6 +299,7 @@ mod tests {
             prompt: Some(140),
             cached: Some(100),
             cache_write: Some(30),
+            cache_write_1h: Some(20),
             completion: Some(55),
             reasoning: Some(40),
             total: None,

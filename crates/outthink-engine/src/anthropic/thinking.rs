@@ -21,10 +21,15 @@ pub(crate) fn set(question: &Question<'_>, limit: u64, choice: Choice<'_>, draft
     let extra = &question.request.prompt.extra;
     let asked = asked_thinking(question.request);
     if let Some(own) = extra.get("thinking").filter(|own| own.is_object()) {
-        if !asked.is_default() && !question.request.thinking.is_default() {
+        let is_said_twice = question.request.thinking.budget.is_some()
+            || (own["type"] != "adaptive" && question.request.thinking.effort.is_some());
+        if is_said_twice {
             draft.note("the request's own `thinking` sets the length of reasoning: the effort or budget was not sent");
         }
         draft.set("thinking", own.clone());
+        if own["type"] == "adaptive" && !question.facts.efforts.is_empty() {
+            effort(asked.effort.filter(|effort| *effort != Effort::None), &question.facts.efforts, draft);
+        }
         return own["type"] != "disabled";
     }
     if asked.effort == Some(Effort::None) {

@@ -151,6 +151,7 @@ fn usage(usage: &Value, out: &mut Vec<Heard>) {
             prompt,
             cached,
             cache_write: written,
+            cache_write_1h: None,
             completion,
             reasoning: None,
             total: None,

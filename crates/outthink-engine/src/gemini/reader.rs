@@ -125,6 +125,7 @@ fn counts(usage: &Value) -> UsageRead {
         prompt: both(count("promptTokenCount"), count("toolUsePromptTokenCount")),
         cached: count("cachedContentTokenCount"),
         cache_write: None,
+        cache_write_1h: None,
         completion: both(count("candidatesTokenCount"), reasoning),
         reasoning,
         total: None,

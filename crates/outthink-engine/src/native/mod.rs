@@ -225,6 +225,10 @@ impl Engine for NativeEngine {
     fn hosted_tools(&self) -> Vec<String> {
         self.protocol.hosted_tools().iter().map(|&name| name.to_owned()).collect()
     }
+
+    fn speaks_messages(&self) -> bool {
+        self.protocol == Protocol::Anthropic
+    }
 }
 
 /// How long the reasoning is asked to be, whether by the request or by the field of chat completions for it.

@@ -248,6 +248,7 @@ impl Counts {
             prompt: self.prompt_tokens.map(u64::from),
             cached: self.prompt_tokens_details.and_then(|d| d.cached_tokens).map(u64::from),
             cache_write: None,
+            cache_write_1h: None,
             completion: self.completion_tokens.map(u64::from),
             reasoning: self.completion_tokens_details.and_then(|d| d.reasoning_tokens).map(u64::from),
             total: self.total_tokens.map(u64::from),

@@ -82,6 +82,7 @@ impl Reported {
         let prompt = reported_prompt.or_else(|| from_total().filter(known)).unwrap_or_else(|| prompt_chars.div_ceil(4));
         let cached = self.read.cached.or_else(|| choices.first()?.own?.cached).unwrap_or(0);
         let written = self.read.cache_write.or_else(|| choices.first()?.own?.cache_write).unwrap_or(0);
+        let for_an_hour = self.read.cache_write_1h.unwrap_or(0);
         let usage = |(index, choice): (usize, &Seen)| {
             let (completion, exact) = match (&each, reported) {
                 (_, Some(count)) if one => (count, true),
@@ -101,6 +102,7 @@ impl Reported {
                 // The choices after the first share its work on the prompt.
                 cached: if index == 0 { cached.min(prompt) } else { prompt },
                 cache_write: if index == 0 { written.min(prompt) } else { 0 },
+                cache_write_1h: if index == 0 { for_an_hour.min(written).min(prompt) } else { 0 },
                 completion,
                 // A server that does not know its reasoning tokens reports none.
                 reasoning: counted.unwrap_or(0).max(seen).min(completion),

@@ -247,6 +247,10 @@ impl Engine for PoolEngine {
         common
     }
 
+    fn speaks_messages(&self) -> bool {
+        self.inner.members.iter().all(|member| member.engine.speaks_messages())
+    }
+
     /// The highest price of its members, of each kind of token.
     fn price_bound(&self) -> Price {
         self.inner.members.iter().map(|m| m.engine.price_bound()).fold(self.model.price.bound(), Price::highest)

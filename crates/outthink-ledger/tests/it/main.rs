@@ -238,6 +238,31 @@ async fn a_death(url: &str) {
     ledger.close().await;
 }
 
+/// Who waits for settlements finds their charges written, with claims ahead and without, and not before.
+async fn a_wait(url: &str) {
+    for ahead in [false, true] {
+        let ledger = Ledger::open(url, LEASE).await.unwrap().claiming_ahead(ahead);
+        let other = Ledger::open(url, LEASE).await.unwrap();
+        let id = key(&ledger, if ahead { "waits ahead" } else { "waits" }, budget(1_000_000_000)).await;
+        assert!(ledger.settled().await, "there is nothing to wait for");
+        for round in 0..40_usize {
+            let mut holds = Vec::new();
+            for n in 0..3 {
+                holds.push(ledger.claim(claim(&id, &format!("{id}-{round}-{n}"), 900)).await.unwrap());
+            }
+            for hold in holds {
+                hold.settle(spent(7));
+            }
+            assert!(ledger.settled().await);
+            let charges = other.charges(&id).await.unwrap();
+            assert_eq!(charges.len(), 3 * (round + 1), "ahead: {ahead}");
+        }
+        ledger.close().await;
+        assert!(!ledger.settled().await, "a closed ledger does not say");
+        other.close().await;
+    }
+}
+
 /// A settlement that comes after the lapse puts the truth in its place.
 async fn a_late_settlement(url: &str) {
     let ledger = Ledger::open(url, 1).await.unwrap();
@@ -344,6 +369,7 @@ async fn all(url: &str) {
     a_death_of_what_has_grown(url).await;
     a_death(url).await;
     a_late_settlement(url).await;
+    a_wait(url).await;
     a_memory(url).await;
     shared_documents(url).await;
     budgets::all(url).await;

@@ -176,7 +176,11 @@ fn models(config: &Config, found: &mut Vec<Problem>) {
         }
         if let Err(error) = model.price() {
             let kinds = [("output_usd", model.output_usd), ("cached_usd", model.cached_usd)];
-            let more = [("cache_write_usd", model.cache_write_usd), ("reasoning_usd", model.reasoning_usd)];
+            let more = [
+                ("cache_write_usd", model.cache_write_usd),
+                ("cache_write_1h_usd", model.cache_write_1h_usd),
+                ("reasoning_usd", model.reasoning_usd),
+            ];
             let wrong = |(_, usd): &(&str, Option<f64>)| usd.is_some_and(|usd| !(usd.is_finite() && usd >= 0.0));
             let own = kinds.into_iter().chain(more).find(wrong).map(|(key, _)| key);
             let of_long = || {

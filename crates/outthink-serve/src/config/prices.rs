@@ -14,11 +14,12 @@ const PLACES: i64 = 15;
 /// Entries that are no models.
 const NO_MODELS: [&str; 2] = ["sample_spec", "fallback_generalizations"];
 /// What is held, for prompts of any length and for long ones (`…_above_200k_tokens`).
-const HELD: [&str; 5] = [INPUT, OUTPUT, CACHED, CACHE_WRITE, REASONING];
+const HELD: [&str; 6] = [INPUT, OUTPUT, CACHED, CACHE_WRITE, CACHE_WRITE_1H, REASONING];
 const INPUT: &str = "input_cost_per_token";
 const OUTPUT: &str = "output_cost_per_token";
 const CACHED: &str = "cache_read_input_token_cost";
 const CACHE_WRITE: &str = "cache_creation_input_token_cost";
+const CACHE_WRITE_1H: &str = "cache_creation_input_token_cost_above_1hr";
 const REASONING: &str = "output_cost_per_reasoning_token";
 /// Names of similar models that an error gives.
 const SIMILAR: usize = 4;
@@ -42,7 +43,7 @@ pub struct PriceList {
 pub struct Listed {
     /// Its price.
     pub price: Price,
-    /// What of it cannot be held, each as `field = value`: a second limit of length, a cache that is kept for longer,
+    /// What of it cannot be held, each as `field = value`: a second limit of length,
     /// other kinds of service. Requests are billed without it.
     pub not_held: Vec<String>,
 }
@@ -135,6 +136,7 @@ impl PriceList {
             cached: of(CACHED)?.unwrap_or(input),
             output,
             cache_write: own(CACHE_WRITE, input)?,
+            cache_write_1h: of(CACHE_WRITE_1H)?,
             reasoning: own(REASONING, output)?,
             long: None,
         };
@@ -148,6 +150,7 @@ impl PriceList {
                 cached: price.cached,
                 output,
                 cache_write: price.cache_write,
+                cache_write_1h: price.cache_write_1h,
                 reasoning: price.reasoning,
             };
             let mut has_cached = price.cached != input;
@@ -160,6 +163,7 @@ impl PriceList {
                     OUTPUT => long.output = figure,
                     CACHED => (long.cached, has_cached) = (figure, true),
                     CACHE_WRITE => long.cache_write = Some(figure),
+                    CACHE_WRITE_1H => long.cache_write_1h = Some(figure),
                     _ => long.reasoning = Some(figure),
                 }
             }
@@ -200,7 +204,7 @@ fn is_lost(name: &str, raw: &str, limit: Option<u64>, longest: Option<u64>) -> b
 
 /// The field that is held for long prompts, and above how many tokens.
 fn held_above(name: &str) -> Option<(&'static str, u64)> {
-    let (field, rest) = name.split_once("_above_")?;
+    let (field, rest) = name.rsplit_once("_above_")?;
     let tokens = above(name)?;
     let is_all = rest.strip_suffix("_tokens").is_some_and(|number| !number.contains('_'));
     HELD.into_iter().find(|held| *held == field && is_all).map(|held| (held, tokens))
@@ -208,7 +212,7 @@ fn held_above(name: &str) -> Option<(&'static str, u64)> {
 
 /// The tokens of the prompt above which a price holds: `…_above_200k_tokens`.
 fn above(name: &str) -> Option<u64> {
-    let (_, rest) = name.split_once("_above_")?;
+    let (_, rest) = name.rsplit_once("_above_")?;
     let number = rest.split_once("_tokens")?.0;
     match number.strip_suffix('k') {
         Some(thousands) => thousands.parse::<u64>().ok()?.checked_mul(1_000),
@@ -287,6 +291,7 @@ impl Model {
             || self.output_usd.is_some()
             || self.cached_usd.is_some()
             || self.cache_write_usd.is_some()
+            || self.cache_write_1h_usd.is_some()
             || self.reasoning_usd.is_some()
             || self.long.is_some()
     }
@@ -342,7 +347,7 @@ mod tests {
         "maker/long": {"mode": "chat", "max_input_tokens": 1000000, "input_cost_per_token": 0.0000025,
             "output_cost_per_token": 0.000015, "input_cost_per_token_above_200k_tokens": 5e-6,
             "input_cost_per_token_above_272k_tokens": 7e-6, "output_cost_per_token_above_200k_tokens_priority": 3e-5,
-            "cache_creation_input_token_cost": 3.125e-6, "output_cost_per_reasoning_token": 2e-5,
+            "cache_creation_input_token_cost": 3.125e-6, "cache_creation_input_token_cost_above_1hr": 5e-6, "output_cost_per_reasoning_token": 2e-5,
             "input_cost_per_token_flex": 0.0, "tiered_pricing": [1]},
         "vectors": {"mode": "embedding", "input_cost_per_token": 2e-08},
         "image": {"mode": "image_generation", "output_cost_per_image": 0.04},
@@ -363,6 +368,7 @@ mod tests {
             cached: 5_000_000_000,
             output: 15_000_000_000,
             cache_write: Some(3_125_000_000),
+            cache_write_1h: Some(5_000_000_000),
             reasoning: Some(20_000_000_000),
         };
         let short = Price {
@@ -370,6 +376,7 @@ mod tests {
             cached: 2_500_000_000,
             output: 15_000_000_000,
             cache_write: Some(3_125_000_000),
+            cache_write_1h: Some(5_000_000_000),
             reasoning: Some(20_000_000_000),
             long: Some(above),
         };

@@ -76,6 +76,9 @@ pub struct Model {
     /// Dollars for a million prompt tokens that are written to a cache; `input_usd` where left out.
     #[serde(default)]
     pub cache_write_usd: Option<f64>,
+    /// Dollars for a million of those that are kept for an hour; `cache_write_usd` where left out.
+    #[serde(default)]
+    pub cache_write_1h_usd: Option<f64>,
     /// Dollars for a million generated tokens of reasoning; `output_usd` where left out.
     #[serde(default)]
     pub reasoning_usd: Option<f64>,
@@ -115,6 +118,9 @@ pub struct Long {
     /// Prompt tokens that are written to a cache.
     #[serde(default)]
     pub cache_write_usd: Option<f64>,
+    /// Those of them that are kept for an hour.
+    #[serde(default)]
+    pub cache_write_1h_usd: Option<f64>,
     /// Generated tokens of reasoning.
     #[serde(default)]
     pub reasoning_usd: Option<f64>,
@@ -150,6 +156,7 @@ impl Model {
         let input = self.input_usd.unwrap_or(0.0);
         let price = Price {
             cache_write: self.cache_write_usd.map(per_million_usd).transpose()?,
+            cache_write_1h: self.cache_write_1h_usd.map(per_million_usd).transpose()?,
             reasoning: self.reasoning_usd.map(per_million_usd).transpose()?,
             ..Price::per_million_usd(input, self.cached_usd.unwrap_or(input), self.output_usd.unwrap_or(0.0))?
         };
@@ -164,6 +171,7 @@ impl Model {
             cached: or(long.cached_usd, cached)?,
             output: or(long.output_usd, price.output)?,
             cache_write: long.cache_write_usd.map(per_million_usd).transpose()?.or(price.cache_write),
+            cache_write_1h: long.cache_write_1h_usd.map(per_million_usd).transpose()?.or(price.cache_write_1h),
             reasoning: long.reasoning_usd.map(per_million_usd).transpose()?.or(price.reasoning),
         };
         Ok(Price { long: Some(long), ..price })

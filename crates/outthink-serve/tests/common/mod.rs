@@ -1,5 +1,7 @@
 //! Scripts for the testkit's engine, and a gateway in front of it on a random port.
 
+pub(crate) mod shapes;
+
 use outthink_core::{FinishReason, Origin, SampleRequest};
 use outthink_serve::ServeOptions;
 use outthink_testkit::engine;

@@ -527,6 +527,7 @@ impl Table {
                 prompt: sample.usage.prompt.saturating_sub(held.lost.prompt),
                 cached: sample.usage.cached.saturating_sub(held.lost.cached),
                 cache_write: sample.usage.cache_write.saturating_sub(held.lost.cache_write),
+                cache_write_1h: sample.usage.cache_write_1h.saturating_sub(held.lost.cache_write_1h),
                 completion: sample.usage.completion.saturating_sub(held.lost.completion),
                 reasoning: sample.usage.reasoning.saturating_sub(held.lost.reasoning),
                 ..Usage::default()

@@ -72,20 +72,23 @@ pub(crate) fn read(path: &Path) -> Result<Config, CliError> {
 fn prices(list: &PriceList, models: &[String]) -> Result<String, CliError> {
     let mut text = String::from("INPUT\tCACHED\tOUTPUT\tMODEL\n");
     let mut line = |model: &str, listed: &Listed| {
-        let Price { input, cached, output, cache_write, reasoning, long } = listed.price;
-        let mut row = |(input, cached, output), (cache_write, reasoning), name: &str| {
+        let Price { input, cached, output, cache_write, cache_write_1h, reasoning, long } = listed.price;
+        let mut row = |(input, cached, output), own: [Option<u64>; 3], name: &str| {
             let [input, cached, output] = [input, cached, output].map(Cost::from_nano);
             let _ = writeln!(text, "{input}\t{cached}\t{output}\t{name}");
-            for (kind, price) in [("writing to the cache", cache_write), ("reasoning", reasoning)] {
+            for (kind, price) in
+                ["writing to the cache", "writing to the cache for an hour", "reasoning"].iter().zip(own)
+            {
                 if let Some(price) = price {
                     let _ = writeln!(text, "\t\t\t  {kind} {}", Cost::from_nano(price));
                 }
             }
         };
-        row((input, cached, output), (cache_write, reasoning), model);
+        row((input, cached, output), [cache_write, cache_write_1h, reasoning], model);
         if let Some(long) = long {
             let name = format!("  prompts above {} tokens", long.above);
-            row((long.input, long.cached, long.output), (long.cache_write, long.reasoning), &name);
+            let own = [long.cache_write, long.cache_write_1h, long.reasoning];
+            row((long.input, long.cached, long.output), own, &name);
         }
         for lost in &listed.not_held {
             let _ = writeln!(text, "\t\t\t  without {lost}");

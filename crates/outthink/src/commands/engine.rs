@@ -235,6 +235,10 @@ impl Engine for Priced {
         self.inner.hosted_tools()
     }
 
+    fn speaks_messages(&self) -> bool {
+        self.inner.speaks_messages()
+    }
+
     fn relay(&self, relay: Relay) -> Option<RelayFuture> {
         self.inner.relay(relay)
     }

@@ -7,6 +7,7 @@ mod agent_loop;
 mod auto;
 mod budgets;
 mod calls;
+mod claude;
 mod content;
 mod conversations;
 mod errors;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The name of the model for clients, and at the provider.
-const fn model(provider: Provider) -> &'static str {
+pub(super) const fn model(provider: Provider) -> &'static str {
     match provider {
         Provider::Anthropic => "claude-opus-4-6",
         Provider::Gemini => "gemini-3.8-flash",
@@ -21,7 +21,7 @@ const fn model(provider: Provider) -> &'static str {
     }
 }
 
-const MESSAGES: &str = "/v1/messages";
+pub(super) const MESSAGES: &str = "/v1/messages";
 const RESPONSES: &str = "/v1/responses";
 
 const fn protocol(provider: Provider) -> Protocol {
@@ -36,13 +36,14 @@ const fn protocol(provider: Provider) -> Protocol {
 fn price(provider: Provider) -> Price {
     Price {
         cache_write: Some(3_750_000_000),
+        cache_write_1h: Some(6_000_000_000),
         reasoning: (provider != Provider::Bedrock).then_some(17_000_000_000),
         ..Price::per_million_usd(3.0, 0.3, 15.0).unwrap()
     }
 }
 
 /// A gateway before a provider, with a key that has enough.
-async fn bank(provider: Provider, scenario: Scenario) -> Bank {
+pub(super) async fn bank(provider: Provider, scenario: Scenario) -> Bank {
     let server = Server::start(scenario);
     let options = OpenAiOptions {
         model: Some(model(provider).into()),
@@ -242,8 +243,8 @@ async fn a_message_of_anthropic_passes_through_messages_unchanged() {
         json!([
             {"type": "thinking", "thinking": "17*23 is 391", "signature": "c2lnbmVk"},
             {"type": "redacted_thinking", "data": "eHl6"},
-            {"type": "text", "text": "The answer is 391."},
-            {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Ulm"}},
+            {"type": "text", "text": "The answer is 391.", "citations": null},
+            {"type": "tool_use", "id": "toolu_1", "caller": {"type": "direct"}, "name": "weather", "input": {"city": "Ulm"}},
         ])
     );
     assert_eq!(message["stop_reason"], "tool_use");

@@ -300,7 +300,13 @@ impl<'a> Job<'a> {
         }
         let (host, endpoint, text) = (Arc::clone(self.host), self.document.endpoint.clone(), begun.asked.text.clone());
         let caller = Caller { part: Some(Arc::clone(&begun.part)), ..caller };
-        let task = self.tasks.spawn(async move { line::ask(&host, &endpoint, &text, (caller, trace)).await });
+        let ledger = self.ledger.clone();
+        let task = self.tasks.spawn(async move {
+            let end = line::ask(&host, &endpoint, &text, (caller, trace)).await;
+            // A result is written behind its bill, so that no crash leaves one whose claim lapses.
+            ledger.settled().await;
+            end
+        });
         self.running.insert(task.id(), begun);
         Ok(())
     }

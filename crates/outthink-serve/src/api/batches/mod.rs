@@ -14,10 +14,11 @@ mod work;
 pub(crate) use object::object;
 pub(crate) use work::{Batches, Host};
 
+use super::read::kept::{Kept, Kind};
 use super::read::page::{Listing, Sizes};
 use crate::error::ApiError;
 use crate::observe::TraceId;
-use crate::run::{Caller, Gateway, unix_seconds};
+use crate::run::{Caller, unix_seconds};
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -29,6 +30,8 @@ use request::Create;
 use serde_json::Value;
 use std::sync::Arc;
 
+const KIND: Kind<StoredBatch> =
+    Kind { name: "batch", code: "batch_not_found", path: "/v1/batches", owner: |batch| batch.owner.as_deref() };
 /// Batches of a page.
 const SIZES: Sizes = Sizes { usual: 20, most: 100 };
 
@@ -76,46 +79,34 @@ pub(crate) async fn enter(
 
 async fn create(
     State(batches): State<Arc<Batches>>,
-    Extension(gateway): Extension<Arc<Gateway>>,
+    Kept { gateway, ledger, caller }: Kept,
     Extension(trace): Extension<TraceId>,
-    Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Result<Json<Value>, ApiError> {
-    let ledger = ledger(&gateway)?;
     gateway.begin_free(&trace, &caller).await?;
-    let batch = enter(ledger, caller.owner(), &trace.0, &body).await?;
+    let batch = enter(&ledger, caller.owner(), &trace.0, &body).await?;
     batches.wake();
     Ok(Json(object(&batch)))
 }
 
-async fn list(
-    Extension(gateway): Extension<Arc<Gateway>>,
-    Extension(caller): Extension<Caller>,
-    RawQuery(query): RawQuery,
-) -> Result<Json<Value>, ApiError> {
+async fn list(Kept { ledger, caller, .. }: Kept, RawQuery(query): RawQuery) -> Result<Json<Value>, ApiError> {
     let listing = Listing::read(query.as_deref(), &caller, SIZES)?;
-    let found = ledger(&gateway)?.batches(&listing.page).await.map_err(ApiError::of_ledger)?;
+    let found = ledger.batches(&listing.page).await.map_err(ApiError::of_ledger)?;
     Ok(Json(listing.object(found.iter().map(object).collect())))
 }
 
-async fn retrieve(
-    Extension(gateway): Extension<Arc<Gateway>>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    find(ledger(&gateway)?, &caller, &id).await.map(|batch| Json(object(&batch)))
+async fn retrieve(Kept { ledger, caller, .. }: Kept, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    find(&ledger, &caller, &id).await.map(|batch| Json(object(&batch)))
 }
 
 async fn cancel(
     State(batches): State<Arc<Batches>>,
-    Extension(gateway): Extension<Arc<Gateway>>,
-    Extension(caller): Extension<Caller>,
+    Kept { ledger, caller, .. }: Kept,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let ledger = ledger(&gateway)?;
-    let batch = find(ledger, &caller, &id).await?;
+    let batch = find(&ledger, &caller, &id).await?;
     let done = ledger.cancel_batch(&batch.id, unix_seconds()).await.map_err(ApiError::of_ledger)?;
-    let batch = find(ledger, &caller, &id).await?;
+    let batch = find(&ledger, &caller, &id).await?;
     if !done && ![status::CANCELLING, status::CANCELLED].contains(&batch.status.as_str()) {
         let words = format!("the batch is {} and cannot be cancelled any more", batch.status);
         let error = ApiError::new(StatusCode::CONFLICT, "invalid_request_error", words);
@@ -125,16 +116,7 @@ async fn cancel(
     Ok(Json(object(&batch)))
 }
 
-/// The ledger, in whose database batches are kept.
-fn ledger(gateway: &Gateway) -> Result<&Ledger, ApiError> {
-    gateway.control().ledger.as_ref().ok_or_else(ApiError::no_ledger)
-}
-
 /// A batch that the caller may see.
 async fn find(ledger: &Ledger, caller: &Caller, id: &str) -> Result<StoredBatch, ApiError> {
-    let found = ledger.batch(id).await.map_err(ApiError::of_ledger)?;
-    found.filter(|batch| caller.may_see(batch.owner.as_deref())).ok_or_else(|| {
-        let id: String = id.chars().take(64).collect();
-        ApiError::not_found("batch_not_found", format!("there is no batch `{id}`: see GET /v1/batches"))
-    })
+    KIND.seen(caller, id, ledger.batch(id).await)
 }

@@ -2,10 +2,11 @@
 
 mod upload;
 
+use super::read::kept::{Kept, Kind};
 use super::read::page::{Listing, Sizes};
 use crate::error::ApiError;
 use crate::observe::TraceId;
-use crate::run::{Caller, Gateway};
+use crate::run::Caller;
 use axum::body::Body;
 use axum::extract::{Multipart, Path, RawQuery};
 use axum::http::StatusCode;
@@ -15,12 +16,13 @@ use axum::routing::get;
 use axum::{Extension, Json, Router};
 use outthink_ledger::{Ledger, LedgerError, StoredFile};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use upload::Upload;
 
 /// The path of uploads, whose bodies may be larger than others.
 pub(crate) const PATH: &str = "/v1/files";
 
+const KIND: Kind<StoredFile> =
+    Kind { name: "file", code: "file_not_found", path: PATH, owner: |file| file.owner.as_deref() };
 /// Files of a page.
 const SIZES: Sizes = Sizes { usual: 10_000, most: 10_000 };
 /// Lines that are read at once.
@@ -35,12 +37,10 @@ pub(super) fn routes() -> Router {
 }
 
 async fn upload(
-    Extension(gateway): Extension<Arc<Gateway>>,
+    Kept { gateway, ledger, caller }: Kept,
     Extension(trace): Extension<TraceId>,
-    Extension(caller): Extension<Caller>,
     form: Result<Multipart, axum::extract::multipart::MultipartRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let ledger = ledger(&gateway)?;
     let Upload { name, purpose, text, seconds } = Upload::read(form).await?;
     let created = crate::run::unix_seconds();
     let file = StoredFile {
@@ -57,30 +57,17 @@ async fn upload(
     Ok(Json(object(&file)))
 }
 
-async fn list(
-    Extension(gateway): Extension<Arc<Gateway>>,
-    Extension(caller): Extension<Caller>,
-    RawQuery(query): RawQuery,
-) -> Result<Json<Value>, ApiError> {
+async fn list(Kept { ledger, caller, .. }: Kept, RawQuery(query): RawQuery) -> Result<Json<Value>, ApiError> {
     let listing = Listing::read(query.as_deref(), &caller, SIZES)?;
-    let found = ledger(&gateway)?.files(&listing.page, listing.purpose.as_deref()).await;
+    let found = ledger.files(&listing.page, listing.purpose.as_deref()).await;
     Ok(Json(listing.object(found.map_err(ApiError::of_ledger)?.iter().map(object).collect())))
 }
 
-async fn retrieve(
-    Extension(gateway): Extension<Arc<Gateway>>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    find(ledger(&gateway)?, &caller, &id).await.map(|file| Json(object(&file)))
+async fn retrieve(Kept { ledger, caller, .. }: Kept, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    find(&ledger, &caller, &id).await.map(|file| Json(object(&file)))
 }
 
-async fn content(
-    Extension(gateway): Extension<Arc<Gateway>>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<Response, ApiError> {
-    let ledger = ledger(&gateway)?.clone();
+async fn content(Kept { ledger, caller, .. }: Kept, Path(id): Path<String>) -> Result<Response, ApiError> {
     let file = find(&ledger, &caller, &id).await?;
     let lines = async_stream::stream! {
         let mut from = 0;
@@ -103,13 +90,8 @@ async fn content(
     Ok(([(CONTENT_TYPE, "application/octet-stream")], Body::from_stream(lines)).into_response())
 }
 
-async fn delete(
-    Extension(gateway): Extension<Arc<Gateway>>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let ledger = ledger(&gateway)?;
-    let file = find(ledger, &caller, &id).await?;
+async fn delete(Kept { ledger, caller, .. }: Kept, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    let file = find(&ledger, &caller, &id).await?;
     if ledger.is_read(&file.id).await.map_err(ApiError::of_ledger)? {
         let words = "a batch reads this file: cancel the batch, or wait for its end";
         return Err(ApiError::new(StatusCode::CONFLICT, "invalid_request_error", words).with_code("file_in_use"));
@@ -118,18 +100,9 @@ async fn delete(
     Ok(Json(json!({ "id": file.id, "object": "file", "deleted": true })))
 }
 
-/// The ledger, in whose database files are kept.
-fn ledger(gateway: &Gateway) -> Result<&Ledger, ApiError> {
-    gateway.control().ledger.as_ref().ok_or_else(ApiError::no_ledger)
-}
-
 /// A file that the caller may see.
 async fn find(ledger: &Ledger, caller: &Caller, id: &str) -> Result<StoredFile, ApiError> {
-    let found = ledger.file(id).await.map_err(ApiError::of_ledger)?;
-    found.filter(|file| caller.may_see(file.owner.as_deref())).ok_or_else(|| {
-        let id: String = id.chars().take(64).collect();
-        ApiError::not_found("file_not_found", format!("there is no file `{id}`: see GET /v1/files"))
-    })
+    KIND.seen(caller, id, ledger.file(id).await)
 }
 
 /// A file as the API has it.

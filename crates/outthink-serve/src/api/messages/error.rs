@@ -10,18 +10,18 @@ use serde_json::{Value, json};
 /// What all paths of this API begin with.
 pub(crate) const PATH: &str = "/v1/messages";
 
-/// An error in this API's shape. `param`, `code` and a bill stand in it too, where there are any.
+/// An error in this API's shape. `outthink` has what has no place in it: the bill, the field and the code.
 pub(super) fn body(error: &ApiError, request_id: Option<&str>) -> Value {
-    let mut inner = json!({ "type": kind(error), "message": message(error) });
-    if let Some(param) = &error.param {
-        inner["param"] = param.as_str().into();
-    }
-    if let Some(code) = &error.code {
-        inner["code"] = code.as_ref().into();
-    }
+    let inner = json!({ "type": kind(error), "message": message(error) });
     let mut body = json!({ "type": "error", "error": inner, "request_id": request_id });
     if let Some(bill) = &error.bill {
         body["outthink"] = Value::clone(bill);
+    }
+    if let Some(param) = &error.param {
+        body["outthink"]["param"] = param.as_str().into();
+    }
+    if let Some(code) = &error.code {
+        body["outthink"]["code"] = code.as_ref().into();
     }
     body
 }

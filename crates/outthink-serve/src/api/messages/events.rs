@@ -1,20 +1,31 @@
 //! A run told as a message, whole or in events.
 
 use super::error;
-use super::reply::{self, Shape};
-use crate::api::tell::{Receipt, Wire, event};
+use super::reply::{self, Piece, Shape};
+use crate::api::tell::{Wire, event};
 use crate::error::ApiError;
 use outthink_core::{Delta, Outcome, SampleId};
 use outthink_strategy::Update;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The block that is open.
 #[derive(Debug, Clone, PartialEq)]
 enum Open {
-    Thinking,
+    /// Reasoning, with its signature once that is known.
+    Thinking(String),
     Text,
     /// The call with this number.
     Call(u64),
+}
+
+/// What was sent of the reasoning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Thought {
+    Nothing,
+    /// Blocks that all had signatures.
+    Signed,
+    /// Some that had none.
+    Unsigned,
 }
 
 /// A run as a message.
@@ -26,21 +37,25 @@ pub(super) struct Told {
     index: u64,
     /// Whether text or a call was sent.
     spoke: bool,
-    /// What the engine sent next to its texts, of which a signature may be a part.
-    extra: Map<String, Value>,
+    thought: Thought,
     shown: Option<SampleId>,
 }
 
 impl Told {
     pub(super) fn new(shape: Shape, pass_through: bool) -> Self {
-        Self { shape, pass_through, open: None, index: 0, spoke: false, extra: Map::new(), shown: None }
+        let (spoke, thought) = (false, Thought::Nothing);
+        Self { shape, pass_through, open: None, index: 0, spoke, thought, shown: None }
     }
 
-    fn open(&mut self, out: &mut String, open: Open, block: &Value) {
+    fn begin_block(&mut self, out: &mut String, block: &Value) {
         self.close(out);
         let fields = json!({ "type": "content_block_start", "index": self.index, "content_block": block });
         event(out, "content_block_start", &fields);
-        self.open = Some(open);
+    }
+
+    fn end_block(&mut self, out: &mut String) {
+        event(out, "content_block_stop", &json!({ "type": "content_block_stop", "index": self.index }));
+        self.index += 1;
     }
 
     fn delta(&self, out: &mut String, delta: &Value) {
@@ -51,14 +66,21 @@ impl Told {
     fn close(&mut self, out: &mut String) {
         match self.open.take() {
             None => return,
-            Some(Open::Thinking) => {
-                let signature = reply::signature(&self.extra);
+            Some(Open::Thinking(signature)) => {
+                let is_signed = !signature.is_empty() && self.thought != Thought::Unsigned;
+                self.thought = if is_signed { Thought::Signed } else { Thought::Unsigned };
                 self.delta(out, &json!({ "type": "signature_delta", "signature": signature }));
             }
             Some(Open::Text | Open::Call(_)) => {}
         }
-        event(out, "content_block_stop", &json!({ "type": "content_block_stop", "index": self.index }));
-        self.index += 1;
+        self.end_block(out);
+    }
+
+    fn begin_thought(&mut self, out: &mut String) {
+        if !matches!(self.open, Some(Open::Thinking(_))) {
+            self.begin_block(out, &reply::thinking("", ""));
+            self.open = Some(Open::Thinking(String::new()));
+        }
     }
 
     fn think(&mut self, out: &mut String, text: &str) {
@@ -66,10 +88,21 @@ impl Told {
         if text.is_empty() || !self.shape.shows_thinking {
             return;
         }
-        if self.open != Some(Open::Thinking) {
-            self.open(out, Open::Thinking, &reply::thinking("", ""));
-        }
+        self.begin_thought(out);
         self.delta(out, &json!({ "type": "thinking_delta", "thinking": text }));
+    }
+
+    /// The signature with which a block of reasoning ends. One whose text is not shown has a block, too; one that comes
+    /// after the block was closed has none.
+    fn sign(&mut self, out: &mut String, text: &str, signature: &str) {
+        if !matches!(self.open, Some(Open::Thinking(_))) {
+            if self.thought == Thought::Unsigned || !text.is_empty() {
+                return;
+            }
+            self.begin_thought(out);
+        }
+        self.open = Some(Open::Thinking(signature.to_owned()));
+        self.close(out);
     }
 
     fn say(&mut self, out: &mut String, text: &str) {
@@ -77,10 +110,17 @@ impl Told {
             return;
         }
         if self.open != Some(Open::Text) {
-            self.open(out, Open::Text, &reply::text(""));
+            self.begin_block(out, &reply::text("", Vec::new()));
+            self.open = Some(Open::Text);
         }
         self.spoke = true;
         self.delta(out, &json!({ "type": "text_delta", "text": text }));
+    }
+
+    fn cite(&self, out: &mut String, citation: &Value) {
+        if self.open == Some(Open::Text) {
+            self.delta(out, &json!({ "type": "citations_delta", "citation": citation }));
+        }
     }
 
     /// Pieces of calls: the first piece of a call has its name.
@@ -88,9 +128,11 @@ impl Told {
         for piece in pieces {
             let number = piece["index"].as_u64().unwrap_or(0);
             if self.open != Some(Open::Call(number)) {
-                let block =
-                    json!({ "type": "tool_use", "id": piece["id"], "name": piece["function"]["name"], "input": {} });
-                self.open(out, Open::Call(number), &block);
+                let caller = json!({ "type": "direct" });
+                let (id, name) = (&piece["id"], &piece["function"]["name"]);
+                let block = json!({ "type": "tool_use", "id": id, "caller": caller, "name": name, "input": {} });
+                self.begin_block(out, &block);
+                self.open = Some(Open::Call(number));
                 self.spoke = true;
             }
             if let Some(arguments) = piece["function"]["arguments"].as_str().filter(|text| !text.is_empty()) {
@@ -99,22 +141,66 @@ impl Told {
         }
     }
 
-    fn pass(&mut self, out: &mut String, delta: Delta) {
-        let Delta { content, reasoning, extra, .. } = delta;
-        for (key, value) in extra {
-            match (key.as_str(), value) {
-                ("tool_calls", Value::Array(pieces)) => {
-                    self.think(out, &reasoning);
-                    self.say(out, &content);
-                    return self.calls(out, &pieces);
+    /// A block that is known whole.
+    fn block(&mut self, out: &mut String, block: &Value) {
+        match block["type"].as_str() {
+            Some("text") => {
+                self.close(out);
+                self.say(out, block["text"].as_str().unwrap_or_default());
+                for citation in block["citations"].as_array().into_iter().flatten() {
+                    self.cite(out, citation);
                 }
-                ("thinking_blocks" | "reasoning_details", value) => _ = self.extra.insert(key, value),
-                ("refusal", Value::String(text)) => self.say(out, &text),
-                _ => {}
+            }
+            Some("thinking") => {
+                self.close(out);
+                self.begin_thought(out);
+                self.think(out, block["thinking"].as_str().unwrap_or_default());
+                self.open = Some(Open::Thinking(block["signature"].as_str().unwrap_or_default().to_owned()));
+            }
+            _ if block["input"].is_object() => {
+                let mut begun = block.clone();
+                let input = begun["input"].take();
+                begun["input"] = json!({});
+                self.begin_block(out, &begun);
+                self.delta(out, &json!({ "type": "input_json_delta", "partial_json": input.to_string() }));
+                self.end_block(out);
+            }
+            _ => {
+                self.begin_block(out, block);
+                self.end_block(out);
             }
         }
-        self.think(out, &reasoning);
-        self.say(out, &content);
+        self.close(out);
+    }
+
+    fn pass(&mut self, out: &mut String, delta: &Delta) {
+        // The engine says that blocks are complete: what follows is another one.
+        if self.open == Some(Open::Text) && delta.extra.contains_key(reply::BLOCKS) {
+            self.close(out);
+        }
+        self.think(out, &delta.reasoning);
+        if self.shape.shows_thinking {
+            for piece in reply::pieces(&delta.extra) {
+                match piece {
+                    Piece::Signed(_, None) => {}
+                    // The text of a block comes before its signature, or with it.
+                    Piece::Signed(text, Some(signature)) => self.sign(out, text, signature),
+                    Piece::Sealed(block) => self.block(out, block),
+                }
+            }
+        }
+        let list = |name: &str| delta.extra.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        for block in list(reply::SERVED).iter().filter(|block| block["type"].is_string()) {
+            self.block(out, block);
+        }
+        self.say(out, &delta.content);
+        if let Some(Value::String(refusal)) = delta.extra.get("refusal") {
+            self.say(out, refusal);
+        }
+        for citation in list("annotations").iter().filter_map(reply::citation) {
+            self.cite(out, &citation);
+        }
+        self.calls(out, list("tool_calls"));
     }
 }
 
@@ -134,7 +220,7 @@ impl Wire for Told {
         let Update::Delta { sample, leading: true, delta } = update else { return };
         let other = self.shown.replace(sample).is_some_and(|before| before != sample);
         if self.pass_through {
-            return self.pass(out, delta);
+            return self.pass(out, &delta);
         }
         let text = delta.reasoning + &delta.content;
         if !text.is_empty() {
@@ -146,28 +232,21 @@ impl Wire for Told {
     /// The chosen reply where it was not streamed as it came, the reason, the usage and the receipt.
     fn end(&mut self, outcome: &Outcome, out: &mut String) {
         if !(self.pass_through && self.spoke) {
-            if self.pass_through {
-                self.extra.clone_from(&outcome.extra);
-            }
-            self.say(out, reply::said(outcome));
-            if let Some(Value::Array(calls)) = &outcome.tool_calls {
-                let numbered: Vec<Value> = calls.iter().cloned().enumerate().map(with_number).collect();
-                self.calls(out, &numbered);
+            self.close(out);
+            for block in self.shape.blocks(outcome) {
+                // Reasoning was shown while it came. Of a vote, that which the engine signed has to come back to it.
+                let is_told = self.thought != Thought::Nothing && (self.pass_through || block["signature"] == "");
+                if !(reply::is_thought(&block) && is_told) {
+                    self.block(out, &block);
+                }
             }
         }
         self.close(out);
-        if self.shape.shows_thinking {
-            for block in reply::redacted(&outcome.extra) {
-                self.open(out, Open::Text, &block);
-                self.close(out);
-            }
-        }
-        let (reason, text) = self.shape.stop(outcome);
         let fields = json!({
             "type": "message_delta",
-            "delta": { "stop_reason": reason, "stop_sequence": text },
-            "usage": reply::usage(&outcome.usage),
-            "outthink": Receipt::of(outcome, self.shape.effort),
+            "delta": self.shape.end(outcome),
+            "usage": reply::usage_at_end(&outcome.usage),
+            "outthink": self.shape.receipt(outcome),
         });
         event(out, "message_delta", &fields);
         event(out, "message_stop", &json!({ "type": "message_stop" }));
@@ -177,11 +256,4 @@ impl Wire for Told {
         self.close(out);
         event(out, "error", &error::body(error, None));
     }
-}
-
-fn with_number((index, mut call): (usize, Value)) -> Value {
-    if let Some(call) = call.as_object_mut() {
-        call.insert("index".into(), index.into());
-    }
-    call
 }

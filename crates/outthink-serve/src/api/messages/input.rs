@@ -1,5 +1,7 @@
 //! From the messages of the Messages API to those of chat.
 
+use super::parts::{part, text};
+use super::reply::BLOCKS;
 use crate::api::read::describe;
 use crate::error::ApiError;
 use serde_json::{Map, Value, json};
@@ -15,11 +17,13 @@ type Placed = (String, Map<String, Value>);
 pub(super) struct Reader<'a> {
     pub(super) messages: Vec<Value>,
     notes: &'a mut Vec<String>,
+    /// Whether the engine speaks this API: marks of caches, and blocks that chat does not have, are then kept.
+    native: bool,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(notes: &'a mut Vec<String>) -> Self {
-        Self { messages: Vec::new(), notes }
+    pub(super) fn new(notes: &'a mut Vec<String>, native: bool) -> Self {
+        Self { messages: Vec::new(), notes, native }
     }
 
     fn note(&mut self, words: &str) {
@@ -30,8 +34,8 @@ impl<'a> Reader<'a> {
 
     /// The system message: a text, or blocks of text.
     pub(super) fn system(&mut self, system: Value) -> Result<(), ApiError> {
-        let text = match system {
-            Value::String(text) => text,
+        let content = match system {
+            Value::String(text) => Value::from(text),
             Value::Array(blocks) => {
                 let mut texts = Vec::with_capacity(blocks.len());
                 for (index, block) in blocks.into_iter().enumerate() {
@@ -39,7 +43,7 @@ impl<'a> Reader<'a> {
                     self.see_cache(&block);
                     match block {
                         Value::Object(mut block) if block.get("type") == Some(&json!("text")) => {
-                            texts.push(text(&mut block, "text", &at)?);
+                            self.part(&mut block, &at, &mut texts)?;
                         }
                         other => {
                             let given = describe(&other);
@@ -47,15 +51,15 @@ impl<'a> Reader<'a> {
                         }
                     }
                 }
-                texts.join("\n\n")
+                self.joined(texts, "\n\n")
             }
             other => {
                 let words = format!("system is {}: give a string or an array of text blocks", describe(&other));
                 return Err(ApiError::invalid("system", words));
             }
         };
-        if !text.is_empty() {
-            self.messages.push(json!({ "role": "system", "content": text }));
+        if content != "" {
+            self.messages.push(json!({ "role": "system", "content": content }));
         }
         Ok(())
     }
@@ -95,7 +99,7 @@ impl<'a> Reader<'a> {
     }
 
     fn see_cache(&mut self, block: &Value) {
-        if block.get("cache_control").is_some_and(|control| !control.is_null()) {
+        if !self.native && block.get("cache_control").is_some_and(|control| !control.is_null()) {
             self.note(CACHED);
         }
     }
@@ -134,12 +138,13 @@ impl<'a> Reader<'a> {
                 results.push(result);
                 parts.extend(pictures);
             } else {
-                part(&mut block, &path, &mut parts)?;
+                self.part(&mut block, &path, &mut parts)?;
             }
         }
         self.messages.append(&mut results);
         if !parts.is_empty() {
-            self.messages.push(json!({ "role": "user", "content": joined(parts) }));
+            let content = self.joined(parts, "\n");
+            self.messages.push(json!({ "role": "user", "content": content }));
         }
         Ok(())
     }
@@ -152,9 +157,19 @@ impl<'a> Reader<'a> {
             Value::Null => {}
             content => {
                 for (path, mut inner) in self.blocks(content, at)? {
-                    part(&mut inner, &path, &mut parts)?;
+                    self.part(&mut inner, &path, &mut parts)?;
                 }
             }
+        }
+        if self.native {
+            let content = self.joined(parts, "\n");
+            let mut result = json!({ "role": "tool", "tool_call_id": id, "content": content });
+            for name in ["is_error", "cache_control"] {
+                if let Some(value) = block.shift_remove(name).filter(|value| !value.is_null()) {
+                    result[name] = value;
+                }
+            }
+            return Ok((result, Vec::new()));
         }
         let (texts, mut others): (Vec<Value>, Vec<Value>) = parts.into_iter().partition(|p| p["type"] == "text");
         let mut said = texts.iter().filter_map(|p| p["text"].as_str()).collect::<Vec<_>>().join("\n");
@@ -175,14 +190,18 @@ impl<'a> Reader<'a> {
     fn assistant(&mut self, content: Value, at: &str) -> Result<(), ApiError> {
         let (mut parts, mut calls, mut reasoning, mut thinking) = (Vec::new(), Vec::new(), String::new(), Vec::new());
         let mut is_signed = false;
-        for (path, mut block) in self.blocks(content, at)? {
+        let blocks = self.blocks(content, at)?;
+        let in_order = self.native.then(|| in_order(&blocks)).flatten();
+        for (path, mut block) in blocks {
             match block["type"].as_str().unwrap_or_default() {
                 "tool_use" => {
                     let input = block.shift_remove("input").unwrap_or_else(|| json!({}));
                     let (id, name) = (text(&mut block, "id", &path)?, text(&mut block, "name", &path)?);
                     let arguments = input.to_string();
                     let function = json!({ "name": name, "arguments": arguments });
-                    calls.push(json!({ "id": id, "type": "function", "function": function }));
+                    let mut call = json!({ "id": id, "type": "function", "function": function });
+                    self.keep_cache(&mut block, &mut call);
+                    calls.push(call);
                 }
                 "thinking" => {
                     reasoning.push_str(block.get("thinking").and_then(Value::as_str).unwrap_or_default());
@@ -194,14 +213,16 @@ impl<'a> Reader<'a> {
                     is_signed = true;
                     thinking.push(Value::Object(block));
                 }
-                kind if kind == "server_tool_use" || kind == "mcp_tool_use" || kind.ends_with("_tool_result") => {
-                    self.note(SERVER_BLOCKS);
+                kind if is_served(kind) => {
+                    if !self.native {
+                        self.note(SERVER_BLOCKS);
+                    }
                 }
-                _ => part(&mut block, &path, &mut parts)?,
+                _ => self.part(&mut block, &path, &mut parts)?,
             }
         }
         let mut message = json!({ "role": "assistant" });
-        message["content"] = if parts.is_empty() && !calls.is_empty() { Value::Null } else { joined(parts) };
+        message["content"] = if parts.is_empty() && !calls.is_empty() { Value::Null } else { self.joined(parts, "\n") };
         if !reasoning.is_empty() {
             message["reasoning_content"] = reasoning.into();
         }
@@ -212,9 +233,87 @@ impl<'a> Reader<'a> {
         if !calls.is_empty() {
             message["tool_calls"] = calls.into();
         }
+        if let Some(blocks) = in_order {
+            message[BLOCKS] = blocks.into();
+        }
         self.messages.push(message);
         Ok(())
     }
+
+    fn keep_cache(&self, block: &mut Map<String, Value>, into: &mut Value) {
+        if let Some(mark) = block.shift_remove("cache_control").filter(|mark| self.native && mark.is_object()) {
+            into["cache_control"] = mark;
+        }
+    }
+
+    /// A block as parts of chat; a mark of a cache is one of the last of them.
+    fn part(&self, block: &mut Map<String, Value>, at: &str, parts: &mut Vec<Value>) -> Result<(), ApiError> {
+        let (mark, before) = (block.shift_remove("cache_control"), parts.len());
+        let source = block.get("source").and_then(|source| source["type"].as_str());
+        let is_own = match block["type"].as_str() {
+            Some("document") => matches!(source, Some("text" | "content")),
+            Some("image") => source == Some("file"),
+            Some("search_result") => true,
+            _ => false,
+        };
+        if self.native && is_own {
+            parts.push(Value::Object(std::mem::take(block)));
+        } else {
+            part(block, at, parts)?;
+        }
+        if self.native && parts.len() > before {
+            for (name, value) in [("cache_control", mark), ("citations", block.shift_remove("citations"))] {
+                if let (Some(value), Some(last)) = (value.filter(Value::is_object), parts.last_mut()) {
+                    last[name] = value;
+                }
+            }
+            if let (Some(context), Some(last)) = (block.shift_remove("context"), parts.last_mut()) {
+                last["context"] = context;
+            }
+        }
+        Ok(())
+    }
+
+    /// One text as it is, several parts as they are. Texts without marks are one, for engines that do not speak this API.
+    fn joined(&self, mut parts: Vec<Value>, between: &str) -> Value {
+        let is_plain = |part: &Value| part["type"] == "text" && part.as_object().is_some_and(|part| part.len() == 2);
+        if !self.native && parts.len() > 1 && parts.iter().all(is_plain) {
+            let texts: Vec<&str> = parts.iter().filter_map(|part| part["text"].as_str()).collect();
+            return texts.join(between).into();
+        }
+        match parts.as_mut_slice() {
+            [] => "".into(),
+            [only] if is_plain(only) => only["text"].take(),
+            _ => parts.into(),
+        }
+    }
+}
+
+/// Whether a block is of a tool that the provider's own servers carry out.
+fn is_served(kind: &str) -> bool {
+    kind == "server_tool_use" || kind == "mcp_tool_use" || kind.ends_with("_tool_result")
+}
+
+/// The blocks of a turn as they came, where the fields of a message of chat do not say them: blocks of the provider's
+/// tools, citations, another order. Reasoning that nobody signed is for no engine.
+fn in_order(blocks: &[Placed]) -> Option<Vec<Value>> {
+    let place = |block: &Map<String, Value>| match block["type"].as_str().unwrap_or_default() {
+        "thinking" | "redacted_thinking" => 0,
+        "text" => 1,
+        "tool_use" => 2,
+        _ => 3,
+    };
+    let all = || blocks.iter().map(|(_, block)| block);
+    let is_cited = all().any(|block| block.get("citations").is_some_and(|citations| !citations.is_null()));
+    let texts = all().filter(|block| place(block) == 1).count();
+    let is_known = all().all(|block| place(block) < 3) && all().is_sorted_by_key(place) && texts <= 1 && !is_cited;
+    if is_known {
+        return None;
+    }
+    let is_unsigned = |block: &Map<String, Value>| {
+        block["type"] == "thinking" && block.get("signature").and_then(Value::as_str).is_none_or(str::is_empty)
+    };
+    Some(all().filter(|block| !is_unsigned(block)).cloned().map(Value::Object).collect())
 }
 
 /// An error of a system message that stands among the turns.
@@ -223,108 +322,17 @@ fn at_place(error: ApiError, at: &str) -> ApiError {
     ApiError { param, ..error }
 }
 
-/// One text as it is, several parts as they are.
-fn joined(mut parts: Vec<Value>) -> Value {
-    if parts.is_empty() {
-        return "".into();
-    }
-    if parts.iter().all(|part| part["type"] == "text") {
-        if let [only] = parts.as_mut_slice() {
-            return only["text"].take();
-        }
-        let texts: Vec<&str> = parts.iter().filter_map(|part| part["text"].as_str()).collect();
-        return texts.join("\n").into();
-    }
-    parts.into()
-}
-
-fn text(block: &mut Map<String, Value>, key: &str, at: &str) -> Result<String, ApiError> {
-    match block.shift_remove(key) {
-        Some(Value::String(text)) => Ok(text),
-        other => {
-            let path = format!("{at}.{key}");
-            let given = other.as_ref().map_or("missing".to_owned(), describe);
-            Err(ApiError::invalid(&path, format!("{path} is {given}: give a string")))
-        }
-    }
-}
-
-/// Text, pictures and documents as parts of chat. A block that is not known stays as it is: the engine may know it.
-fn part(block: &mut Map<String, Value>, at: &str, parts: &mut Vec<Value>) -> Result<(), ApiError> {
-    block.shift_remove("cache_control");
-    match block["type"].as_str().unwrap_or_default() {
-        "text" => parts.push(json!({ "type": "text", "text": text(block, "text", at)? })),
-        "image" => {
-            let url = address(block, at)?;
-            parts.push(json!({ "type": "image_url", "image_url": { "url": url } }));
-        }
-        "document" => {
-            let title = block.get("title").and_then(Value::as_str).unwrap_or("document").to_owned();
-            let source = block.get("source").cloned().unwrap_or_default();
-            match source["type"].as_str() {
-                Some("text") => {
-                    let words = source["data"].as_str().unwrap_or_default();
-                    parts.push(json!({ "type": "text", "text": format!("{title}:\n{words}") }));
-                }
-                Some("content") => {
-                    let inner = match &source["content"] {
-                        Value::String(words) => vec![json!({ "type": "text", "text": words })],
-                        Value::Array(inner) => inner.clone(),
-                        _ => Vec::new(),
-                    };
-                    for (index, inner) in inner.into_iter().enumerate() {
-                        if let Value::Object(mut inner) = inner {
-                            part(&mut inner, &format!("{at}.source.content[{index}]"), parts)?;
-                        }
-                    }
-                }
-                Some("file") => parts.push(json!({ "type": "file", "file": { "file_id": source["file_id"] } })),
-                Some("base64") => {
-                    let data = address(block, at)?;
-                    parts.push(json!({ "type": "file", "file": { "filename": title, "file_data": data } }));
-                }
-                _ => parts.push(Value::Object(block.clone())),
-            }
-        }
-        "search_result" => {
-            let title = block.get("title").and_then(Value::as_str).unwrap_or_default();
-            let source = block.get("source").and_then(Value::as_str).unwrap_or_default();
-            let inner = block.get("content").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-            let words: Vec<&str> = inner.iter().filter_map(|inner| inner["text"].as_str()).collect();
-            parts.push(json!({ "type": "text", "text": format!("{title} ({source}):\n{}", words.join("\n")) }));
-        }
-        _ => parts.push(Value::Object(block.clone())),
-    }
-    Ok(())
-}
-
-/// The address of a picture or a document, which may hold it.
-fn address(block: &mut Map<String, Value>, at: &str) -> Result<String, ApiError> {
-    let Some(Value::Object(mut source)) = block.shift_remove("source") else {
-        let path = format!("{at}.source");
-        return Err(ApiError::invalid(&path, format!("{path} is missing: give type, media_type and data")));
-    };
-    let inner = format!("{at}.source");
-    match source.get("type").and_then(Value::as_str) {
-        Some("base64") => {
-            let (kind, data) = (text(&mut source, "media_type", &inner)?, text(&mut source, "data", &inner)?);
-            Ok(format!("data:{kind};base64,{data}"))
-        }
-        Some("url") => text(&mut source, "url", &inner),
-        _ => {
-            let path = format!("{inner}.type");
-            Err(ApiError::invalid(&path, format!("{path} is not known: use base64 or url")))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn read(system: Option<Value>, turns: &Value) -> Result<(Vec<Value>, Vec<String>), ApiError> {
+        read_for(false, system, turns)
+    }
+
+    fn read_for(native: bool, system: Option<Value>, turns: &Value) -> Result<(Vec<Value>, Vec<String>), ApiError> {
         let mut notes = Vec::new();
-        let mut reader = Reader::new(&mut notes);
+        let mut reader = Reader::new(&mut notes, native);
         if let Some(system) = system {
             reader.system(system)?;
         }
@@ -370,6 +378,54 @@ mod tests {
         assert_eq!(messages[5]["content"][1]["image_url"]["url"], "http://x/y.png");
         assert_eq!(messages[5]["content"][2]["text"], "Go on.");
         assert_eq!(messages.len(), 6);
+    }
+
+    #[test]
+    fn an_engine_that_speaks_this_api_gets_marks_and_blocks_as_they_came() {
+        let mark = json!({"type": "ephemeral", "ttl": "1h"});
+        let system = json!([{"type": "text", "text": "Be brief."}, {"type": "text", "text": "Be right.", "cache_control": mark}]);
+        let served = json!([
+            {"type": "thinking", "thinking": "hm", "signature": "a"},
+            {"type": "text", "text": "I search."},
+            {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "x"}},
+            {"type": "web_search_tool_result", "tool_use_id": "s", "content": []},
+            {"type": "thinking", "thinking": "so", "signature": "b"},
+            {"type": "tool_use", "id": "t", "name": "look", "input": {}},
+        ]);
+        let shown = json!({"type": "thinking", "thinking": "of a vote", "signature": ""});
+        let mut sent = served.clone();
+        sent.as_array_mut().unwrap().insert(0, shown);
+        let turns = json!([
+            {"role": "user", "content": [{"type": "text", "text": "one", "cache_control": mark}]},
+            {"role": "assistant", "content": sent},
+            {"role": "user", "content": [
+                {"type": "tool_result", "tool_use_id": "t", "is_error": true, "cache_control": mark, "content": [
+                    {"type": "text", "text": "bad"}, {"type": "image", "source": {"type": "url", "url": "http://x/y.png"}},
+                ]},
+                {"type": "document", "title": "T", "citations": {"enabled": true}, "context": "c",
+                    "source": {"type": "base64", "media_type": "application/pdf", "data": "QUJD"}},
+                {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "words"}, "cache_control": mark},
+            ]},
+            {"role": "assistant", "content": [
+                {"type": "redacted_thinking", "data": "d"},
+                {"type": "tool_use", "id": "u", "name": "look", "input": {}, "cache_control": mark},
+            ]},
+        ]);
+        let (messages, notes) = read_for(true, Some(system.clone()), &turns).unwrap();
+        assert!(notes.is_empty(), "{notes:?}");
+        assert_eq!(messages[0], json!({"role": "system", "content": system}));
+        assert_eq!(messages[1]["content"][0]["cache_control"], mark);
+        assert_eq!(messages[2][BLOCKS], served, "without the reasoning that nobody signed");
+        assert_eq!(messages[2]["tool_calls"][0]["id"], "t");
+        assert_eq!((&messages[3]["is_error"], &messages[3]["cache_control"]), (&json!(true), &mark));
+        assert_eq!(messages[3]["content"][1]["image_url"]["url"], "http://x/y.png");
+        let file = &messages[4]["content"][0];
+        assert_eq!((&file["citations"]["enabled"], &file["context"]), (&json!(true), &json!("c")));
+        let document = &messages[4]["content"][1];
+        assert_eq!((&document["source"]["data"], &document["cache_control"]), (&json!("words"), &mark));
+        assert_eq!(messages[5]["tool_calls"][0]["cache_control"], mark);
+        assert_eq!(messages[5]["thinking_blocks"], json!([{"type": "redacted_thinking", "data": "d"}]));
+        assert!(messages[5].get(BLOCKS).is_none(), "the fields say the order");
     }
 
     #[test]

@@ -1,18 +1,20 @@
 //! `/v1/messages`: the same runs in the words of Anthropic's Messages API.
 //!
 //! A request becomes a conversation in chat's form, which is what engines speak; what has no place there is named in
-//! the receipt. Replies are content blocks: reasoning, text, tool calls.
+//! the receipt. To an engine that speaks this API it is kept in that form as it came, and written as it came. Replies are
+//! content blocks: reasoning, text, tool calls.
 
 mod error;
 mod events;
 mod input;
+mod parts;
 mod reply;
 mod request;
 mod tools;
 
 pub(crate) use error::{PATH, in_own_words};
 
-use super::read::Efforts;
+use super::read::{Efforts, Fields};
 use super::tell;
 use crate::error::ApiError;
 use crate::observe::{RequestLog, TraceId};
@@ -47,7 +49,9 @@ async fn create(
 
 async fn answer(gateway: &Gateway, mut asking: Asking<'_>, body: &[u8]) -> Result<Response, ApiError> {
     let read = || {
-        let request = MessagesRequest::parse(body, Efforts::of(gateway, asking.caller))?;
+        let fields = request::fields(body)?;
+        let native = speaks_messages(gateway, &fields);
+        let request = MessagesRequest::read(fields, Efforts::of(gateway, asking.caller), native)?;
         let engine = gateway.engine(request.run.model.as_deref())?;
         Ok((request, engine))
     };
@@ -71,14 +75,22 @@ async fn count(
     Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Result<Json<Value>, ApiError> {
-    let request = MessagesRequest::parse_prompt(&body, Efforts::of(&gateway, &caller))?;
+    let fields = request::fields(&body)?;
+    let native = speaks_messages(&gateway, &fields);
+    let request = MessagesRequest::read_prompt(fields, Efforts::of(&gateway, &caller), native)?;
     let engine = gateway.engine(request.run.model.as_deref())?;
     caller.may_use(&engine.model().id)?;
     let tokens = crate::run::likely_tokens(&request.run.prompt, &engine.model().id);
     Ok(Json(json!({ "input_tokens": tokens, "outthink": { "estimated": true } })))
 }
 
+/// Whether the engine that a request names speaks this API. A model that is not here is an error after those of the
+/// other fields.
+fn speaks_messages(gateway: &Gateway, fields: &Fields) -> bool {
+    gateway.engine(fields.look("model").and_then(Value::as_str)).is_ok_and(|engine| engine.speaks_messages())
+}
+
 /// Whether a body would be taken.
 pub(super) fn check(body: &[u8]) -> Result<(), ApiError> {
-    MessagesRequest::parse(body, Effort::default().into()).map(drop)
+    MessagesRequest::read(request::fields(body)?, Effort::default().into(), false).map(drop)
 }

@@ -30,28 +30,31 @@ const OF_CHAT: [(&str, &str); 6] = [
 ];
 
 impl MessagesRequest {
-    /// Reads and checks a body.
-    pub(super) fn parse(body: &[u8], efforts: Efforts<'_>) -> Result<Self, ApiError> {
-        let mut fields = fields(body)?;
+    /// Reads and checks the fields of a request to an engine that speaks this API or does not.
+    pub(super) fn read(mut fields: Fields, efforts: Efforts<'_>, native: bool) -> Result<Self, ApiError> {
         let Some(length) = fields.count("max_tokens", 1)? else {
             let words = "max_tokens is missing: give the most tokens that the reply may have";
             return Err(ApiError::invalid("max_tokens", words));
         };
-        Self::read(fields, efforts, Some(length))
+        Self::read_rest(fields, efforts, Some(length), native)
     }
 
-    /// Reads and checks a body of which only the prompt matters.
-    pub(super) fn parse_prompt(body: &[u8], efforts: Efforts<'_>) -> Result<Self, ApiError> {
-        let mut fields = fields(body)?;
+    /// As [`MessagesRequest::read`], of a request of which only the prompt matters.
+    pub(super) fn read_prompt(mut fields: Fields, efforts: Efforts<'_>, native: bool) -> Result<Self, ApiError> {
         let length = fields.count("max_tokens", 1)?;
-        Self::read(fields, efforts, length)
+        Self::read_rest(fields, efforts, length, native)
     }
 
-    fn read(mut fields: Fields, efforts: Efforts<'_>, length: Option<u64>) -> Result<Self, ApiError> {
+    fn read_rest(
+        mut fields: Fields,
+        efforts: Efforts<'_>,
+        length: Option<u64>,
+        native: bool,
+    ) -> Result<Self, ApiError> {
         let (mut notes, mut engine) = (Vec::new(), Map::new());
         let model = fields.string("model")?;
         let stream = fields.flag("stream")?.unwrap_or(false);
-        let mut reader = Reader::new(&mut notes);
+        let mut reader = Reader::new(&mut notes, native);
         if let Some(system) = fields.take("system") {
             reader.system(system)?;
         }
@@ -70,24 +73,33 @@ impl MessagesRequest {
             ..Sampling::default()
         };
         if let Some(given) = fields.take("tools") {
-            tools::tools(given, &mut engine, &mut notes)?;
+            tools::tools(given, tools::Asked { engine: &mut engine, notes: &mut notes, native })?;
         }
         if let Some(given) = fields.take("tool_choice") {
             tools::choice(&given, &mut engine)?;
         }
+        let own = fields.look("thinking").cloned();
         let asked = thinking(&mut fields)?;
         let effort = output(&mut fields, &mut engine)?;
         let offers_tools = settings::offers_tools(engine.get("tools"));
         let said = Said { effort, effort_field: "output_config.effort", length, offers_tools };
         let mut run = settings::read(&mut fields, efforts, said)?;
         match asked {
-            Asked::Nothing | Asked::Adaptive => {}
+            Asked::Nothing => {}
+            Asked::Adaptive => {
+                if let Some(own) = own.filter(|_| native) {
+                    engine.insert("thinking".into(), own);
+                }
+            }
             Asked::Budget(tokens) => run.thinking.budget = run.thinking.budget.or(Some(tokens)),
             Asked::Off => run.thinking = Thinking { effort: Some(Effort::None), budget: None },
         }
+        let metadata = fields.look("metadata").filter(|_| native).cloned();
         session(&mut fields, &mut run)?;
+        engine.extend(metadata.map(|metadata| ("metadata".to_owned(), metadata)));
         for name in THEIRS {
-            if fields.take(name).is_some() {
+            // Of an engine that speaks this API they are among what is passed on.
+            if !native && fields.take(name).is_some() {
                 notes.push(format!("{name} is carried out by Anthropic's own servers: it was left out"));
             }
         }
@@ -110,7 +122,8 @@ impl MessagesRequest {
     }
 }
 
-fn fields(body: &[u8]) -> Result<Fields, ApiError> {
+/// The fields of a body that are not of another API.
+pub(super) fn fields(body: &[u8]) -> Result<Fields, ApiError> {
     let fields = Fields::new(body_object(body, "`model`, `max_tokens` and `messages`")?, "");
     for (name, hint) in OF_CHAT {
         if fields.look(name).is_some() {
@@ -187,7 +200,7 @@ mod tests {
                 body[key] = value;
             }
         }
-        MessagesRequest::parse(body.to_string().as_bytes(), Effort::Auto.into())
+        MessagesRequest::read(super::fields(body.to_string().as_bytes())?, Effort::Auto.into(), false)
     }
 
     #[test]
@@ -214,6 +227,19 @@ mod tests {
         let high = parse(json!({"output_config": {"effort": "high"}, "thinking": {"type": "adaptive"}})).unwrap();
         assert_eq!((high.run.effort, high.run.thinking.effort), (Effort::High, Some(Effort::High)));
         assert!(high.shows_thinking);
+    }
+
+    #[test]
+    fn an_engine_that_speaks_this_api_gets_its_own_fields() {
+        let body = json!({"model": "m", "max_tokens": 64, "messages": [{"role": "user", "content": "hi"}],
+            "thinking": {"type": "adaptive", "display": "omitted"}, "metadata": {"user_id": "u1"},
+            "container": "c", "context_management": {"edits": []}, "cache_control": {"type": "ephemeral"}});
+        let fields = super::fields(body.to_string().as_bytes()).unwrap();
+        let run = MessagesRequest::read(fields, Effort::Auto.into(), true).unwrap().run;
+        for name in ["thinking", "metadata", "container", "context_management", "cache_control"] {
+            assert_eq!(run.prompt.extra[name], body[name], "{name}");
+        }
+        assert_eq!((run.session.as_deref(), run.notes.len()), (Some("u1"), 0));
     }
 
     #[test]

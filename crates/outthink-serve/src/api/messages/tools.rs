@@ -63,8 +63,19 @@ fn memory() -> Value {
     })
 }
 
-/// Puts the tools into the words of chat; those that only Anthropic's own servers carry out are named in `notes`.
-pub(super) fn tools(given: Value, engine: &mut Map<String, Value>, notes: &mut Vec<String>) -> Result<(), ApiError> {
+/// Who is asked: the fields of its request, what is said of it, and whether it speaks this API.
+pub(super) struct Asked<'a> {
+    pub(super) engine: &'a mut Map<String, Value>,
+    pub(super) notes: &'a mut Vec<String>,
+    pub(super) native: bool,
+}
+
+/// Fields of a tool that a function of chat has, too.
+const OF_FUNCTION: [&str; 6] = ["type", "name", "description", "input_schema", "strict", "cache_control"];
+
+/// Puts the tools into the words of chat; those that only Anthropic's own servers carry out are named in the notes. An
+/// engine that speaks this API gets tools that chat does not have as they are.
+pub(super) fn tools(given: Value, Asked { engine, notes, native }: Asked<'_>) -> Result<(), ApiError> {
     let Value::Array(list) = given else {
         return Err(ApiError::invalid("tools", format!("tools is {}: give an array", describe(&given))));
     };
@@ -76,6 +87,10 @@ pub(super) fn tools(given: Value, engine: &mut Map<String, Value>, notes: &mut V
         };
         let name = tool.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
         let kind = tool.get("type").and_then(Value::as_str).unwrap_or("custom");
+        if native && (kind != "custom" || tool.keys().any(|field| !OF_FUNCTION.contains(&field.as_str()))) {
+            functions.push(Value::Object(tool));
+            continue;
+        }
         if kind != "custom" {
             let agreed = AGREED.iter().find(|(begins, ..)| kind.strip_prefix(begins).is_some_and(is_dated));
             match (agreed, name) {
@@ -100,7 +115,11 @@ pub(super) fn tools(given: Value, engine: &mut Map<String, Value>, notes: &mut V
             }
         };
         let line = tool.get("description").and_then(Value::as_str).unwrap_or_default();
-        functions.push(function(name, line, schema, tool.get("strict")));
+        let mut function = function(name, line, schema, tool.get("strict"));
+        if let Some(mark) = tool.get("cache_control").filter(|mark| native && mark.is_object()) {
+            function["cache_control"] = mark.clone();
+        }
+        functions.push(function);
     }
     // Some servers refuse a list of none.
     if !functions.is_empty() {
@@ -168,7 +187,13 @@ mod tests {
             {"type": "text_editor_20250728", "name": "str_replace_based_edit_tool"},
             {"type": "web_search_20250305", "name": "web_search", "max_uses": 5},
         ]);
-        tools(given, &mut engine, &mut notes).unwrap();
+        let (mut native, mut none) = (Map::new(), Vec::new());
+        tools(given.clone(), Asked { engine: &mut native, notes: &mut none, native: true }).unwrap();
+        assert!(none.is_empty(), "{none:?}");
+        assert_eq!(native["tools"][0]["cache_control"], json!({"type": "ephemeral"}));
+        assert_eq!(native["tools"][1]["function"]["name"], "sub");
+        assert_eq!(native["tools"].as_array().unwrap()[2..], given.as_array().unwrap()[2..]);
+        tools(given, Asked { engine: &mut engine, notes: &mut notes, native: false }).unwrap();
         let names: Vec<&Value> = engine["tools"].as_array().unwrap().iter().map(|t| &t["function"]["name"]).collect();
         assert_eq!(names, ["add", "sub", "bash", "str_replace_based_edit_tool"]);
         assert_eq!(
@@ -200,7 +225,8 @@ mod tests {
             (json!([{"input_schema": {}}]), "tools[0].name"),
             (json!([{"name": "a"}]), "tools[0].input_schema"),
         ] {
-            let error = tools(given.clone(), &mut engine, &mut notes).unwrap_err();
+            let asked = Asked { engine: &mut engine, notes: &mut notes, native: false };
+            let error = tools(given.clone(), asked).unwrap_err();
             assert_eq!(error.param.as_deref(), Some(param), "{given}");
         }
         for (given, param) in [

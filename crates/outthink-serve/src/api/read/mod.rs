@@ -2,6 +2,7 @@
 
 pub(crate) mod beside;
 pub(crate) mod fields;
+pub(crate) mod kept;
 pub(crate) mod lengths;
 pub(crate) mod page;
 pub(crate) mod reasoning;

@@ -1,6 +1,6 @@
 //! A run told as a response, whole or in events.
 
-use super::logprobs::Tokens;
+use super::logprobs::{self, Tokens};
 use super::reply::{self, Shape};
 use super::sealed;
 use super::store::Keep;
@@ -156,7 +156,7 @@ impl Told {
             self.tell(out, "response.content_part.added", fields);
         }
         self.text.get_or_insert_default().push_str(text);
-        let fields = self.of_part(0, json!({ "delta": text, "logprobs": tokens }));
+        let fields = self.of_part(0, json!({ "delta": text, "logprobs": logprobs::of_event(tokens) }));
         self.tell(out, "response.output_text.delta", fields);
     }
 
@@ -182,7 +182,8 @@ impl Told {
                 let fields = self.of_part(index, fields);
                 self.tell(out, "response.output_text.annotation.added", fields);
             }
-            let fields = self.of_part(index, json!({ "text": part["text"], "logprobs": part["logprobs"] }));
+            let probabilities = logprobs::of_event(part["logprobs"].as_array().map(Vec::as_slice).unwrap_or_default());
+            let fields = self.of_part(index, json!({ "text": part["text"], "logprobs": probabilities }));
             self.tell(out, "response.output_text.done", fields);
             let fields = self.of_part(index, json!({ "part": part }));
             self.tell(out, "response.content_part.done", fields);
@@ -218,13 +219,19 @@ impl Told {
         };
         let (index, id, text) = (self.output.len(), item["id"].clone(), item[field].clone());
         let mut begun = item.clone();
-        begun["status"] = "in_progress".into();
+        if let Some(status) = begun.get_mut("status") {
+            *status = "in_progress".into();
+        }
         begun[field] = "".into();
         self.add(out, &begun);
         let fields = json!({ "item_id": id, "output_index": index, "delta": text });
         self.tell(out, &format!("{kind}.delta"), fields);
-        let mut fields = json!({ "item_id": id, "output_index": index, "name": item["name"] });
+        let mut fields = json!({ "item_id": id, "output_index": index });
         fields[field] = text;
+        // OpenAI's document requires it of functions, though the SDKs' types have dropped it.
+        if field == "arguments" {
+            fields["name"] = item["name"].clone();
+        }
         self.tell(out, &format!("{kind}.done"), fields);
         self.done(out, item);
     }

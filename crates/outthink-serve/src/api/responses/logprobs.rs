@@ -34,6 +34,17 @@ impl Tokens {
     }
 }
 
+/// The tokens as events have them: without their bytes.
+pub(super) fn of_event(tokens: &[Value]) -> Vec<Value> {
+    let without = |token: &Value| json!({ "token": token["token"], "logprob": token["logprob"] });
+    let one = |token: &Value| {
+        let mut event = without(token);
+        event["top_logprobs"] = token["top_logprobs"].as_array().into_iter().flatten().map(without).collect();
+        event
+    };
+    tokens.iter().map(one).collect()
+}
+
 /// A token with its candidates: every field is there.
 fn token(of_chat: &Value) -> Value {
     let mut token = candidate(of_chat);
@@ -66,5 +77,6 @@ mod tests {
         assert!(tokens.keep(sample, &piece("", "é")).is_empty());
         let kept = tokens.keep(sample, &piece("é", ""));
         assert_eq!(kept, [json!({"token": "é", "bytes": [195, 169], "logprob": -0.5, "top_logprobs": []})]);
+        assert_eq!(of_event(&kept), [json!({"token": "é", "logprob": -0.5, "top_logprobs": []})]);
     }
 }

@@ -114,6 +114,9 @@ impl Native {
         };
         let mut item = json!({ "id": id, "type": kind, "call_id": call_id, "status": "completed" });
         item[field] = value;
+        if self == Self::Shell {
+            item["environment"] = Value::Null;
+        }
         Some(item)
     }
 }

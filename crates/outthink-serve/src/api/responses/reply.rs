@@ -34,10 +34,11 @@ impl Shape {
         let cut = match outcome.finish {
             Some(FinishReason::Length | FinishReason::Interrupted) | None => Some("max_output_tokens"),
             Some(FinishReason::ContentFilter) => Some("content_filter"),
-            Some(FinishReason::Unknown) => Some(outcome.finish_word.as_deref().unwrap_or("unknown")),
-            Some(FinishReason::Stop | FinishReason::ToolCalls) => None,
+            Some(FinishReason::Unknown | FinishReason::Stop | FinishReason::ToolCalls) => None,
         };
-        let mut response = self.response(if cut.is_some() { "incomplete" } else { "completed" }, output);
+        // A reason that the API does not have is in the receipt.
+        let is_cut = cut.is_some() || outcome.finish == Some(FinishReason::Unknown);
+        let mut response = self.response(if is_cut { "incomplete" } else { "completed" }, output);
         if let Some(reason) = cut {
             response["incomplete_details"] = json!({ "reason": reason });
         }
@@ -63,9 +64,10 @@ impl Shape {
 
     fn response(&self, status: &str, output: &[Value]) -> Value {
         let given = |name: &str, default: Value| self.echo.fields.get(name).cloned().unwrap_or(default);
-        json!({
+        let mut response = json!({
             "id": self.id,
             "object": "response",
+            "access_programs": null,
             "created_at": self.created,
             "status": status,
             "background": self.echo.background,
@@ -88,10 +90,13 @@ impl Shape {
             "top_p": given("top_p", Value::Null),
             "top_logprobs": given("top_logprobs", 0.into()),
             "truncation": given("truncation", "disabled".into()),
-            "usage": null,
-            "user": given("user", Value::Null),
             "metadata": given("metadata", json!({})),
-        })
+        });
+        // It may be missing and may not be null, as the usage may not.
+        if let Some(user) = self.echo.fields.get("user") {
+            response["user"] = user.clone();
+        }
+        response
     }
 
     /// The name of an output item.

@@ -203,7 +203,6 @@ impl Catalogue {
                 "call_id": call["id"],
                 "name": name,
                 "input": text_of(arguments.as_str().unwrap_or_default()),
-                "status": "completed",
             }),
             stands => {
                 let mut item = json!({
