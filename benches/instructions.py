@@ -33,24 +33,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from gateway import CONFIG
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILT = ROOT / "target/prof/release"
 PORTS = (9310, 9311)
 WARM = 200
-CONFIG = """[defaults]
-effort = "none"
-[[upstreams]]
-name = "instant"
-url = "http://127.0.0.1:{upstream}/v1"
-[[models]]
-name = "fake"
-input_usd = 0.15
-output_usd = 0.60
-[keys]
-mode = "{mode}"
-claim_ahead = true
-ledger = "sqlite:{home}/ledger.db"
-"""
 MESSAGES = [
     {"role": "system", "content": "You are a helpful assistant."},
     {"role": "user", "content": "What is the capital of France, and how many people live there?"},
@@ -107,7 +95,7 @@ class Gateway:
     def __init__(self, tool: list, binary: str, kind: str, args: argparse.Namespace, home: Path) -> None:
         config = home / "outthink.toml"
         mode = "required" if args.key else "off"
-        config.write_text(CONFIG.format(upstream=PORTS[0], mode=mode, home=home))
+        config.write_text(CONFIG.format(upstream=PORTS[0], mode=mode, ledger=json.dumps(f"sqlite:{home}/ledger.db")))
         environment = {**os.environ, "OUTTHINK_OFFLINE": "1", "HOME": str(home)}
         headers = {"host": "gateway", "content-type": "application/json"}
         if args.key:

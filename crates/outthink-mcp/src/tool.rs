@@ -105,11 +105,11 @@ impl Server {
                 Some((samples, most)) = finished.recv() => {
                     let Some(token) = token.clone().filter(|_| samples > last) else { continue };
                     last = samples;
-                    let mut told = ProgressNotificationParam::new(token, f64::from(samples));
-                    told.total = Some(f64::from(most));
-                    told.message = Some(format!("{samples} of at most {most} samples"));
-                    // A client that is gone is told by the end of the connection.
-                    let _ = context.peer.notify_progress(told).await;
+                    let mut report = ProgressNotificationParam::new(token, f64::from(samples));
+                    report.total = Some(f64::from(most));
+                    report.message = Some(format!("{samples} of at most {most} samples"));
+                    // Where the client is gone, the end of the connection cancels the call.
+                    let _ = context.peer.notify_progress(report).await;
                 }
                 reply = &mut answer => return match reply {
                     Ok(Reply { text, facts }) => {

@@ -44,16 +44,7 @@ const SCHEMAS: [&str; 5] =
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python() {
-    let home = scratch("python-sdk");
-    let interpreter = home.join("bin/python");
-    let venv = ["-m", "venv", &home.display().to_string()].map(str::to_owned);
-    if !interpreter.exists() && !prepare("python3", &venv, &home).await {
-        return;
-    }
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PYTHON_SDK].map(str::to_owned);
-    if !prepare(&interpreter.display().to_string(), &install, &home).await {
-        return;
-    }
+    let Some(interpreter) = python_with("python-sdk", &[PYTHON_SDK]).await else { return };
     for name in ["python_sdk.py", "responses_sdk.py"] {
         run(Command::new(&interpreter).arg(script(name)), gateway().await).await;
     }
@@ -62,15 +53,26 @@ async fn python() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn node() {
-    let home = scratch("node-sdk");
-    let install = ["install", "--silent", "--no-audit", "--no-fund", "--prefix", &home.display().to_string(), NODE_SDK];
-    if !prepare("npm", &install.map(str::to_owned), &home).await {
-        return;
-    }
-    // A module finds its packages from where it lies.
-    let module = home.join("node_sdk.mjs");
-    std::fs::copy(script("node_sdk.mjs"), &module).unwrap();
-    run(Command::new("node").arg(module), gateway().await).await;
+    let Some(home) = node_with("node-sdk", &[NODE_SDK]).await else { return };
+    run(&mut node_script(&home, "node_sdk.mjs"), gateway().await).await;
+}
+
+/// A folder with these packages of npm; `None` where they cannot be had.
+async fn node_with(name: &str, packages: &[&str]) -> Option<PathBuf> {
+    let home = scratch(name);
+    let folder = home.display().to_string();
+    let install = ["install", "--silent", "--no-audit", "--no-fund", "--prefix", &folder];
+    let install: Vec<String> = install.iter().chain(packages).map(|&word| word.to_owned()).collect();
+    prepare("npm", &install, &home).await.then_some(home)
+}
+
+/// A script of ours in that folder: a module finds its packages from where it lies.
+fn node_script(home: &Path, name: &str) -> Command {
+    let module = home.join(name);
+    std::fs::copy(script(name), &module).unwrap();
+    let mut node = Command::new("node");
+    node.arg(module);
+    node
 }
 
 /// Whether the clients that take minutes to install are wanted.
@@ -137,17 +139,11 @@ async fn others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn vercel() {
-    let home = scratch("node-vercel");
-    let mut install = vec!["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
-    let folder = home.display().to_string();
-    install.push(&folder);
-    install.extend(VERCEL);
-    let install: Vec<String> = install.iter().map(|&word| word.to_owned()).collect();
-    if all_clients() && prepare("npm", &install, &home).await {
+    if all_clients()
+        && let Some(home) = node_with("node-vercel", &VERCEL).await
+    {
         for name in ["vercel.mjs", "vercel_native.mjs"] {
-            let module = home.join(name);
-            std::fs::copy(script(name), &module).unwrap();
-            run(Command::new("node").arg(module), gateway().await).await;
+            run(&mut node_script(&home, name), gateway().await).await;
         }
     }
 }
@@ -155,16 +151,11 @@ async fn vercel() {
 /// Replies and events of streams, of each shape that there is, against the published schemas.
 #[tokio::test(flavor = "multi_thread")]
 async fn schemas() {
-    let home = scratch("node-schemas");
-    let mut install: Vec<String> =
-        ["install", "--silent", "--no-audit", "--no-fund", "--prefix"].map(str::to_owned).to_vec();
-    install.push(home.display().to_string());
-    install.extend(SCHEMAS.map(str::to_owned));
-    if all_clients() && prepare("npm", &install, &home).await {
-        let module = home.join("schemas.mjs");
-        std::fs::copy(script("schemas.mjs"), &module).unwrap();
+    if all_clients()
+        && let Some(home) = node_with("node-schemas", &SCHEMAS).await
+    {
         let options = ServeOptions::new(vec![Scripted::new("m", by_shape)]).with_default_effort(Effort::None);
-        run(Command::new("node").arg(module).current_dir(&home), serve(options).await).await;
+        run(node_script(&home, "schemas.mjs").current_dir(&home), serve(options).await).await;
     }
 }
 
@@ -186,14 +177,10 @@ async fn schemathesis() {
 /// turn costs one sample, though both name an effort.
 #[tokio::test(flavor = "multi_thread")]
 async fn agents() {
-    let home = scratch("node-agents");
-    let mut install: Vec<String> =
-        ["install", "--silent", "--no-audit", "--no-fund", "--prefix"].map(str::to_owned).to_vec();
-    install.push(home.display().to_string());
-    install.extend(AGENTS.map(str::to_owned));
-    if !all_clients() || !prepare("npm", &install, &home).await {
+    if !all_clients() {
         return;
     }
+    let Some(home) = node_with("node-agents", &AGENTS).await else { return };
     for (agent, words) in [
         ("claude", "-p --permission-mode acceptEdits --allowedTools Bash,Write --output-format text"),
         ("codex", "exec --skip-git-repo-check --dangerously-bypass-approvals-and-sandbox"),
@@ -278,18 +265,9 @@ async fn tool_loops_of_ten_turns() {
         ("node-vercel", VERCEL.to_vec(), vec!["vercel_compatible", "vercel_openai", "vercel_anthropic"]),
     ];
     for (name, packages, names) in node {
-        let home = scratch(name);
-        let mut install: Vec<String> =
-            ["install", "--silent", "--no-audit", "--no-fund", "--prefix"].map(str::to_owned).to_vec();
-        install.push(home.display().to_string());
-        install.extend(packages.iter().map(|&word| word.to_owned()));
-        if !prepare("npm", &install, &home).await {
-            continue;
-        }
-        let module = home.join("loops.mjs");
-        std::fs::copy(script("loops.mjs"), &module).unwrap();
+        let Some(home) = node_with(name, &packages).await else { continue };
         for name in names {
-            one_loop(name, Command::new("node").arg(&module).arg(name)).await;
+            one_loop(name, node_script(&home, "loops.mjs").arg(name)).await;
         }
     }
 }

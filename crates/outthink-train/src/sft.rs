@@ -314,3 +314,45 @@ impl<'a> Sft<'a> {
         Ok(SftStep { step: self.step, loss: found.loss, norm: found.norm, tokens: self.tokens })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::task;
+
+    fn worked(task: &dyn Task, interrupt: f64) -> Worked<'_> {
+        let excerpts = Some(Excerpts { share: 1.0, lead: 96 });
+        Worked { task, levels: 1..=3, teacher: Teacher::default(), interrupt, clip: Some(300), excerpts }
+    }
+
+    #[test]
+    fn pieces_are_short_and_come_from_everywhere() {
+        let task = task("recheck:5:999").unwrap();
+        let mut rng = Rng::stream(4, 0);
+        let (mut begins, mut ends, mut middles) = (0, 0, 0);
+        for _ in 0..400 {
+            let piece = worked(&*task, 0.0).next(&mut rng).unwrap();
+            assert!(piece.tokens.len() <= 396 && piece.prompt < piece.tokens.len());
+            let text = CharTokenizer.decode(&piece.tokens);
+            let (begin, end) = (text.contains("<think>"), piece.tokens.last() == Some(&END));
+            // What the window may not hold is not learnt.
+            assert!(begin || piece.prompt >= 96.min(piece.tokens.len() - 1), "{text}");
+            begins += u32::from(begin);
+            ends += u32::from(end);
+            middles += u32::from(!begin && !end);
+        }
+        assert!(begins > 20 && ends > 60 && middles > 60, "{begins} {ends} {middles}");
+    }
+
+    #[test]
+    fn of_interrupted_pieces_the_answer_alone_is_learnt() {
+        let task = task("recheck:5:999").unwrap();
+        let mut rng = Rng::stream(5, 0);
+        for _ in 0..200 {
+            let piece = worked(&*task, 1.0).next(&mut rng).unwrap();
+            let learnt = CharTokenizer.decode(&piece.tokens[piece.prompt..]);
+            assert!(learnt.starts_with("#### "), "{learnt}");
+            assert!(CharTokenizer.decode(&piece.tokens[..piece.prompt]).ends_with("</think>"), "{piece:?}");
+        }
+    }
+}

@@ -1,7 +1,6 @@
 //! The log of the gateway, on stderr: one line for each request and for what needs a look.
 
 use crate::lines::{AtEnd, Lines};
-use crate::log_fields::{LogFields, LogTime};
 use outthink_serve::config::{LogForm, LogLevel};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -26,12 +25,12 @@ pub(crate) fn start(form: LogForm, level: LogLevel) -> Option<AtEnd> {
         // Its warnings repeat whole statements.
         .with_target("sqlx", LevelFilter::OFF);
     let (writer, at_end) = Lines::start();
-    let lines = fmt::layer().with_writer(writer).with_timer(LogTime).with_target(false);
+    let lines = fmt::layer().with_writer(writer).with_target(false);
     let registry = Registry::default();
     // A log that is there already, in a test, stays.
     let _ = match form {
         LogForm::Json => registry.with(lines.json().flatten_event(true).with_filter(targets)).try_init(),
-        _ => registry.with(lines.fmt_fields(LogFields).with_ansi(false).with_filter(targets)).try_init(),
+        _ => registry.with(lines.with_ansi(false).with_filter(targets)).try_init(),
     };
     Some(at_end)
 }

@@ -9,7 +9,6 @@ mod drawn;
 mod env;
 mod error;
 mod lines;
-mod log_fields;
 mod logging;
 mod models;
 mod otlp;

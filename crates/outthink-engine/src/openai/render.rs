@@ -10,11 +10,11 @@
 use super::dialect::Continuation;
 use super::inquiry::{Inquiry, is_refusal};
 use super::think;
-use outthink_core::{EngineError, Origin};
+use outthink_core::{EngineError, Link, Origin};
 use serde_json::{Map, Value, json};
 
 /// The tags around reasoning that beginnings are written with.
-const TAGS: (&str, &str) = ("<think>", "</think>");
+const TAGS: (&str, &str) = ("<think>", Link::END);
 
 /// How a server renders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

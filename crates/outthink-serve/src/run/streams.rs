@@ -4,7 +4,6 @@
 use super::caller::Caller;
 use super::request::RunRequest;
 use outthink_core::{Outcome, Prompt};
-use outthink_strategy::StrategySpec;
 use outthink_strategy::allocator::{AgreementContext, AgreementStream};
 use outthink_strategy::strategies::Allocate;
 use std::collections::HashMap;
@@ -33,7 +32,8 @@ struct Known {
 pub(crate) struct Lesson {
     kind: Kind,
     context: Arc<AgreementContext>,
-    spec: StrategySpec,
+    /// The price of a sample, and how many samples there are at most.
+    terms: (f64, u32),
 }
 
 impl Streams {
@@ -59,16 +59,16 @@ impl Streams {
             stream.context(question, seed)
         };
         request.strategy.agreement = Some(Arc::clone(&context));
-        Some(Lesson { kind, context, spec: request.strategy.clone() })
+        let terms = (Allocate::price_of(&request.strategy), request.strategy.max_samples);
+        Some(Lesson { kind, context, terms })
     }
 
     /// Learns from the end of a request.
     pub(crate) fn learn(&self, lesson: &Lesson, outcome: &Outcome) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A kind that gave way meanwhile begins anew.
+        // A kind that gave way meanwhile starts from nothing the next time.
         if let Some((stream, _)) = known.streams.get_mut(&lesson.kind) {
-            let Lesson { context, spec, .. } = lesson;
-            stream.learn(context, &outcome.samples, (Allocate::price_of(spec), spec.max_samples));
+            stream.learn(&lesson.context, &outcome.samples, lesson.terms);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::ask::DrawArgs;
 use super::engine::EngineArgs;
 use super::runtime;
-use super::thinking::{PriceArgs, ThinkingArgs};
+use super::thinking::{PriceArgs, ThinkingArgs, spend};
 use crate::error::CliError;
 use crate::{defaults, env};
 use anyhow::Context;
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &McpArgs) -> Result<ExitCode, CliError> {
     args.thinking.budget(price)?;
     let needs = args.thinking.spec()?.build().map_err(|e| CliError::usage(e.to_string()))?.needs();
     args.engine.check()?;
-    let purse = Purse::new(args.total_tokens, total_usd(args.total_usd, price)?);
+    let purse = Purse::new(args.total_tokens, spend("--total-usd", args.total_usd, price)?);
     let file = args.engine.locate()?;
     let runtime = runtime()?;
     let served = runtime.block_on(async {
@@ -80,18 +80,6 @@ pub(crate) fn run(args: &McpArgs) -> Result<ExitCode, CliError> {
     // An engine's threads may still be at work on what was cancelled.
     runtime.shutdown_background();
     served.map(|()| ExitCode::SUCCESS)
-}
-
-fn total_usd(given: Option<f64>, price: Option<Price>) -> Result<Option<Cost>, CliError> {
-    let Some(usd) = given else { return Ok(None) };
-    if price.is_none_or(|p| p == Price::default()) {
-        return Err(CliError::usage("--total-usd limits nothing while tokens cost nothing")
-            .hint("set --price-input and --price-output, in dollars for a million tokens"));
-    }
-    match Cost::from_usd(usd).filter(|cost| *cost > Cost::ZERO) {
-        Some(cost) => Ok(Some(cost)),
-        None => Err(CliError::usage(format!("{usd} dollars buy nothing")).hint("give --total-usd a positive number")),
-    }
 }
 
 /// What all calls need.

@@ -5,13 +5,13 @@ use super::engine::EngineArgs;
 use super::replay::eval_error;
 use super::runtime;
 use super::store::{StoreArgs, store_error};
-use super::thinking::PriceArgs;
+use super::thinking::{PriceArgs, spend};
 use crate::defaults;
 use crate::error::{CliError, FAILURE, INTERRUPTED};
 use crate::render::sweep::Bar;
 use anyhow::Context;
 use clap::Args;
-use outthink_core::{Cost, Effort, Engine, Needs, Price};
+use outthink_core::{Cost, Effort, Engine, Needs};
 use outthink_eval::{
     Columns, PROMPT_HASH, Problem, Progress, QuestionSet, RunSpec, Setting, Store, SweepEnd, SweepError, SweepPlan,
     Task, prompt_sha256, sweep,
@@ -77,7 +77,7 @@ pub(crate) struct SweepArgs {
 pub(crate) fn run(args: &SweepArgs) -> Result<ExitCode, CliError> {
     args.draw.check()?;
     let price = args.price.price()?;
-    let max_cost = max_cost(args, price)?;
+    let max_cost = spend("--max-usd", args.max_usd, price)?;
     let settings = settings(args)?;
     let columns = Columns { question: args.question.clone(), gold: args.gold.clone() };
     let set = QuestionSet::read_columns(&args.dataset, &columns).map_err(|e| eval_error(&e))?;
@@ -99,18 +99,6 @@ pub(crate) fn run(args: &SweepArgs) -> Result<ExitCode, CliError> {
         SweepEnd::Complete | SweepEnd::CapReached => ExitCode::SUCCESS,
         SweepEnd::Incomplete => ExitCode::from(FAILURE),
         SweepEnd::Stopped => ExitCode::from(INTERRUPTED),
-    })
-}
-
-fn max_cost(args: &SweepArgs, price: Option<Price>) -> Result<Option<Cost>, CliError> {
-    let Some(usd) = args.max_usd else { return Ok(None) };
-    if price.is_none_or(|p| p.is_free()) {
-        return Err(CliError::usage("--max-usd limits nothing while tokens cost nothing")
-            .hint("set --price-input and --price-output, in dollars for a million tokens"));
-    }
-    let cost = Cost::from_usd(usd).filter(|c| *c > Cost::ZERO);
-    cost.map(Some).ok_or_else(|| {
-        CliError::usage(format!("a cap of {usd} dollars buys nothing")).hint("give --max-usd a positive number")
     })
 }
 

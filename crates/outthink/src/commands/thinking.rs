@@ -4,7 +4,7 @@ use super::replay::read_table;
 use crate::defaults;
 use crate::error::CliError;
 use clap::Args;
-use outthink_core::{Budget, Effort, Price, Thinking};
+use outthink_core::{Budget, Cost, Effort, Price, Thinking};
 use outthink_strategy::registry::{self, Takes};
 use outthink_strategy::{PlanError, Settings, StrategyError, StrategySpec, ThinkingPlan};
 use std::path::PathBuf;
@@ -77,6 +77,19 @@ impl PriceArgs {
     }
 }
 
+/// A limit in dollars that a flag sets, checked: it must be more than nothing, and tokens must cost something.
+pub(crate) fn spend(flag: &str, usd: Option<f64>, price: Option<Price>) -> Result<Option<Cost>, CliError> {
+    let Some(usd) = usd else { return Ok(None) };
+    if price.is_none_or(|price| price.is_free()) {
+        return Err(CliError::usage(format!("{flag} limits nothing while tokens cost nothing"))
+            .hint("set --price-input and --price-output, in dollars for a million tokens"));
+    }
+    let cost = Cost::from_usd(usd).filter(|cost| *cost > Cost::ZERO);
+    cost.map(Some).ok_or_else(|| {
+        CliError::usage(format!("{flag} {usd} buys nothing")).hint(format!("give {flag} a positive number of dollars"))
+    })
+}
+
 impl ThinkingArgs {
     /// What the flags ask for.
     fn plan(&self) -> Result<ThinkingPlan, CliError> {
@@ -125,10 +138,7 @@ impl ThinkingArgs {
     /// The hard limits, checked.
     pub(crate) fn budget(&self, price: Option<Price>) -> Result<Budget, CliError> {
         let budget = self.plan()?.budget().map_err(plan_error)?;
-        if budget.max_cost.is_some() && price.is_none_or(|p| p == Price::default()) {
-            return Err(CliError::usage("--budget-usd limits nothing while tokens cost nothing")
-                .hint("set --price-input and --price-output, in dollars for a million tokens"));
-        }
+        spend("--budget-usd", self.budget_usd, price)?;
         Ok(Budget { max_samples: self.samples, ..budget })
     }
 }
