@@ -4,7 +4,7 @@ use super::continuation::Known;
 use super::habit::Habits;
 use super::http::{Access, Client, Place};
 use super::learned::Learned;
-use super::wire::{Reachability, Wire, refusal};
+use super::wire::{Pulse, Reachability, Wire, refusal};
 use super::{Dialect, OpenAiEngine, OpenAiOptions, Secret, error, options};
 use crate::retry;
 use outthink_core::{EngineError, ModelInfo, Origin, Price, Source};
@@ -126,6 +126,7 @@ pub(super) fn wire_at(
         habits: Habits::default(),
         abilities: OnceCell::new(),
         reachability: Reachability::default(),
+        pulse: Pulse::default(),
     })
 }
 

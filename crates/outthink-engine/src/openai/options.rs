@@ -31,7 +31,8 @@ impl fmt::Debug for Secret {
 pub struct Timeouts {
     /// Until the connection stands.
     pub connect: Duration,
-    /// From sending the request to the first text or tool call.
+    /// From sending the request to the first text or tool call. While the server sends pieces of other replies, it
+    /// counts from the last of them: this request waits in the server's queue.
     pub first_token: Duration,
     /// Between two events.
     pub idle: Duration,

@@ -58,16 +58,16 @@ pub(super) async fn send(wire: Arc<Wire>, relay: Relay) -> Result<Relayed, Engin
 
 async fn once(wire: &Wire, place: &Place, body: Bytes, deadline: Instant) -> Result<Reply, EngineError> {
     let limit = wire.timeouts.first_token;
-    let due = (Instant::now() + limit).min(deadline);
-    match timeout_at(due, wire.client.post(place, Accept::Anything, body)).await {
-        Err(_) => Err(error::timeout("no reply came from the engine", limit, true).elsewhere()),
-        Ok(Err(broken)) => {
+    let reply = wire.client.post(place, Accept::Anything, body);
+    match wire.first(Instant::now() + limit, deadline, reply).await {
+        None => Err(error::timeout("no reply came from the engine", limit, true).elsewhere()),
+        Some(Err(broken)) => {
             if broken.connect {
                 wire.reachability.failed();
             }
             Err(error::of_transport(broken, false))
         }
-        Ok(Ok(response)) => {
+        Some(Ok(response)) => {
             wire.reachability.reached();
             if response.status().is_success() { Ok(response) } else { Err(refusal(response, wire).await.0) }
         }

@@ -253,18 +253,18 @@ impl Run {
         let due = Instant::now() + self.wire.timeouts.first_token;
         let place = if self.order.is_completion { &self.wire.completions } else { &self.wire.chat };
         let request = self.wire.client.send(connection, place, Accept::Events, self.order.ask.body.clone());
-        let response = match timeout_at(due.min(self.deadline), request).await {
-            Err(_) => {
+        let response = match self.wire.first(due, self.deadline, request).await {
+            None => {
                 self.is_read = true;
                 return Err(self.late(false));
             }
-            Ok(Err(broken)) => {
+            Some(Err(broken)) => {
                 if broken.connect {
                     self.wire.reachability.failed();
                 }
                 return Err(error::of_transport(broken, false).into());
             }
-            Ok(Ok(response)) => response,
+            Some(Ok(response)) => response,
         };
         self.wire.reachability.reached();
         let status = response.status();
@@ -335,20 +335,26 @@ impl Run {
         let Phase::Open(open) = &mut self.phase else {
             return Ok(());
         };
-        let limit = open.due.min(self.deadline);
         if !open.is_stream {
-            let text = timeout_at(limit, open.response.text(BODY_LIMIT)).await;
+            let text = self.wire.first(open.due, self.deadline, open.response.text(BODY_LIMIT)).await;
             let text = match text {
-                Err(_) => return Err(self.late(false)),
-                Ok(Err(e)) => return Err(error::of_transport(e, false).into()),
-                Ok(Ok(text)) => text,
+                None => return Err(self.late(false)),
+                Some(Err(e)) => return Err(error::of_transport(e, false).into()),
+                Some(Ok(text)) => text,
             };
+            self.wire.pulse.beat(Instant::now());
             self.assembler.push_whole(&text, self.wire.key.as_ref(), &mut self.queue)?;
             return self.close();
         }
-        let bytes = match timeout_at(limit, open.response.chunk()).await {
-            Ok(Ok(Some(bytes))) => bytes,
-            Ok(Ok(None)) => {
+        let chunk = open.response.chunk();
+        let chunk = if self.assembler.passed_on() || self.assembler.all_finished() {
+            timeout_at(open.due.min(self.deadline), chunk).await.ok()
+        } else {
+            self.wire.first(open.due, self.deadline, chunk).await
+        };
+        let bytes = match chunk {
+            Some(Ok(Some(bytes))) => bytes,
+            Some(Ok(None)) => {
                 let rest = open.decoder.finish().map_err(|words| error::not_a_stream(&words))?;
                 if !open.seen && rest.is_none() {
                     return Err(error::not_a_stream("nothing").into());
@@ -361,9 +367,9 @@ impl Run {
                 return self.close();
             }
             // Only the usage was missing.
-            Err(_) | Ok(Err(_)) if self.assembler.all_finished() => return self.close(),
-            Err(_) => return Err(self.late(self.assembler.passed_on())),
-            Ok(Err(e)) => return Err(error::of_transport(e, self.assembler.passed_on()).into()),
+            None | Some(Err(_)) if self.assembler.all_finished() => return self.close(),
+            None => return Err(self.late(self.assembler.passed_on())),
+            Some(Err(e)) => return Err(error::of_transport(e, self.assembler.passed_on()).into()),
         };
         let (assembler, queue, key) = (&mut self.assembler, &mut self.queue, self.wire.key.as_ref());
         let mut feed = Feed { assembler, queue, key, any: false, pushed: Ok(()) };
@@ -381,7 +387,9 @@ impl Run {
         if self.assembler.all_finished() {
             open.due = Instant::now() + idle.min(USAGE_WAIT);
         } else if any && self.assembler.passed_on() {
-            open.due = Instant::now() + idle;
+            let now = Instant::now();
+            self.wire.pulse.beat(now);
+            open.due = now + idle;
         }
         Ok(())
     }

@@ -9,11 +9,12 @@ use super::{Secret, Timeouts, error};
 use crate::retry;
 use hyper::header::HeaderName;
 use outthink_core::{EngineError, Origin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{OnceCell, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Bytes of an error's body at most.
 const ERROR_LIMIT: usize = 64 << 10;
@@ -39,9 +40,29 @@ pub(super) struct Wire {
     pub(super) habits: Habits,
     pub(super) abilities: OnceCell<Arc<Abilities>>,
     pub(super) reachability: Reachability,
+    pub(super) pulse: Pulse,
 }
 
 impl Wire {
+    /// Waits for a first token until `due`; `None` when nothing came.
+    ///
+    /// A server that sends pieces of other replies is at work and has this request in its queue: the limit then counts
+    /// from the last of those pieces, up to `deadline`.
+    pub(super) async fn first<T>(&self, due: Instant, deadline: Instant, wait: impl Future<Output = T>) -> Option<T> {
+        let mut wait = pin!(wait);
+        let mut due = due.min(deadline);
+        loop {
+            if let Ok(found) = timeout_at(due, &mut wait).await {
+                return Some(found);
+            }
+            let later = (self.pulse.last()? + self.timeouts.first_token).min(deadline);
+            if later <= due {
+                return None;
+            }
+            due = later;
+        }
+    }
+
     /// Whether to come back as late as a server asked.
     pub(super) fn waits(&self, after: Option<Duration>) -> bool {
         after.is_none_or(|after| after <= self.max_retry_wait)
@@ -74,6 +95,33 @@ impl Reachability {
             (false, true) => Some(true),
             (false, false) => None,
         }
+    }
+}
+
+/// When the server last sent a piece of any reply.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    born: Instant,
+    /// Milliseconds after `born`; 0 is never.
+    last: AtomicU64,
+}
+
+impl Pulse {
+    /// A piece came.
+    pub(super) fn beat(&self, now: Instant) {
+        let after = u64::try_from((now - self.born).as_millis()).unwrap_or(u64::MAX);
+        self.last.store(after.max(1), Relaxed);
+    }
+
+    fn last(&self) -> Option<Instant> {
+        let after = self.last.load(Relaxed);
+        (after > 0).then(|| self.born + Duration::from_millis(after))
+    }
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self { born: Instant::now(), last: AtomicU64::new(0) }
     }
 }
 

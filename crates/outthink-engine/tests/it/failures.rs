@@ -154,6 +154,48 @@ async fn every_phase_has_its_own_timeout() {
     }
 }
 
+/// An engine that sends pieces of one reply is at work, and has the others in its queue.
+#[tokio::test]
+async fn a_request_waits_in_the_queue_of_an_engine_that_works() {
+    let limit = Duration::from_millis(300);
+    let mut dripping = vec![stream_head()];
+    for _ in 0..12 {
+        dripping.extend([Do::Pause(limit / 3), text(format!("data: {CONTENT}\n\n"))]);
+    }
+    dripping.push(text(format!("data: {END}\n\ndata: [DONE]\n\n")));
+    let queued = |head: bool| {
+        let mut script = if head { vec![stream_head()] } else { vec![] };
+        script.push(Do::Pause(limit * 3));
+        script.extend(events(&[CONTENT, END, "[DONE]"]).into_iter().skip(usize::from(head)));
+        script
+    };
+    let server = Server::start(vec![dripping, queued(false), queued(true), vec![Do::Hang]]).await;
+    let mut options = options(&server);
+    options.timeouts.first_token = limit;
+    let engine = OpenAiEngine::new(options).unwrap();
+    let first = tokio::spawn(whole(one(&engine)));
+    let mut later = Vec::new();
+    for waiting in 2..=4 {
+        tokio::time::timeout(Duration::from_secs(5), async {
+            while server.requests().len() < waiting - 1 {
+                tokio::time::sleep(limit / 20).await;
+            }
+        })
+        .await
+        .unwrap();
+        later.push(tokio::spawn(whole(one(&engine))));
+    }
+    let began = Instant::now();
+    assert!(first.await.unwrap().error.is_none());
+    let (hung, answered) = (later.pop().unwrap().await.unwrap(), later);
+    for all in answered {
+        let all = all.await.unwrap();
+        assert_eq!((all.content.as_str(), &all.error), ("4", &None));
+    }
+    // The limit counts from the last piece of the others.
+    assert!(error(&hung).message.contains("no first token") && began.elapsed() >= limit * 3, "{hung:?}");
+}
+
 #[tokio::test]
 async fn nobody_there_is_said_without_the_address() {
     let mut options = OpenAiOptions::new("http://user:hunter2@127.0.0.1:9");

@@ -32,7 +32,8 @@ pub struct Upstream {
     /// Seconds until a connection stands.
     #[serde(default = "ten")]
     pub connect_seconds: f64,
-    /// Seconds from the request to the first event.
+    /// Seconds from the request to the first token; while the upstream streams other replies, from the last piece of
+    /// those, since the request waits in its queue.
     #[serde(default = "two_minutes")]
     pub first_token_seconds: f64,
     /// Seconds between two events.
