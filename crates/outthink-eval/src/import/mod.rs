@@ -50,7 +50,7 @@ pub enum ImportFormat {
     Monkeys,
     /// Traces of `DeepConf`, as JSON.
     DeepConf,
-    /// A table with a row a sample, as `store export --parquet` writes it.
+    /// A table with a row a sample, as `data export --parquet` writes it.
     Table,
 }
 

@@ -1,4 +1,4 @@
-//! A table with a row a sample: what `store export --parquet` writes, or any table with the columns `problem` and
+//! A table with a row a sample: what `data export --parquet` writes, or any table with the columns `problem` and
 //! `correct`.
 
 use super::drawn::{Drawn, finite_number, judged, number, seconds, tokens};

@@ -97,7 +97,7 @@ impl StoreError {
 
 fn nearest(known: &[String]) -> String {
     match known {
-        [] => ": it is empty, see `outthink sweep --help`".into(),
+        [] => ": it is empty, see `outthink data sweep --help`".into(),
         _ => format!(": it holds {}", known.iter().take(5).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")),
     }
 }

@@ -1,7 +1,9 @@
 //! What several strategies share: asking for verdicts, weighing votes, values of paths.
 
 use crate::Aggregate;
-use outthink_core::{AnswerKind, ClassId, Decision, Sample, SampleId, SampleStatus, Span, State, Step, StopReason};
+use outthink_core::{
+    AnswerKind, ClassId, Decision, FinishReason, Sample, SampleId, SampleStatus, Span, State, Step, StopReason,
+};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -217,8 +219,10 @@ pub(super) fn nothing_to_compare(state: &State) -> Option<(StopReason, &'static 
     if voters >= essays {
         return Some((StopReason::NotComparable, "the reply states no final answer: there is nothing to compare"));
     }
+    // One that ended by itself and is no reply reasoned and said nothing; what the limit ended was cut, in its
+    // reasoning, too.
     let (silent, cut): (Vec<&Sample>, Vec<&Sample>) =
-        state.done().filter(|s| !s.is_complete()).partition(|s| s.is_empty());
+        state.done().filter(|s| !s.is_complete()).partition(|s| s.finish.is_none_or(FinishReason::is_complete));
     let most = if asks(state) { CUT } else { 1 };
     (voters == 0 && (cut.len() >= most || silent.len() >= SILENT))
         .then_some((StopReason::NoneComplete, "no sample finished"))

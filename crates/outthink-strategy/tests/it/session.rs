@@ -37,9 +37,13 @@ fn ends(content: &str, reason: FinishReason) -> Vec<SampleEvent> {
 }
 
 fn thinks_and_says_nothing() -> Vec<SampleEvent> {
+    thinks_until(FinishReason::Stop)
+}
+
+fn thinks_until(reason: FinishReason) -> Vec<SampleEvent> {
     let usage = Usage { prompt: 10, completion: 5, reasoning: 5, ..Usage::default() };
     let delta = Delta { reasoning: "hm, so it is 391".into(), tokens: 5, ..Delta::default() };
-    vec![SampleEvent::Delta(delta), SampleEvent::Finish(Finish::new(FinishReason::Stop, usage))]
+    vec![SampleEvent::Delta(delta), SampleEvent::Finish(Finish::new(reason, usage))]
 }
 
 struct Hosted {
@@ -101,6 +105,20 @@ fn where_all_are_cut_the_reply_is_one_of_them_and_nothing_was_compared() {
     assert_eq!(outcome.content, "17*3 is 51, so");
     assert_eq!(outcome.answer, None);
     assert_eq!((outcome.confidence.vote_share, outcome.confidence.posterior_leader), (None, None));
+}
+
+/// A limit that cuts the reasoning cuts the next one, too: the wave that holds the fourth is the last, and one is bought
+/// where nothing says that there is something to compare.
+#[test]
+fn reasoning_that_the_limit_cuts_is_not_bought_ten_times() {
+    for effort_ in [Effort::Auto, Effort::High] {
+        for (question, most) in [(QUESTION, 4..=6), ("Tell me of the rivers.", 1..=1)] {
+            let end = host(asks(question), &effort(effort_), |_| thinks_until(FinishReason::Length));
+            let outcome = end.end.unwrap();
+            assert_eq!((outcome.stop, outcome.finish), (StopReason::NoneComplete, Some(FinishReason::Length)));
+            assert!(most.contains(&outcome.samples_drawn), "{effort_:?} {question}: {}", outcome.samples_drawn);
+        }
+    }
 }
 
 #[test]

@@ -92,7 +92,7 @@ pub(crate) struct CurvesArgs {
     store: StoreArgs,
 }
 
-/// Runs `runs curves`.
+/// Runs `data curves`.
 pub(super) async fn show(args: &CurvesArgs) -> Result<(), CliError> {
     let store = args.store.open().await?;
     let Some(run) = &args.run else {

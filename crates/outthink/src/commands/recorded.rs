@@ -55,7 +55,7 @@ fn unread(error: &EvalError) -> CliError {
     let flag = ["--metric", "--filter", "--set"].into_iter().any(|flag| words.contains(flag));
     let error = eval_error(error);
     if flag {
-        error.hint("this is a flag of `outthink store import`: import the file and give store:RUN")
+        error.hint("this is a flag of `outthink data import`: import the file and give store:RUN")
     } else {
         error
     }

@@ -154,8 +154,7 @@ async fn of_file(
     };
     // Whatever the reader refuses is refused here, too.
     outthink_eval::Pool::read(path).map_err(|e| {
-        CliError::usage(e.to_string())
-            .hint("recordings of other tools are judged in the store: `outthink store import`")
+        CliError::usage(e.to_string()).hint("recordings of other tools are judged in the store: `outthink data import`")
     })?;
     let mut rows: Vec<Map<String, Value>> = Vec::new();
     each_row(path, |row| {
