@@ -15,7 +15,8 @@ pub(crate) fn value_error(error: impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
 
-fn ends(interval: Interval) -> (f64, f64) {
+/// An interval as Python's pair.
+pub(crate) fn ends(interval: Interval) -> (f64, f64) {
     (interval.low, interval.high)
 }
 
@@ -107,7 +108,8 @@ pub(crate) fn fit_pretrain(
     Ok(result)
 }
 
-fn check_level(level: f64) -> PyResult<()> {
+/// Whether a level is a probability.
+pub(crate) fn check_level(level: f64) -> PyResult<()> {
     if level > 0.0 && level < 1.0 {
         return Ok(());
     }

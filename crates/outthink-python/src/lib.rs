@@ -12,6 +12,8 @@
 mod laws;
 #[cfg(feature = "recordings")]
 mod recording;
+#[cfg(feature = "recordings")]
+mod study;
 
 use outthink_law::LawError;
 use outthink_law::estimate;
@@ -109,6 +111,9 @@ mod _outthink {
     #[cfg(feature = "recordings")]
     #[pymodule_export]
     use crate::recording::{Recording, ReplayRow, replay, strategies};
+    #[cfg(feature = "recordings")]
+    #[pymodule_export]
+    use crate::study::{Arm, Study};
 
     /// The version of the crate.
     #[pymodule_export]

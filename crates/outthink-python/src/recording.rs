@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Recorded samples of a set of problems.
 #[pyclass(frozen, module = "outthink")]
 pub(crate) struct Recording {
-    pool: Arc<Pool>,
+    pub(crate) pool: Arc<Pool>,
 }
 
 #[pymethods]

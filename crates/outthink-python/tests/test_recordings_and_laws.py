@@ -54,6 +54,31 @@ class Recordings(unittest.TestCase):
         self.assertGreater(vote.accuracy, single.accuracy)
         self.assertEqual(vote.samples, 11.0)
 
+    def test_a_study_is_what_the_commands_print(self):
+        recording = outthink.Recording.load(self.path)
+        study = outthink.Study.of(recording, recording)
+        arm = study.arms[0]
+        self.assertEqual((len(study.arms), len(arm), arm.samples, arm.tokens_a_sample), (2, 20, 240, 10.0))
+        figures = arm.figures()
+        self.assertAlmostEqual(figures["accuracy"]["value"], sum(right for _, _, right in arm.counts()) / 240)
+        self.assertEqual(figures["pass_at"][1]["value"], figures["accuracy"]["value"])
+        low, high = figures["majority"][8]["interval"]
+        self.assertTrue(low <= figures["majority"][8]["value"] <= high)
+        self.assertGreater(figures["majority"][8]["value"], figures["accuracy"]["value"])
+        self.assertLess(figures["pass_hat"][8]["value"], figures["accuracy"]["value"])
+        self.assertEqual((study.difference(0, 1)["value"], study.difference(0, 1)["problems"]), (0.0, 20))
+        self.assertIn(arm.verdict()["verdict"], ("still rising", "slowing", "at the wall", "inconclusive"))
+        # What is saved keeps all of it.
+        path = self.path + ".study.json"
+        study.save(path)
+        for again in (outthink.Study.load(path), outthink.Study.from_json(study.to_json())):
+            self.assertEqual(again.arms[0].figures(), figures)
+            self.assertEqual(again.arms[1].verdict(), study.arms[1].verdict())
+        with self.assertRaisesRegex(IndexError, "this study has 2"):
+            study.difference(0, 2)
+        with self.assertRaisesRegex(ValueError, "one recording or more"):
+            outthink.Study.of()
+
     def test_errors_name_the_choices(self):
         recording = outthink.Recording.load(self.path)
         with self.assertRaisesRegex(ValueError, "adaptiv"):

@@ -23,8 +23,8 @@ __all__ = [
     "rewards", "serve",
 ]
 
-# A build without recordings has neither of these.
+# A build without recordings has none of these.
 if hasattr(_outthink, "Recording"):
-    from ._outthink import Recording, ReplayRow, replay, strategies
+    from ._outthink import Arm, Recording, ReplayRow, Study, replay, strategies
 
-    __all__ += ["Recording", "ReplayRow", "replay", "strategies"]
+    __all__ += ["Arm", "Recording", "ReplayRow", "Study", "replay", "strategies"]

@@ -81,3 +81,61 @@ def replay(
     seed: int = 0, verifier: Literal["none", "recorded", "exact"] = "recorded",
 ) -> list[ReplayRow]: ...
 def strategies() -> list[str]: ...
+
+class Estimated(TypedDict):
+    value: float
+    interval: tuple[float, float]
+    n: int
+    warnings: list[str]
+
+class Compared(Estimated):
+    problems: int
+    means: tuple[float, float]
+
+class Figures(TypedDict):
+    accuracy: Estimated
+    credit: Estimated | None
+    limit: Estimated | None
+    pass_at: dict[int, Estimated]
+    pass_hat: dict[int, Estimated]
+    majority: dict[int, Estimated]
+    weighted: dict[int, Estimated]
+
+class Judged(TypedDict):
+    verdict: Literal["still rising", "slowing", "at the wall", "inconclusive"]
+    probability: float | None
+    question: str
+    because: str
+    next_runs: str
+    next_doubling: tuple[float, tuple[float, float]] | None
+
+@final
+class Arm:
+    @property
+    def name(self) -> str: ...
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def samples(self) -> int: ...
+    @property
+    def tokens_a_sample(self) -> float: ...
+    def __len__(self) -> int: ...
+    def counts(self) -> list[tuple[str, int, int]]: ...
+    def figures(self, *, level: float = 0.95, seed: int = 0) -> Figures: ...
+    def verdict(self, *, threshold: float = 0.02, level: float = 0.9, seed: int = 0) -> Judged | None: ...
+
+@final
+class Study:
+    @staticmethod
+    def of(*recordings: Recording) -> Study: ...
+    @staticmethod
+    def load(path: str | PathLike[str]) -> Study: ...
+    @staticmethod
+    def from_json(text: str) -> Study: ...
+    def to_json(self) -> str: ...
+    def save(self, path: str | PathLike[str]) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def arms(self) -> list[Arm]: ...
+    def difference(self, this: int, other: int, *, level: float = 0.95, seed: int = 0) -> Compared: ...
