@@ -12,7 +12,7 @@ def get(url, seconds=5):
         return reply.read().decode()
 
 
-def post(url, body, seconds=300):
+def post(url, body, seconds=3600):
     """Status and JSON of the reply, errors included."""
     request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
     try:
@@ -26,7 +26,7 @@ def post(url, body, seconds=300):
             return error.code, {"error": {"message": text}}
 
 
-def events(url, body, most=None, seconds=300):
+def events(url, body, most=None, seconds=3600):
     """The JSON events of a stream; with `most`, the connection is closed after so many that carry text."""
     parts = urllib.parse.urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=seconds)

@@ -114,7 +114,8 @@ impl Grid {
 
     fn config(&self, (width, layers): (usize, usize), tokens: u64, rate: f32) -> Result<PretrainConfig, TrainError> {
         let base = self.base.model;
-        let model = ModelConfig::sized(base.vocab, base.context, width, layers);
+        let sized = ModelConfig::sized(base.vocab, base.context, width, layers);
+        let model = ModelConfig { window: base.window, ..sized };
         let model = self.head_width.map_or(Ok(model), |head| model.with_heads_of(head))?;
         Ok(PretrainConfig { model, tokens, rate: rate * (32.0 / width as f32).sqrt(), ..self.base })
     }

@@ -39,6 +39,9 @@ pub(crate) struct PretrainArgs {
     /// make one family. Without it heads are 32 wide, and 16 below width 64.
     #[arg(long, value_name = "N")]
     head_width: Option<usize>,
+    /// Tokens that a position sees at most, itself included, in every layer (sliding-window attention) [default: all].
+    #[arg(long, value_name = "TOKENS")]
+    window: Option<usize>,
     /// Tokens of the vocabulary: 257 for bytes; more for byte pairs that are learnt from the corpus.
     #[arg(long, value_name = "N", default_value_t = 257)]
     vocabulary: usize,
@@ -163,7 +166,8 @@ impl PretrainArgs {
         tokens: u64,
         rate: f32,
     ) -> Result<PretrainConfig, TrainError> {
-        let model = ModelConfig::sized(vocabulary, self.context, width, layers);
+        let sized = ModelConfig::sized(vocabulary, self.context, width, layers);
+        let model = ModelConfig { window: self.window, ..sized };
         let model = self.head_width.map_or(Ok(model), |head| model.with_heads_of(head))?;
         Ok(PretrainConfig {
             batch: self.batch,
