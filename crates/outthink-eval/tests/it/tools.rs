@@ -1,6 +1,6 @@
 //! Imports of what the real tools write, compared with the tools' own counts.
 //!
-//! Opt-in: `OUTTHINK_TOOLS` names a Python with `inspect_ai` (`pip install inspect_ai`).
+//! Opt-in: `OUTTHINK_TOOLS` names a Python with them (`pip install inspect_ai lm_eval`).
 
 use outthink_eval::{Import, ImportOptions, read_import};
 use serde_json::Value;
@@ -71,5 +71,62 @@ fn logs_of_inspect_ai_have_its_own_counts() {
         assert_eq!(Some(tokens), log["tokens"].as_u64());
         let (all, right) = counts(import);
         assert!((right as f64 / all as f64 - log["accuracy"].as_f64().unwrap()).abs() < 1e-9, "{log}");
+    }
+}
+
+const LM_EVAL: &str = r#"
+import json, pathlib, sys
+import lm_eval
+from lm_eval.api.model import LM
+from lm_eval.loggers import EvaluationTracker
+from lm_eval.tasks import TaskManager
+
+folder = pathlib.Path(sys.argv[1])
+replies = ["The answer is 4", "So 5. The answer is 6", "I think it is 4.", "The answer is 9"]
+docs = [{"question": f"{n}+1?", "answer": str(gold)} for n, gold in [(3, 4), (4, 5), (2, 4), (8, 9)]]
+(folder / "docs.jsonl").write_text("".join(json.dumps(doc) + "\n" for doc in docs))
+task = {
+    "task": "sums", "dataset_path": "json", "dataset_kwargs": {"data_files": {"test": str(folder / "docs.jsonl")}},
+    "test_split": "test", "output_type": "generate_until", "doc_to_text": "{{question}}", "doc_to_target": "{{answer}}",
+    "generation_kwargs": {"until": ["Q:"]}, "metadata": {"version": 1},
+    "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
+    "filter_list": [
+        {"name": "strict", "filter": [{"function": "regex", "regex_pattern": r"The answer is (\d+)"}, {"function": "take_first"}]},
+        {"name": "flexible", "filter": [{"function": "regex", "regex_pattern": r"(\d+)"}, {"function": "take_first"}]},
+    ],
+}
+
+class Scripted(LM):
+    def generate_until(self, requests):
+        return [replies[int(request.doc_id)] for request in requests]
+    loglikelihood = loglikelihood_rolling = None
+
+Scripted.__abstractmethods__ = frozenset()
+tracker = EvaluationTracker(output_path=str(folder / "out"))
+found = lm_eval.simple_evaluate(model=Scripted(), tasks=[task], log_samples=True, task_manager=TaskManager(include_defaults=False))
+samples = found.pop("samples")
+tracker.save_results_aggregated(results=found, samples=samples)
+tracker.save_results_samples("sums", samples["sums"])
+[path] = (folder / "out").rglob("samples_sums_*.jsonl")
+for name in ["strict", "flexible"]:
+    print(json.dumps({"path": str(path), "filter": name, "samples": len(docs), "accuracy": found["results"]["sums"][f"exact_match,{name}"]}))
+"#;
+
+#[test]
+fn samples_of_lm_eval_have_its_own_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(logs) = made("lm_eval", LM_EVAL, folder.path()) else { return };
+    assert_eq!(logs.len(), 2);
+    for log in logs {
+        let path = Path::new(log["path"].as_str().unwrap());
+        // Two filters are two judgements: which one is not guessed.
+        let error = read_import(path, &ImportOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("strict") && error.contains("flexible") && error.contains("--filter"), "{error}");
+        let filter = log["filter"].as_str().map(str::to_owned);
+        let import = &read_import(path, &ImportOptions { filter, ..ImportOptions::default() }).unwrap()[0];
+        let (all, right) = counts(import);
+        assert_eq!(Some(all), log["samples"].as_u64());
+        assert!((right as f64 / all as f64 - log["accuracy"].as_f64().unwrap()).abs() < 1e-9, "{log}");
+        assert!(import.samples.iter().all(|s| !s.content.is_empty()) && import.problems.len() == 4);
     }
 }
