@@ -1,12 +1,13 @@
 //! One batch while a gateway works on it.
 
 use super::line::{self, Asked, End};
-use super::object::{Document, status};
+use super::object::{Document, Limits, status};
 use super::request::{Check, Line};
 use super::shares::{Allotted, Shares};
 use super::work::{Batches, Host};
 use crate::observe::TraceId;
 use crate::run::{Caller, Part, unix_seconds};
+use outthink_core::derive_seed;
 use outthink_ledger::{HeldLine, Ledger, LedgerError, LineEnd, StoredBatch, StoredFile};
 use serde_json::json;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -168,6 +169,7 @@ impl<'a> Job<'a> {
             let (cost, tokens) = claimed.unwrap_or((line.cost, line.tokens));
             self.document.interrupted += 1;
             self.document.cost = self.document.cost.saturating_add(cost.nano());
+            self.document.lost = self.document.lost.saturating_add(cost.nano());
             self.document.tokens.generated = self.document.tokens.generated.saturating_add(tokens);
         }
         while !self.write(&self.batch.status.clone(), &[]).await? {}
@@ -207,8 +209,9 @@ impl<'a> Job<'a> {
         let done: HashSet<u64> = done.into_iter().collect();
         let open = self.document.total.saturating_sub(done.len() as u64);
         let spent = (self.document.cost, self.document.tokens.generated);
-        let mut shares = Shares::new(self.document.budget, spent, open, self.document.price);
-        let mut input = Input { done, from: 0, read: VecDeque::new(), again: VecDeque::new(), is_read: false };
+        let mut shares = Shares::new(self.document.budget, spent, open, self.document.seen);
+        let mixed = self.document.budget != Limits::default();
+        let mut input = Input::of(&self.ledger, &self.batch.input, &done, mixed).await?;
         let mut pause: Option<Instant> = None;
         let mut tick = Instant::now() + TICK;
         let reached = 'work: loop {
@@ -326,7 +329,7 @@ impl<'a> Job<'a> {
         });
         self.document.spent(spent);
         shares.end(asked.share, counted, matches!(end, End::Result(..)));
-        self.document.price = shares.price();
+        (self.document.price, self.document.seen) = (shares.price(), shares.seen());
         match end {
             End::Result(line, good) => {
                 self.keep(vec![(number, line)], good).await?;
@@ -426,34 +429,41 @@ impl<'a> Job<'a> {
 
 /// The requests that are to be asked.
 struct Input {
-    /// Those that have a result.
-    done: HashSet<u64>,
-    /// The next line that is read.
-    from: u64,
+    /// Lines that were not read yet.
+    waiting: VecDeque<u64>,
+    /// Those that were put back.
     read: VecDeque<(u64, String)>,
     /// Those that came too early.
     again: VecDeque<(u64, String)>,
-    /// Whether all lines were read.
-    is_read: bool,
 }
 
 impl Input {
+    /// The lines of a file but those that are `done`: in their order, or `mixed`, so that what the first ones spend says
+    /// what the others will, though a file is sorted by difficulty.
+    async fn of(ledger: &Ledger, file: &str, done: &HashSet<u64>, mixed: bool) -> Result<Self, Stop> {
+        let mut lines = ledger.line_numbers((file, file)).await?;
+        lines.retain(|number| !done.contains(number));
+        if mixed {
+            lines.sort_by_cached_key(|&number| derive_seed(0, number));
+        } else {
+            lines.sort_unstable();
+        }
+        Ok(Self { waiting: lines.into(), read: VecDeque::new(), again: VecDeque::new() })
+    }
+
     /// The next request.
     async fn next(&mut self, ledger: &Ledger, file: &str) -> Result<Option<(u64, String)>, Stop> {
-        while self.read.is_empty() && !self.is_read {
-            let lines = ledger.file_lines(file, self.from, LINES).await?;
-            match lines.last() {
-                Some((last, _)) => self.from = last + 1,
-                None => self.is_read = true,
-            }
-            let open = lines.into_iter().filter(|(n, text)| !self.done.contains(n) && !text.trim().is_empty());
-            self.read.extend(open);
+        while self.read.is_empty()
+            && let Some(number) = self.waiting.pop_front()
+        {
+            let lines = ledger.file_lines(file, number, 1).await?;
+            self.read.extend(lines.into_iter().filter(|(n, text)| *n == number && !text.trim().is_empty()));
         }
         Ok(self.read.pop_front().or_else(|| self.again.pop_front()))
     }
 
-    /// Whether nothing is left, as far as that was read.
+    /// Whether nothing is left.
     fn is_at_end(&self) -> bool {
-        self.is_read && self.read.is_empty() && self.again.is_empty()
+        self.waiting.is_empty() && self.read.is_empty() && self.again.is_empty()
     }
 }
