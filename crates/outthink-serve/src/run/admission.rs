@@ -121,6 +121,9 @@ mod tests {
         assert_eq!((least.tokens, most.tokens), (10, 30));
         let (least, most) = Size { length: Some(10), samples: 64, whole: true, ..size }.claimed(price);
         assert_eq!((least.tokens, most.tokens), (640, 640));
+        let (least, most) = Size { ahead: Some(40), samples: 64, ..size }.claimed(price);
+        assert_eq!((least.tokens, most.tokens), (40, 40), "who claims little ahead begins with one sample");
+        assert_eq!(Size { ahead: Some(40), length: Some(10), ..size }.stretch(), 10);
         let predicted = Size { length: Some(10), predicted: 500, ..size }.claimed(price).1;
         assert_eq!(predicted.tokens, 510);
     }

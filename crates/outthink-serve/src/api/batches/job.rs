@@ -1,5 +1,6 @@
 //! One batch while a gateway works on it.
 
+use super::input::Input;
 use super::line::{self, Asked, End};
 use super::object::{Document, Limits, status};
 use super::request::{Check, Line};
@@ -7,10 +8,9 @@ use super::shares::{Allotted, Shares};
 use super::work::{Batches, Host};
 use crate::observe::TraceId;
 use crate::run::{Caller, Part, unix_seconds};
-use outthink_core::derive_seed;
 use outthink_ledger::{HeldLine, Ledger, LedgerError, LineEnd, StoredBatch, StoredFile};
 use serde_json::json;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -226,14 +226,14 @@ impl<'a> Job<'a> {
                 let share = match shares.begin(need) {
                     Allotted::Share(share) => share,
                     Allotted::Later => {
-                        input.read.push_front((number, text));
+                        input.put_back((number, text));
                         break;
                     }
                     // Nothing runs whose rest could come back.
                     Allotted::Never => break 'work Reached::Spent,
                 };
                 let Some(caller) = self.owner().await? else {
-                    input.read.push_front((number, text));
+                    input.put_back((number, text));
                     self.abandon().await?;
                     return Ok(Reached::NoKey);
                 };
@@ -258,7 +258,7 @@ impl<'a> Job<'a> {
                     let Some(begun) = self.running.remove(&id) else { continue };
                     if let Some((wait, text)) = self.end(begun, end, &mut shares).await? {
                         pause = Some(Instant::now() + wait);
-                        input.again.push_back(text);
+                        input.ask_again(text);
                     }
                 }
                 () = sleep_until(tick) => {}
@@ -424,46 +424,5 @@ impl<'a> Job<'a> {
         while !self.write(to, &files).await? {}
         self.batches.wake();
         Ok(())
-    }
-}
-
-/// The requests that are to be asked.
-struct Input {
-    /// Lines that were not read yet.
-    waiting: VecDeque<u64>,
-    /// Those that were put back.
-    read: VecDeque<(u64, String)>,
-    /// Those that came too early.
-    again: VecDeque<(u64, String)>,
-}
-
-impl Input {
-    /// The lines of a file but those that are `done`: in their order, or `mixed`, so that what the first ones spend says
-    /// what the others will, though a file is sorted by difficulty.
-    async fn of(ledger: &Ledger, file: &str, done: &HashSet<u64>, mixed: bool) -> Result<Self, Stop> {
-        let mut lines = ledger.line_numbers((file, file)).await?;
-        lines.retain(|number| !done.contains(number));
-        if mixed {
-            lines.sort_by_cached_key(|&number| derive_seed(0, number));
-        } else {
-            lines.sort_unstable();
-        }
-        Ok(Self { waiting: lines.into(), read: VecDeque::new(), again: VecDeque::new() })
-    }
-
-    /// The next request.
-    async fn next(&mut self, ledger: &Ledger, file: &str) -> Result<Option<(u64, String)>, Stop> {
-        while self.read.is_empty()
-            && let Some(number) = self.waiting.pop_front()
-        {
-            let lines = ledger.file_lines(file, number, 1).await?;
-            self.read.extend(lines.into_iter().filter(|(n, text)| *n == number && !text.trim().is_empty()));
-        }
-        Ok(self.read.pop_front().or_else(|| self.again.pop_front()))
-    }
-
-    /// Whether nothing is left.
-    fn is_at_end(&self) -> bool {
-        self.waiting.is_empty() && self.read.is_empty() && self.again.is_empty()
     }
 }

@@ -73,7 +73,14 @@ impl Shares {
         let purse = |limit: Option<u64>, spent: u64| {
             limit.map(|limit| Purse { limit, spent, least: limit.saturating_sub(spent) / open.max(1) / 2 })
         };
-        Self { cost: purse(limits.cost, spent.0), tokens: purse(limits.tokens, spent.1), open, running: Vec::new(), begun: 0, seen }
+        Self {
+            cost: purse(limits.cost, spent.0),
+            tokens: purse(limits.tokens, spent.1),
+            open,
+            running: Vec::new(),
+            begun: 0,
+            seen,
+        }
     }
 
     /// What was seen of the requests that ended.
