@@ -1,6 +1,6 @@
 """One budget over a batch against the same spending for each question, over recorded samples.
 
-    python3 benches/batch.py BINARY POOL [--questions 500] [--kills 10] [--seed 0] [--orders 1]
+    python3 benches/batch.py BINARY POOL [--questions 500] [--kills 10] [--at-once 16] [--seed 0] [--orders 1]
 
 A server replays the recorded samples of POOL (a gzipped file with one problem and its samples a line) in an order that the
 seed gives and that is the same for every arm. `outthink batch` asks it three times: at the effort `high`; with a third of
@@ -119,7 +119,7 @@ def write(folder, name, problems, fields):
     return path
 
 
-def batch(binary, server, path, more=(), kills=0, expected=0):
+def batch(binary, server, path, more, kills=0, expected=0):
     command = [binary, "batch", path, "--upstream", server.url, "--price-output", "1", "--json", *more]
     for kill in range(kills):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -174,14 +174,15 @@ def measure(binary, args, order):
     with tempfile.TemporaryDirectory() as folder:
         # At `high`.
         path = write(folder, "high", problems, lambda _: {"reasoning_effort": "high"})
-        high, results = batch(binary, server, path)
+        at_once = ["--at-once", str(args.at_once)]
+        _, results = batch(binary, server, path, at_once)
         high_right, high_calls, high_spent = right(problems, results), server.calls, server.tokens * USD
         high_left = left(server, results)
         budget = high_spent / 3
         # A third of that as one budget, killed on the way.
         server.reset()
         path = write(folder, "budget", problems, lambda _: {"reasoning_effort": "auto", "outthink": {"strategy": "allocate"}})
-        more = ["--budget-usd", f"{budget:.9f}"]
+        more = ["--budget-usd", f"{budget:.9f}", *at_once]
         whole, results = batch(binary, server, path, more, args.kills, high_calls / 3)
         whole_right, whole_spent = right(problems, results), server.tokens * USD
         counts, own = whole["request_counts"], whole["outthink"]
@@ -198,14 +199,14 @@ def measure(binary, args, order):
             samples = lambda number: each + (number < further)
             voting = lambda n: {"outthink": {"strategy": "self-consistency", "samples": n}} if n > 1 else {"reasoning_effort": "none"}
             path = write(folder, f"equal-{server_calls}", problems, lambda number: voting(samples(number)))
-            _, results = batch(binary, server, path)
+            _, results = batch(binary, server, path, at_once)
             equal_right, equal_spent = right(problems, results), server.tokens * USD
             left(server, results)
             if equal_spent >= whole_spent:
                 break
             server_calls += max(int(server_calls * (whole_spent / equal_spent - 1)), n // 50 + 1)
     percent = lambda flags: f"{100 * sum(flags) / n:.1f} %"
-    print(f"{n} questions of {os.path.basename(args.pool)}, order {order}, {args.kills} kills")
+    print(f"{n} questions of {os.path.basename(args.pool)}, order {order}, {args.kills} kills, {args.at_once} at once")
     print(f"high: {percent(high_right)} for ${high_spent:.6f} ({high_left} tokens in replies that were cancelled)")
     print(
         f"one budget of ${budget:.6f}: {percent(whole_right)} for ${whole_spent:.6f} (counted ${own['cost_usd']:.6f}, of it "
@@ -222,6 +223,7 @@ def main():
     parser.add_argument("pool")
     parser.add_argument("--questions", type=int, default=500)
     parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--at-once", type=int, default=16, help="requests at once: those that ran at a kill are asked again")
     parser.add_argument("--seed", type=int, default=0, help="of the first order")
     parser.add_argument("--orders", type=int, default=1)
     args = parser.parse_args()

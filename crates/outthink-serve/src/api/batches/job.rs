@@ -160,6 +160,7 @@ impl<'a> Job<'a> {
         if held.is_empty() {
             return Ok(());
         }
+        self.document.died();
         for line in &held {
             // The claim of a key says it more closely than what the request was allowed.
             let claimed = match &self.batch.owner {
@@ -219,7 +220,7 @@ impl<'a> Job<'a> {
             if pause.is_some_and(|until| Instant::now() >= until) {
                 pause = None;
             }
-            let most = (self.host.current)().config().server.limits.batch_lines.max(1);
+            let most = self.document.at_once((self.host.current)().config().server.limits.batch_lines);
             while !is_ending && pause.is_none() && self.running.len() < most {
                 let Some((number, text)) = input.next(&self.ledger, &self.batch.input).await? else { break };
                 let need = Line::need(&text, &(self.host.current)());
@@ -332,6 +333,7 @@ impl<'a> Job<'a> {
         (self.document.price, self.document.seen) = (shares.price(), shares.seen());
         match end {
             End::Result(line, good) => {
+                self.document.answered();
                 self.keep(vec![(number, line)], good).await?;
                 Ok(None)
             }

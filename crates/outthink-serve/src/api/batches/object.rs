@@ -100,6 +100,9 @@ pub(super) struct Document {
     /// Requests that ran when a gateway died, and were asked again; what they had spent at most, which `cost` holds.
     pub(super) interrupted: u64,
     pub(super) lost: u64,
+    /// How often the number of requests at once was halved by that, and how many were answered since.
+    pub(super) halved: u32,
+    pub(super) calm: u64,
     pub(super) budget: Limits,
     /// What a sample of a request must gain, as far as that is known by now.
     pub(super) price: Option<f64>,
@@ -116,6 +119,9 @@ pub(super) struct Document {
 }
 
 impl Document {
+    const HALVED: u32 = 3;
+    const CALM: u64 = 100;
+
     /// Takes in what a request spent.
     pub(super) fn spent(&mut self, spent: PartSpent) {
         let (tokens, usage) = (&mut self.tokens, spent.usage);
@@ -126,6 +132,24 @@ impl Document {
         tokens.generated += usage.generated();
         self.cost = self.cost.saturating_add(spent.cost.nano());
         self.samples += spent.samples;
+    }
+
+    /// Requests that run at once at most: after each death of a gateway half as many, up to [`Document::HALVED`] times.
+    pub(super) fn at_once(&self, most: usize) -> usize {
+        (most >> self.halved).max(1)
+    }
+
+    /// Notes that a gateway died while it worked on requests.
+    pub(super) fn died(&mut self) {
+        (self.halved, self.calm) = ((self.halved + 1).min(Self::HALVED), 0);
+    }
+
+    /// Notes that a request was answered. When enough were since a gateway died, twice as many run at once again.
+    pub(super) fn answered(&mut self) {
+        self.calm += 1;
+        if self.calm >= Self::CALM {
+            (self.halved, self.calm) = (self.halved.saturating_sub(1), 0);
+        }
     }
 
     /// Notes when a status began.
@@ -196,4 +220,24 @@ pub(crate) fn object(batch: &StoredBatch) -> Value {
             "interrupted_nano_usd": document.lost,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_that_dies_again_and_again_loses_less_each_time() {
+        let mut document = Document::default();
+        let mut at_once = || {
+            document.died();
+            document.at_once(16)
+        };
+        assert_eq!([at_once(), at_once(), at_once(), at_once()], [8, 4, 2, 2]);
+        assert_eq!(document.at_once(1), 1);
+        for most in [2, 4, 8, 16, 16] {
+            assert_eq!(document.at_once(16), most);
+            (0..Document::CALM).for_each(|_| document.answered());
+        }
+    }
 }
