@@ -131,7 +131,9 @@ def batch(binary, server, path, more, kills=0, expected=0):
     if done.returncode not in (0, 1):
         sys.exit(f"{' '.join(command)} ended with {done.returncode}")
     with open(path.removesuffix(".jsonl") + ".out.jsonl") as file:
-        results = {int(line["custom_id"]): line for line in map(json.loads, file)}
+        lines = [json.loads(line) for line in file]
+    results = {int(line["custom_id"]): line for line in lines}
+    assert len(results) == len(lines), "a request has two results"
     return json.loads(done.stdout), results
 
 
@@ -190,7 +192,8 @@ def measure(binary, args, order):
         assert max(own["cost_usd"], whole_spent) <= budget, "the budget was exceeded"
         billed = sum(body["outthink"]["cost_nano_usd"] for body in receipts(results).values())
         assert counts["failed"] or own["cost_nano_usd"] == billed + own["interrupted_nano_usd"], "a token is not counted once"
-        whole_left = 0 if args.kills else left(server, results)
+        # What a kill lost is in the server's account and in no receipt.
+        cancelled = "" if args.kills else f"; {left(server, results)} tokens in replies that were cancelled"
         # The same for every question: so many samples that they cost no less than the batch did with all that was lost.
         server_calls = max(own["samples_drawn"], n)
         while True:
@@ -210,8 +213,8 @@ def measure(binary, args, order):
     print(f"high: {percent(high_right)} for ${high_spent:.6f} ({high_left} tokens in replies that were cancelled)")
     print(
         f"one budget of ${budget:.6f}: {percent(whole_right)} for ${whole_spent:.6f} (counted ${own['cost_usd']:.6f}, of it "
-        f"${own['interrupted_nano_usd'] / 1e9:.6f} for {own['interrupted']} asked again; {whole_left} tokens in replies that "
-        f"were cancelled), {counts['failed']} not answered, {own['samples_drawn'] / n:.2f} samples a question"
+        f"${own['interrupted_nano_usd'] / 1e9:.6f} for {own['interrupted']} asked again{cancelled}), "
+        f"{counts['failed']} not answered, {own['samples_drawn'] / n:.2f} samples a question"
     )
     print(f"equal: {percent(equal_right)} for ${equal_spent:.6f}, {server_calls / n:.2f} samples a question", flush=True)
     return [a - b for a, b in zip(whole_right, equal_right)]
