@@ -1,11 +1,15 @@
 """One budget over a batch against the same spending for each question, over recorded samples.
 
-    python3 benches/batch.py BINARY POOL [--questions 500] [--kills 10] [--seed 0]
+    python3 benches/batch.py BINARY POOL [--questions 500] [--kills 10] [--at-once 16] [--seed 0] [--orders 1]
 
 A server replays the recorded samples of POOL (a gzipped file with one problem and its samples a line) in an order that the
 seed gives and that is the same for every arm. `outthink batch` asks it three times: at the effort `high`; with a third of
 what that cost as the budget of the batch, killed on the way; and with the same number of samples for every question, so
-many that together they cost no less than the batch did. Needs Python alone.
+many that together they cost no less than the batch did. Several orders are averaged for each question. Needs Python alone.
+
+The accounting is checked to the token. The server sends a reply at once and whole, so one that was cancelled is in its
+account and not, or in part, in the receipt, which then says `estimated`. Where it does not, both have to be equal. After a
+kill the batch has to come to its receipts and what it lost, and the server must not have sent more than the budget pays for.
 """
 
 import argparse
@@ -23,13 +27,15 @@ import threading
 from collections import Counter
 
 USD = 1e-6  # a token, by --price-output 1
+# The recorded prompts ask for a final answer, too: a reply without one says little of the question.
+ASKED = "Put your final answer in \\boxed{}."
 
 
 class Replay:
     """A server with the OpenAI API that answers a question with its next recorded sample."""
 
     def __init__(self, problems):
-        self.problems, self.next, self.calls, self.tokens = problems, Counter(), 0, 0
+        self.problems, self.next, self.sent, self.calls, self.tokens = problems, Counter(), Counter(), 0, 0
         self.loop = asyncio.new_event_loop()
         ready = threading.Event()
         threading.Thread(target=self.run, args=(ready,), daemon=True).start()
@@ -44,6 +50,7 @@ class Replay:
 
     def reset(self):
         self.next.clear()
+        self.sent.clear()
         self.calls = self.tokens = 0
 
     async def serve(self, reader, writer):
@@ -75,6 +82,7 @@ class Replay:
         tokens = min(sample["tokens"], limit)
         self.calls += 1
         self.tokens += tokens
+        self.sent[number] += tokens
         text = "..." if cut or sample["answer"] is None else f"The answer is \\boxed{{{sample['answer']}}}."
         usage = {"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens}
         if not request.get("stream"):
@@ -104,14 +112,14 @@ def write(folder, name, problems, fields):
     path = os.path.join(folder, name + ".jsonl")
     with open(path, "w") as file:
         for number, problem in enumerate(problems):
-            question = f"[{number}] {problem.get('question', problem['problem_id'])}"
+            question = f"[{number}] {problem.get('question', problem['problem_id'])}\n{ASKED}"
             body = {"messages": [{"role": "user", "content": question}], "max_tokens": 512, **fields(number)}
             line = {"custom_id": str(number), "method": "POST", "url": "/v1/chat/completions", "body": body}
             file.write(json.dumps(line) + "\n")
     return path
 
 
-def batch(binary, server, path, more=(), kills=0, expected=0):
+def batch(binary, server, path, more, kills=0, expected=0):
     command = [binary, "batch", path, "--upstream", server.url, "--price-output", "1", "--json", *more]
     for kill in range(kills):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -123,7 +131,9 @@ def batch(binary, server, path, more=(), kills=0, expected=0):
     if done.returncode not in (0, 1):
         sys.exit(f"{' '.join(command)} ended with {done.returncode}")
     with open(path.removesuffix(".jsonl") + ".out.jsonl") as file:
-        results = {int(line["custom_id"]): line for line in map(json.loads, file)}
+        lines = [json.loads(line) for line in file]
+    results = {int(line["custom_id"]): line for line in lines}
+    assert len(results) == len(lines), "a request has two results"
     return json.loads(done.stdout), results
 
 
@@ -145,63 +155,86 @@ def interval(differences, seed):
     return means[100], means[3_899]
 
 
+def receipts(results):
+    return {number: line["response"]["body"] for number, line in results.items()}
+
+
+def left(server, results):
+    """Tokens of replies that were cancelled, which are in the server's account alone; all others are equal."""
+    rest = 0
+    for number, body in receipts(results).items():
+        difference = server.sent[number] - body["usage"]["completion_tokens"]
+        if difference and not body["outthink"].get("estimated"):
+            sys.exit(f"question {number}: the receipt and the server differ by {difference} tokens")
+        rest += difference
+    return rest
+
+
+def measure(binary, args, order):
+    problems = load(args.pool, args.questions, order)
+    server, n = Replay(problems), len(problems)
+    with tempfile.TemporaryDirectory() as folder:
+        # At `high`.
+        path = write(folder, "high", problems, lambda _: {"reasoning_effort": "high"})
+        at_once = ["--at-once", str(args.at_once)]
+        _, results = batch(binary, server, path, at_once)
+        high_right, high_calls, high_spent = right(problems, results), server.calls, server.tokens * USD
+        high_left = left(server, results)
+        budget = high_spent / 3
+        # A third of that as one budget, killed on the way.
+        server.reset()
+        path = write(folder, "budget", problems, lambda _: {"reasoning_effort": "auto", "outthink": {"strategy": "allocate"}})
+        more = ["--budget-usd", f"{budget:.9f}", *at_once]
+        whole, results = batch(binary, server, path, more, args.kills, high_calls / 3)
+        whole_right, whole_spent = right(problems, results), server.tokens * USD
+        counts, own = whole["request_counts"], whole["outthink"]
+        assert counts["completed"] + counts["failed"] == n and len(results) == counts["completed"], counts
+        assert max(own["cost_usd"], whole_spent) <= budget, "the budget was exceeded"
+        billed = sum(body["outthink"]["cost_nano_usd"] for body in receipts(results).values())
+        assert counts["failed"] or own["cost_nano_usd"] == billed + own["interrupted_nano_usd"], "a token is not counted once"
+        # What a kill lost is in the server's account and in no receipt.
+        cancelled = "" if args.kills else f"; {left(server, results)} tokens in replies that were cancelled"
+        # The same for every question: so many samples that they cost no less than the batch did with all that was lost.
+        server_calls = max(own["samples_drawn"], n)
+        while True:
+            server.reset()
+            each, further = divmod(server_calls, n)
+            samples = lambda number: each + (number < further)
+            voting = lambda n: {"outthink": {"strategy": "self-consistency", "samples": n}} if n > 1 else {"reasoning_effort": "none"}
+            path = write(folder, f"equal-{server_calls}", problems, lambda number: voting(samples(number)))
+            _, results = batch(binary, server, path, at_once)
+            equal_right, equal_spent = right(problems, results), server.tokens * USD
+            left(server, results)
+            if equal_spent >= whole_spent:
+                break
+            server_calls += max(int(server_calls * (whole_spent / equal_spent - 1)), n // 50 + 1)
+    percent = lambda flags: f"{100 * sum(flags) / n:.1f} %"
+    print(f"{n} questions of {os.path.basename(args.pool)}, order {order}, {args.kills} kills, {args.at_once} at once")
+    print(f"high: {percent(high_right)} for ${high_spent:.6f} ({high_left} tokens in replies that were cancelled)")
+    print(
+        f"one budget of ${budget:.6f}: {percent(whole_right)} for ${whole_spent:.6f} (counted ${own['cost_usd']:.6f}, of it "
+        f"${own['interrupted_nano_usd'] / 1e9:.6f} for {own['interrupted']} asked again{cancelled}), "
+        f"{counts['failed']} not answered, {own['samples_drawn'] / n:.2f} samples a question"
+    )
+    print(f"equal: {percent(equal_right)} for ${equal_spent:.6f}, {server_calls / n:.2f} samples a question", flush=True)
+    return [a - b for a, b in zip(whole_right, equal_right)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binary")
     parser.add_argument("pool")
     parser.add_argument("--questions", type=int, default=500)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--at-once", type=int, default=16, help="requests at once: those that ran at a kill are asked again")
+    parser.add_argument("--seed", type=int, default=0, help="of the first order")
+    parser.add_argument("--orders", type=int, default=1)
     args = parser.parse_args()
-    binary = os.path.abspath(args.binary)
-    problems = load(args.pool, args.questions, args.seed)
-    server = Replay(problems)
-    with tempfile.TemporaryDirectory() as folder:
-        # At `high`.
-        path = write(folder, "high", problems, lambda _: {"reasoning_effort": "high"})
-        high, results = batch(binary, server, path)
-        high_right, high_calls = right(problems, results), server.calls
-        # A reply that nobody waits for any more is in the server's account and not in the bill.
-        high_spent = server.tokens * USD
-        assert high["outthink"]["cost_usd"] <= high_spent, "more was billed than the server sent"
-        budget = high_spent / 3
-        # A third of that as one budget, killed on the way.
-        server.reset()
-        path = write(folder, "budget", problems, lambda _: {"reasoning_effort": "auto", "outthink": {"strategy": "allocate"}})
-        more = ["--budget-usd", f"{budget:.9f}"]
-        whole, results = batch(binary, server, path, more, args.kills, high_calls / 3)
-        whole_right, whole_spent = right(problems, results), server.tokens * USD
-        counts = whole["request_counts"]
-        assert counts["completed"] + counts["failed"] == len(problems), counts
-        assert whole["outthink"]["cost_usd"] <= budget, "the budget was exceeded"
-        drawn = sum(line["response"]["body"]["outthink"]["samples_drawn"] for line in results.values())
-        # The same for every question: so many samples that they cost no less than the batch did with all that was lost.
-        server.reset()
-        each, further = divmod(server_calls := max(drawn, whole["outthink"]["samples_drawn"]), len(problems))
-        while True:
-            samples = lambda number: each + (number < further)
-            voting = lambda n: {"outthink": {"strategy": "self-consistency", "samples": n}} if n > 1 else {"reasoning_effort": "none"}
-            path = write(folder, f"equal-{server_calls}", problems, lambda number: voting(samples(number)))
-            equal, results = batch(binary, server, path)
-            equal_right, equal_spent = right(problems, results), server.tokens * USD
-            if equal_spent >= whole_spent:
-                break
-            server.reset()
-            server_calls += len(problems) // 20 + 1
-            each, further = divmod(server_calls, len(problems))
-    n = len(problems)
-    differences = [a - b for a, b in zip(whole_right, equal_right)]
+    measured = [measure(os.path.abspath(args.binary), args, args.seed + i) for i in range(args.orders)]
+    differences = [sum(of_question) / args.orders for of_question in zip(*measured)]
     low, most = interval(differences, args.seed)
-    percent = lambda flags: f"{100 * sum(flags) / n:.1f} %"
-    print(f"{n} questions of {os.path.basename(args.pool)}, order {args.seed}, {args.kills} kills")
-    print(f"high: {percent(high_right)} for ${high_spent:.6f} (billed ${high['outthink']['cost_usd']:.6f})")
-    print(
-        f"one budget of ${budget:.6f}: {percent(whole_right)} for ${whole_spent:.6f} "
-        f"(counted ${whole['outthink']['cost_usd']:.6f}, {whole['outthink']['interrupted']} asked again), "
-        f"{counts['failed']} not answered, {drawn / n:.2f} samples a question"
-    )
-    print(f"equal: {percent(equal_right)} for ${equal_spent:.6f}, {server_calls / n:.2f} samples a question")
-    print(f"difference {100 * sum(differences) / n:+.1f} points, 95 % interval {100 * low:+.1f} to {100 * most:+.1f}")
+    mean = 100 * sum(differences) / len(differences)
+    print(f"difference {mean:+.1f} points, 95 % interval {100 * low:+.1f} to {100 * most:+.1f}, {args.orders} orders")
 
 
 main()

@@ -25,6 +25,8 @@ pub(crate) struct Size {
     pub(crate) length: Option<u64>,
     /// Samples at most.
     pub(crate) samples: u64,
+    /// Generated tokens that are claimed ahead of a sample, where a stretch is more.
+    pub(crate) ahead: Option<u64>,
     /// Whether nothing is known of what it spends before its end, so that all of it is claimed.
     pub(crate) whole: bool,
 }
@@ -35,7 +37,13 @@ impl Size {
         let weights = models.iter().map(|e| Weight::of(prompt, &e.model().id, e.model().context));
         let heaviest = weights.max_by_key(|w| w.prompt).unwrap_or_default();
         let (prompt, predicted) = (heaviest.prompt, heaviest.predicted);
-        Self { prompt, predicted, length, samples: u64::from(samples), whole: false }
+        Self { prompt, predicted, length, samples: u64::from(samples), ahead: None, whole: false }
+    }
+
+    /// Generated tokens that a sample claims before it begins.
+    pub(super) fn stretch(&self) -> u64 {
+        let ahead = self.ahead.unwrap_or(Room::STRETCH).min(Room::STRETCH);
+        self.length.unwrap_or(ahead).min(ahead)
     }
 
     /// What is claimed at the beginning, at least and at most.
@@ -48,8 +56,10 @@ impl Size {
             let all = amount(self.samples, self.length.unwrap_or(0));
             return (all, all);
         }
-        let stretch = self.length.unwrap_or(Room::STRETCH).min(Room::STRETCH);
-        (amount(1, stretch.min(SHORTEST)), amount(self.samples.clamp(1, AT_ONCE), stretch))
+        let stretch = self.stretch();
+        // Whoever claims little ahead loses little in a crash.
+        let at_once = if self.ahead.is_some() { 1 } else { AT_ONCE };
+        (amount(1, stretch.min(SHORTEST)), amount(self.samples.clamp(1, at_once), stretch))
     }
 }
 
@@ -111,6 +121,9 @@ mod tests {
         assert_eq!((least.tokens, most.tokens), (10, 30));
         let (least, most) = Size { length: Some(10), samples: 64, whole: true, ..size }.claimed(price);
         assert_eq!((least.tokens, most.tokens), (640, 640));
+        let (least, most) = Size { ahead: Some(40), samples: 64, ..size }.claimed(price);
+        assert_eq!((least.tokens, most.tokens), (40, 40), "who claims little ahead begins with one sample");
+        assert_eq!(Size { ahead: Some(40), length: Some(10), ..size }.stretch(), 10);
         let predicted = Size { length: Some(10), predicted: 500, ..size }.claimed(price).1;
         assert_eq!(predicted.tokens, 510);
     }

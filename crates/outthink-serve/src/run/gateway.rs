@@ -125,7 +125,10 @@ impl Gateway {
         let samples = if request.passes_through() { 1 } else { samples };
         // Only keys pay, so only for them a prompt is weighed.
         let size = match &caller.key {
-            Some(_) => Size::of(&request.prompt, &engines, length, samples),
+            Some(_) => {
+                let ahead = caller.part.as_ref().and_then(|part| part.ahead());
+                Size { ahead, ..Size::of(&request.prompt, &engines, length, samples) }
+            }
             None => Size::default(),
         };
         // A session is looked for where its key may have to pay for it by a budget.
@@ -133,7 +136,7 @@ impl Gateway {
         let asked = (trace.0.as_str(), session, engines.as_slice());
         let allowance = admit(caller, self.control(), asked, size, &mut request.budget).await?;
         let compares = strategy.needs().comparer;
-        let runner = self.runner(ways, allowance.as_ref().map(|a| (a, size.prompt)), &request, compares).await;
+        let runner = self.runner(ways, allowance.as_ref().map(|a| (a, size)), &request, compares).await;
         let runner = runner.inspect_err(|_| {
             if let Some(allowance) = &allowance {
                 allowance.settle(Spent::default());
@@ -260,14 +263,14 @@ impl Gateway {
     async fn runner(
         &self,
         ways: Vec<Way>,
-        allowance: Option<(&Arc<Allowance>, u64)>,
+        allowance: Option<(&Arc<Allowance>, Size)>,
         request: &RunRequest,
         compares: bool,
     ) -> Result<Runner, ApiError> {
         let several = ways.len() > 1;
         let arm = |way: Way| {
             let engine = match allowance {
-                Some((allowance, prompt)) => Arc::new(Metered::new(way.engine, Arc::clone(allowance), prompt)),
+                Some((allowance, size)) => Arc::new(Metered::new(way.engine, Arc::clone(allowance), size)),
                 None => way.engine,
             };
             let mut arm = RunnerArm::new(engine);

@@ -1,6 +1,7 @@
 //! An engine whose samples are paid for while they run: each reserves its prompt and a first stretch before it
 //! starts, and the next stretch before it gets there.
 
+use super::admission::Size;
 use super::allowance::{Allowance, Amount};
 use futures_util::StreamExt;
 use outthink_core::{
@@ -23,20 +24,22 @@ pub(super) struct Metered {
     allowance: Arc<Allowance>,
     /// Tokens of the prompt of one sample at most.
     prompt: u64,
+    /// Generated tokens that are reserved ahead, where a stretch is more.
+    ahead: Option<u64>,
 }
 
 impl Metered {
-    pub(super) fn new(engine: Arc<dyn Engine>, allowance: Arc<Allowance>, prompt: u64) -> Self {
-        Self { engine, allowance, prompt }
+    pub(super) fn new(engine: Arc<dyn Engine>, allowance: Arc<Allowance>, size: Size) -> Self {
+        Self { engine, allowance, prompt: size.prompt, ahead: size.ahead }
     }
 
     fn sample(&self, request: SampleRequest) -> SampleStream {
         let (engine, allowance) = (Arc::clone(&self.engine), Arc::clone(&self.allowance));
-        let limit = request.max_tokens;
+        let (limit, ahead) = (request.max_tokens, self.ahead);
         let prompt = self.prompt.max(request.prefix.as_ref().map_or(0, |p| p.len() as u64 + self.prompt));
         let mut meter = Meter::new(allowance, engine.price_bound(), prompt);
         Box::pin(async_stream::stream! {
-            let first = limit.unwrap_or(Room::STRETCH).min(Room::STRETCH);
+            let first = Size { length: limit, ahead, ..Size::default() }.stretch();
             if !meter.extend(prompt, first).await {
                 // A shorter reply, where the rest of the budget pays for one.
                 let left = meter.allowance.left().min(first);
@@ -50,7 +53,8 @@ impl Metered {
             'stretch: loop {
                 // Asked for now, waited for when it is needed.
                 let capped = limit.is_some_and(|most| meter.covered >= most);
-                let next = if capped { SLACK.max(most / 8) } else { STRETCH };
+                let left = limit.map_or(u64::MAX, |most| most.saturating_sub(meter.covered));
+                let next = if capped { SLACK.max(most / 8) } else { ahead.unwrap_or(STRETCH).min(STRETCH).min(left) };
                 let want = Amount::most(meter.price, 0, next);
                 let mut growing = None;
                 loop {
@@ -59,7 +63,7 @@ impl Metered {
                     let due = if capped {
                         used > meter.covered
                     } else {
-                        used.saturating_add(LEAD.min(meter.covered / 2)) >= meter.covered
+                        used.saturating_add(LEAD.min(next / 4).min(meter.covered / 2)) >= meter.covered
                     };
                     if growing.is_none() && due {
                         growing = Some(Box::pin(allowance.reserve(want)));

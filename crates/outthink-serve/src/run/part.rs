@@ -18,6 +18,8 @@ pub(crate) struct Part {
     max_samples: Option<u32>,
     /// The probability of a right answer that a sample must gain, for strategies that know of such a price.
     price: Option<f64>,
+    /// Generated tokens that a sample claims ahead, where a stretch is more.
+    ahead: Option<u64>,
     spent: Mutex<PartSpent>,
     /// What it is a part of itself.
     whole: Option<Arc<Self>>,
@@ -39,6 +41,16 @@ impl Part {
         Self { max_cost, max_tokens, max_samples, price, ..Self::default() }
     }
 
+    /// The same, where a sample claims no more than `tokens` ahead of what it has generated.
+    pub(crate) fn claiming(self, tokens: u64) -> Self {
+        Self { ahead: Some(tokens), ..self }
+    }
+
+    /// Generated tokens that a sample claims ahead at most; `None` is a stretch.
+    pub(super) const fn ahead(&self) -> Option<u64> {
+        self.ahead
+    }
+
     /// An equal part for each of `count` runs of the request.
     pub(crate) fn divided(self: &Arc<Self>, count: u32) -> Arc<Self> {
         let count = u64::from(count.max(1));
@@ -47,6 +59,7 @@ impl Part {
             max_tokens: self.max_tokens.map(|most| most / count),
             max_samples: self.max_samples,
             price: self.price,
+            ahead: self.ahead,
             spent: Mutex::default(),
             whole: Some(Arc::clone(self)),
         })

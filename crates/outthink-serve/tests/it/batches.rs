@@ -2,7 +2,9 @@
 
 use crate::ask;
 use crate::common::{Act, Scripted, fails, says};
-use outthink_core::{Capabilities, Cost, Effort, Engine, ModelInfo, Origin, Price, SampleRequest, SampleStream};
+use outthink_core::{
+    Capabilities, Cost, Effort, Engine, FinishReason, ModelInfo, Origin, Price, SampleRequest, SampleStream,
+};
 use outthink_ledger::{Ledger, Limits, NewKey};
 use outthink_serve::config::{Config, KeyMode};
 use outthink_serve::{Control, Policy, ServeOptions};
@@ -257,7 +259,7 @@ async fn one_budget_holds_over_the_whole_batch() {
             says("The answer is 4.")
         } else {
             let text = format!("The answer is {}.", index * 7 % 11);
-            vec![Act::content(text), Act::End(outthink_core::FinishReason::Stop)]
+            vec![Act::content(text), Act::End(FinishReason::Stop)]
         }
     })
     .await;
@@ -289,11 +291,36 @@ async fn one_budget_holds_over_the_whole_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_runs_claims_little_ahead_once_it_is_known_what_a_sample_takes() {
+    // Twelve short replies, then some that hang after as much.
+    let front = Front::new(|index, _| {
+        let mut acts: Vec<Act> = (0..20).map(|_| Act::content("word ")).collect();
+        acts.push(if index < 12 { Act::End(FinishReason::Stop) } else { Act::Wait(Duration::from_mins(5)) });
+        acts
+    })
+    .await;
+    let lines: Vec<Value> = (0..20).map(|id| line(id, json!({"max_tokens": 900}))).collect();
+    let begun = front.begin(&lines, json!({"outthink": {"budget_tokens": 100_000}})).await;
+    let reserved = async || front.ledger.keys().await.unwrap().iter().map(|key| key.reserved.nano()).sum::<u64>();
+    while front.engine.started() < 16 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    // Four run: each has claimed its prompt, what it generated and half a sample or more ahead.
+    let tokens = GENERATED / 1_000_000;
+    assert!(reserved().await >= 4 * 20 * tokens, "what was generated is claimed: {}", reserved().await);
+    assert!(reserved().await <= 4 * 150 * tokens, "nothing like the whole length: {}", reserved().await);
+    let id = begun["id"].as_str().unwrap();
+    front.call(0, "POST", &format!("/v1/batches/{id}/cancel"), b"").await;
+    assert_eq!(front.ended(&begun).await["status"], "cancelled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_budget_cannot_pay_for_is_named() {
     let front = Front::new(|_, request| {
         let words = request.max_tokens.unwrap_or(40).min(40);
         let mut acts: Vec<Act> = (0..words).map(|_| Act::content("word ")).collect();
-        acts.push(Act::End(outthink_core::FinishReason::Stop));
+        acts.push(Act::End(FinishReason::Stop));
         acts
     })
     .await;

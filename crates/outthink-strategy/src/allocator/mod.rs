@@ -7,6 +7,7 @@
 mod agreement;
 mod arms;
 mod batch;
+mod budget;
 mod evidence;
 mod look;
 mod plan;
@@ -18,6 +19,7 @@ mod stream;
 pub use agreement::{AgreementContext, AgreementModel, Vote, learn_form};
 pub use arms::ArmValues;
 pub use batch::Batch;
+pub use budget::BudgetPrice;
 pub use evidence::{is_certain, log_evidence};
 pub use look::{FEATURES, Look};
 pub use plan::{EXACT_VOTES, EXACT_WHILE_LEARNING, Plan};

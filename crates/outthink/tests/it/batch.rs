@@ -113,12 +113,14 @@ fn a_gateway_killed_ten_times_answers_each_request_of_a_batch_once() {
     let is_settled = |r: &Value| traces.contains(r["response"]["request_id"].as_str().unwrap());
     assert!(results.iter().all(is_settled), "each result has a charge of what it cost");
     assert!(settled >= REQUESTS && settled + lapsed >= served, "nothing the upstream did is free");
-    assert!(lapsed <= 10 * 4, "{lapsed} lapsed, and four ran at a kill");
+    // Four ran at the first kill, then two, then one.
+    let most = 4 + 2 + 8;
+    assert!(lapsed <= most, "{lapsed} lapsed");
     assert!(settled <= served, "no token is billed twice: {settled} charges for {served} requests");
     // The batch's own account: what is known, and what was lost at the most that it may have cost.
     let (cost, interrupted) = (&ended["outthink"]["cost_nano_usd"], &ended["outthink"]["interrupted"]);
     let (cost, interrupted) = (cost.as_u64().unwrap(), interrupted.as_u64().unwrap());
-    assert!(interrupted > 0 && interrupted <= 10 * 4, "{interrupted}");
+    assert!(interrupted > 0 && interrupted <= most as u64, "{interrupted}");
     assert!((served as u64 * SAMPLE..=1_000_000_000).contains(&cost), "{cost} for {served} requests");
 }
 

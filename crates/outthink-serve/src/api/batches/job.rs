@@ -1,7 +1,8 @@
 //! One batch while a gateway works on it.
 
+use super::input::Input;
 use super::line::{self, Asked, End};
-use super::object::{Document, status};
+use super::object::{Document, Limits, status};
 use super::request::{Check, Line};
 use super::shares::{Allotted, Shares};
 use super::work::{Batches, Host};
@@ -9,7 +10,7 @@ use crate::observe::TraceId;
 use crate::run::{Caller, Part, unix_seconds};
 use outthink_ledger::{HeldLine, Ledger, LedgerError, LineEnd, StoredBatch, StoredFile};
 use serde_json::json;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -159,6 +160,7 @@ impl<'a> Job<'a> {
         if held.is_empty() {
             return Ok(());
         }
+        self.document.died();
         for line in &held {
             // The claim of a key says it more closely than what the request was allowed.
             let claimed = match &self.batch.owner {
@@ -168,6 +170,7 @@ impl<'a> Job<'a> {
             let (cost, tokens) = claimed.unwrap_or((line.cost, line.tokens));
             self.document.interrupted += 1;
             self.document.cost = self.document.cost.saturating_add(cost.nano());
+            self.document.lost = self.document.lost.saturating_add(cost.nano());
             self.document.tokens.generated = self.document.tokens.generated.saturating_add(tokens);
         }
         while !self.write(&self.batch.status.clone(), &[]).await? {}
@@ -207,8 +210,9 @@ impl<'a> Job<'a> {
         let done: HashSet<u64> = done.into_iter().collect();
         let open = self.document.total.saturating_sub(done.len() as u64);
         let spent = (self.document.cost, self.document.tokens.generated);
-        let mut shares = Shares::new(self.document.budget, spent, open, self.document.price);
-        let mut input = Input { done, from: 0, read: VecDeque::new(), again: VecDeque::new(), is_read: false };
+        let mut shares = Shares::new(self.document.budget, spent, open, self.document.seen);
+        let mixed = self.document.budget != Limits::default();
+        let mut input = Input::of(&self.ledger, &self.batch.input, &done, mixed).await?;
         let mut pause: Option<Instant> = None;
         let mut tick = Instant::now() + TICK;
         let reached = 'work: loop {
@@ -216,21 +220,21 @@ impl<'a> Job<'a> {
             if pause.is_some_and(|until| Instant::now() >= until) {
                 pause = None;
             }
-            let most = (self.host.current)().config().server.limits.batch_lines.max(1);
+            let most = self.document.at_once((self.host.current)().config().server.limits.batch_lines);
             while !is_ending && pause.is_none() && self.running.len() < most {
                 let Some((number, text)) = input.next(&self.ledger, &self.batch.input).await? else { break };
                 let need = Line::need(&text, &(self.host.current)());
                 let share = match shares.begin(need) {
                     Allotted::Share(share) => share,
                     Allotted::Later => {
-                        input.read.push_front((number, text));
+                        input.put_back((number, text));
                         break;
                     }
                     // Nothing runs whose rest could come back.
                     Allotted::Never => break 'work Reached::Spent,
                 };
                 let Some(caller) = self.owner().await? else {
-                    input.read.push_front((number, text));
+                    input.put_back((number, text));
                     self.abandon().await?;
                     return Ok(Reached::NoKey);
                 };
@@ -255,7 +259,7 @@ impl<'a> Job<'a> {
                     let Some(begun) = self.running.remove(&id) else { continue };
                     if let Some((wait, text)) = self.end(begun, end, &mut shares).await? {
                         pause = Some(Instant::now() + wait);
-                        input.again.push_back(text);
+                        input.ask_again(text);
                     }
                 }
                 () = sleep_until(tick) => {}
@@ -326,9 +330,10 @@ impl<'a> Job<'a> {
         });
         self.document.spent(spent);
         shares.end(asked.share, counted, matches!(end, End::Result(..)));
-        self.document.price = shares.price();
+        (self.document.price, self.document.seen) = (shares.price(), shares.seen());
         match end {
             End::Result(line, good) => {
+                self.document.answered();
                 self.keep(vec![(number, line)], good).await?;
                 Ok(None)
             }
@@ -421,39 +426,5 @@ impl<'a> Job<'a> {
         while !self.write(to, &files).await? {}
         self.batches.wake();
         Ok(())
-    }
-}
-
-/// The requests that are to be asked.
-struct Input {
-    /// Those that have a result.
-    done: HashSet<u64>,
-    /// The next line that is read.
-    from: u64,
-    read: VecDeque<(u64, String)>,
-    /// Those that came too early.
-    again: VecDeque<(u64, String)>,
-    /// Whether all lines were read.
-    is_read: bool,
-}
-
-impl Input {
-    /// The next request.
-    async fn next(&mut self, ledger: &Ledger, file: &str) -> Result<Option<(u64, String)>, Stop> {
-        while self.read.is_empty() && !self.is_read {
-            let lines = ledger.file_lines(file, self.from, LINES).await?;
-            match lines.last() {
-                Some((last, _)) => self.from = last + 1,
-                None => self.is_read = true,
-            }
-            let open = lines.into_iter().filter(|(n, text)| !self.done.contains(n) && !text.trim().is_empty());
-            self.read.extend(open);
-        }
-        Ok(self.read.pop_front().or_else(|| self.again.pop_front()))
-    }
-
-    /// Whether nothing is left, as far as that was read.
-    fn is_at_end(&self) -> bool {
-        self.is_read && self.read.is_empty() && self.again.is_empty()
     }
 }

@@ -4,6 +4,7 @@
 //! which protocol it speaks is that route's affair. What is done stands in the ledger's database: a gateway that is killed
 //! is taken over by whichever looks next, and each result is there once.
 
+mod input;
 mod job;
 mod line;
 mod object;

@@ -3,6 +3,7 @@
 use crate::run::PartSpent;
 use outthink_core::Cost;
 use outthink_ledger::StoredBatch;
+use outthink_strategy::allocator::BudgetPrice;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -41,6 +42,42 @@ pub(super) struct Tokens {
     pub(super) generated: u64,
 }
 
+/// What was seen of the requests of a batch that ended, from which those that wait are estimated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Seen {
+    /// Samples that were drawn, and what they came to.
+    pub(super) samples: u64,
+    cost: u64,
+    tokens: u64,
+    /// What requests spend at which price.
+    pub(super) price_cost: BudgetPrice,
+    pub(super) price_tokens: BudgetPrice,
+}
+
+impl Seen {
+    /// What a sample costs on average, in money and tokens; nothing where that is not known.
+    pub(super) fn sample(&self) -> (u64, u64) {
+        let each = |sum: u64| sum.checked_div(self.samples).unwrap_or(0);
+        (each(self.cost), each(self.tokens))
+    }
+
+    /// Takes in samples, and what they came to in money and tokens.
+    pub(super) fn add(&mut self, (samples, cost, tokens): (u64, u64, u64)) {
+        // What was passed on as it is draws no samples, and yet costs what it costs.
+        self.samples += samples.max(u64::from(cost > 0 || tokens > 0));
+        self.cost = self.cost.saturating_add(cost);
+        self.tokens = self.tokens.saturating_add(tokens);
+    }
+
+    /// Learns from an answered request what requests spend at its price; so many began while it ran.
+    pub(super) fn learn(&mut self, price: Option<f64>, (samples, cost, tokens): (u64, u64, u64), meanwhile: u64) {
+        let (Some(price), true) = (price, samples > 0) else { return };
+        let beyond = |spent: u64| spent as f64 * (samples - 1) as f64 / samples as f64;
+        self.price_cost.observe(price, beyond(cost), meanwhile);
+        self.price_tokens.observe(price, beyond(tokens), meanwhile);
+    }
+}
+
 /// What is kept of a batch next to the columns of its row.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -60,11 +97,16 @@ pub(super) struct Document {
     /// What it cost, with what was lost in a crash at most, in billionths of a dollar.
     pub(super) cost: u64,
     pub(super) samples: u64,
-    /// Requests that ran when a gateway died, and were asked again.
+    /// Requests that ran when a gateway died, and were asked again; what they had spent at most, which `cost` holds.
     pub(super) interrupted: u64,
+    pub(super) lost: u64,
+    /// How often the number of requests at once was halved by that, and how many were answered since.
+    pub(super) halved: u32,
+    pub(super) calm: u64,
     pub(super) budget: Limits,
     /// What a sample of a request must gain, as far as that is known by now.
     pub(super) price: Option<f64>,
+    pub(super) seen: Seen,
     /// The names of its two files, which are there when it has ended and where they hold anything.
     pub(super) output: String,
     pub(super) errors: String,
@@ -77,6 +119,9 @@ pub(super) struct Document {
 }
 
 impl Document {
+    const HALVED: u32 = 3;
+    const CALM: u64 = 100;
+
     /// Takes in what a request spent.
     pub(super) fn spent(&mut self, spent: PartSpent) {
         let (tokens, usage) = (&mut self.tokens, spent.usage);
@@ -87,6 +132,24 @@ impl Document {
         tokens.generated += usage.generated();
         self.cost = self.cost.saturating_add(spent.cost.nano());
         self.samples += spent.samples;
+    }
+
+    /// Requests that run at once at most: after each death of a gateway half as many, up to [`Document::HALVED`] times.
+    pub(super) fn at_once(&self, most: usize) -> usize {
+        (most >> self.halved).max(1)
+    }
+
+    /// Notes that a gateway died while it worked on requests.
+    pub(super) fn died(&mut self) {
+        (self.halved, self.calm) = ((self.halved + 1).min(Self::HALVED), 0);
+    }
+
+    /// Notes that a request was answered. When enough were since a gateway died, twice as many run at once again.
+    pub(super) fn answered(&mut self) {
+        self.calm += 1;
+        if self.calm >= Self::CALM {
+            (self.halved, self.calm) = (self.halved.saturating_sub(1), 0);
+        }
     }
 
     /// Notes when a status began.
@@ -154,6 +217,27 @@ pub(crate) fn object(batch: &StoredBatch) -> Value {
             "samples_drawn": document.samples,
             "price": document.price,
             "interrupted": document.interrupted,
+            "interrupted_nano_usd": document.lost,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_that_dies_again_and_again_loses_less_each_time() {
+        let mut document = Document::default();
+        let mut at_once = || {
+            document.died();
+            document.at_once(16)
+        };
+        assert_eq!([at_once(), at_once(), at_once(), at_once()], [8, 4, 2, 2]);
+        assert_eq!(document.at_once(1), 1);
+        for most in [2, 4, 8, 16, 16] {
+            assert_eq!(document.at_once(16), most);
+            (0..Document::CALM).for_each(|_| document.answered());
+        }
+    }
 }

@@ -169,7 +169,7 @@ impl Line {
         let named = LENGTHS.iter().find_map(|name| body[*name].as_u64());
         let tokens = named.unwrap_or(Room::STRETCH).min(Room::STRETCH);
         let most = Amount::most(engine.price_bound(), text.len() as u64, tokens);
-        Share { cost: Some(most.cost.nano()), tokens: Some(most.tokens), samples: None }
+        Share { cost: Some(most.cost.nano()), tokens: Some(most.tokens), ..Share::default() }
     }
 
     /// The request's body as it is sent.
