@@ -23,6 +23,16 @@ pub struct Sampling {
     pub stop: Vec<String>,
 }
 
+impl Sampling {
+    /// A temperature below which the most probable token is as good as certain.
+    const COLD: f64 = 1e-3;
+
+    /// Whether every sample is the same by what it asks for.
+    pub fn is_greedy(&self) -> bool {
+        self.temperature.is_some_and(|t| t < Self::COLD) || self.top_k == Some(1) || self.top_p == Some(0.0)
+    }
+}
+
 /// A request for one or more samples of one prompt.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SampleRequest {

@@ -252,6 +252,9 @@ pub struct Sample {
     /// What went wrong, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether the same request would fail again: it was refused as it is, or the key was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recurs: bool,
 }
 
 impl Sample {
@@ -275,7 +278,7 @@ impl Sample {
         self.status == SampleStatus::Done
     }
 
-    /// Whether the model ended it and it holds something: it was not cut, filtered or interrupted, and
+    /// Whether the model ended it and it holds something: it was not cut, filtered, interrupted or refused, and
     /// reasoning alone is no reply. Nothing else may vote. A recorded sample may hold its answer alone. What names
     /// the best of other samples is no reply.
     pub fn is_complete(&self) -> bool {
@@ -283,7 +286,12 @@ impl Sample {
             return false;
         }
         let Some(finish) = self.finish else { return self.is_done() };
-        self.is_done() && (self.forced || finish.is_complete()) && !self.is_empty()
+        self.is_done() && (self.forced || finish.is_complete()) && !self.is_empty() && !self.is_refused()
+    }
+
+    /// Whether the model says that it refuses: what else stands there is no answer.
+    pub fn is_refused(&self) -> bool {
+        self.extra.get("refusal").and_then(Value::as_str).is_some_and(|words| !words.is_empty())
     }
 
     /// Whether it may vote: it is a complete reply, no copy of another by construction, and nothing took its place.

@@ -296,7 +296,8 @@ impl<'s> Session<'s> {
             }
             Err(error) => {
                 self.table.learn_abilities(id, &error);
-                self.table.fail(id, error.to_string());
+                let refused = error.status.is_some_and(|status| (400..500).contains(&status));
+                self.table.fail(id, error.to_string(), refused && !error.retryable);
                 self.first_error.get_or_insert(error);
                 self.tell_end(id);
                 self.ended();

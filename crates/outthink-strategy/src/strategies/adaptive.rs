@@ -1,11 +1,11 @@
 //! Draws in waves and stops when more votes would not pay.
 
-use super::common::{may_compare, nothing_to_compare};
+use super::common::{is_hopeless, may_compare, nothing_to_compare};
 use super::{give_up, stop_with_leader};
 use crate::registry::{Draws, StrategyEntry, Takes};
 use crate::stopping::{cannot_be_overtaken, posterior_leader, samples_to_decision};
 use crate::value::gain_per_sample;
-use outthink_core::{Decision, Entry, Paper, SampleStatus, Span, State, Step, StopReason, Strategy};
+use outthink_core::{Decision, Entry, Paper, Span, State, Step, StopReason, Strategy};
 
 /// How it is described and made.
 pub(super) const ENTRY: StrategyEntry = StrategyEntry {
@@ -47,9 +47,6 @@ pub struct Adaptive {
     /// whether to compare must not change between them: so it is decided by what all of them carry.
     pub tools_once: bool,
 }
-
-/// After so many failures without one success the engine is taken for broken.
-const FAILURES_BEFORE_GIVING_UP: usize = 3;
 
 impl Adaptive {
     /// The price that goes with a target of .95, chosen on recorded pools: see `docs/LOG.md`.
@@ -93,7 +90,6 @@ impl Strategy for Adaptive {
     }
 
     fn step(&mut self, state: &State) -> Decision {
-        let failed = state.samples.iter().filter(|s| s.status == SampleStatus::Failed).count();
         let unstarted = self.max_samples.saturating_sub(state.samples.len() as u32);
         let running = state.running();
         let affordable = unstarted.min(state.room(0).affordable(self.max_tokens));
@@ -103,7 +99,7 @@ impl Strategy for Adaptive {
         let tally = state.tally();
         let posterior = posterior_leader(tally.count(0), tally.count(1));
 
-        if failed >= FAILURES_BEFORE_GIVING_UP && state.done().next().is_none() && running == 0 {
+        if is_hopeless(state) {
             return give_up(state);
         }
         if self.tools_once && state.offers_tools && state.voters().next().is_some() {

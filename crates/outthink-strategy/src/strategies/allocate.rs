@@ -1,14 +1,16 @@
 //! Buys, sample by sample, what is worth most for its price.
 
-use super::common::{Judge, best_by, give_up, may_compare, nothing_to_compare, share, stop_with_leader, weigh};
+use super::common::{
+    Judge, best_by, give_up, is_hopeless, may_compare, nothing_to_compare, share, stop_with_leader, weigh,
+};
 use crate::allocator::{AgreementContext, ArmValues, Plan, Prior, is_certain};
 use crate::registry::{Build, Draws, StrategyEntry, Takes};
 use crate::stopping::posterior_leader;
 use crate::value::{gain_of_counts, net_gain};
 use crate::{StrategyError, StrategySpec};
 use outthink_core::{
-    AllocationTable, ArmId, ClassId, Decision, DefaultValue, Entry, Kind, Paper, Sample, SampleId, SampleStatus,
-    Setting, Span, State, Step, StopReason, Strategy,
+    AllocationTable, ArmId, ClassId, Decision, DefaultValue, Entry, Kind, Paper, Sample, SampleId, Setting, Span,
+    State, Step, StopReason, Strategy,
 };
 use std::sync::Arc;
 
@@ -91,9 +93,6 @@ pub struct Allocate {
     judge: Judge,
     agreement: Option<Arc<AgreementContext>>,
 }
-
-/// After so many failures without one success the engine is taken for broken.
-const FAILURES_BEFORE_GIVING_UP: usize = 3;
 
 /// Belief in a first success among samples none of which succeeded yet: Beta(1/4, 1).
 const SUCCESS: f64 = 0.25;
@@ -332,8 +331,7 @@ impl Strategy for Allocate {
     }
 
     fn step(&mut self, state: &State) -> Decision {
-        let failed = state.samples.iter().filter(|s| s.status == SampleStatus::Failed).count();
-        if failed >= FAILURES_BEFORE_GIVING_UP && state.done().next().is_none() && state.running() == 0 {
+        if is_hopeless(state) {
             return give_up(state);
         }
         let verdicts = self.judge.ask(state, state.voters());

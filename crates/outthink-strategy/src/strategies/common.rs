@@ -25,6 +25,18 @@ pub(super) fn give_up(state: &State) -> Decision {
     }
 }
 
+/// Failures without one success after which the engine is taken for broken: it has made its own retries by then.
+const FAILURES: usize = 2;
+
+/// Whether nothing came and nothing will: the engine is taken for broken, or refuses the request as it is.
+pub(super) fn is_hopeless(state: &State) -> bool {
+    let mut failed = state.samples.iter().filter(|s| s.status == SampleStatus::Failed).peekable();
+    failed.peek().is_some()
+        && state.running() == 0
+        && state.done().next().is_none()
+        && ((state.arms.len() == 1 && failed.clone().any(|s| s.recurs)) || failed.count() >= FAILURES)
+}
+
 /// Waits for what is on its way.
 pub(super) fn wait(state: &State) -> Decision {
     Decision::new(Step::Wait, format!("{} samples and {} verdicts are on their way", state.running(), state.judging))
@@ -201,10 +213,8 @@ pub(super) fn may_compare(state: &State) -> bool {
     asks(state) || state.voters().any(|s| states_answer(state, s))
 }
 
-/// Samples without a complete reply after which no more are bought: those that were cut, and those that
-/// reasoned and said nothing.
-const CUT: usize = 4;
-const SILENT: usize = 8;
+/// Samples without a complete reply after which no more are bought.
+const INCOMPLETE: usize = 4;
 
 /// Why further samples would bring nothing to compare, if they would not: the replies are essays, or none
 /// comes to its end.
@@ -219,13 +229,12 @@ pub(super) fn nothing_to_compare(state: &State) -> Option<(StopReason, &'static 
     if voters >= essays {
         return Some((StopReason::NotComparable, "the reply states no final answer: there is nothing to compare"));
     }
-    // One that ended by itself and is no reply reasoned and said nothing; what the limit ended was cut, in its
-    // reasoning, too.
-    let (silent, cut): (Vec<&Sample>, Vec<&Sample>) =
-        state.done().filter(|s| !s.is_complete()).partition(|s| s.finish.is_none_or(FinishReason::is_complete));
-    let most = if asks(state) { CUT } else { 1 };
-    (voters == 0 && (cut.len() >= most || silent.len() >= SILENT))
-        .then_some((StopReason::NoneComplete, "no sample finished"))
+    // One that ended by itself and is no reply reasoned and said nothing: the next may speak. What the limit ended was cut,
+    // in its reasoning, too.
+    let incomplete: Vec<&Sample> = state.done().filter(|s| !s.is_complete()).collect();
+    let cut = incomplete.iter().any(|s| !s.finish.is_none_or(FinishReason::is_complete) || s.is_refused());
+    let most = if cut && !asks(state) { 1 } else { INCOMPLETE };
+    (voters == 0 && incomplete.len() >= most).then_some((StopReason::NoneComplete, "no sample finished"))
 }
 
 /// Whether samples failed and nothing else came of the run.

@@ -9,12 +9,31 @@ use outthink_verify::Phrases;
 /// Words that ask for a final answer in a form that can be found.
 static FINAL: Phrases = Phrases::new(&[
     "\\boxed",
-    "the answer is",
     "final answer",
     "####",
     "answer with one number",
     "answer with a single",
     "answer with only",
+    "answer with the number",
+    "reply with the number",
+    "number only",
+    "only the number",
+    "just the number",
+    "nur die zahl",
+    "nur mit der zahl",
+    "uniquement le nombre",
+    "seulement le nombre",
+    "solo el número",
+    "solo con el número",
+    "apenas o número",
+    "só o número",
+    "только число",
+    "只回答数字",
+    "只输出数字",
+    "数字だけ",
+    "숫자만",
+    "الرقم فقط",
+    "केवल संख्या",
     "only the letter",
     "letter of the correct",
     "multiple choice",
@@ -114,6 +133,14 @@ const QUANTITY_WORDS: &[&str] = &[
 
 /// Words that ask for a quantity where the request has a number in it.
 static WITH_NUMBER: Phrases = Phrases::new(&[
+    "which is larger",
+    "which is bigger",
+    "which is greater",
+    "which is smaller",
+    "which one is larger",
+    "which one is bigger",
+    "which one is greater",
+    "which one is smaller",
     "how much",
     "how long",
     "how old",
@@ -202,7 +229,14 @@ pub(super) fn asks_for_answer(prompt: &Prompt) -> bool {
     }
     // A system message asks the same of every question, those without an answer included.
     let text = last_turn(prompt);
-    FINAL.is_in(&text) || has_choices(&text)
+    FINAL.is_in(&text) || shows_form(&text) || has_choices(&text)
+}
+
+/// Whether the words say how the answer is to be given, "The answer is <number>": with a value behind it, it is a text that
+/// something is to be done with.
+fn shows_form(text: &str) -> bool {
+    let mut rest = text.split("the answer is").skip(1);
+    rest.any(|after| !after.trim_start_matches([':', ' ', '*', '$']).starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Whether the request asks for a quantity: words that do, or a calculation such as `17 * 23`.
@@ -296,6 +330,8 @@ mod tests {
             "Put your final answer in \\boxed{}.",
             "Which city is the capital?\nA) Rome\nB) Paris\nC) Oslo\nD) Bern",
             "给出最终答案。",
+            "Which city has more people, Rome or Oslo? Give the number only.",
+            "3 und 4? Antworte nur mit der Zahl.",
         ] {
             assert!(asks_for_answer(&Prompt::user(asks)), "{asks}");
         }
@@ -319,6 +355,7 @@ mod tests {
             "How much is 15% of 80?",
             "求长6、宽9的长方形的面积。",
             "Wie alt ist Tom, wenn er 4 Jahre älter ist?",
+            "Which is larger, 9.11 or 9.9?",
         ] {
             assert!(asks_for_number(&Prompt::user(asks)), "{asks}");
         }
@@ -332,6 +369,7 @@ mod tests {
             "Schreib ein Gedicht über den Herbst.",
             "Explique-moi la photosynthèse en 5 phrases.",
             "写一封道歉信。",
+            "Translate to French: The answer is 42.",
             "Translate to Spanish: good morning - and good night",
             "a. milk\nb. eggs\nwrite my shopping list nicely",
             "Explain quantum physics to a child.",

@@ -3,7 +3,8 @@
 use super::Table;
 use outthink_core::{Sample, SampleId, SampleKind};
 
-/// Bytes of equal text that no two independent samples have.
+/// Bytes of equal text that independent samples do not have, counted over all repetitions: one of a long solution, or
+/// several of a short one.
 const CERTAIN: usize = 200;
 
 impl Table {
@@ -21,9 +22,11 @@ impl Table {
         };
         // Programs are drawn gently and say little beside the calculation: equal ones come by chance.
         let terse = self.kind_of(sample) == SampleKind::Program;
-        let long = !terse && sample.content.len() + sample.reasoning.len() >= CERTAIN;
-        let root = sample.is_root();
         let mut earlier = self.state.samples.iter().filter(like);
+        let repeated =
+            earlier.clone().filter(|s| same_text(s)).count() * (sample.content.len() + sample.reasoning.len());
+        let long = !terse && repeated >= CERTAIN;
+        let root = sample.is_root();
         let (copy, by_length) = match earlier.find(|s| (greedy && root) || same_text(s)) {
             None => return,
             Some(_) if greedy && root => (true, false),

@@ -101,7 +101,8 @@ impl Table {
                 let differs = info.system.is_some() || info.kind != SampleKind::Text;
                 let own = differs.then(|| prompt_bytes(&info.prompt(&request.prompt)));
                 let sampling = info.sampling.as_ref().unwrap_or(&request.sampling);
-                let greedy = sampling.temperature == Some(0.0);
+                let greedy = sampling.is_greedy()
+                    || request.prompt.extra.get("do_sample").is_some_and(|sampled| sampled == false);
                 let prompt_bytes = own.unwrap_or_else(|| prompt_bytes(&request.prompt));
                 ArmEntry { greedy, prompt_bytes, prompt_tokens: None, info }
             })
@@ -472,9 +473,12 @@ impl Table {
         self.end_early(id, SampleStatus::Cancelled, None);
     }
 
-    /// Enters that a sample failed.
-    pub(crate) fn fail(&mut self, id: SampleId, error: String) {
+    /// Enters that a sample failed, and whether the next one would, too.
+    pub(crate) fn fail(&mut self, id: SampleId, error: String, recurs: bool) {
         self.end_early(id, SampleStatus::Failed, Some(error));
+        if let Some(sample) = self.state.samples.get_mut(id as usize) {
+            sample.recurs = recurs;
+        }
     }
 
     fn end_early(&mut self, id: SampleId, status: SampleStatus, error: Option<String>) {

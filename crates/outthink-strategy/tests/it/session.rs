@@ -53,6 +53,15 @@ struct Hosted {
 
 /// Hosts a session: sample number n does what `script` says of it, one after the other.
 fn host(request: DriveRequest, spec: &StrategySpec, script: impl Fn(SampleId) -> Vec<SampleEvent>) -> Hosted {
+    host_all(request, spec, |id| script(id).into_iter().map(Ok).collect())
+}
+
+/// The same, with failures.
+fn host_all(
+    request: DriveRequest,
+    spec: &StrategySpec,
+    script: impl Fn(SampleId) -> Vec<Result<SampleEvent, EngineError>>,
+) -> Hosted {
     let mut session = Session::new(request, spec.build().unwrap(), setup()).unwrap();
     let (mut asked, mut waiting) = (Vec::new(), std::collections::VecDeque::new());
     loop {
@@ -67,7 +76,7 @@ fn host(request: DriveRequest, spec: &StrategySpec, script: impl Fn(SampleId) ->
             None => {
                 let id = waiting.pop_front().expect("the session waits for something");
                 for event in script(id) {
-                    session.handle(Duration::ZERO, Input::Event(id, Ok(event)));
+                    session.handle(Duration::ZERO, Input::Event(id, event));
                 }
             }
         }
@@ -178,6 +187,62 @@ fn a_quantity_is_compared_though_the_reply_does_not_mark_it() {
     let outcome = host(asks(QUESTION), &effort(Effort::Auto), |_| says("That makes 391.")).end.unwrap();
     assert!(outcome.samples_drawn > 1);
     assert_eq!(outcome.answer.unwrap().text, "391");
+}
+
+/// What an engine refuses as it is, it refuses the next time, too; of other failures it has made its own retries.
+#[test]
+fn a_failure_is_not_bought_again() {
+    let refused = |status: u16, retryable: bool| {
+        let error = EngineError { status: Some(status), retryable, ..EngineError::new(Origin::Engine, "no") };
+        move |_| vec![Err(error.clone())]
+    };
+    for status in [400, 401, 404, 413, 429] {
+        let end = host_all(asks("Tell me of the rivers."), &effort(Effort::Auto), refused(status, false));
+        assert_eq!((end.asked.len(), end.end.unwrap_err().to_string().contains("no")), (1, true), "{status}");
+    }
+    for status in [429, 500, 503] {
+        let end = host_all(asks("Tell me of the rivers."), &effort(Effort::Auto), refused(status, true));
+        assert_eq!((end.asked.len(), end.end.is_err()), (2, true), "{status}");
+    }
+}
+
+#[test]
+fn what_is_refused_has_no_vote() {
+    let refuses = |id: SampleId| {
+        let mut events = says(r"The answer is \boxed{51}.");
+        let extra = serde_json::json!({"refusal": "I cannot help with that."});
+        let delta = Delta { extra: extra.as_object().unwrap().clone(), ..Delta::default() };
+        if id < 3 {
+            events.insert(1, SampleEvent::Delta(delta));
+            events
+        } else {
+            says(r"The answer is \boxed{391}.")
+        }
+    };
+    let outcome = host(asks(QUESTION), &votes(5), refuses).end.unwrap();
+    assert_eq!((outcome.answer.unwrap().text.as_str(), outcome.confidence.vote_share), ("391", Some(1.0)));
+}
+
+#[test]
+fn what_asks_for_the_best_token_is_greedy() {
+    let sampling = |change: &dyn Fn(&mut Sampling)| {
+        let mut sampling = Sampling { temperature: Some(1.0), ..Sampling::default() };
+        change(&mut sampling);
+        DriveRequest { sampling, ..asks(QUESTION) }
+    };
+    let mut by_name = asks(QUESTION);
+    let mut prompt = Prompt::user(QUESTION);
+    prompt.extra.insert("do_sample".into(), false.into());
+    by_name.prompt = prompt.into();
+    for request in [
+        sampling(&|s| s.temperature = Some(1e-6)),
+        sampling(&|s| s.top_k = Some(1)),
+        sampling(&|s| s.top_p = Some(0.0)),
+        by_name,
+    ] {
+        let outcome = host(request, &votes(3), |_| says("The answer is 391.")).end.unwrap();
+        assert_eq!(outcome.samples.iter().filter(|s| s.copy).count() as u32, outcome.samples_drawn - 1);
+    }
 }
 
 #[test]
