@@ -15,7 +15,7 @@ Needs valgrind (skipped without), a binary with line tables and an upstream:
     cargo build --release -p outthink --no-default-features
     cargo build --release -p outthink-testkit --example upstream
 
-System calls are counted by strace where it is there. OUTTHINK names another binary, OUTTHINK_UPSTREAM another upstream.
+System calls are counted by strace where it is there. OUTTHINK names another binary, UPSTREAM another upstream.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         home = Path(args.keep or work)
         home.mkdir(parents=True, exist_ok=True)
-        upstream = os.environ.get("OUTTHINK_UPSTREAM", str(BUILT / "examples/upstream"))
+        upstream = os.environ.get("UPSTREAM", str(BUILT / "examples/upstream"))
         words = [upstream, "--port", str(PORTS[0]), "--tokens", str(args.pieces)]
         server = begin(words, PORTS[0])
         try:

@@ -2,8 +2,9 @@
 
 use crate::Spent;
 use crate::advance::{Amount, Entry};
-use crate::batch::{Moment, Tx, accounts, int, rows, uint};
+use crate::batch::{Moment, Tx, accounts, int, uint};
 use crate::book::{DAY, MINUTE};
+use crate::schema::Kind;
 use sqlx::{AssertSqlSafe, Row};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -65,14 +66,18 @@ pub(crate) async fn is_held(tx: &mut Tx<'_>, key: &str, team: Option<&str>) -> R
 
 /// Writes what was paid from an advance, and what it holds from now on. Writing it twice changes nothing: the claim
 /// is set and not reduced, and a charge that is there counts once.
-pub(crate) async fn write(tx: &mut Tx<'_>, team: Option<&str>, entry: &Entry) -> Result<(), sqlx::Error> {
+pub(crate) async fn write(
+    tx: &mut Tx<'_>,
+    kind: Kind,
+    (team, entry): (Option<&str>, &Entry),
+) -> Result<(), sqlx::Error> {
     let row = sqlx::query("SELECT cost, tokens FROM ledger_claims WHERE trace = $1")
         .bind(entry.trace.clone())
         .fetch_optional(&mut **tx)
         .await?;
     let before: Option<(i64, i64)> =
         row.map(|row| Ok::<_, sqlx::Error>((row.try_get(0)?, row.try_get(1)?))).transpose()?;
-    let paid = charge(tx, entry).await?;
+    let paid = charge(tx, kind, entry).await?;
     let Some((cost, tokens)) = before else { return correct(tx, team, entry, paid).await };
     let holds = if entry.over { Amount::default() } else { entry.holds };
     let set = if entry.over {
@@ -114,14 +119,14 @@ pub(crate) async fn write(tx: &mut Tx<'_>, team: Option<&str>, entry: &Entry) ->
 }
 
 /// Enters the charges that are not there yet; what they come to.
-async fn charge(tx: &mut Tx<'_>, entry: &Entry) -> Result<Spent, sqlx::Error> {
+async fn charge(tx: &mut Tx<'_>, kind: Kind, entry: &Entry) -> Result<Spent, sqlx::Error> {
     let mut sum = Spent::default();
     let costly: Vec<_> = entry.paid.iter().filter(|paid| paid.spent != Spent::default()).collect();
     for group in costly.chunks(ROWS) {
         let mut sql =
             "INSERT INTO ledger_charges (trace, key_id, model, began, cost, prompt, generated, lapsed) VALUES "
                 .to_owned();
-        sql.push_str(&rows(group.len(), 8));
+        sql.push_str(&kind.rows(group.len(), 8));
         sql.push_str(" ON CONFLICT (trace) DO NOTHING");
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for paid in group {

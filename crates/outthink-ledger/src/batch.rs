@@ -92,7 +92,7 @@ pub(crate) async fn carry_out(
         lapse(tx, (id, key.team.as_deref()), moment.now).await?;
     }
     for entry in entries {
-        advance_write::write(tx, locked.team(&entry.key), entry).await?;
+        advance_write::write(tx, moment.kind, (locked.team(&entry.key), entry)).await?;
     }
     for settlement in settlements {
         settle(tx, locked.team(&settlement.key), settlement).await?;
@@ -649,15 +649,6 @@ async fn enter(
     .execute(&mut **tx)
     .await?;
     Ok(())
-}
-
-/// The places of `columns` values in each of so many rows: `($1, $2), ($3, $4)`.
-pub(crate) fn rows(count: usize, columns: usize) -> String {
-    let row = |row: usize| {
-        let places: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
-        format!("({})", places.join(", "))
-    };
-    (0..count).map(row).collect::<Vec<_>>().join(", ")
 }
 
 /// A number as the database has it.

@@ -3,7 +3,7 @@
 //! A task of its own writes them, many in one transaction, so that no claim waits for them.
 
 use crate::LedgerError;
-use crate::batch::{Tx, int, rows};
+use crate::batch::{Tx, int};
 use crate::schema::Kind;
 use crate::writer::now;
 use sqlx::{AnyPool, AssertSqlSafe, Connection, Row};
@@ -151,7 +151,7 @@ impl Keeper {
         let mut documents: Vec<NewDocument> = last.into_values().collect();
         while !documents.is_empty() {
             let group = documents.split_off(documents.len().saturating_sub(ROWS));
-            insert(&mut tx, group, now).await.map_err(failed())?;
+            insert(&mut tx, self.kind, group, now).await.map_err(failed())?;
         }
         if self.trimmed.is_none_or(|at| at.elapsed() > TRIM) {
             self.trimmed = Some(Instant::now());
@@ -171,9 +171,9 @@ impl Keeper {
     }
 }
 
-async fn insert(tx: &mut Tx<'_>, group: Vec<NewDocument>, now: u64) -> Result<(), sqlx::Error> {
+async fn insert(tx: &mut Tx<'_>, kind: Kind, group: Vec<NewDocument>, now: u64) -> Result<(), sqlx::Error> {
     let mut sql = "INSERT INTO ledger_documents (kind, id, owner, stored, expires, body) VALUES ".to_owned();
-    sql.push_str(&rows(group.len(), 6));
+    sql.push_str(&kind.rows(group.len(), 6));
     sql.push_str(
         " ON CONFLICT (kind, id) DO UPDATE SET owner = excluded.owner, stored = excluded.stored,
             expires = excluded.expires, body = excluded.body",

@@ -1,6 +1,6 @@
 //! Files that keys upload and that batches write: text, kept line by line until it expires.
 
-use crate::batch::{Tx, int, rows, uint};
+use crate::batch::{Tx, int, uint};
 use crate::writer::now;
 use crate::{Ledger, LedgerError};
 use sqlx::any::AnyRow;
@@ -94,7 +94,8 @@ impl Ledger {
                 bytes += line.len();
                 group.push((number, line));
             }
-            let sql = format!("INSERT INTO ledger_lines (file, number, body) VALUES {}", rows(group.len(), 3));
+            let sql =
+                format!("INSERT INTO ledger_lines (file, number, body) VALUES {}", self.kind.rows(group.len(), 3));
             let mut query = sqlx::query(AssertSqlSafe(sql));
             for (number, line) in group {
                 query = query.bind(file.id.clone()).bind(int(number)).bind(line.to_owned());

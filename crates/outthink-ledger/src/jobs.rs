@@ -4,8 +4,9 @@
 //! runs has a row that says what it may spend at most; it goes in the transaction that writes its result. So after a crash
 //! each result is there once or not at all, and what was lost is known as a bound.
 
-use crate::batch::{Tx, int, rows, uint};
+use crate::batch::{Tx, int, uint};
 use crate::files::{Page, StoredFile};
+use crate::schema::Kind;
 use crate::{Ledger, LedgerError, files};
 use outthink_core::Cost;
 use sqlx::any::AnyRow;
@@ -309,7 +310,7 @@ impl Ledger {
         let failed = || LedgerError::database("write a result of a batch");
         let mut connection = self.pool.acquire().await.map_err(failed())?;
         let mut tx = connection.begin_with(self.kind.begin()).await.map_err(failed())?;
-        let held = write_end(&mut tx, holder, end).await.map_err(failed())?;
+        let held = write_end(&mut tx, self.kind, holder, end).await.map_err(failed())?;
         if held {
             tx.commit().await.map_err(failed())?;
         }
@@ -359,7 +360,7 @@ impl Ledger {
     }
 }
 
-async fn write_end(tx: &mut Tx<'_>, holder: &str, end: LineEnd<'_>) -> Result<bool, sqlx::Error> {
+async fn write_end(tx: &mut Tx<'_>, kind: Kind, holder: &str, end: LineEnd<'_>) -> Result<bool, sqlx::Error> {
     let held = sqlx::query("UPDATE ledger_batches SET body = $1 WHERE id = $2 AND holder = $3")
         .bind(end.body.to_owned())
         .bind(end.batch.to_owned())
@@ -377,7 +378,7 @@ async fn write_end(tx: &mut Tx<'_>, holder: &str, end: LineEnd<'_>) -> Result<bo
             .await?;
     }
     if !end.results.is_empty() {
-        let sql = format!("INSERT INTO ledger_lines (file, number, body) VALUES {}", rows(end.results.len(), 3));
+        let sql = format!("INSERT INTO ledger_lines (file, number, body) VALUES {}", kind.rows(end.results.len(), 3));
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for (number, line) in end.results {
             query = query.bind(end.file.to_owned()).bind(int(*number)).bind(line.clone());

@@ -3,6 +3,7 @@
 use crate::LedgerError;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, Connection, Executor};
+use std::fmt::Write as _;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -107,6 +108,26 @@ impl Kind {
             Self::Sqlite => "",
             Self::Postgres => " FOR UPDATE",
         }
+    }
+
+    /// The places of `columns` values in each of so many rows: `($1, $2), ($3, $4)`. SQLite would look each numbered
+    /// place up by its name, among all of them.
+    pub(crate) fn rows(self, count: usize, columns: usize) -> String {
+        let mut places = String::new();
+        for at in 0..count * columns {
+            places.push_str(if at == 0 {
+                "("
+            } else if at % columns == 0 {
+                "), ("
+            } else {
+                ", "
+            });
+            match self {
+                Self::Sqlite => places.push('?'),
+                Self::Postgres => _ = write!(places, "${}", at + 1),
+            }
+        }
+        places + ")"
     }
 }
 

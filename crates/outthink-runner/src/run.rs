@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use outthink_core::{EngineError, Origin, Outcome, SampleId, SampleRequest, Strategy};
 use outthink_strategy::{Action, DriveError, DriveRequest, Input, Judged, Session, Task, TaskId, TaskKind, Update};
+use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 /// What happens next.
@@ -31,6 +32,8 @@ pub struct Run {
     attempts: Vec<(TaskId, u32)>,
     next_attempt: u32,
     began: Instant,
+    /// The time since it began when it was woken last, or first asked: one look at the clock for all that follows.
+    now: Option<Duration>,
 }
 
 /// What woke the run.
@@ -55,6 +58,7 @@ impl Run {
             attempts: Vec::new(),
             next_attempt: 0,
             began: Instant::now(),
+            now: None,
         }
     }
 
@@ -119,8 +123,8 @@ impl Run {
 
     /// Carries out what the session wants, up to the next thing to report.
     fn act(&mut self) -> Option<Event> {
+        let now = *self.now.get_or_insert_with(|| self.began.elapsed());
         loop {
-            let now = self.began.elapsed();
             match self.session.as_mut()?.poll(now)? {
                 Action::Tell(update) => return Some(Event::Update(update)),
                 Action::Start { arm, samples, request } => self.start(arm, &samples, *request),
@@ -202,6 +206,7 @@ impl Run {
 
     fn take_in(&mut self, woken: Woken) {
         let now = self.began.elapsed();
+        self.now = Some(now);
         let Some(session) = &mut self.session else { return };
         match woken {
             Woken::Given(Given::Event(id, event)) => session.handle(now, Input::Event(id, event)),

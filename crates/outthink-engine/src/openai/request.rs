@@ -5,7 +5,7 @@ use super::ask::{Ask, Change, LIMITS, Spare, other_limit};
 use super::dialect::Dialect;
 use super::learned::Learned;
 use super::length::{self, TEMPLATE};
-use outthink_core::{EngineError, Origin, SampleRequest, restore_integers, write_json};
+use outthink_core::{EngineError, Origin, SampleRequest, restore_integers};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
@@ -79,8 +79,7 @@ pub(super) fn ask(request: &SampleRequest, to: Addressee<'_>, seed: u64, n: usiz
     let messages = Messages { given: &request.prompt.messages, last: last.as_ref() };
     let Writer { ours, notes, spare, .. } = writer;
     let extra = Extra { given: &request.prompt.extra, template: &template, has_tools: request.prompt.has_tools() };
-    let mut body = String::with_capacity(1_024);
-    write_json(&mut body, &Body { extra, ours: &ours, messages })
+    let body = serde_json::to_string(&Body { extra, ours: &ours, messages })
         .map_err(|e| EngineError::new(Origin::Internal, format!("a request cannot be written: {e}")))?;
     Ok(Ask::new(restore_integers(body).into(), notes, spare))
 }

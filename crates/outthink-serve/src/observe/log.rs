@@ -13,9 +13,7 @@ pub(crate) struct TraceId(pub(crate) String);
 impl TraceId {
     /// A name that no other request has.
     pub(crate) fn fresh() -> Self {
-        let digits =
-            [random(), random()].into_iter().flat_map(|half| (0..16).rev().map(move |at| half >> (4 * at) & 15));
-        Self(digits.map(|digit| char::from(b"0123456789abcdef"[digit as usize])).collect())
+        Self(format!("{:032x}", u128::from(random()) << 64 | u128::from(random())))
     }
 }
 

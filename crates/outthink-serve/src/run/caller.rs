@@ -6,7 +6,7 @@ use super::request::RunRequest;
 use crate::config::Config;
 use crate::error::ApiError;
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use outthink_core::Effort;
 use outthink_ledger::{ClaimError, Key, Payer, Refusal};
 use serde_json::{Value, json};
@@ -165,19 +165,18 @@ impl Caller {
 
 /// The key that a request shows.
 fn shown(headers: &HeaderMap) -> Option<&str> {
-    let text = |name| headers.get(name).and_then(|v: &axum::http::HeaderValue| v.to_str().ok());
-    let bearer = text(AUTHORIZATION.as_str()).and_then(|v| {
-        let (scheme, key) = v.split_once(' ')?;
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| {
+        let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
     });
-    bearer.or_else(|| text("x-api-key").map(str::trim)).filter(|key| !key.is_empty())
+    bearer.or_else(|| headers.get("x-api-key")?.to_str().ok().map(str::trim)).filter(|key| !key.is_empty())
 }
 
 /// Where no key is needed, refuses what a page of somebody else sends: a name that was bent to this
 /// machine (DNS rebinding), or a form of another site.
 fn refuse_strangers(headers: &HeaderMap, listed: &[String]) -> Result<(), ApiError> {
-    let text = |name| headers.get(name).and_then(|v: &axum::http::HeaderValue| v.to_str().ok());
-    let host = text(HOST.as_str()).unwrap_or("localhost");
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = text(HOST).unwrap_or("localhost");
     let bare = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
@@ -189,7 +188,7 @@ fn refuse_strangers(headers: &HeaderMap, listed: &[String]) -> Result<(), ApiErr
         // Only an origin that is named: where no key is needed, `*` would let every page ask.
         same_host || listed.iter().any(|known| known.eq_ignore_ascii_case(origin))
     };
-    if (is_address || is_name) && text(ORIGIN.as_str()).is_none_or(own) {
+    if (is_address || is_name) && text(ORIGIN).is_none_or(own) {
         return Ok(());
     }
     let words = "without keys this gateway answers its own machine and its own page only: ask by a local address, or \

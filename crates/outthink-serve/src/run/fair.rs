@@ -8,7 +8,7 @@
 
 use outthink_core::{EngineError, Origin};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -65,9 +65,9 @@ struct Books {
     now: u64,
     next_number: u64,
     next_flow: FlowId,
-    flows: HashMap<FlowId, Flow>,
+    flows: BTreeMap<FlowId, Flow>,
     /// Requests by tenant.
-    tenants: HashMap<u64, u64>,
+    tenants: BTreeMap<u64, u64>,
     tickets: BinaryHeap<Ticket>,
     waiting_cost: u64,
     /// Tokens a second that were served lately, and since when they are counted.
@@ -99,8 +99,8 @@ impl FairQueue {
             now: 0,
             next_number: 0,
             next_flow: 0,
-            flows: HashMap::new(),
-            tenants: HashMap::new(),
+            flows: BTreeMap::new(),
+            tenants: BTreeMap::new(),
             tickets: BinaryHeap::new(),
             waiting_cost: 0,
             rate: 0.0,

@@ -21,6 +21,9 @@ use std::sync::Arc;
 const PLACES: &str =
     "/v1/chat/completions, /v1/responses, /v1/messages, /v1/batches, /v1/models, /openapi.json and /health";
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACE_ID: HeaderName = HeaderName::from_static("x-outthink-trace-id");
+
 pub(super) fn router(service: Service, responses: Arc<Responses>, batches: Arc<Batches>) -> Router {
     api::routes(responses, batches)
         .merge(admin::routes())
@@ -56,8 +59,8 @@ async fn begin(State(service): State<Service>, mut request: Request, next: Next)
         response = api::in_own_words(response, &trace);
     }
     if let Ok(name) = name {
-        response.headers_mut().insert(HeaderName::from_static("x-request-id"), name.clone());
-        response.headers_mut().insert(HeaderName::from_static("x-outthink-trace-id"), name);
+        response.headers_mut().insert(REQUEST_ID, name.clone());
+        response.headers_mut().insert(TRACE_ID, name);
     }
     response
 }

@@ -1,8 +1,8 @@
 //! The pieces that replies are made of.
 
-use crate::api::tell::{Receipt, StandardUsage};
+use crate::api::tell::{Receipt, StandardUsage, write_json};
 use crate::config::ReasoningField;
-use outthink_core::{Delta, FinishReason, LOGPROBS, Outcome, write_json};
+use outthink_core::{Delta, FinishReason, LOGPROBS, Outcome};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
@@ -39,10 +39,8 @@ impl Envelope {
             usage: StandardUsage::of(outcome),
             outthink: Receipt::of(outcome, self.effort),
         };
-        let mut out = String::with_capacity(1_024 + outcome.content.len() + outcome.reasoning.len());
         // Texts and numbers: nothing that JSON cannot hold.
-        let _ = write_json(&mut out, &completion);
-        out
+        serde_json::to_string(&completion).unwrap_or_default()
     }
 
     /// A chunk that still lacks its choices, as a tree.
@@ -174,21 +172,20 @@ pub(super) fn finish_reason(outcome: &Outcome) -> &str {
 /// text and nothing else, so that no tree is built for it.
 pub(super) fn pass_on(out: &mut String, delta: &Delta, thought: ReasoningField) -> bool {
     let before = out.len();
-    // Texts can always be written.
     let field = |out: &mut String, name: &str| {
         out.push(if out.len() == before { '{' } else { ',' });
-        let _ = write_json(out, name);
+        write_json(out, name);
         out.push(':');
     };
     if !delta.reasoning.is_empty() {
         for name in thought.names() {
             field(out, name);
-            let _ = write_json(out, &delta.reasoning);
+            write_json(out, &delta.reasoning);
         }
     }
     if !delta.content.is_empty() {
         field(out, "content");
-        let _ = write_json(out, &delta.content);
+        write_json(out, &delta.content);
     }
     let told = |key: &str| {
         key == LOGPROBS

@@ -50,7 +50,8 @@ async fn answer(gateway: &Gateway, mut asking: Asking<'_>, body: &[u8]) -> Resul
     };
     let wire = Chat::new(envelope, include_usage, run.passes_through(), run.logprobs);
     if choices > 1 {
-        return several(gateway, asking, (engine, run), (wire, choices)).await;
+        // In a box of its own, since every request would carry its room.
+        return Box::pin(several(gateway, asking, (engine, run), (wire, choices))).await;
     }
     let begun = gateway.begin(engine, asking, run).await?;
     Ok(tell::respond(begun, Box::new(wire)).await)

@@ -1,9 +1,9 @@
 //! A run as a chat completion, whole or in chunks.
 
 use super::message::{self, Envelope, LastChoice};
-use crate::api::tell::{Receipt, StandardUsage, Wire, data};
+use crate::api::tell::{Receipt, StandardUsage, Wire, data, write_json};
 use crate::error::ApiError;
-use outthink_core::{Outcome, SampleId, write_json};
+use outthink_core::{Outcome, SampleId};
 use outthink_strategy::Update;
 use serde_json::{Value, json};
 
@@ -58,17 +58,9 @@ impl Chat {
 
     /// A chunk with one delta.
     fn chunk(&self, out: &mut String, delta: &Value, logprobs: &Value, finish: Option<&str>) {
-        self.open_chunk(out);
-        let _ = write_json(out, delta);
-        Self::close_chunk(out, logprobs, finish);
-    }
-
-    /// All that comes before the delta.
-    fn open_chunk(&self, out: &mut String) {
         out.push_str(&self.head);
-        out.push_str("[{\"index\":");
-        let _ = write_json(out, &self.index);
-        out.push_str(",\"delta\":");
+        write_json(out, delta);
+        Self::close_chunk(out, logprobs, finish);
     }
 
     /// The chosen reply where it was not streamed as it came.
@@ -90,9 +82,9 @@ impl Chat {
     /// All that comes after it.
     fn close_chunk(out: &mut String, logprobs: &Value, finish: Option<&str>) {
         out.push_str(",\"logprobs\":");
-        let _ = write_json(out, logprobs);
+        write_json(out, logprobs);
         out.push_str(",\"finish_reason\":");
-        let _ = write_json(out, &finish);
+        write_json(out, &finish);
         out.push_str("}]}\n\n");
     }
 }
@@ -109,9 +101,12 @@ impl Wire for Chat {
     fn begin(&mut self, out: &mut String) {
         self.head.clear();
         self.head.push_str("data: ");
-        let _ = write_json(&mut self.head, &self.envelope.chunk(()));
-        // Up to the choices, which are others in each chunk.
+        write_json(&mut self.head, &self.envelope.chunk(()));
+        // Up to the delta, which is another in each chunk.
         self.head.truncate(self.head.len() - "null}".len());
+        self.head.push_str("[{\"index\":");
+        write_json(&mut self.head, &self.index);
+        self.head.push_str(",\"delta\":");
         self.chunk(out, &json!({ "role": "assistant", "content": "" }), &Value::Null, None);
     }
 
@@ -121,7 +116,7 @@ impl Wire for Chat {
         if self.pass_through {
             self.shown = Some(sample);
             let before = out.len();
-            self.open_chunk(out);
+            out.push_str(&self.head);
             if message::pass_on(out, &delta, self.envelope.thought) {
                 Self::close_chunk(out, &logprobs, None);
             } else {

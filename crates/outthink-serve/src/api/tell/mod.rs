@@ -12,7 +12,7 @@ use crate::observe::store::Keeping;
 use crate::run::{Begun, Running};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use outthink_core::{Outcome, restore_integers, write_json};
+use outthink_core::{Outcome, restore_integers};
 use outthink_strategy::DriveError;
 use outthink_strategy::Update;
 use serde::Serialize;
@@ -81,11 +81,16 @@ pub(crate) fn of_run(failed: &DriveError, effort: &str) -> ApiError {
     ApiError::of_engine(&failed.error).with_bill(bill)
 }
 
+/// Writes a value of our own, which holds nothing that JSON cannot. In a text of its own at first: `serde_json` takes what
+/// it wrote for UTF-8, and a writer of ours would have to look.
+pub(crate) fn write_json(out: &mut String, value: &(impl Serialize + ?Sized)) {
+    out.push_str(&serde_json::to_string(value).unwrap_or_default());
+}
+
 /// Writes an event that has only data.
 pub(crate) fn data(out: &mut String, value: &impl Serialize) {
     out.push_str("data: ");
-    // Our own values: nothing that JSON cannot hold.
-    let _ = write_json(out, value);
+    write_json(out, value);
     out.push_str("\n\n");
 }
 
