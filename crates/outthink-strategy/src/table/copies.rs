@@ -3,9 +3,11 @@
 use super::Table;
 use outthink_core::{Sample, SampleId, SampleKind};
 
-/// Bytes of equal text that independent samples do not have, counted over all repetitions: one of a long solution, or
-/// several of a short one.
+/// Bytes of equal text that independent samples do not have, counted over all repetitions: one of a long solution, or two
+/// of one that is not short.
 const CERTAIN: usize = 200;
+/// Replies of fewer bytes are equal by chance, however often.
+const SHORT: usize = 100;
 
 impl Table {
     /// Marks a sample as a copy if it equals an earlier one by construction: drawn greedily, or with an equal
@@ -23,9 +25,9 @@ impl Table {
         // Programs are drawn gently and say little beside the calculation: equal ones come by chance.
         let terse = self.kind_of(sample) == SampleKind::Program;
         let mut earlier = self.state.samples.iter().filter(like);
-        let repeated =
-            earlier.clone().filter(|s| same_text(s)).count() * (sample.content.len() + sample.reasoning.len());
-        let long = !terse && repeated >= CERTAIN;
+        let bytes = sample.content.len() + sample.reasoning.len();
+        let repeated = earlier.clone().filter(|s| same_text(s)).count() * bytes;
+        let long = !terse && bytes >= SHORT && repeated >= CERTAIN;
         let root = sample.is_root();
         let (copy, by_length) = match earlier.find(|s| (greedy && root) || same_text(s)) {
             None => return,
