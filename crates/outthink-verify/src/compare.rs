@@ -178,6 +178,17 @@ fn lenient(a: &str, b: &str) -> bool {
     {
         return true;
     }
+    // `1,5` is a list, but a number where the other side is the same number with a point.
+    let decimal = |text: &str, against: &Parsed, judge: &mut Judge| {
+        let single = matches!(against.expr, Expr::Num { .. } | Expr::Quantity(..));
+        single
+            && decimal_comma(text)
+                .and_then(|text| mathematics(&text, measured(&against.expr)))
+                .is_some_and(|read| judge.same(&read.expr, &against.expr))
+    };
+    if decimal(a, &right, &mut judge) || decimal(b, &left, &mut judge) {
+        return true;
+    }
     // A letter of an option in either case.
     let bare = |text: &str| {
         let letter = text.trim_matches(['(', ')'].as_slice());
@@ -199,15 +210,6 @@ fn lasts(duration: &Parsed, time: &str, seconds: u32) -> bool {
 fn names_text(math: &Parsed, text: &str, ratio: &str) -> bool {
     matches!(&math.expr, Expr::Relation(first, _) if crate::relation::is_name(first))
         && text.rsplit_once('=').is_some_and(|(_, right)| right.trim() == ratio.trim())
-}
-
-/// As [`equivalent`], but a number with a decimal comma equals the same number with a point: `1,5` alone is a list of
-/// two, but next to a reference `1.5` it is that.
-pub(crate) fn equals_known(answer: &str, known: &str) -> bool {
-    let pointed = |text: &str, other: &str| {
-        other.contains('.') && decimal_comma(&plain(text)).is_some_and(|text| equivalent(&text, other))
-    };
-    equivalent(answer, known) || pointed(answer, known) || pointed(known, answer)
 }
 
 /// A number that is written with a decimal comma, with a point; `1,234` is none.
@@ -243,11 +245,11 @@ pub fn is_correct(answer: &str, gold: &str) -> bool {
         return false;
     }
     let mut lines = gold.lines().filter(|line| !line.trim().is_empty());
-    equals_known(answer, gold)
+    equivalent(answer, gold)
         || rounds_to(answer, gold)
-        || unconditioned(gold).is_some_and(|gold| equals_known(answer, gold))
+        || unconditioned(gold).is_some_and(|gold| equivalent(answer, gold))
         || (answer.len() == 1 && gold.lines().any(|line| opens_with_letter(line, answer)))
-        || (gold.contains('\n') && lines.any(|line| equals_known(answer, line)))
+        || (gold.contains('\n') && lines.any(|line| equivalent(answer, line)))
 }
 
 /// Whether a reference is an option with its text but without a mark between them: `C Cecile`.

@@ -230,6 +230,12 @@ impl Judge {
                 Names::Tuple(values) => self.ordered(items, &values),
                 _ => self.ordered(items, others),
             },
+            // "0.5 or 1/2" names one value twice.
+            (Expr::Set(x) | Expr::List(x), other) | (other, Expr::Set(x) | Expr::List(x))
+                if other.is_scalar() && !self.within && (2..=4).contains(&x.len()) =>
+            {
+                x.iter().all(|item| self.same(item, other))
+            }
             (Expr::Union(_) | Expr::Intersection(_), _) | (_, Expr::Union(_) | Expr::Intersection(_)) => {
                 let (x, y) = (normalised(a), normalised(b));
                 (x != *a || y != *b) && self.same(&x, &y)

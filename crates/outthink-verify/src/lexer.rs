@@ -49,6 +49,8 @@ struct Lexer<'a> {
     odd_dollars: bool,
     /// Whether letters are marked as vectors.
     vectors: bool,
+    /// Whether a number is that of an item of a list: `1. e4 e5`.
+    listed: bool,
 }
 
 /// The tokens of a text, or nothing if it holds something that is not mathematics.
@@ -60,11 +62,12 @@ pub(crate) fn lex(text: &str) -> Option<Vec<Token>> {
         depth: 0,
         odd_dollars: text.matches('$').count() % 2 == 1,
         vectors: text.contains("\\vec") || text.contains("\\overrightarrow"),
+        listed: false,
     };
     while let Some(c) = lexer.rest.chars().next() {
         lexer.step(c)?;
     }
-    Some(lexer.out)
+    (!lexer.listed).then_some(lexer.out)
 }
 
 impl Lexer<'_> {
@@ -293,7 +296,9 @@ impl Lexer<'_> {
                 text.push_str(self.rest.get(end..stop).unwrap_or(""));
                 end = stop;
             } else if text.is_empty() || self.rest.len() > end + 1 {
-                // "5." before something else: the point is dropped.
+                // "5." before something else: the point is dropped, unless words follow as behind the number of a list.
+                let after = self.rest.get(end + 1..).unwrap_or("");
+                self.listed |= after.starts_with(' ') && after.trim_start().starts_with(|c: char| c.is_alphabetic());
                 end += 1;
             }
         }
@@ -387,8 +392,10 @@ impl Lexer<'_> {
     /// A number in the continental form `1.500,00`: its length and its digits.
     fn continental(&self, digits: usize) -> Option<(usize, String)> {
         let (mut end, mut groups) = (digits, 0);
+        let mark = self.rest.as_bytes().get(end).copied().filter(|mark| matches!(mark, b'.' | b' '));
         while (1..=3).contains(&digits)
-            && self.rest.as_bytes().get(end) == Some(&b'.')
+            && mark.is_some()
+            && self.rest.as_bytes().get(end) == mark.as_ref()
             && self.digits(end + 1) == end + 4
         {
             end += 4;
@@ -396,11 +403,11 @@ impl Lexer<'_> {
         }
         let stop = self.digits(end + 1);
         let decimals = self.rest.as_bytes().get(end) == Some(&b',') && (end + 2..=end + 3).contains(&stop);
-        let many = groups > 1 && self.rest.as_bytes().get(end) != Some(&b'.');
+        let many = groups > 1 && mark == Some(b'.') && self.rest.as_bytes().get(end) != Some(&b'.');
         if groups == 0 || !(decimals || many) {
             return None;
         }
-        let whole = self.rest.get(..end)?.replace('.', "");
+        let whole = self.rest.get(..end)?.replace(['.', ' '], "");
         if !decimals {
             return Some((end, whole));
         }

@@ -175,7 +175,7 @@ impl Parser {
         if (compound || money)
             && let Some(Tok::Num(_)) = self.peek()
             && let Some(Expr::Num { value: part, .. }) = self.literal()
-            && let Some((smaller, length)) = self.unit_ahead()
+            && let Some((smaller, length)) = self.smaller_ahead(unit)
             && smaller.dims == unit.dims
             && smaller.factor < unit.factor
             && &part * &smaller.factor < unit.factor
@@ -195,6 +195,22 @@ impl Parser {
         }
         self.at = saved;
         None
+    }
+
+    /// A unit ahead, which may be one letter behind a larger unit of time: the `m` of `1 h 30 m`.
+    fn smaller_ahead(&mut self, larger: &Unit) -> Option<(Unit, usize)> {
+        if let Some(Tok::Word(word)) = self.peek()
+            && word == "m"
+            && larger.dims.contains_key("s")
+        {
+            return Some((unit("minute")?, 1));
+        }
+        if let Some(Tok::Word(word)) = self.peek()
+            && matches!(word.as_str(), "s" | "h" | "g")
+        {
+            return Some((unit(word)?, 1));
+        }
+        self.unit_ahead()
     }
 
     /// The text of words ahead.
@@ -265,7 +281,7 @@ impl Parser {
                 lone = false;
             }
             let last = self.tokens.len() == self.at + by;
-            if lone && (!last || !self.letters) {
+            if lone && (!last || !self.letters) && !self.is_hours_before(text.trim(), by) {
                 self.ambiguous |= last && unit(text.trim()).is_some();
                 continue;
             }
@@ -274,6 +290,18 @@ impl Parser {
             }
         }
         best
+    }
+
+    /// Whether a letter is a unit of time with a smaller one behind it: the `h` of `1 h 30 min`.
+    fn is_hours_before(&self, letter: &str, by: usize) -> bool {
+        let smaller: &[&str] = match letter {
+            "d" => &["h", "hour", "hours", "hr", "hrs"],
+            "h" => &["m", "min", "mins", "minutes", "minute"],
+            "m" => &["s", "sec", "secs", "seconds", "cm", "centimeters"],
+            _ => return false,
+        };
+        matches!(self.ahead(by), Some(Tok::Num(_)))
+            && matches!(self.ahead(by + 1), Some(Tok::Word(word) | Tok::Text(word)) if smaller.contains(&word.trim()))
     }
 
     /// `^2`, `^{2}` or `^{-2}` at a place ahead, and how many tokens it takes.
@@ -322,8 +350,12 @@ impl Parser {
             }
             by += 1;
         }
-        (by > 0 && !matches!(self.ahead(by), Some(Tok::Sym('(' | '^' | '_' | '[') | Tok::Word(_) | Tok::Cmd(_))))
-            .then_some(by)
+        let ends = match self.ahead(by) {
+            Some(tok @ (Tok::Word(_) | Tok::Cmd(_))) => Self::is_conjunction(tok),
+            Some(Tok::Sym('(' | '^' | '_' | '[')) => false,
+            _ => true,
+        };
+        (by > 0 && ends).then_some(by)
     }
 
     fn spaced_or_foreign(&self, by: usize, word: &str) -> bool {

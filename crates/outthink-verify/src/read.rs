@@ -23,11 +23,14 @@ pub(crate) enum Reading {
 /// The text of an answer without its wrappers and in ASCII where it can be.
 pub(crate) fn plain(text: &str) -> String {
     let folded = fold_all(text);
-    let mut text = unwrap(&folded);
+    let mut text = undecorated(unwrap(&folded));
     for _ in 0..4 {
         let mut inner = None;
         for command in
-            ["\\text", "\\mathrm", "\\textbf", "\\mbox", "\\mathbf", "\\textit", "\\textrm", "\\underline", "\\mathit"]
+            [
+            "\\text", "\\mathrm", "\\textbf", "\\mbox", "\\mathbf", "\\textit", "\\textrm", "\\underline", "\\mathit",
+            "\\emph", "\\textsf", "\\texttt", "\\mathsf",
+        ]
         {
             if let Some(rest) = text.strip_prefix(command)
                 && let Some(inside) = braced(rest.trim_start())
@@ -48,6 +51,37 @@ pub(crate) fn plain(text: &str) -> String {
         return text.replace("\\\\", "\\");
     }
     text.to_owned()
+}
+
+/// Without the signs that lead to an answer or praise it, and without an environment around one line.
+fn undecorated(text: &str) -> &str {
+    let mut text = text;
+    for _ in 0..4 {
+        let before = text;
+        for sign in ["\\therefore", "\\Rightarrow", "\\implies", "\\approx", "\\quad", "\\,"] {
+            if let Some(rest) = text.strip_prefix(sign).filter(|rest| !rest.starts_with(|c: char| c.is_ascii_alphabetic())) {
+                text = unwrap(rest.trim_start_matches("\\ "));
+            }
+        }
+        for sign in ["\\checkmark", "\\square", "\\blacksquare", "\\Box", "\\quad", "\\qquad"] {
+            if let Some(rest) = text.strip_suffix(sign).filter(|rest| !rest.is_empty()) {
+                text = unwrap(rest);
+            }
+        }
+        for environment in ["aligned", "align*", "align", "gathered", "split", "equation*", "equation"] {
+            let inside = text
+                .strip_prefix("\\begin{")
+                .and_then(|rest| rest.strip_prefix(environment)?.strip_prefix('}'))
+                .and_then(|rest| rest.strip_suffix('}')?.strip_suffix(environment)?.strip_suffix("\\end{"));
+            if let Some(inside) = inside.filter(|inside| !inside.contains("\\\\") && !inside.contains("\\begin")) {
+                text = unwrap(inside.trim_start_matches(['&', ' ']));
+            }
+        }
+        if text == before {
+            break;
+        }
+    }
+    text
 }
 
 /// Reads an answer in plain form; `letters` takes single letters behind numbers for units.
@@ -114,15 +148,19 @@ fn spelled_out(text: &str) -> Option<String> {
         ("^{th}", ""),
         ("^{\\text{th}}", ""),
         (" choose ", " \\choose "),
+        (" to the ", "^"),
     ];
     let french = text.starts_with(']') || text.ends_with('[');
     if text.len() > 256
-        || !(french || text.contains(' ') || text.contains("th}") || text.contains("根") || text.contains("\\[") || text.contains("\\]") || text.contains("choose"))
+        || !(french || text.contains(' ') || text.contains("th}") || text.contains("根") || text.contains("\\{") || text.contains("\\[") || text.contains("\\]") || text.contains("choose"))
     {
         return None;
     }
     let open = text.replace("\\]", "]").replace("\\[", "[");
     let mut out = french_brackets(&open).unwrap_or(open);
+    if let Some(condition) = set_builder(&out) {
+        out = condition.to_owned();
+    }
     if let Some(rooted) = roots(&out) {
         out = rooted;
     }
@@ -145,6 +183,19 @@ fn spelled_out(text: &str) -> Option<String> {
         out = format!("{before}\\binom{{{top}}}{{{bottom}}}{after}");
     }
     (out != text).then_some(out)
+}
+
+/// The condition of `\{x : 1 < x < 2\}` and `\{x \in \mathbb{R} \mid x > 2\}`.
+fn set_builder(text: &str) -> Option<&str> {
+    let inside = text.strip_prefix("\\{")?.strip_suffix("\\}")?;
+    let (name, condition) = ["\\mid", ":", "|"].iter().find_map(|mark| inside.split_once(mark))?;
+    let name = name.trim();
+    let letter = name.chars().next().filter(char::is_ascii_alphabetic)?;
+    let rest: String = name.get(1..)?.chars().filter(|c| !matches!(c, ' ' | '{' | '}')).collect();
+    let real = matches!(rest.as_str(), "" | "\\in\\mathbbR" | "\\inR" | "\u{2208}R" | "\u{2208}\u{211d}");
+    let condition = condition.trim();
+    let inequality = condition.contains(['<', '>']) || ["\\le", "\\ge", "\\ne"].iter().any(|rel| condition.contains(rel));
+    (real && inequality && condition.contains(letter) && !condition.contains("\\{")).then_some(condition)
 }
 
 /// "5 root 2", "the square root of 7", "2倍根号3" with the sign of a root.
@@ -191,6 +242,11 @@ pub(crate) fn words(text: &str) -> String {
     }
     if let Some(truth) = crate::words::truth(&folded) {
         return if truth { "yes" } else { "no" }.to_owned();
+    }
+    // "U.S." is "US".
+    let initial = |part: &str| part.is_empty() || part.len() == 1 && part.bytes().all(|b| b.is_ascii_uppercase());
+    if text.len() > 2 && text.contains('.') && text.split('.').all(|part| initial(part.trim())) {
+        return words(&text.replace(['.', ' '], ""));
     }
     let spaced: Vec<&str> =
         folded.split_whitespace().map(|word| word.trim_end_matches([',', ';', '.'].as_slice())).collect();

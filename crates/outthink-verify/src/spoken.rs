@@ -208,6 +208,15 @@ fn odds(lower: &str) -> Option<Expr> {
             return Some(Expr::Num { value: BigRational::new(top.into(), bottom.into()), decimal: false });
         }
     }
+    for between in [" r ", " remainder ", " rest ", " reste ", " resto ", "余", "あまり", " остаток "] {
+        if let Some((quotient, rest)) = lower.split_once(between)
+            && let (Some(quotient), Some(rest)) = (digits(quotient.trim()), digits(rest.trim()))
+        {
+            let item = |n: u64| i64::try_from(n).ok().map(Expr::int);
+            let items = vec![Expr::Text("remainder".to_owned()), item(quotient)?, item(rest)?];
+            return Some(Expr::Bracket { open: '(', close: ')', items });
+        }
+    }
     [" to ", " zu ", " к ", "比", "対", "대", "对"].iter().find_map(|between| {
         let (a, b) = lower.split_once(between)?;
         let item = |text: &str| digits(text.trim()).and_then(|n| i64::try_from(n).ok()).map(Expr::int);
@@ -219,6 +228,9 @@ fn odds(lower: &str) -> Option<Expr> {
 fn feet_and_inches(text: &str) -> Option<String> {
     let (feet, inches) = text.split_once('\'')?;
     let inches = inches.trim().trim_end_matches(['"', '\'']);
+    if inches.len() > 2 {
+        return None;
+    }
     let (feet, inches) = (digits(feet.trim())?, if inches.is_empty() { Some(0) } else { digits(inches) }?);
     Some(format!("{feet} ft {inches} in"))
 }
@@ -244,8 +256,7 @@ fn behind(text: &str, lower: &str) -> Option<String> {
         other => other,
     };
     let money = crate::units::unit(named).filter(Unit::is_money)?;
-    let _ = money;
-    Some(format!("{number} {named}"))
+    Some(format!("{number} {}", money.dims.keys().next()?))
 }
 
 /// `{}_5C_2`, `^5C_2`, `5C2`: a number of combinations.

@@ -2,8 +2,7 @@
 
 use super::{Checker, CheckerError, Rule};
 use crate::spec::{Argument, Costs, NamedBy, VerifierEntry, VerifierSpec};
-use crate::compare::equals_known;
-use crate::find_answer;
+use crate::{equivalent, find_answer};
 use outthink_core::Entry;
 use serde_json::{Value, json};
 
@@ -53,7 +52,7 @@ impl Numeric {
 
     /// Whether a reply's final answer is the known one.
     pub fn accepts(&self, reply: &str) -> bool {
-        find_answer(reply).is_some_and(|answer| equals_known(&answer.text, &self.gold))
+        find_answer(reply).is_some_and(|answer| equivalent(&self.gold, &answer.text))
     }
 }
 
