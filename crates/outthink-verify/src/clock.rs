@@ -175,10 +175,16 @@ fn named_hours(lower: &str) -> Option<u32> {
 
 /// `half past three`, `quarter to four`.
 fn past(lower: &str) -> Option<u32> {
-    let (minutes, hour) = [("half past ", 30), ("quarter past ", 15), ("a quarter past ", 15), ("quarter to ", -15), ("a quarter to ", -15)]
-        .iter()
-        .find_map(|(words, minutes)| Some((*minutes, lower.strip_prefix(words)?)))
-        .or_else(|| Some((0, lower.strip_suffix(" o'clock")?)))?;
+    let (minutes, hour) = [
+        ("half past ", 30),
+        ("quarter past ", 15),
+        ("a quarter past ", 15),
+        ("quarter to ", -15),
+        ("a quarter to ", -15),
+    ]
+    .iter()
+    .find_map(|(words, minutes)| Some((*minutes, lower.strip_prefix(words)?)))
+    .or_else(|| Some((0, lower.strip_suffix(" o'clock")?)))?;
     let hour = crate::numerals::number(hour)?;
     let hour = i32::try_from(hour.to_integer()).ok().filter(|h| hour.is_integer() && (1..=12).contains(h))?;
     u32::try_from((hour * 60 + minutes) * 60).ok()
@@ -216,7 +222,22 @@ mod tests {
             assert_eq!(time(a), time(b), "{a} {b}");
             assert!(time(a).is_some(), "{a}");
         }
-        for text in ["20:60", "7:3", "3", "10.30", "1:2:3", "25 pm", "", "3时", "1 h 30 min", "5h", "3시간", "3 hours", "5 k", "am"] {
+        for text in [
+            "20:60",
+            "7:3",
+            "3",
+            "10.30",
+            "1:2:3",
+            "25 pm",
+            "",
+            "3时",
+            "1 h 30 min",
+            "5h",
+            "3시간",
+            "3 hours",
+            "5 k",
+            "am",
+        ] {
             assert_eq!(time(text), None, "{text}");
         }
     }

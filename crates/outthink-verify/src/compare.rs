@@ -172,7 +172,10 @@ fn lenient(a: &str, b: &str) -> bool {
     let j = Expr::Var("j".to_owned());
     let turned = |expr: &Expr| expr.map(&|part| (*part == j).then_some(Expr::I));
     // A lone i is no number with an imaginary part.
-    let (has_i, has_j) = (|expr: &Expr| *expr != Expr::I && expr.any(&|part| *part == Expr::I), |expr: &Expr| expr.any(&|part| *part == j));
+    let (has_i, has_j) = (
+        |expr: &Expr| *expr != Expr::I && expr.any(&|part| *part == Expr::I),
+        |expr: &Expr| expr.any(&|part| *part == j),
+    );
     if (has_i(&left.expr) && has_j(&right.expr) && judge.same(&left.expr, &turned(&right.expr)))
         || (has_i(&right.expr) && has_j(&left.expr) && judge.same(&turned(&left.expr), &right.expr))
     {

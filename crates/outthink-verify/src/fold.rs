@@ -267,7 +267,8 @@ fn series(func: Func, items: &[Expr]) -> Option<Expr> {
     }
     // Newton: the sum of f from a on over m terms is the sum of the differences of f at a times m over j + 1.
     let degree = coefficients(&body, index)?.len() - 1;
-    let mut row = (0..=degree).map(|i| value_at(first.checked_add(i64::try_from(i).ok()?)?)).collect::<Option<Vec<_>>>()?;
+    let mut row =
+        (0..=degree).map(|i| value_at(first.checked_add(i64::try_from(i).ok()?)?)).collect::<Option<Vec<_>>>()?;
     let terms = Expr::Add(vec![to.clone(), Expr::int(1), Expr::int(first.checked_neg()?)]);
     let mut sum = Vec::new();
     let mut binomial = vec![];

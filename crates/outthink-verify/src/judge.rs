@@ -26,7 +26,9 @@ pub(crate) struct Judge {
 /// Several names that differ keep the order of their names: `y = 2, x = 1` is `(1, 2)`.
 pub(crate) fn normalised(expr: &Expr) -> Expr {
     match expr {
-        Expr::Set(items) | Expr::List(items) if items.len() == 1 => items.first().map_or_else(|| expr.clone(), normalised),
+        Expr::Set(items) | Expr::List(items) if items.len() == 1 => {
+            items.first().map_or_else(|| expr.clone(), normalised)
+        }
         other => normalised_part(other),
     }
 }
@@ -91,12 +93,15 @@ enum Names {
 
 fn named(items: &[Expr]) -> Names {
     let one = |item: &'_ Expr| match item {
-        Expr::Relation(first, rest) if is_name(first) && rest.iter().all(|(rel, _)| matches!(rel, Rel::Eq | Rel::About)) => {
+        Expr::Relation(first, rest)
+            if is_name(first) && rest.iter().all(|(rel, _)| matches!(rel, Rel::Eq | Rel::About)) =>
+        {
             Some(((**first).clone(), bound_value(first, rest)?.clone()))
         }
         _ => None,
     };
-    let Some(pairs) = items.iter().map(one).collect::<Option<Vec<(Expr, Expr)>>>().filter(|pairs| pairs.len() > 1) else {
+    let Some(pairs) = items.iter().map(one).collect::<Option<Vec<(Expr, Expr)>>>().filter(|pairs| pairs.len() > 1)
+    else {
         return Names::None;
     };
     let mut groups: Vec<Vec<(Expr, Expr)>> = Vec::new();
@@ -413,7 +418,8 @@ impl Judge {
 /// Whether one of two lists names its values and the other does not.
 fn is_tuple_beside_values(a: &[Expr], b: &[Expr]) -> bool {
     let relations = |items: &[Expr]| items.iter().filter(|item| matches!(item, Expr::Relation(..))).count();
-    (relations(a) == 0 && matches!(named(b), Names::Tuple(_))) || (relations(b) == 0 && matches!(named(a), Names::Tuple(_)))
+    (relations(a) == 0 && matches!(named(b), Names::Tuple(_)))
+        || (relations(b) == 0 && matches!(named(a), Names::Tuple(_)))
 }
 
 fn hundredth() -> Expr {

@@ -61,7 +61,8 @@ pub(crate) fn lex(text: &str) -> Option<Vec<Token>> {
         spaced: false,
         depth: 0,
         odd_dollars: text.matches('$').count() % 2 == 1,
-        vectors: text.contains("\\vec") || text.contains("\\overrightarrow"),
+        vectors: ["\\vec", "\\overrightarrow"].iter().any(|mark| text.contains(mark))
+            || text.split("\\mathbf{").skip(1).any(|name| name.starts_with(|c: char| c.is_ascii_lowercase())),
         listed: false,
     };
     while let Some(c) = lexer.rest.chars().next() {

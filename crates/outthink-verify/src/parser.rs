@@ -170,7 +170,8 @@ impl Parser {
             }
         }
         self.depth -= 1;
-        if conjunctions.iter().any(|(_, logic)| *logic) && !items.iter().any(|item| matches!(item, Expr::Relation(..))) {
+        if conjunctions.iter().any(|(_, logic)| *logic) && !items.iter().any(|item| matches!(item, Expr::Relation(..)))
+        {
             return None;
         }
         // `x < 1 or x > 2` is a union, `x > 1 and x < 2` what both have in common.
@@ -200,7 +201,9 @@ impl Parser {
             let with = |value: Expr| Expr::Call(Func::Residue, vec![value, modulus]);
             return Some(match rest.pop() {
                 None => with(first),
-                Some((Rel::Eq, last)) if rest.is_empty() => Expr::Relation(Box::new(first), vec![(Rel::Eq, with(last))]),
+                Some((Rel::Eq, last)) if rest.is_empty() => {
+                    Expr::Relation(Box::new(first), vec![(Rel::Eq, with(last))])
+                }
                 _ => return None,
             });
         }
@@ -213,9 +216,7 @@ impl Parser {
         if self.take_cmd("pmod") {
             return self.argument().map(Some);
         }
-        let is_mod = |tok: Option<&Tok>| {
-            matches!(tok, Some(Tok::Cmd(word) | Tok::Word(word) | Tok::Text(word)) if matches!(word.trim(), "mod" | "bmod" | "modulo"))
-        };
+        let is_mod = |tok: Option<&Tok>| matches!(tok, Some(Tok::Cmd(word) | Tok::Word(word) | Tok::Text(word)) if matches!(word.trim(), "mod" | "bmod" | "modulo"));
         if self.peek() == Some(&Tok::Sym('(')) && is_mod(self.ahead(1)) {
             self.at += 2;
             let modulus = self.sum()?;
@@ -645,11 +646,11 @@ fn is_inequality(expr: &Expr) -> bool {
 
 /// Whether a quotient of differentials such as `dy/dx` is among the tokens.
 fn has_differentials(tokens: &[Token]) -> bool {
-    let differential = |token: &Token| matches!(&token.tok, Tok::Word(word) if word.len() == 2 && word.starts_with('d'));
+    let differential =
+        |token: &Token| matches!(&token.tok, Tok::Word(word) if word.len() == 2 && word.starts_with('d'));
     let top = |token: &Token| differential(token) || matches!(&token.tok, Tok::Word(word) if word == "d");
-    tokens.windows(2).any(|pair| {
-        matches!(pair[0].tok, Tok::Sym('/' | '{')) && differential(&pair[1])
-    }) && tokens.iter().filter(|token| top(token)).count() > 1
+    tokens.windows(2).any(|pair| matches!(pair[0].tok, Tok::Sym('/' | '{')) && differential(&pair[1]))
+        && tokens.iter().filter(|token| top(token)).count() > 1
 }
 
 /// The product of factors; one factor is itself.

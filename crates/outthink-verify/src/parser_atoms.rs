@@ -84,8 +84,29 @@ pub(crate) fn is_product(word: &str) -> bool {
 fn is_function_word(word: &str) -> bool {
     matches!(
         word,
-        "out" | "of" | "to" | "the" | "for" | "per" | "and" | "or" | "not" | "but" | "has" | "are" | "was" | "its" | "men"
-            | "odd" | "all" | "any" | "one" | "two" | "six" | "ten" | "mod"
+        "out"
+            | "of"
+            | "to"
+            | "the"
+            | "for"
+            | "per"
+            | "and"
+            | "or"
+            | "not"
+            | "but"
+            | "has"
+            | "are"
+            | "was"
+            | "its"
+            | "men"
+            | "odd"
+            | "all"
+            | "any"
+            | "one"
+            | "two"
+            | "six"
+            | "ten"
+            | "mod"
     )
 }
 
@@ -229,7 +250,9 @@ impl Parser {
             _ => "i".to_owned(),
         };
         // `x2` is `x_2` as `H2O` is `H_2O`, and no product.
-        if self.is_index() && let Some(Tok::Num(number)) = self.bump() {
+        if self.is_index()
+            && let Some(Tok::Num(number)) = self.bump()
+        {
             text.push('_');
             text.push_str(&number);
         } else if self.take_sym('_') {

@@ -106,7 +106,9 @@ impl Parser {
         };
         let (first, second) = (word(0), word(1));
         let length = match (first.as_str(), second.as_str()) {
-            ("per", "cent" | "cento") | ("por", "ciento" | "cento") | ("pour", "cent") | ("في", "المئة" | "المائة") => 2,
+            ("per", "cent" | "cento") | ("por", "ciento" | "cento") | ("pour", "cent") | ("في", "المئة" | "المائة") => {
+                2
+            }
             ("percentage", "point" | "points") => 2,
             _ if is_percent(&first) => 1,
             _ => return false,
@@ -169,7 +171,9 @@ impl Parser {
         if self.peek().is_some_and(|tok| matches!(tok, Tok::Word(word) | Tok::Text(word) if matches!(word.trim(), "and" | "und" | "et" | "y" | "e" | "и"))) {
             self.at += 1;
         }
-        let compound = ["s", "m", "g", "degree"].iter().any(|name| unit.dims.len() == 1 && unit.dims.get(name) == Some(&1))
+        let compound = ["s", "m", "g", "degree", "month"]
+            .iter()
+            .any(|name| unit.dims.len() == 1 && unit.dims.get(name) == Some(&1))
             || unit.dims.get("m") == Some(&3);
         let money = unit.dims.len() == 1 && ["usd", "gbp", "inr"].iter().any(|name| unit.dims.contains_key(name));
         if (compound || money)

@@ -81,9 +81,9 @@ pub(crate) fn is_piecewise(expr: &Expr) -> bool {
     let in_pieces = |atom: &usize| match normal.atoms.get(*atom) {
         Some(Atom::Abs(_)) => true,
         Some(Atom::Opaque(key)) => steps.iter().any(|step| key.starts_with(step)) || key.contains("|["),
-        Some(Atom::Sum(poly)) => poly.keys().any(|mono| {
-            mono.keys().any(|atom| matches!(normal.atoms.get(*atom), Some(Atom::Abs(_))))
-        }),
+        Some(Atom::Sum(poly)) => {
+            poly.keys().any(|mono| mono.keys().any(|atom| matches!(normal.atoms.get(*atom), Some(Atom::Abs(_)))))
+        }
         _ => false,
     };
     form.top.keys().chain(form.bottom.keys()).any(|mono| mono.keys().any(in_pieces))
@@ -358,7 +358,11 @@ impl Normal {
                 out = self.times(&out, &part)?;
                 continue;
             }
-            if even && !positive && (exponent.numer().is_even() && !power.numer().is_even() || matches!(self.atoms.get(atom), Some(Atom::I))) {
+            if even
+                && !positive
+                && (exponent.numer().is_even() && !power.numer().is_even()
+                    || matches!(self.atoms.get(atom), Some(Atom::I)))
+            {
                 let at = self.atom(Atom::Sum(poly.clone()));
                 return Some(Poly::from([(Mono::from([(at, n)]), BigRational::one())]));
             }

@@ -1,11 +1,11 @@
 //! What the text of an answer means: mathematics, a time of day, or words.
 
 use crate::ast::Expr;
+use crate::clock::time;
+use crate::fold::folded;
 use crate::glyphs::fold_all;
 use crate::normal::{braced, fold_words, is_literal_shape, unwrap};
 use crate::parser::{Parsed, parse, parse_with_units};
-use crate::clock::time;
-use crate::fold::folded;
 
 /// Longer answers are compared as text.
 pub(crate) const MAX_LENGTH: usize = 4_096;
@@ -26,12 +26,21 @@ pub(crate) fn plain(text: &str) -> String {
     let mut text = undecorated(unwrap(&folded));
     for _ in 0..4 {
         let mut inner = None;
-        for command in
-            [
-            "\\text", "\\mathrm", "\\textbf", "\\mbox", "\\mathbf", "\\textit", "\\textrm", "\\underline", "\\mathit",
-            "\\emph", "\\textsf", "\\texttt", "\\mathsf",
-        ]
-        {
+        for command in [
+            "\\text",
+            "\\mathrm",
+            "\\textbf",
+            "\\mbox",
+            "\\mathbf",
+            "\\textit",
+            "\\textrm",
+            "\\underline",
+            "\\mathit",
+            "\\emph",
+            "\\textsf",
+            "\\texttt",
+            "\\mathsf",
+        ] {
             if let Some(rest) = text.strip_prefix(command)
                 && let Some(inside) = braced(rest.trim_start())
                 && inside.len() + 2 == rest.trim_start().len()
@@ -59,7 +68,9 @@ fn undecorated(text: &str) -> &str {
     for _ in 0..4 {
         let before = text;
         for sign in ["\\therefore", "\\Rightarrow", "\\implies", "\\approx", "\\quad", "\\,"] {
-            if let Some(rest) = text.strip_prefix(sign).filter(|rest| !rest.starts_with(|c: char| c.is_ascii_alphabetic())) {
+            if let Some(rest) =
+                text.strip_prefix(sign).filter(|rest| !rest.starts_with(|c: char| c.is_ascii_alphabetic()))
+            {
                 text = unwrap(rest.trim_start_matches("\\ "));
             }
         }
@@ -152,7 +163,14 @@ fn spelled_out(text: &str) -> Option<String> {
     ];
     let french = text.starts_with(']') || text.ends_with('[');
     if text.len() > 256
-        || !(french || text.contains(' ') || text.contains("th}") || text.contains("根") || text.contains("\\{") || text.contains("\\[") || text.contains("\\]") || text.contains("choose"))
+        || !(french
+            || text.contains(' ')
+            || text.contains("th}")
+            || text.contains("根")
+            || text.contains("\\{")
+            || text.contains("\\[")
+            || text.contains("\\]")
+            || text.contains("choose"))
     {
         return None;
     }
@@ -194,7 +212,8 @@ fn set_builder(text: &str) -> Option<&str> {
     let rest: String = name.get(1..)?.chars().filter(|c| !matches!(c, ' ' | '{' | '}')).collect();
     let real = matches!(rest.as_str(), "" | "\\in\\mathbbR" | "\\inR" | "\u{2208}R" | "\u{2208}\u{211d}");
     let condition = condition.trim();
-    let inequality = condition.contains(['<', '>']) || ["\\le", "\\ge", "\\ne"].iter().any(|rel| condition.contains(rel));
+    let inequality =
+        condition.contains(['<', '>']) || ["\\le", "\\ge", "\\ne"].iter().any(|rel| condition.contains(rel));
     (real && inequality && condition.contains(letter) && !condition.contains("\\{")).then_some(condition)
 }
 
@@ -225,7 +244,9 @@ fn french_brackets(text: &str) -> Option<String> {
 pub(crate) fn words(text: &str) -> String {
     let folded = fold_words(text);
     // "CO" is not "Co".
-    let small = text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic()) && text.bytes().any(|b| b.is_ascii_uppercase());
+    let small = text.len() == 2
+        && text.bytes().all(|b| b.is_ascii_alphabetic())
+        && text.bytes().any(|b| b.is_ascii_uppercase());
     if small && crate::words::truth(&folded).is_none() {
         return text.to_owned();
     }

@@ -174,11 +174,20 @@ pub(crate) fn parts(text: &str) -> Option<Vec<&str>> {
         let mut parts = Vec::new();
         while parts.len() < MOST_PARTS {
             let next = mark(parts.len() + 1).and_then(|mark| {
-                let at = rest.match_indices(&mark).map(|found| found.0).find(|&at| rest[..at].ends_with([' ', ',', ';', '\n']))?;
+                let at = rest
+                    .match_indices(&mark)
+                    .map(|found| found.0)
+                    .find(|&at| rest[..at].ends_with([' ', ',', ';', '\n']))?;
                 Some((at, at + mark.len()))
             });
             let end = next.map_or(rest.len(), |next| next.0);
-            let part = rest.get(..end)?.trim().trim_end_matches("and").trim().trim_end_matches([',', ';', '.'].as_slice()).trim();
+            let part = rest
+                .get(..end)?
+                .trim()
+                .trim_end_matches("and")
+                .trim()
+                .trim_end_matches([',', ';', '.'].as_slice())
+                .trim();
             if !part.contains(char::is_alphanumeric) || part.starts_with(['+', '*', '/', '=']) {
                 return None;
             }
@@ -274,7 +283,8 @@ fn combination(text: &str) -> Option<Expr> {
 
 /// `FF_{16}`, `1101 base 2`, `2A (base 16)`.
 fn in_base(text: &str) -> Option<Expr> {
-    let (number, base) = [" base ", " (base ", " in base ", "_{", "_"].iter().find_map(|between| text.split_once(between))?;
+    let (number, base) =
+        [" base ", " (base ", " in base ", "_{", "_"].iter().find_map(|between| text.split_once(between))?;
     let number = number.trim().trim_end_matches(" in").trim_end_matches("_{").trim_matches(['{', '}'].as_slice());
     let base = digits(base.trim_matches(['{', '}', ')', ' '].as_slice()))?;
     let lettered = number.bytes().any(|b| b.is_ascii_alphabetic());

@@ -150,7 +150,9 @@ fn is_sub_multiset(part: &[u64], whole: &[u64]) -> bool {
 /// With words and signs that claim a value as equal signs.
 fn with_equal_signs(text: &str) -> String {
     let mut text = text.replace(['\u{2248}', '\u{21d2}', '\u{2192}', '\u{ff1d}'], "=");
-    for words in ["\\approx", "\\Rightarrow", " equals ", " is equal to ", " gives ", " makes ", " yields ", " is ", "=>", "->"] {
+    for words in
+        ["\\approx", "\\Rightarrow", " equals ", " is equal to ", " gives ", " makes ", " yields ", " is ", "=>", "->"]
+    {
         text = text.replace(words, "=");
     }
     text
@@ -158,7 +160,8 @@ fn with_equal_signs(text: &str) -> String {
 
 /// Without the words around an expression: "the equation (13 - 9) * 6 works".
 fn without_prose(side: &str) -> &str {
-    let word = |c: char| c.is_alphabetic() || c.is_whitespace() || matches!(c, ',' | '.' | '!' | '\'' | '"' | '\u{2713}');
+    let word =
+        |c: char| c.is_alphabetic() || c.is_whitespace() || matches!(c, ',' | '.' | '!' | '\'' | '"' | '\u{2713}');
     let side = side.trim();
     if side.starts_with('\\') { side } else { side.trim_matches(word) }
 }
@@ -187,7 +190,8 @@ fn with_times(text: &str) -> String {
     let mut before = ' ';
     for (at, c) in text.char_indices() {
         let after = text.get(at + c.len_utf8()..).unwrap_or("").trim_start();
-        let between = matches!(before, '0'..='9' | ')' | ']') && after.starts_with(|c: char| c.is_ascii_digit() || "([".contains(c));
+        let between = matches!(before, '0'..='9' | ')' | ']')
+            && after.starts_with(|c: char| c.is_ascii_digit() || "([".contains(c));
         out.push(if matches!(c, 'x' | 'X') && between { '*' } else { c });
         if !c.is_whitespace() {
             before = c;
@@ -204,7 +208,11 @@ fn evaluate(text: &str) -> Option<(BigRational, Vec<u64>)> {
         .replace("\\times", "*")
         .replace("\\cdot", "*")
         .replace('÷', "/");
-    let plain = plain.replace("\\div", "/").replace(['\u{2212}', '\u{2013}'], "-").replace(['[', '{'], "(").replace([']', '}'], ")");
+    let plain = plain
+        .replace("\\div", "/")
+        .replace(['\u{2212}', '\u{2013}'], "-")
+        .replace(['[', '{'], "(")
+        .replace([']', '}'], ")");
     let plain =
         plain.trim().trim_matches(|c| c == '$' || c == '`' || c == '.').replace("\\left", "").replace("\\right", "");
     let tokens: Vec<char> = plain.chars().filter(|c| !c.is_whitespace()).collect();
