@@ -127,6 +127,20 @@ fn named(items: &[Expr]) -> Names {
     }
 }
 
+/// The values of names as they are written, where the names have no order of their own.
+fn written(items: &[Expr]) -> Option<Vec<Expr>> {
+    let (mut letters, mut values) = (Vec::new(), Vec::new());
+    for item in items {
+        let Expr::Relation(first, rest) = item else { return None };
+        let Expr::Var(name) = first.as_ref() else { return None };
+        letters.push(name.bytes().next().filter(|_| name.len() == 1)?);
+        values.push(bound_value(first, rest)?.clone());
+    }
+    letters.sort_unstable();
+    let follow = letters.windows(2).all(|pair| matches!(pair, [a, b] if a + 1 == *b));
+    (!follow).then_some(values)
+}
+
 /// Whether all inequalities among the parts are in one name.
 fn same_name(parts: &[Expr]) -> bool {
     let mut names = parts.iter().filter_map(|part| match part {
@@ -232,7 +246,7 @@ impl Judge {
             (Expr::Quantity(x, _), y) | (y, Expr::Quantity(x, _)) => self.same(x, y),
             (Expr::Bracket { open: '(', close: ')', items }, Expr::List(others))
             | (Expr::List(others), Expr::Bracket { open: '(', close: ')', items }) => match named(others) {
-                Names::Tuple(values) => self.ordered(items, &values),
+                Names::Tuple(_) => self.values_of(others, items),
                 _ => self.ordered(items, others),
             },
             // "0.5 or 1/2" names one value twice.
@@ -289,9 +303,11 @@ impl Judge {
         same
     }
 
-    /// Whether the values of names, in the order of the names, are those of a list.
+    /// Whether the values of names, in the order of the names, are those of a list. Names that do not follow each
+    /// other in the alphabet may also count in the order in which they are written: `x = 1, p = 2`.
     fn values_of(&mut self, names: &[Expr], values: &[Expr]) -> bool {
-        matches!(named(names), Names::Tuple(named) if self.ordered(&named, values))
+        let Names::Tuple(named) = named(names) else { return false };
+        self.ordered(&named, values) || written(names).is_some_and(|written| self.ordered(&written, values))
     }
 
     /// The items without those that are the same as one before.

@@ -40,6 +40,7 @@ pub(crate) struct Token {
     pub(crate) spaced: bool,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "what is known of the text as a whole")]
 struct Lexer<'a> {
     rest: &'a str,
     out: Vec<Token>,
@@ -148,7 +149,6 @@ impl Lexer<'_> {
         }
         self.skip(c.len_utf8());
         match c {
-            '.' => {}
             '(' | '[' => {
                 self.depth += 1;
                 if self.depth > MAX_DEPTH {
@@ -159,7 +159,7 @@ impl Lexer<'_> {
             _ => {}
         }
         match c {
-            ' ' | '\t' | '\n' | '\r' | '~' | '\u{a0}' | '\u{202f}' | '\u{2009}' => {
+            ' ' | '.' | '\t' | '\n' | '\r' | '~' | '\u{a0}' | '\u{202f}' | '\u{2009}' => {
                 self.spaced = true;
             }
             '$' => {

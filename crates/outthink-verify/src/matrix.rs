@@ -96,7 +96,7 @@ pub(crate) fn power(matrix: &Expr, exponent: &num_rational::BigRational) -> Opti
         let cell = |i: usize, j: usize| {
             // The cofactor of the mirrored place.
             let below: Rows = rows.iter().enumerate().filter(|(at, _)| *at != j).map(|(_, row)| row.clone()).collect();
-            let sign = if (i + j) % 2 == 0 { 1 } else { -1 };
+            let sign = if (i + j).is_multiple_of(2) { 1 } else { -1 };
             Some(Expr::Mul(vec![Expr::int(sign), laplace(&without(&below, i))?, over.clone()]))
         };
         let row = |i: usize| (0..rows.len()).map(|j| cell(i, j)).collect::<Option<Vec<_>>>();

@@ -42,11 +42,11 @@ pub(crate) fn parse_number(text: &str) -> Option<Expr> {
 /// `0.1(6)`: the digits in brackets without end.
 fn repeating(before: &str, period: &str) -> Option<Expr> {
     let (whole, places) = before.split_once('.')?;
-    let (head, all): (BigInt, BigInt) =
-        (format!("{whole}{places}").parse().ok()?, format!("{whole}{places}{period}").parse().ok()?);
-    if places.len() + period.len() > 64 {
+    if whole.len() + places.len() + period.len() > 64 {
         return None;
     }
+    let (head, all): (BigInt, BigInt) =
+        (format!("{whole}{places}").parse().ok()?, format!("{whole}{places}{period}").parse().ok()?);
     let ten = |n: usize| num_traits::pow(BigInt::from(10), n);
     let value = BigRational::new(all - head, ten(places.len()) * (ten(period.len()) - BigInt::one()));
     Some(Expr::Num { value, decimal: false })

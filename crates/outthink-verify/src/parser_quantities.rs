@@ -106,10 +106,9 @@ impl Parser {
         };
         let (first, second) = (word(0), word(1));
         let length = match (first.as_str(), second.as_str()) {
-            ("per", "cent" | "cento") | ("por", "ciento" | "cento") | ("pour", "cent") | ("في", "المئة" | "المائة") => {
-                2
-            }
-            ("percentage", "point" | "points") => 2,
+            ("per" | "por" | "pour", "cent" | "cento" | "ciento")
+            | ("في", "المئة" | "المائة")
+            | ("percentage", "point" | "points") => 2,
             _ if is_percent(&first) => 1,
             _ => return false,
         };

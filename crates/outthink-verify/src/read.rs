@@ -177,7 +177,7 @@ fn spelled_out(text: &str) -> Option<String> {
     let open = text.replace("\\]", "]").replace("\\[", "[");
     let mut out = french_brackets(&open).unwrap_or(open);
     if let Some(condition) = set_builder(&out) {
-        out = condition.to_owned();
+        out = condition;
     }
     if let Some(rooted) = roots(&out) {
         out = rooted;
@@ -204,7 +204,7 @@ fn spelled_out(text: &str) -> Option<String> {
 }
 
 /// The condition of `\{x : 1 < x < 2\}` and `\{x \in \mathbb{R} \mid x > 2\}`.
-fn set_builder(text: &str) -> Option<&str> {
+fn set_builder(text: &str) -> Option<String> {
     let inside = text.strip_prefix("\\{")?.strip_suffix("\\}")?;
     let (name, condition) = ["\\mid", ":", "|"].iter().find_map(|mark| inside.split_once(mark))?;
     let name = name.trim();
@@ -214,7 +214,7 @@ fn set_builder(text: &str) -> Option<&str> {
     let condition = condition.trim();
     let inequality =
         condition.contains(['<', '>']) || ["\\le", "\\ge", "\\ne"].iter().any(|rel| condition.contains(rel));
-    (real && inequality && condition.contains(letter) && !condition.contains("\\{")).then_some(condition)
+    (real && inequality && condition.contains(letter) && !condition.contains("\\{")).then(|| condition.to_owned())
 }
 
 /// "5 root 2", "the square root of 7", "2倍根号3" with the sign of a root.

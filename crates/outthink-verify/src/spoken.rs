@@ -130,7 +130,7 @@ pub(crate) fn value(text: &str, letters: bool) -> Option<Expr> {
     }
     for words in BELOW {
         if lower.ends_with(words)
-            && let Some(value) = text.get(..text.len() - words.len()).and_then(scalar)
+            && let Some(value) = text.get(..text.len().saturating_sub(words.len())).and_then(scalar)
         {
             return Some(value.neg());
         }
