@@ -467,6 +467,11 @@ impl Lexer<'_> {
         let name = self.rest.get(1..end)?.to_owned();
         self.skip(end);
         match name.as_str() {
+            // The mean of x and a unit vector are not x; those along the axes are written either way.
+            "bar" | "hat" | "tilde" if self.marks_letter() => {
+                let inside = self.group()?;
+                self.push(Tok::Name(format!("{name}{inside}")));
+            }
             "left" | "right" | "big" | "Big" | "bigg" | "Bigg" | "bigl" | "bigr" | "Bigl" | "Bigr" | "displaystyle"
             | "textstyle" | "limits" | "mathbf" | "mathit" | "vec" | "boldsymbol" | "bm" | "mathcal"
             | "overrightarrow" | "boxed" | "fbox" | "underline" | "middle" | "nolimits" | "scriptstyle" | "large"
@@ -553,6 +558,13 @@ impl Lexer<'_> {
             _ => self.cmd(&name),
         }
         Some(())
+    }
+
+    /// Whether a group of one letter follows.
+    fn marks_letter(&self) -> bool {
+        braced(self.rest.trim_start()).is_some_and(|inside| {
+            inside.len() == 1 && inside.bytes().all(|b| b.is_ascii_alphabetic() && !matches!(b, b'i' | b'j' | b'k'))
+        })
     }
 
     /// Whether a group of capital letters follows: the points of a segment.

@@ -308,7 +308,15 @@ impl Parser {
             }
             let mut term = self.product()?;
             if negative {
-                term = term.neg();
+                term = match term {
+                    // -3 mod 5 is the remainder of -3.
+                    Expr::Call(Func::Mod, mut items) if terms.is_empty() => {
+                        items =
+                            items.into_iter().enumerate().map(|(at, x)| if at == 0 { x.neg() } else { x }).collect();
+                        Expr::Call(Func::Mod, items)
+                    }
+                    other => other.neg(),
+                };
             }
             if let Some(sign) = sign {
                 term = Expr::Mul(vec![sign, term]);
@@ -495,6 +503,11 @@ impl Parser {
         let value = match self.peek() {
             Some(Tok::Num(_)) => self.literal()?,
             Some(Tok::Word(word)) if crate::parser_atoms::is_product(word) => self.argument()?,
+            Some(Tok::Word(word)) if word.len() == 1 && matches!(self.ahead(1), Some(Tok::Num(_))) => {
+                let letter = word.chars().next().map(crate::parser_atoms::letter)?;
+                self.at += 1;
+                letter
+            }
             _ => self.power()?,
         };
         // `2^3^2` is `2^(3^2)`.

@@ -295,6 +295,10 @@ impl Parser {
                 Some(matrix @ Expr::Matrix(_)) => return crate::matrix::determinant(&matrix),
                 _ => None,
             },
+            "partial" => match self.bump() {
+                Some(Tok::Word(word)) if word.len() == 1 => return Some(Expr::Var(format!("\\partial {word}"))),
+                _ => None,
+            },
             "overline" => {
                 let inside = self.argument()?;
                 let conjugate = |part: &Expr| (*part == Expr::I).then(|| Expr::I.neg());
