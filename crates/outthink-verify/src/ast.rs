@@ -34,6 +34,16 @@ pub(crate) enum Func {
     Min,
     Gcd,
     Lcm,
+    /// Arguments: value, modulus. The remainder that is not negative.
+    Mod,
+    /// Arguments: value, modulus. A class of remainders: `2 \pmod 5`.
+    Residue,
+    /// Arguments: term, index, first, last.
+    Sum,
+    /// Arguments: factor, index, first, last.
+    Product,
+    /// Arguments: integrand, variable, from, to.
+    Integral,
 }
 
 /// How two sides are related.
@@ -192,6 +202,9 @@ impl Expr {
             Expr::List(items) => Expr::List(all(items)),
             Expr::Call(func, items) => Expr::Call(*func, all(items)),
             Expr::Bracket { open, close, items } => Expr::Bracket { open: *open, close: *close, items: all(items) },
+            Expr::Union(items) => Expr::Union(all(items)),
+            Expr::Intersection(items) => Expr::Intersection(all(items)),
+            Expr::Matrix(rows) => Expr::Matrix(rows.iter().map(|row| all(row)).collect()),
             Expr::Relation(first, rest) => {
                 Expr::Relation(one(first), rest.iter().map(|(rel, side)| (*rel, side.map(with))).collect())
             }

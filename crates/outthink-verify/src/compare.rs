@@ -6,6 +6,7 @@ use crate::normal::{squeeze, squeezed_alike};
 use crate::options::option_letter;
 use crate::points::{Same, scalars};
 use crate::read::{MAX_LENGTH, Reading, mathematics, plain, read};
+use crate::words::number_word;
 use crate::{ast::Expr, parser::Parsed};
 use num_rational::BigRational;
 use std::borrow::Cow;
@@ -61,43 +62,59 @@ pub fn equivalent_by(a: &str, b: &str, equality: Equality) -> bool {
     if let (Some(a), Some(b)) = (plain_integer(a), plain_integer(b)) {
         return a == b;
     }
+    if equality == Equality::Strict {
+        return Meaning::of(a).is(&Meaning::of(b));
+    }
     // The order of the arguments never matters.
     let (a, b) = if a <= b { (a, b) } else { (b, a) };
     if a.len() > MAX_LENGTH || b.len() > MAX_LENGTH {
         return squeezed_alike(a, b);
     }
     let (a, b) = (plain(a), plain(b));
-    if a == b || squeezed_alike(&a, &b) {
-        return true;
-    }
-    match equality {
-        Equality::Strict => strict(&a, &b),
-        Equality::Lenient => lenient(&a, &b),
-    }
+    a == b || squeezed_alike(&a, &b) || lenient(&a, &b)
 }
 
-fn strict(a: &str, b: &str) -> bool {
-    let (a, b) = (lettered(a), lettered(b));
-    let a = read(&a, true);
-    // Words are words whatever else they could be read as: a text with other ones need not be read.
-    if matches!(&a, Reading::Words(words) if words.is_empty() || *words != crate::read::words(&b)) {
-        return false;
-    }
-    match (a, read(&b, true)) {
-        (Reading::Math(a), Reading::Math(b)) => {
-            let mut judge = Judge::new(Equality::Strict);
-            let (a, b) = (crate::judge::normalised(&a.expr), crate::judge::normalised(&b.expr));
-            judge.same(&a, &b)
+/// An answer read under [`Equality::Strict`]. What it equals depends on its meaning alone, so that classes do not
+/// depend on the order in which answers arrive.
+#[derive(Debug, Clone)]
+pub(crate) enum Meaning {
+    Math(Expr),
+    Time(u32),
+    Words(String),
+}
+
+impl Meaning {
+    pub(crate) fn of(text: &str) -> Self {
+        let text = text.trim();
+        if text.len() > MAX_LENGTH {
+            return Self::Words(squeeze(text));
         }
-        (Reading::Time(a), Reading::Time(b)) => a == b,
-        (Reading::Words(a), Reading::Words(b)) => a == b && !a.is_empty(),
-        _ => false,
+        let text = plain(text);
+        match read(&lettered(&text), true) {
+            Reading::Math(parsed) => Self::Math(crate::judge::normalised(&parsed.expr)),
+            Reading::Time(seconds) => Self::Time(seconds),
+            Reading::Words(words) if words.is_empty() => Self::Words(squeeze(&text)),
+            Reading::Words(words) => Self::Words(squeeze(&words)),
+        }
+    }
+
+    /// Whether the two are proved the same.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Math(a), Self::Math(b)) => Judge::new(Equality::Strict).same(a, b),
+            (Self::Time(a), Self::Time(b)) => a == b,
+            (Self::Words(a), Self::Words(b)) => a == b,
+            _ => false,
+        }
     }
 }
 
 /// An option by its letter, everything else as it is.
 fn lettered(text: &str) -> Cow<'_, str> {
-    option_letter(text).map_or_else(|| Cow::Borrowed(text), |letter| Cow::Owned(letter.to_string()))
+    let several = crate::spoken::parts(text).is_some();
+    option_letter(text)
+        .filter(|_| !several)
+        .map_or_else(|| Cow::Borrowed(text), |letter| Cow::Owned(letter.to_string()))
 }
 
 fn lenient(a: &str, b: &str) -> bool {
@@ -133,8 +150,8 @@ fn lenient(a: &str, b: &str) -> bool {
         (Reading::Math(left), Reading::Math(right)) => (left, right),
         (Reading::Time(a), Reading::Time(b)) => return a == b,
         // Two-digit ratios look like times: `7:32` beside `S : T = 7:32`.
-        (Reading::Time(_), Reading::Math(other)) => return names_text(&other, b, a),
-        (Reading::Math(other), Reading::Time(_)) => return names_text(&other, a, b),
+        (Reading::Time(time), Reading::Math(other)) => return names_text(&other, b, a) || lasts(&other, a, time),
+        (Reading::Math(other), Reading::Time(time)) => return names_text(&other, a, b) || lasts(&other, b, time),
         _ => return same_words(),
     };
     let mut judge = Judge::new(Equality::Lenient);
@@ -145,7 +162,7 @@ fn lenient(a: &str, b: &str) -> bool {
     let measured = |expr: &Expr| matches!(expr, Expr::Quantity(..));
     let other = |text: &str, against: &Parsed, judge: &mut Judge| {
         mathematics(text, true).is_some_and(|read| {
-            (measured(&against.expr) || text.ends_with(['k', 'K'])) && judge.same(&read.expr, &against.expr)
+            (measured(&against.expr) || text.ends_with(['k', 'K', 'M', 'B'])) && judge.same(&read.expr, &against.expr)
         })
     };
     if (left.ambiguous && other(a, &right, &mut judge)) || (right.ambiguous && other(b, &left, &mut judge)) {
@@ -154,7 +171,11 @@ fn lenient(a: &str, b: &str) -> bool {
     // Engineers write j for the imaginary unit.
     let j = Expr::Var("j".to_owned());
     let turned = |expr: &Expr| expr.map(&|part| (*part == j).then_some(Expr::I));
-    let (has_i, has_j) = (|expr: &Expr| expr.any(&|part| *part == Expr::I), |expr: &Expr| expr.any(&|part| *part == j));
+    // A lone i is no number with an imaginary part.
+    let (has_i, has_j) = (
+        |expr: &Expr| *expr != Expr::I && expr.any(&|part| *part == Expr::I),
+        |expr: &Expr| expr.any(&|part| *part == j),
+    );
     if (has_i(&left.expr) && has_j(&right.expr) && judge.same(&left.expr, &turned(&right.expr)))
         || (has_i(&right.expr) && has_j(&left.expr) && judge.same(&turned(&left.expr), &right.expr))
     {
@@ -165,17 +186,27 @@ fn lenient(a: &str, b: &str) -> bool {
         let single = matches!(against.expr, Expr::Num { .. } | Expr::Quantity(..));
         single
             && decimal_comma(text)
-                .and_then(|text| mathematics(&text, false))
+                .and_then(|text| mathematics(&text, measured(&against.expr)))
                 .is_some_and(|read| judge.same(&read.expr, &against.expr))
     };
     if decimal(a, &right, &mut judge) || decimal(b, &left, &mut judge) {
         return true;
     }
-    let bare = |text: &str| text.chars().all(|c| c.is_ascii_alphabetic() || c == '(' || c == ')');
-    bare(a)
-        && a.len() <= 3
-        && crate::normal::fold_words(a).trim_matches(['(', ')'].as_slice())
-            == crate::normal::fold_words(b).trim_matches(['(', ')'].as_slice())
+    // A letter of an option in either case.
+    let bare = |text: &str| {
+        let letter = text.trim_matches(['(', ')'].as_slice());
+        (letter.len() == 1).then(|| letter.to_ascii_uppercase()).filter(|letter| ("A"..="J").contains(&letter.as_str()))
+    };
+    bare(a).is_some_and(|letter| bare(b) == Some(letter))
+}
+
+/// Whether a time such as `1h30` is meant as a duration, which stands on the other side.
+fn lasts(duration: &Parsed, time: &str, seconds: u32) -> bool {
+    let Expr::Quantity(value, unit) = &duration.expr else { return false };
+    let fits = unit.label.is_empty() && unit.dims.len() == 1 && unit.dims.get("s") == Some(&1);
+    fits && time.contains('h')
+        && !time.contains(':')
+        && exact(value, &[]).is_some_and(|value| value * &unit.factor == BigRational::from_integer(seconds.into()))
 }
 
 /// Whether one side is `name = ratio` and its ratio stands letter by letter on the other.
@@ -184,13 +215,14 @@ fn names_text(math: &Parsed, text: &str, ratio: &str) -> bool {
         && text.rsplit_once('=').is_some_and(|(_, right)| right.trim() == ratio.trim())
 }
 
-/// A number that is written with a decimal comma, with a point.
+/// A number that is written with a decimal comma, with a point; `1,234` is none.
 fn decimal_comma(text: &str) -> Option<String> {
     let (whole, places) = text.split_once(',')?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let places_end = places.find(|c: char| !c.is_ascii_digit()).unwrap_or(places.len());
     let sign_free = whole.trim_start_matches(['-', '\u{20ac}', '$', ' '].as_slice());
-    (digits(sign_free) && places_end > 0 && !places.get(places_end..)?.contains(','))
+    let thousands = places_end == 3 && sign_free.len() <= 3 && !sign_free.starts_with('0');
+    (digits(sign_free) && places_end > 0 && !thousands && !places.get(places_end..)?.contains([',', '.']))
         .then(|| format!("{whole}.{places}"))
 }
 
@@ -263,7 +295,13 @@ fn rounds_to(answer: &str, gold: &str) -> bool {
 
 /// Whether a text, its wrappers aside, is mathematics as a whole.
 pub(crate) fn is_mathematics(text: &str) -> bool {
-    matches!(read(&plain(text), false), Reading::Math(_) | Reading::Time(_))
+    let text = plain(text);
+    match read(&text, false) {
+        Reading::Words(_) => false,
+        // "First" and "half" are words to a finder.
+        _ if text.bytes().any(|b| b.is_ascii_digit()) => true,
+        _ => mathematics(&text, false).is_some() || number_word(&text.to_lowercase()).is_some(),
+    }
 }
 
 /// A normal form: answers with equal normal forms are equivalent, but not the other way round.

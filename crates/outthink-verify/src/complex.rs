@@ -35,6 +35,9 @@ impl Complex {
     }
 
     pub(crate) fn exp(self) -> Self {
+        if self.re < -700.0 {
+            return Self::NAN;
+        }
         if self.is_real() {
             return Self::real(self.re.exp());
         }
@@ -53,7 +56,8 @@ impl Complex {
         if exponent.is_real() {
             let n = exponent.re;
             if self.is_real() && (self.re > 0.0 || n.fract() == 0.0) {
-                return Self::real(self.re.powf(n));
+                let power = self.re.powf(n);
+                return if power == 0.0 && self.re != 0.0 { Self::NAN } else { Self::real(power) };
             }
             if n.fract() == 0.0 && n.abs() <= 64.0 {
                 let mut product = Self::real(1.0);

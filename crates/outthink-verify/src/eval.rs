@@ -82,7 +82,14 @@ fn call(func: Func, values: &[Complex]) -> Complex {
         }
         Func::Max => pick(f64::max),
         Func::Min => pick(f64::min),
-        Func::Gcd | Func::Lcm | Func::DoubleFactorial => Complex::NAN,
+        Func::Gcd
+        | Func::Lcm
+        | Func::DoubleFactorial
+        | Func::Mod
+        | Func::Residue
+        | Func::Sum
+        | Func::Product
+        | Func::Integral => Complex::NAN,
     }
 }
 

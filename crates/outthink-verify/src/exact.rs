@@ -109,6 +109,10 @@ fn call(func: Func, values: &[BigRational]) -> Option<BigRational> {
         Func::Binomial => binomial(first, values.get(1)?),
         Func::Max => values.iter().max().cloned(),
         Func::Min => values.iter().min().cloned(),
+        Func::Mod => {
+            let modulus = values.get(1).filter(|modulus| modulus.is_positive())?;
+            Some(first - modulus * (first / modulus).floor())
+        }
         Func::Log => logarithm(first, values.get(1)?),
         Func::Gcd => fold(values, Integer::gcd),
         Func::Lcm => fold(values, Integer::lcm),

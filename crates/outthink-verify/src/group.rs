@@ -1,6 +1,7 @@
 //! Classes of equivalent answers.
 
-use crate::{Equality, canonical, equivalent_by};
+use crate::compare::Meaning;
+use crate::{Equality, equivalent_by};
 use outthink_core::{Answer, AnswerKind, ClassId};
 use std::collections::HashMap;
 
@@ -12,6 +13,15 @@ pub enum Comparison {
     /// By meaning, as [`equivalent_by`] judges under a rule of equality.
     #[default]
     Math,
+}
+
+/// How the first answer of a class is compared with others.
+#[derive(Debug, Clone)]
+enum By {
+    Letter,
+    Text,
+    /// Read once, under [`Equality::Strict`].
+    Meaning(Box<Meaning>),
 }
 
 /// Gives each answer the number of its class; classes are numbered in order of first sight.
@@ -31,8 +41,8 @@ pub enum Comparison {
 pub struct Grouper {
     comparison: Comparison,
     equality: Equality,
-    /// The first answer of each class, and whether it is compared by the letter.
-    classes: Vec<(String, bool)>,
+    /// The first answer of each class, and how it is compared.
+    classes: Vec<(String, By)>,
     seen: HashMap<(String, bool), ClassId>,
 }
 
@@ -64,18 +74,22 @@ impl Grouper {
         let literal = self.comparison == Comparison::Literal
             || matches!(answer.kind, AnswerKind::Json | AnswerKind::ToolCall | AnswerKind::Literal | AnswerKind::Text);
         let text = answer.text.trim();
-        let key = if literal { text.to_owned() } else { canonical(text) };
-        let key = (key, literal);
+        let key = (text.to_owned(), literal);
         if let Some(&class) = self.seen.get(&key) {
             return class;
         }
-        let found = if literal {
-            None
-        } else {
-            self.classes.iter().position(|(first, by_letter)| !by_letter && equivalent_by(first, text, self.equality))
+        let by = match (literal, self.equality) {
+            (true, _) => By::Letter,
+            (false, Equality::Lenient) => By::Text,
+            (false, Equality::Strict) => By::Meaning(Box::new(Meaning::of(text))),
         };
+        let found = self.classes.iter().position(|(first, of_first)| match (of_first, &by) {
+            (By::Meaning(a), By::Meaning(b)) => a.is(b),
+            (By::Text, By::Text) => equivalent_by(first, text, self.equality),
+            _ => false,
+        });
         let class = found.unwrap_or_else(|| {
-            self.classes.push((text.to_owned(), literal));
+            self.classes.push((text.to_owned(), by));
             self.classes.len() - 1
         });
         let class = ClassId::try_from(class).unwrap_or(ClassId::MAX);

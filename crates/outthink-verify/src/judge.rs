@@ -3,6 +3,7 @@
 use crate::Equality;
 use crate::ast::{Expr, Rel};
 use crate::compare::proved;
+use crate::intervals;
 use crate::matrix;
 use crate::points::proportional;
 use crate::relation::{flip, interval, is_name, mirrored};
@@ -17,11 +18,23 @@ const MAX_UNORDERED: usize = 32;
 pub(crate) struct Judge {
     fuel: u32,
     equality: Equality,
+    /// Whether the parts of a collection are compared.
+    within: bool,
 }
 
 /// A form that leaves out what only names the answer: `x = 3` and `3`, `x > 2` and `(2, \infty)`, a set of one.
+/// Several names that differ keep the order of their names: `y = 2, x = 1` is `(1, 2)`.
 pub(crate) fn normalised(expr: &Expr) -> Expr {
-    let all = |items: &[Expr]| items.iter().map(normalised).collect::<Vec<_>>();
+    match expr {
+        Expr::Set(items) | Expr::List(items) if items.len() == 1 => {
+            items.first().map_or_else(|| expr.clone(), normalised)
+        }
+        other => normalised_part(other),
+    }
+}
+
+fn normalised_part(expr: &Expr) -> Expr {
+    let all = |items: &[Expr]| items.iter().map(normalised_part).collect::<Vec<_>>();
     match expr {
         Expr::Relation(first, rest) => {
             if let Some(value) = bound_value(first, rest) {
@@ -33,19 +46,109 @@ pub(crate) fn normalised(expr: &Expr) -> Expr {
             expr.clone()
         }
         Expr::Percent(inner) => Expr::Mul(vec![(**inner).clone(), hundredth()]),
-        Expr::Set(items) | Expr::List(items) => match items.as_slice() {
-            [one] => normalised(one),
-            _ => Expr::Set(all(items)),
+        Expr::Set(items) | Expr::List(items) => match named(items) {
+            Names::One | Names::None => Expr::Set(all(items)),
+            Names::Tuple(values) => tuple(all(&values)),
+            Names::Tuples(tuples) => Expr::Set(tuples.iter().map(|values| tuple(all(values))).collect()),
+            // Values without their names would be those of other names, too.
+            Names::Mixed => expr.clone(),
         },
-        Expr::Union(items) => Expr::Union(all(items)),
-        Expr::Intersection(items) => Expr::Intersection(all(items)),
-        Expr::Bracket { open, close, items } => Expr::Bracket { open: *open, close: *close, items: all(items) },
-        Expr::Matrix(rows) if rows.iter().all(|row| row.len() == 1) && rows.len() > 1 => {
-            Expr::Bracket { open: '(', close: ')', items: rows.iter().flatten().map(normalised).collect() }
+        Expr::Union(items) => {
+            let parts = if same_name(items) { all(items) } else { items.clone() };
+            intervals::union(&parts).unwrap_or(Expr::Union(parts))
         }
-        Expr::Quantity(inner, unit) => Expr::Quantity(Box::new(normalised(inner)), unit.clone()),
+        Expr::Intersection(items) => {
+            let parts = if same_name(items) { all(items) } else { items.clone() };
+            intervals::intersection(&parts).unwrap_or(Expr::Intersection(parts))
+        }
+        Expr::Bracket { open, close, items } => match named(items) {
+            Names::Tuple(values) => tuple(all(&values)),
+            _ => Expr::Bracket { open: *open, close: *close, items: all(items) },
+        },
+        Expr::Matrix(rows) if rows.iter().all(|row| row.len() == 1) && rows.len() > 1 => {
+            tuple(rows.iter().flatten().map(normalised_part).collect())
+        }
+        Expr::Quantity(inner, unit) => Expr::Quantity(Box::new(normalised_part(inner)), unit.clone()),
         other => matrix::value(other).unwrap_or_else(|| other.clone()),
     }
+}
+
+fn tuple(items: Vec<Expr>) -> Expr {
+    Expr::Bracket { open: '(', close: ')', items }
+}
+
+/// What the names of several equations say.
+enum Names {
+    /// Not all items give a value to a name.
+    None,
+    /// `x = 1, x = 2`: the values of one name.
+    One,
+    /// `y = 2, x = 1`: one value for each name, in the order of the names.
+    Tuple(Vec<Expr>),
+    /// `x = 1, y = 2, x = 3, y = 4`: several of these.
+    Tuples(Vec<Vec<Expr>>),
+    /// Some names have more values than others.
+    Mixed,
+}
+
+fn named(items: &[Expr]) -> Names {
+    let one = |item: &'_ Expr| match item {
+        Expr::Relation(first, rest)
+            if is_name(first) && rest.iter().all(|(rel, _)| matches!(rel, Rel::Eq | Rel::About)) =>
+        {
+            Some(((**first).clone(), bound_value(first, rest)?.clone()))
+        }
+        _ => None,
+    };
+    let Some(pairs) = items.iter().map(one).collect::<Option<Vec<(Expr, Expr)>>>().filter(|pairs| pairs.len() > 1)
+    else {
+        return Names::None;
+    };
+    let mut groups: Vec<Vec<(Expr, Expr)>> = Vec::new();
+    for pair in pairs {
+        match groups.last_mut() {
+            Some(group) if group.iter().all(|(name, _)| *name != pair.0) => group.push(pair),
+            _ => groups.push(vec![pair]),
+        }
+    }
+    for group in &mut groups {
+        group.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+    let names = |group: &[(Expr, Expr)]| group.iter().map(|pair| pair.0.clone()).collect::<Vec<_>>();
+    let first = groups.first().map(|group| names(group)).unwrap_or_default();
+    if groups.iter().any(|group| names(group) != first) {
+        return Names::Mixed;
+    }
+    let values = |group: Vec<(Expr, Expr)>| group.into_iter().map(|pair| pair.1).collect::<Vec<_>>();
+    match (groups.len(), first.len()) {
+        (_, 1) => Names::One,
+        (1, _) => Names::Tuple(groups.into_iter().flat_map(values).collect()),
+        _ => Names::Tuples(groups.into_iter().map(values).collect()),
+    }
+}
+
+/// The values of names as they are written, where the names have no order of their own.
+fn written(items: &[Expr]) -> Option<Vec<Expr>> {
+    let (mut letters, mut values) = (Vec::new(), Vec::new());
+    for item in items {
+        let Expr::Relation(first, rest) = item else { return None };
+        let Expr::Var(name) = first.as_ref() else { return None };
+        letters.push(name.bytes().next().filter(|_| name.len() == 1)?);
+        values.push(bound_value(first, rest)?.clone());
+    }
+    letters.sort_unstable();
+    let follow = letters.windows(2).all(|pair| matches!(pair, [a, b] if a + 1 == *b));
+    (!follow).then_some(values)
+}
+
+/// Whether all inequalities among the parts are in one name.
+fn same_name(parts: &[Expr]) -> bool {
+    let mut names = parts.iter().filter_map(|part| match part {
+        Expr::Relation(first, rest) => Some(interval(first, rest).map(|set| set.1)),
+        _ => None,
+    });
+    let first = names.next();
+    names.all(|name| name.is_some() && Some(name) == first)
 }
 
 /// The value that a relation gives to a name, or that a true equation comes to.
@@ -78,7 +181,7 @@ fn bound_value<'a>(first: &'a Expr, rest: &'a [(Rel, Expr)]) -> Option<&'a Expr>
 
 impl Judge {
     pub(crate) const fn new(equality: Equality) -> Self {
-        Self { fuel: FUEL, equality }
+        Self { fuel: FUEL, equality, within: false }
     }
 
     fn is_strict(&self) -> bool {
@@ -100,7 +203,9 @@ impl Judge {
                     let factor = Expr::Num { value: factor.clone(), decimal: false };
                     Expr::Mul(vec![value.clone(), factor])
                 };
-                u.dims == v.dims
+                let labels = if self.is_strict() { u.label == v.label } else { u.is_labelled_like(v) };
+                labels
+                    && u.dims == v.dims
                     && if u.factor == v.factor {
                         self.same(x, y)
                     } else {
@@ -110,9 +215,15 @@ impl Judge {
             (Expr::Bracket { open, close, items }, Expr::Bracket { open: open_b, close: close_b, items: items_b }) => {
                 open == open_b && close == close_b && self.ordered(items, items_b)
             }
-            (Expr::Set(x) | Expr::List(x), Expr::Set(y) | Expr::List(y))
-            | (Expr::Union(x), Expr::Union(y))
-            | (Expr::Intersection(x), Expr::Intersection(y)) => self.unordered(x, y),
+            (Expr::List(x), Expr::List(y)) if !self.is_strict() && is_tuple_beside_values(x, y) => {
+                if matches!(named(x), Names::None) { self.values_of(y, x) } else { self.values_of(x, y) }
+            }
+            (Expr::Set(x) | Expr::List(x), Expr::Set(y) | Expr::List(y)) => self.unordered(x, y),
+            (Expr::Union(x), Expr::Union(y)) | (Expr::Intersection(x), Expr::Intersection(y))
+                if self.unordered(x, y) =>
+            {
+                true
+            }
             (Expr::Matrix(x), Expr::Matrix(y)) => {
                 x.len() == y.len() && x.iter().zip(y).all(|(x, y)| self.ordered(x, y))
             }
@@ -134,8 +245,21 @@ impl Judge {
             }
             (Expr::Quantity(x, _), y) | (y, Expr::Quantity(x, _)) => self.same(x, y),
             (Expr::Bracket { open: '(', close: ')', items }, Expr::List(others))
-            | (Expr::List(others), Expr::Bracket { open: '(', close: ')', items }) => self.ordered(items, others),
-            (Expr::Set(x), other) | (other, Expr::Set(x)) if other.is_scalar() => {
+            | (Expr::List(others), Expr::Bracket { open: '(', close: ')', items }) => match named(others) {
+                Names::Tuple(_) => self.values_of(others, items),
+                _ => self.ordered(items, others),
+            },
+            // "0.5 or 1/2" names one value twice.
+            (Expr::Set(x) | Expr::List(x), other) | (other, Expr::Set(x) | Expr::List(x))
+                if other.is_scalar() && !self.within && (2..=4).contains(&x.len()) =>
+            {
+                x.iter().all(|item| self.same(item, other))
+            }
+            (Expr::Union(_) | Expr::Intersection(_), _) | (_, Expr::Union(_) | Expr::Intersection(_)) => {
+                let (x, y) = (normalised(a), normalised(b));
+                (x != *a || y != *b) && self.same(&x, &y)
+            }
+            (Expr::Set(x), other) | (other, Expr::Set(x)) if other.is_scalar() && !self.within => {
                 matches!(x.as_slice(), [one] if self.same(one, other))
             }
             (Expr::Matrix(rows), Expr::Bracket { items, .. }) | (Expr::Bracket { items, .. }, Expr::Matrix(rows)) => {
@@ -170,10 +294,20 @@ impl Judge {
             return self.ordered(a, b);
         }
         let mut free: Vec<&Expr> = b.iter().collect();
-        a.iter().all(|item| {
+        let before = std::mem::replace(&mut self.within, true);
+        let same = a.iter().all(|item| {
             let found = free.iter().position(|other| self.same(item, other));
             found.map(|index| free.swap_remove(index)).is_some()
-        })
+        });
+        self.within = before;
+        same
+    }
+
+    /// Whether the values of names, in the order of the names, are those of a list. Names that do not follow each
+    /// other in the alphabet may also count in the order in which they are written: `x = 1, p = 2`.
+    fn values_of(&mut self, names: &[Expr], values: &[Expr]) -> bool {
+        let Names::Tuple(named) = named(names) else { return false };
+        self.ordered(&named, values) || written(names).is_some_and(|written| self.ordered(&written, values))
     }
 
     /// The items without those that are the same as one before.
@@ -295,6 +429,13 @@ impl Judge {
         let all_scalar = [&a.0, &a.2, &b.0, &b.2].into_iter().all(Expr::is_scalar);
         all_scalar && proportional(&difference(a), &difference(b), a.1)
     }
+}
+
+/// Whether one of two lists names its values and the other does not.
+fn is_tuple_beside_values(a: &[Expr], b: &[Expr]) -> bool {
+    let relations = |items: &[Expr]| items.iter().filter(|item| matches!(item, Expr::Relation(..))).count();
+    (relations(a) == 0 && matches!(named(b), Names::Tuple(_)))
+        || (relations(b) == 0 && matches!(named(a), Names::Tuple(_)))
 }
 
 fn hundredth() -> Expr {

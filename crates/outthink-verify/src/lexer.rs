@@ -40,6 +40,7 @@ pub(crate) struct Token {
     pub(crate) spaced: bool,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "what is known of the text as a whole")]
 struct Lexer<'a> {
     rest: &'a str,
     out: Vec<Token>,
@@ -47,16 +48,28 @@ struct Lexer<'a> {
     depth: usize,
     /// Whether dollars do not come in pairs, so that one of them is money.
     odd_dollars: bool,
+    /// Whether letters are marked as vectors.
+    vectors: bool,
+    /// Whether a number is that of an item of a list: `1. e4 e5`.
+    listed: bool,
 }
 
 /// The tokens of a text, or nothing if it holds something that is not mathematics.
 pub(crate) fn lex(text: &str) -> Option<Vec<Token>> {
-    let mut lexer =
-        Lexer { rest: text, out: Vec::new(), spaced: false, depth: 0, odd_dollars: text.matches('$').count() % 2 == 1 };
+    let mut lexer = Lexer {
+        rest: text,
+        out: Vec::new(),
+        spaced: false,
+        depth: 0,
+        odd_dollars: text.matches('$').count() % 2 == 1,
+        vectors: ["\\vec", "\\overrightarrow"].iter().any(|mark| text.contains(mark))
+            || text.split("\\mathbf{").skip(1).any(|name| name.starts_with(|c: char| c.is_ascii_lowercase())),
+        listed: false,
+    };
     while let Some(c) = lexer.rest.chars().next() {
         lexer.step(c)?;
     }
-    Some(lexer.out)
+    (!lexer.listed).then_some(lexer.out)
 }
 
 impl Lexer<'_> {
@@ -120,6 +133,20 @@ impl Lexer<'_> {
                 return Some(());
             }
         }
+        if c == '.' {
+            if let Some(rest) = self.rest.strip_prefix("...") {
+                self.rest = rest;
+                self.cmd("dots");
+                return Some(());
+            }
+            // The point of an abbreviation: "5 Mio. Euro", "25 кв. м".
+            let Some(Tok::Word(word)) = self.out.last().map(|token| &token.tok) else { return None };
+            let lower = word.to_lowercase();
+            let short = crate::words::magnitude(&lower).is_some() || crate::units::unit(word).is_some();
+            if !(short || matches!(lower.as_str(), "кв" | "куб" | "sq" | "cu")) || !self.rest.starts_with(". ") {
+                return None;
+            }
+        }
         self.skip(c.len_utf8());
         match c {
             '(' | '[' => {
@@ -132,7 +159,7 @@ impl Lexer<'_> {
             _ => {}
         }
         match c {
-            ' ' | '\t' | '\n' | '\r' | '~' | '\u{a0}' | '\u{202f}' | '\u{2009}' => {
+            ' ' | '.' | '\t' | '\n' | '\r' | '~' | '\u{a0}' | '\u{202f}' | '\u{2009}' => {
                 self.spaced = true;
             }
             '$' => {
@@ -143,6 +170,16 @@ impl Lexer<'_> {
             }
             '\u{20ac}' | '\u{a3}' | '\u{a5}' | '\u{20b9}' | '\u{20a9}' | '\u{20bd}' => self.push(Tok::Money(c)),
             '\u{2026}' => self.cmd("dots"),
+            '\u{2030}' => self.cmd("permille"),
+            '\u{a2}' => self.push(Tok::Word("cents".to_owned())),
+            '\u{2103}' | '\u{2109}' => {
+                self.cmd("degree");
+                self.push(Tok::Word(if c == '\u{2103}' { "C" } else { "F" }.to_owned()));
+            }
+            '\u{2080}'..='\u{2089}' => {
+                self.push(Tok::Sym('_'));
+                self.push(Tok::Num(char::from_digit(c as u32 - 0x2080, 10).unwrap_or('0').to_string()));
+            }
             '\u{2248}' => self.cmd("approx"),
             '\u{211d}' => self.cmd("reals"),
             '\u{3c9}' => self.cmd("omega"),
@@ -225,6 +262,11 @@ impl Lexer<'_> {
 
     /// Takes a number with its thousands separators and its exponent.
     fn number(&mut self) {
+        if let Some((length, plain)) = self.prefixed() {
+            self.skip(length);
+            self.push(Tok::Num(plain));
+            return;
+        }
         let mut end = self.digits(0);
         let mut text = self.rest.get(..end).unwrap_or("").to_owned();
         if let Some((length, plain)) = self.continental(end) {
@@ -232,7 +274,9 @@ impl Lexer<'_> {
             self.push(Tok::Num(plain));
             return;
         }
-        if (1..=3).contains(&end) {
+        if let Some((length, plain)) = self.by_pairs(end) {
+            (end, text) = (length, plain);
+        } else if (1..=3).contains(&end) {
             while let Some(separator) = self.separator(end) {
                 let from = end + separator;
                 text.push_str(self.rest.get(from..from + 3).unwrap_or(""));
@@ -241,11 +285,21 @@ impl Lexer<'_> {
         }
         if self.rest.as_bytes().get(end) == Some(&b'.') {
             let stop = self.digits(end + 1);
+            if let Some((length, period, fixed)) = self.period(end + 1, stop) {
+                let places = self.rest.get(end..end + 1 + fixed).unwrap_or("");
+                let whole = if text.is_empty() { "0" } else { &text };
+                let text = format!("{whole}{places}({period})");
+                self.skip(length);
+                self.push(Tok::Num(text));
+                return;
+            }
             if stop > end + 1 {
                 text.push_str(self.rest.get(end..stop).unwrap_or(""));
                 end = stop;
             } else if text.is_empty() || self.rest.len() > end + 1 {
-                // "5." before something else: the point is dropped.
+                // "5." before something else: the point is dropped, unless words follow as behind the number of a list.
+                let after = self.rest.get(end + 1..).unwrap_or("");
+                self.listed |= after.starts_with(' ') && after.trim_start().starts_with(|c: char| c.is_alphabetic());
                 end += 1;
             }
         }
@@ -261,11 +315,88 @@ impl Lexer<'_> {
         self.push(Tok::Num(text));
     }
 
+    /// `0xFF`, `0b101` and `0o17`: the length and the decimal digits.
+    fn prefixed(&self) -> Option<(usize, String)> {
+        let base = match self.rest.get(..2)? {
+            "0x" | "0X" => 16,
+            "0b" | "0B" => 2,
+            "0o" | "0O" => 8,
+            _ => return None,
+        };
+        let rest = self.rest.get(2..)?;
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        let digits = rest.get(..end).filter(|digits| (1..=15).contains(&digits.len()))?;
+        let value = u64::from_str_radix(digits, base).ok()?;
+        Some((end + 2, value.to_string()))
+    }
+
+    /// Digits grouped by two, as in India: `1,00,000`.
+    fn by_pairs(&self, digits: usize) -> Option<(usize, String)> {
+        if self.depth > 0 || !(1..=2).contains(&digits) {
+            return None;
+        }
+        let (mut end, mut pairs) = (digits, 0);
+        while self.rest.as_bytes().get(end) == Some(&b',') && self.digits(end + 1) == end + 3 {
+            end += 3;
+            pairs += 1;
+        }
+        let last = self.rest.as_bytes().get(end) == Some(&b',') && self.digits(end + 1) == end + 4;
+        (pairs > 0 && last).then(|| Some((end + 4, self.rest.get(..end + 4)?.replace(',', ""))))?
+    }
+
+    /// The digits without end of a decimal whose places are at `from..stop`: the length of all, the period, and how
+    /// many places stand before it.
+    fn period(&self, from: usize, stop: usize) -> Option<(usize, String, usize)> {
+        let rest = self.rest.get(stop..)?;
+        for command in ["\\overline", "\\bar", "\\dot", "\\overset{\\cdot}"] {
+            let Some(after) = rest.strip_prefix(command) else { continue };
+            let period = braced(after).or_else(|| after.get(..1))?;
+            if period.is_empty() || !period.bytes().all(|b| b.is_ascii_digit()) {
+                return None;
+            }
+            let length = stop + command.len() + period.len() + if after.starts_with('{') { 2 } else { 0 };
+            // `0.\dot{1}4\dot{2}`: the period lies between two dots.
+            if command == "\\dot" {
+                let next = self.digits(length);
+                if let Some(after) = self.rest.get(next..).and_then(|rest| rest.strip_prefix("\\dot{"))
+                    && let Some(last) = after.get(..1).filter(|last| last.bytes().all(|b| b.is_ascii_digit()))
+                    && after.get(1..2) == Some("}")
+                {
+                    let period = format!("{period}{}{last}", self.rest.get(length..next)?);
+                    return Some((next + "\\dot{1}".len(), period, stop - from));
+                }
+            }
+            return Some((length, period.to_owned(), stop - from));
+        }
+        if let Some(after) = rest.strip_prefix('(') {
+            let end = after.find(')')?;
+            let period = after.get(..end).filter(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))?;
+            return Some((stop + end + 2, period.to_owned(), stop - from));
+        }
+        // `0.333...`: two periods at least are written.
+        let dots = ["...", "\u{2026}", "\\ldots", "\\dots", "\\cdots"].iter().find(|dots| rest.starts_with(**dots))?;
+        let places = self.rest.get(from..stop)?;
+        let bytes = places.as_bytes();
+        for fixed in 0..places.len().min(12) {
+            for length in 1..=6 {
+                let tail = bytes.get(fixed..)?;
+                let times = if length == 1 { 3 } else { 2 };
+                if tail.len() >= times * length && tail.iter().zip(tail.iter().skip(length)).all(|(a, b)| a == b) {
+                    let period = places.get(fixed..fixed + length)?.to_owned();
+                    return Some((stop + dots.len(), period, fixed));
+                }
+            }
+        }
+        None
+    }
+
     /// A number in the continental form `1.500,00`: its length and its digits.
     fn continental(&self, digits: usize) -> Option<(usize, String)> {
         let (mut end, mut groups) = (digits, 0);
+        let mark = self.rest.as_bytes().get(end).copied().filter(|mark| matches!(mark, b'.' | b' '));
         while (1..=3).contains(&digits)
-            && self.rest.as_bytes().get(end) == Some(&b'.')
+            && mark.is_some()
+            && self.rest.as_bytes().get(end) == mark.as_ref()
             && self.digits(end + 1) == end + 4
         {
             end += 4;
@@ -273,11 +404,11 @@ impl Lexer<'_> {
         }
         let stop = self.digits(end + 1);
         let decimals = self.rest.as_bytes().get(end) == Some(&b',') && (end + 2..=end + 3).contains(&stop);
-        let many = groups > 1 && self.rest.as_bytes().get(end) != Some(&b'.');
+        let many = groups > 1 && mark == Some(b'.') && self.rest.as_bytes().get(end) != Some(&b'.');
         if groups == 0 || !(decimals || many) {
             return None;
         }
-        let whole = self.rest.get(..end)?.replace('.', "");
+        let whole = self.rest.get(..end)?.replace(['.', ' '], "");
         if !decimals {
             return Some((end, whole));
         }
@@ -287,7 +418,9 @@ impl Lexer<'_> {
     /// The length of a thousands separator at `at`, if exactly three digits follow it.
     fn separator(&self, at: usize) -> Option<usize> {
         let rest = self.rest.get(at..)?;
-        let length = if rest.starts_with(",\\! ") || rest.starts_with("{,} ") {
+        let length = if rest.starts_with('\'') && self.depth == 0 {
+            1
+        } else if rest.starts_with(",\\! ") || rest.starts_with("{,} ") {
             4
         } else if rest.starts_with("{,}") || rest.starts_with(",\\!") {
             3
@@ -334,6 +467,11 @@ impl Lexer<'_> {
         let name = self.rest.get(1..end)?.to_owned();
         self.skip(end);
         match name.as_str() {
+            // The mean of x and a unit vector are not x; those along the axes are written either way.
+            "bar" | "hat" | "tilde" if self.marks_letter() => {
+                let inside = self.group()?;
+                self.push(Tok::Name(format!("{name}{inside}")));
+            }
             "left" | "right" | "big" | "Big" | "bigg" | "Bigg" | "bigl" | "bigr" | "Bigl" | "Bigr" | "displaystyle"
             | "textstyle" | "limits" | "mathbf" | "mathit" | "vec" | "boldsymbol" | "bm" | "mathcal"
             | "overrightarrow" | "boxed" | "fbox" | "underline" | "middle" | "nolimits" | "scriptstyle" | "large"
@@ -360,6 +498,7 @@ impl Lexer<'_> {
                 let inside = self.group()?;
                 self.push(Tok::Name(format!("{name}{}", inside.trim())));
             }
+            "permil" | "permille" => self.cmd("permille"),
             "angle" | "triangle" | "measuredangle" | "odot" => {
                 self.rest = self.rest.trim_start();
                 let end = self.letters(0);
@@ -397,6 +536,8 @@ impl Lexer<'_> {
             "lbrace" => self.push(Tok::Sym(SET_OPEN)),
             "rbrace" => self.push(Tok::Sym(SET_CLOSE)),
             "lvert" | "rvert" | "vert" | "mid" => self.push(Tok::Sym('|')),
+            // Of vectors there are two products.
+            "times" if self.vectors => self.cmd("cross"),
             "cdot" | "times" | "ast" => self.push(Tok::Sym('*')),
             "div" => self.push(Tok::Sym('/')),
             "lt" => self.push(Tok::Sym('<')),
@@ -419,6 +560,13 @@ impl Lexer<'_> {
         Some(())
     }
 
+    /// Whether a group of one letter follows.
+    fn marks_letter(&self) -> bool {
+        braced(self.rest.trim_start()).is_some_and(|inside| {
+            inside.len() == 1 && inside.bytes().all(|b| b.is_ascii_alphabetic() && !matches!(b, b'i' | b'j' | b'k'))
+        })
+    }
+
     /// Whether a group of capital letters follows: the points of a segment.
     fn names_points(&self) -> bool {
         braced(self.rest.trim_start())
@@ -428,7 +576,9 @@ impl Lexer<'_> {
     /// The length of a run of letters of any script; signs of mathematics are none.
     fn word_end(&self) -> usize {
         let mathematical = |c: char| matches!(c, '\u{370}'..='\u{3ff}' | '\u{b5}' | '\u{2100}'..='\u{214f}' | '\u{1d400}'..='\u{1d7ff}');
-        self.rest.find(|c: char| !c.is_alphabetic() || mathematical(c)).unwrap_or(self.rest.len())
+        // Marks that join consonants of Devanagari and vowels of Arabic are no letters of their own.
+        let joins = |c: char| matches!(c, '\u{93c}' | '\u{94d}' | '\u{64b}'..='\u{652}');
+        self.rest.find(|c: char| !(c.is_alphabetic() || joins(c)) || mathematical(c)).unwrap_or(self.rest.len())
     }
 
     /// Takes a group in braces and gives its inside.

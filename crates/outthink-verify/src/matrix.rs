@@ -49,6 +49,74 @@ fn rows(expr: &Expr, depth: u32) -> Option<Rows> {
     }
 }
 
+/// The determinant of a square matrix of at most four rows, by its cells.
+pub(crate) fn determinant(matrix: &Expr) -> Option<Expr> {
+    let rows = rows(matrix, 0)?;
+    (rows.len() <= 4 && rows.iter().all(|row| row.len() == rows.len())).then(|| laplace(&rows)).flatten()
+}
+
+fn laplace(rows: &[Vec<Expr>]) -> Option<Expr> {
+    let (first, below) = rows.split_first()?;
+    if below.is_empty() {
+        return first.first().cloned();
+    }
+    let mut terms = Vec::new();
+    for (column, cell) in first.iter().enumerate() {
+        let minor = laplace(&without(below, column))?;
+        let sign = if column % 2 == 0 { 1 } else { -1 };
+        terms.push(Expr::Mul(vec![Expr::int(sign), cell.clone(), minor]));
+    }
+    Some(Expr::Add(terms))
+}
+
+/// Rows without a column.
+fn without(rows: &[Vec<Expr>], column: usize) -> Rows {
+    let cut = |row: &Vec<Expr>| -> Vec<Expr> {
+        row.iter().enumerate().filter(|(at, _)| *at != column).map(|(_, cell)| cell.clone()).collect()
+    };
+    rows.iter().map(cut).collect()
+}
+
+/// Rows as columns.
+pub(crate) fn transposed(matrix: &Expr) -> Option<Expr> {
+    let rows = rows(matrix, 0)?;
+    let column = |at: usize| rows.iter().map(|row| row.get(at).cloned()).collect::<Option<Vec<_>>>();
+    (0..rows.first()?.len()).map(column).collect::<Option<Rows>>().map(Expr::Matrix)
+}
+
+/// A square matrix to a whole power: to -1 with at most three rows, else to at most eight.
+pub(crate) fn power(matrix: &Expr, exponent: &num_rational::BigRational) -> Option<Expr> {
+    let rows = rows(matrix, 0)?;
+    let n = i32::try_from(exponent.to_integer()).ok().filter(|_| exponent.is_integer())?;
+    if rows.iter().any(|row| row.len() != rows.len()) {
+        return None;
+    }
+    if n == -1 && (2..=3).contains(&rows.len()) {
+        let over = laplace(&rows)?.recip();
+        let cell = |i: usize, j: usize| {
+            // The cofactor of the mirrored place.
+            let below: Rows = rows.iter().enumerate().filter(|(at, _)| *at != j).map(|(_, row)| row.clone()).collect();
+            let sign = if (i + j).is_multiple_of(2) { 1 } else { -1 };
+            Some(Expr::Mul(vec![Expr::int(sign), laplace(&without(&below, i))?, over.clone()]))
+        };
+        let row = |i: usize| (0..rows.len()).map(|j| cell(i, j)).collect::<Option<Vec<_>>>();
+        return (0..rows.len()).map(row).collect::<Option<Rows>>().map(Expr::Matrix);
+    }
+    // Cells grow with each product: numbers only.
+    let numeric = rows.iter().flatten().all(|cell| crate::exact::exact(cell, &[]).is_some());
+    if !(1..=8).contains(&n) || !numeric {
+        return None;
+    }
+    let mut product = rows.clone();
+    for _ in 1..n {
+        product = times(&product, &rows)?;
+        for cell in product.iter_mut().flatten() {
+            *cell = Expr::Num { value: crate::exact::exact(cell, &[])?, decimal: false };
+        }
+    }
+    Some(Expr::Matrix(product))
+}
+
 fn times(a: &Rows, b: &Rows) -> Option<Rows> {
     if a.first()?.len() != b.len() {
         return None;

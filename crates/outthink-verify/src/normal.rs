@@ -22,7 +22,10 @@ pub(crate) fn unwrap(text: &str) -> &str {
     for _ in 0..16 {
         let before = text;
         text = text.trim();
-        text = text.trim_end_matches(['.', ';', ':'].as_slice()).trim_end();
+        // The dots of "1, 2, 3, ..." and of "0.333..." belong to the answer.
+        if !goes_on(text) {
+            text = text.trim_end_matches(['.', ';', ':'].as_slice()).trim_end();
+        }
         text = text.strip_suffix(',').unwrap_or(text).trim_end();
         // What is left of a trailing `\ `.
         if text.ends_with('\\') && !text.ends_with("\\\\") {
@@ -51,6 +54,15 @@ pub(crate) fn unwrap(text: &str) -> &str {
         }
     }
     text
+}
+
+/// Whether a list or a decimal ends in dots that say that it goes on.
+fn goes_on(text: &str) -> bool {
+    text.strip_suffix("...").is_some_and(|before| {
+        let before = before.trim_end();
+        let digits = before.trim_end_matches(|c: char| c.is_ascii_digit());
+        before.ends_with(',') || digits.len() < before.len() && digits.ends_with('.')
+    })
 }
 
 /// The inside of the braces if the text is wholly one group.

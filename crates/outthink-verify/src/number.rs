@@ -16,6 +16,9 @@ pub(crate) fn parse_number(text: &str) -> Option<Expr> {
     {
         return Some(Expr::Num { value: BigRational::from_integer(whole.into()), decimal: false });
     }
+    if let Some((before, period)) = text.strip_suffix(')').and_then(|text| text.split_once('(')) {
+        return repeating(before, period);
+    }
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
         None => (text, 0),
@@ -34,6 +37,30 @@ pub(crate) fn parse_number(text: &str) -> Option<Expr> {
     let power = num_traits::pow(BigInt::from(10), usize::try_from(shift.unsigned_abs()).ok()?);
     let value = if shift >= 0 { BigRational::from_integer(value * power) } else { BigRational::new(value, power) };
     Some(Expr::Num { value, decimal: !fraction.is_empty() || exponent < 0 })
+}
+
+/// `0.1(6)`: the digits in brackets without end.
+fn repeating(before: &str, period: &str) -> Option<Expr> {
+    let (whole, places) = before.split_once('.')?;
+    if whole.len() + places.len() + period.len() > 64 {
+        return None;
+    }
+    let (head, all): (BigInt, BigInt) =
+        (format!("{whole}{places}").parse().ok()?, format!("{whole}{places}{period}").parse().ok()?);
+    let ten = |n: usize| num_traits::pow(BigInt::from(10), n);
+    let value = BigRational::new(all - head, ten(places.len()) * (ten(period.len()) - BigInt::one()));
+    Some(Expr::Num { value, decimal: false })
+}
+
+/// The whole number that digits and letters are in a base.
+pub(crate) fn in_base(digits: &str, base: &Expr) -> Option<Expr> {
+    let Expr::Num { value, .. } = base else { return None };
+    let base = u32::try_from(value.to_integer()).ok().filter(|base| value.is_integer() && (2..=36).contains(base))?;
+    if digits.is_empty() || digits.len() > 256 {
+        return None;
+    }
+    let value = digits.chars().try_fold(BigInt::zero(), |value, c| Some(value * base + c.to_digit(base)?))?;
+    Some(Expr::Num { value: BigRational::from_integer(value), decimal: false })
 }
 
 /// The value of a number that was not written as a decimal.

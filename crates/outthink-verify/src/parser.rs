@@ -28,7 +28,7 @@ pub(crate) fn parse_with_units(text: &str) -> Option<Parsed> {
 }
 
 fn parse_tokens(tokens: Vec<Token>, letters: bool) -> Option<Parsed> {
-    let mut parser = Parser { tokens, at: 0, depth: 0, bars: 0, letters, ambiguous: false };
+    let mut parser = Parser::new(tokens, letters);
     let expr = parser.list()?;
     (parser.at == parser.tokens.len()).then_some(Parsed { expr, ambiguous: parser.ambiguous })
 }
@@ -43,9 +43,33 @@ pub(crate) struct Parser {
     pub(crate) letters: bool,
     /// Whether there was such a letter.
     pub(crate) ambiguous: bool,
+    /// The word before the last item: whether it was "or" (else "and"), and whether it was a sign of logic.
+    conjunction: Option<(bool, bool)>,
+    /// Whether `dx` is the differential of `x`, for there is a quotient of such.
+    pub(crate) differentials: bool,
+}
+
+/// A place to go back to.
+pub(crate) struct Place {
+    at: usize,
+    depth: usize,
+    bars: usize,
 }
 
 impl Parser {
+    pub(crate) fn new(tokens: Vec<Token>, letters: bool) -> Self {
+        let differentials = has_differentials(&tokens);
+        Self { tokens, at: 0, depth: 0, bars: 0, letters, ambiguous: false, conjunction: None, differentials }
+    }
+
+    pub(crate) const fn place(&self) -> Place {
+        Place { at: self.at, depth: self.depth, bars: self.bars }
+    }
+
+    pub(crate) fn go_back(&mut self, place: &Place) {
+        (self.at, self.depth, self.bars) = (place.at, place.depth, place.bars);
+    }
+
     pub(crate) fn peek(&self) -> Option<&Tok> {
         self.ahead(0)
     }
@@ -93,6 +117,11 @@ impl Parser {
             }
         }
         if self.peek().is_some_and(Self::is_conjunction) {
+            self.conjunction = Some(match self.peek() {
+                Some(Tok::Cmd(name)) => (name != "land", true),
+                Some(Tok::Word(word) | Tok::Text(word)) => (word.contains("or"), false),
+                _ => (false, false),
+            });
             self.at += 1;
             found = found.or(Some(false));
         }
@@ -114,7 +143,9 @@ impl Parser {
         let mut items = Vec::new();
         // Where groups begin that semicolons separate: `p=5, q=2; p=7, q=2`.
         let (mut starts, mut commas) = (vec![0], false);
+        let mut conjunctions = Vec::new();
         loop {
+            self.conjunction = None;
             let item = self.relation()?;
             if item.any(&|part| *part == Expr::PlusMinus) {
                 items.push(item.with_sign(1));
@@ -122,7 +153,10 @@ impl Parser {
             } else {
                 items.push(item);
             }
-            match self.take_separator() {
+            self.conjunction = None;
+            let separator = self.take_separator();
+            conjunctions.extend(self.conjunction);
+            match separator {
                 None => break,
                 Some(true) => starts.push(items.len()),
                 Some(false) => commas = true,
@@ -136,6 +170,20 @@ impl Parser {
             }
         }
         self.depth -= 1;
+        if conjunctions.iter().any(|(_, logic)| *logic) && !items.iter().any(|item| matches!(item, Expr::Relation(..)))
+        {
+            return None;
+        }
+        // `x < 1 or x > 2` is a union, `x > 1 and x < 2` what both have in common.
+        if !conjunctions.is_empty() && items.iter().all(is_inequality) {
+            let or = conjunctions.iter().filter(|(or, _)| *or).count();
+            if or == conjunctions.len() {
+                return Some(vec![Expr::Union(items)]);
+            }
+            if or == 0 {
+                return Some(vec![Expr::Intersection(items)]);
+            }
+        }
         if commas && starts.len() > 1 {
             return Some(grouped(items, &starts));
         }
@@ -148,7 +196,33 @@ impl Parser {
         while let Some(rel) = self.take_relation() {
             rest.push((rel, self.ratio()?));
         }
+        let residue = self.take_modulus()?;
+        if let Some(modulus) = residue {
+            let with = |value: Expr| Expr::Call(Func::Residue, vec![value, modulus]);
+            return Some(match rest.pop() {
+                None => with(first),
+                Some((Rel::Eq, last)) if rest.is_empty() => {
+                    Expr::Relation(Box::new(first), vec![(Rel::Eq, with(last))])
+                }
+                _ => return None,
+            });
+        }
         Some(if rest.is_empty() { first } else { Expr::Relation(Box::new(first), rest) })
+    }
+
+    /// Takes `\pmod{5}` or `(mod 5)`; the outer nothing where it is not well formed.
+    #[expect(clippy::option_option, reason = "a failure is told from nothing to take")]
+    fn take_modulus(&mut self) -> Option<Option<Expr>> {
+        if self.take_cmd("pmod") {
+            return self.argument().map(Some);
+        }
+        let is_mod = |tok: Option<&Tok>| matches!(tok, Some(Tok::Cmd(word) | Tok::Word(word) | Tok::Text(word)) if matches!(word.trim(), "mod" | "bmod" | "modulo"));
+        if self.peek() == Some(&Tok::Sym('(')) && is_mod(self.ahead(1)) {
+            self.at += 2;
+            let modulus = self.sum()?;
+            return self.take_sym(')').then_some(Some(modulus));
+        }
+        Some(None)
     }
 
     fn take_relation(&mut self) -> Option<Rel> {
@@ -234,7 +308,15 @@ impl Parser {
             }
             let mut term = self.product()?;
             if negative {
-                term = term.neg();
+                term = match term {
+                    // -3 mod 5 is the remainder of -3.
+                    Expr::Call(Func::Mod, mut items) if terms.is_empty() => {
+                        items =
+                            items.into_iter().enumerate().map(|(at, x)| if at == 0 { x.neg() } else { x }).collect();
+                        Expr::Call(Func::Mod, items)
+                    }
+                    other => other.neg(),
+                };
             }
             if let Some(sign) = sign {
                 term = Expr::Mul(vec![sign, term]);
@@ -245,7 +327,7 @@ impl Parser {
         if terms.len() == 1 { terms.pop() } else { Some(Expr::Add(terms)) }
     }
 
-    fn product(&mut self) -> Option<Expr> {
+    pub(crate) fn product(&mut self) -> Option<Expr> {
         if let Some(Tok::Money(sign)) = self.peek() {
             let sign = *sign;
             self.at += 1;
@@ -260,8 +342,11 @@ impl Parser {
             } else if self.take_percent_word(&factors) {
                 let last = factors.pop()?;
                 factors.push(Expr::Percent(Box::new(last)));
-            } else if self.take_sym('*') {
+            } else if self.take_sym('*') || self.take_times() {
                 factors.push(self.signed_power()?);
+            } else if self.take_mod() {
+                let value = product_of(factors)?;
+                factors = vec![Expr::Call(Func::Mod, vec![value, self.signed_power()?])];
             } else if self.take_sym('/') {
                 let divisor = self.signed_power()?;
                 match (factors.len(), factors.last().and_then(as_fraction), as_fraction(&divisor)) {
@@ -274,8 +359,12 @@ impl Parser {
             } else if let Some(unit) = self.take_unit(&factors) {
                 let value = product_of(factors)?;
                 return Some(match unit {
-                    Behind::Unit(unit) => Expr::Quantity(Box::new(value), unit),
-                    Behind::Label => value,
+                    Behind::Part(part) => Expr::Mul(vec![value, Expr::Num { value: part, decimal: false }]),
+                    Behind::Unit(unit) if unit.is_none() => value,
+                    Behind::Unit(unit) => {
+                        let value = self.take_smaller(value.clone(), &unit).unwrap_or(value);
+                        Expr::Quantity(Box::new(value), unit)
+                    }
                 });
             } else if self.starts_factor() {
                 factors.push(self.power()?);
@@ -284,6 +373,27 @@ impl Parser {
             }
         }
         product_of(factors)
+    }
+
+    /// Takes the letter that stands for a times sign in `1.6 x 10^-19`.
+    fn take_times(&mut self) -> bool {
+        let found = matches!(self.peek(), Some(Tok::Word(word)) if matches!(word.as_str(), "x" | "X"))
+            && matches!(self.previous(), Some(Tok::Num(_)))
+            && matches!(self.ahead(1), Some(Tok::Num(ten)) if ten == "10")
+            && self.ahead(2) == Some(&Tok::Sym('^'));
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Takes `\bmod` and its like between two values.
+    fn take_mod(&mut self) -> bool {
+        let found = match self.peek() {
+            Some(Tok::Cmd(name)) => matches!(name.as_str(), "bmod" | "mod"),
+            Some(Tok::Word(word) | Tok::Text(word)) => matches!(word.trim(), "mod" | "modulo"),
+            _ => false,
+        };
+        self.at += usize::from(found);
+        found
     }
 
     fn signed_power(&mut self) -> Option<Expr> {
@@ -337,9 +447,14 @@ impl Parser {
                 value = Expr::Call(Func::Factorial, vec![value]);
             } else if self.take_sym('%') {
                 value = Expr::Percent(Box::new(value));
-            } else if self.take_sym('_') {
-                let base = self.argument()?;
-                value = Expr::Quantity(Box::new(value), crate::units::Unit::of_base(&base)?);
+            } else if self.peek() == Some(&Tok::Sym('_')) {
+                let Some(Tok::Num(digits)) = self.previous() else { return None };
+                let digits = digits.clone();
+                self.at += 1;
+                value = crate::number::in_base(&digits, &self.argument()?)?;
+            } else if matches!(value, Expr::Matrix(_)) && self.peek() == Some(&Tok::Sym('^')) {
+                self.at += 1;
+                value = self.matrix_power(value)?;
             } else if self.take_sym('^') {
                 if let Some(unit) = self.take_degree() {
                     value = Expr::Quantity(Box::new(value), unit);
@@ -355,6 +470,27 @@ impl Parser {
         Some(value)
     }
 
+    /// What stands behind `^` after a matrix: `T`, or a whole number.
+    fn matrix_power(&mut self, matrix: Expr) -> Option<Expr> {
+        let braced = self.take_sym('{');
+        let transposed = match self.peek() {
+            Some(Tok::Word(word) | Tok::Text(word)) => matches!(word.trim(), "T" | "t"),
+            Some(Tok::Cmd(name)) => matches!(name.as_str(), "top" | "intercal" | "mathsf"),
+            _ => false,
+        };
+        let value = if transposed {
+            self.at += 1;
+            crate::matrix::transposed(&matrix)?
+        } else {
+            let exponent = if braced { self.sum()? } else { self.exponent()? };
+            match exponent {
+                Expr::Num { value, .. } => crate::matrix::power(&matrix, &value)?,
+                other => Expr::Pow(Box::new(matrix), Box::new(other)),
+            }
+        };
+        (!braced || self.take_sym('}')).then_some(value)
+    }
+
     pub(crate) fn exponent(&mut self) -> Option<Expr> {
         if self.peek() == Some(&Tok::Sym('{')) {
             return self.argument();
@@ -363,8 +499,15 @@ impl Parser {
         if !negative {
             self.take_sym('+');
         }
+        // `e^xe^y`: an exponent without braces is one letter.
         let value = match self.peek() {
             Some(Tok::Num(_)) => self.literal()?,
+            Some(Tok::Word(word)) if crate::parser_atoms::is_product(word) => self.argument()?,
+            Some(Tok::Word(word)) if word.len() == 1 && matches!(self.ahead(1), Some(Tok::Num(_))) => {
+                let letter = word.chars().next().map(crate::parser_atoms::letter)?;
+                self.at += 1;
+                letter
+            }
             _ => self.power()?,
         };
         // `2^3^2` is `2^(3^2)`.
@@ -436,7 +579,13 @@ impl Parser {
         self.bars += 1;
         let inside = self.sum()?;
         self.bars -= 1;
-        self.take_sym('|').then(|| Expr::Call(Func::Abs, vec![inside]))
+        if !self.take_sym('|') {
+            return None;
+        }
+        match &inside {
+            Expr::Matrix(_) => crate::matrix::determinant(&inside),
+            _ => Some(Expr::Call(Func::Abs, vec![inside])),
+        }
     }
 
     /// A cell of `cases`: a value, or a condition without its "if".
@@ -500,6 +649,21 @@ impl Parser {
             _ => None,
         }
     }
+}
+
+/// Whether a relation is an inequality, so that several of them make a set of numbers.
+fn is_inequality(expr: &Expr) -> bool {
+    matches!(expr, Expr::Relation(_, rest)
+        if rest.iter().all(|(rel, _)| matches!(rel, Rel::Lt | Rel::Le | Rel::Gt | Rel::Ge | Rel::Ne)))
+}
+
+/// Whether a quotient of differentials such as `dy/dx` is among the tokens.
+fn has_differentials(tokens: &[Token]) -> bool {
+    let differential =
+        |token: &Token| matches!(&token.tok, Tok::Word(word) if word.len() == 2 && word.starts_with('d'));
+    let top = |token: &Token| differential(token) || matches!(&token.tok, Tok::Word(word) if word == "d");
+    tokens.windows(2).any(|pair| matches!(pair[0].tok, Tok::Sym('/' | '{')) && differential(&pair[1]))
+        && tokens.iter().filter(|token| top(token)).count() > 1
 }
 
 /// The product of factors; one factor is itself.

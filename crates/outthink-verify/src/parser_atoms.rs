@@ -72,11 +72,49 @@ pub(crate) fn function(name: &str) -> Option<Func> {
     })
 }
 
+/// Whether letters are a product of variables rather than a name.
+pub(crate) fn is_product(word: &str) -> bool {
+    (2..=3).contains(&word.len())
+        && word.bytes().all(|b| b.is_ascii_alphabetic())
+        && function(word).is_none()
+        && !matches!(word, "pi" | "inf" | "oo")
+}
+
+/// Short words of English sentences that no one means as a product.
+fn is_function_word(word: &str) -> bool {
+    matches!(
+        word,
+        "out"
+            | "of"
+            | "to"
+            | "the"
+            | "for"
+            | "per"
+            | "and"
+            | "or"
+            | "not"
+            | "but"
+            | "has"
+            | "are"
+            | "was"
+            | "its"
+            | "men"
+            | "odd"
+            | "all"
+            | "any"
+            | "one"
+            | "two"
+            | "six"
+            | "ten"
+            | "mod"
+    )
+}
+
 /// Whether a command begins an atom.
 pub(crate) fn starts_atom(name: &str) -> bool {
     function(name).is_some()
         || GREEK.contains(&name)
-        || matches!(name, "sum" | "prod" | "int" | "lim" | "partial" | "nabla" | "zeta")
+        || matches!(name, "sum" | "prod" | "int" | "lim" | "partial" | "nabla" | "zeta" | "det" | "overline")
         || matches!(
             name,
             "frac"
@@ -124,7 +162,12 @@ impl Parser {
             }
             Tok::Begin(name) => {
                 let (matrix, cases) = (name.ends_with("matrix"), name.ends_with("cases"));
+                let determinant = name == "vmatrix";
                 self.at_next();
+                if determinant {
+                    let matrix = self.matrix(false)?;
+                    return crate::matrix::determinant(&matrix);
+                }
                 if matrix || cases { self.matrix(cases) } else { None }
             }
             Tok::Word(word) => {
@@ -178,6 +221,9 @@ impl Parser {
                 Some(Expr::Call(Func::Binomial, items))
             }
             (Some(c), None) if c.is_ascii() => self.subscripted(letter(c)),
+            (Some('d'), Some(of)) if word.len() == 2 && self.differentials => Some(Expr::Var(format!("d{of}"))),
+            // Short words are no products.
+            _ if is_function_word(word) => None,
             _ if word.len() <= 3 && word.is_ascii() => {
                 let mut factors: Vec<Expr> = word.chars().map(letter).collect();
                 let last = factors.pop()?;
@@ -199,11 +245,17 @@ impl Parser {
     fn subscripted(&mut self, name: Expr) -> Option<Expr> {
         let mut text = match &name {
             Expr::Var(text) => text.clone(),
-            _ if self.peek() != Some(&Tok::Sym('_')) => return Some(name),
+            _ if self.peek() != Some(&Tok::Sym('_')) && !self.is_index() => return Some(name),
             Expr::E => "e".to_owned(),
             _ => "i".to_owned(),
         };
-        if self.take_sym('_') {
+        // `x2` is `x_2` as `H2O` is `H_2O`, and no product.
+        if self.is_index()
+            && let Some(Tok::Num(number)) = self.bump()
+        {
+            text.push('_');
+            text.push_str(&number);
+        } else if self.take_sym('_') {
             let index = match self.peek()? {
                 Tok::Sym('{') => self.raw_group()?,
                 Tok::Num(number) => {
@@ -228,7 +280,36 @@ impl Parser {
         Some(Expr::Var(text))
     }
 
+    /// Whether digits follow a letter directly.
+    fn is_index(&self) -> bool {
+        matches!(self.peek(), Some(Tok::Num(number)) if number.bytes().all(|b| b.is_ascii_digit())) && !self.spaced(0)
+    }
+
     fn named(&mut self, name: &str) -> Option<Expr> {
+        let place = self.place();
+        let computed = match name {
+            "sum" => self.series(Func::Sum),
+            "prod" => self.series(Func::Product),
+            "int" => self.integral(),
+            "det" => match self.atom() {
+                Some(matrix @ Expr::Matrix(_)) => return crate::matrix::determinant(&matrix),
+                _ => None,
+            },
+            "partial" => match self.bump() {
+                Some(Tok::Word(word)) if word.len() == 1 => return Some(Expr::Var(format!("\\partial {word}"))),
+                _ => None,
+            },
+            "overline" => {
+                let inside = self.argument()?;
+                let conjugate = |part: &Expr| (*part == Expr::I).then(|| Expr::I.neg());
+                return (!inside.any(&|part| matches!(part, Expr::Var(_)))).then(|| inside.map(&conjugate));
+            }
+            _ => None,
+        };
+        if computed.is_some() {
+            return computed;
+        }
+        self.go_back(&place);
         if GREEK.contains(&name) {
             return self.subscripted(Expr::Var(format!("\\{name}")));
         }
@@ -268,6 +349,71 @@ impl Parser {
             return self.subscripted(Expr::Var(format!("\\{name}")));
         }
         self.call(function(name)?)
+    }
+
+    /// `_{k=1}^{n} k^2` behind a sign of summation.
+    fn series(&mut self, func: Func) -> Option<Expr> {
+        if !(self.take_sym('_') && self.take_sym('{')) {
+            return None;
+        }
+        let Some(Tok::Word(index)) = self.bump() else { return None };
+        if index.len() != 1 || !self.take_sym('=') {
+            return None;
+        }
+        let first = self.sum()?;
+        if !(self.take_sym('}') && self.take_sym('^')) {
+            return None;
+        }
+        let last = self.exponent()?;
+        let term = self.product()?;
+        // The letters of constants are indices here.
+        let constant = letter(index.chars().next()?);
+        let index = Expr::Var(index);
+        let term = term.map(&|part| (*part == constant).then(|| index.clone()));
+        Some(Expr::Call(func, vec![term, index, first, last]))
+    }
+
+    /// `_0^1 x^2 dx` behind a sign of integration.
+    fn integral(&mut self) -> Option<Expr> {
+        if !self.take_sym('_') {
+            return None;
+        }
+        let from = self.argument()?;
+        if !self.take_sym('^') {
+            return None;
+        }
+        let to = self.exponent()?;
+        let (end, length, variable, rest) = (self.at..self.tokens.len()).find_map(|at| self.differential(at))?;
+        let mut inside: Vec<_> = self.tokens.get(self.at..end)?.to_vec();
+        if let Some(rest) = rest {
+            inside.push(crate::lexer::Token { tok: Tok::Word(rest), spaced: false });
+        }
+        let mut parser = Parser::new(inside, false);
+        let integrand = if parser.tokens.is_empty() { Expr::int(1) } else { parser.sum()? };
+        if parser.at != parser.tokens.len() {
+            return None;
+        }
+        self.at = end + length;
+        Some(Expr::Call(Func::Integral, vec![integrand, Expr::Var(variable), from, to]))
+    }
+
+    /// The `dx` at a place: where it is, how many tokens it takes, its variable, and what stands before it in one word.
+    fn differential(&self, at: usize) -> Option<(usize, usize, String, Option<String>)> {
+        let tok = |at: usize| self.tokens.get(at).map(|token| &token.tok);
+        match tok(at)? {
+            Tok::Word(word) => {
+                let mut letters = word.chars().rev();
+                let (last, before) = (letters.next()?, letters.next()?);
+                let rest = word.get(..word.len().checked_sub(2)?)?;
+                (before == 'd' && last.is_ascii_alphabetic() && rest.len() < 3)
+                    .then(|| (at, 1, last.to_string(), (!rest.is_empty()).then(|| rest.to_owned())))
+            }
+            Tok::Text(d) if d.trim() == "d" => match tok(at + 1)? {
+                Tok::Word(name) if name.len() == 1 => Some((at, 2, name.clone(), None)),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     fn call(&mut self, func: Func) -> Option<Expr> {

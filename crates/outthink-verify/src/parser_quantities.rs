@@ -6,6 +6,7 @@ use crate::number::{as_fraction, parse_number};
 use crate::parser::Parser;
 use crate::units::{Unit, phrase, unit};
 use crate::words::{is_operator, magnitude};
+use num_bigint::BigInt;
 use num_rational::BigRational;
 
 /// Words of one unit or label at most.
@@ -13,10 +14,10 @@ const MOST_WORDS: usize = 8;
 
 /// What stands behind a value.
 pub(crate) enum Behind {
-    /// What it measures.
+    /// What it measures or counts.
     Unit(Unit),
-    /// What it counts, which is no part of the answer.
-    Label,
+    /// A thousandth or ten-thousandth of it is meant.
+    Part(BigRational),
 }
 
 impl Parser {
@@ -25,15 +26,36 @@ impl Parser {
         let negative = self.take_sym('-');
         let Some(Tok::Num(_)) = self.peek() else { return None };
         let mut value = self.number()?;
-        while let Some(times) = self.take_magnitude() {
+        while let Some(times) = self.take_money_letter().or_else(|| self.take_magnitude()) {
             value = Expr::Mul(vec![value, Expr::Num { value: times, decimal: false }]);
         }
         let value = if negative { value.neg() } else { value };
-        // "$5 dollars", "$5 per day": what follows only says so again.
-        if let Some(length) = self.unit_ahead().map(|unit| unit.1).or_else(|| self.label_ahead()) {
-            self.at += length;
+        let mut unit = Unit::of_money(sign)?;
+        // "$5 dollars" only says so again; "$5 per day" is another sum than "$5 per week".
+        match self.unit_ahead() {
+            Some((again, length)) if again.dims == unit.dims => self.at += length,
+            _ => {
+                if let Some(length) = self.label_ahead() {
+                    unit.label = Unit::of_label(&self.text_ahead(length)).label;
+                    self.at += length;
+                }
+            }
         }
-        Some(Expr::Quantity(Box::new(value), Unit::of_money(sign)?))
+        Some(Expr::Quantity(Box::new(value), unit))
+    }
+
+    /// Takes the letter of a magnitude behind a sum of money: `$1.5M`, `$20k`.
+    fn take_money_letter(&mut self) -> Option<BigRational> {
+        let (Tok::Word(word) | Tok::Text(word)) = self.peek()? else { return None };
+        let n: u64 = match word.trim() {
+            "k" | "K" => 1_000,
+            "m" | "M" | "MM" => 1_000_000,
+            "b" | "B" => 1_000_000_000,
+            "t" | "T" => 1_000_000_000_000,
+            _ => return None,
+        };
+        self.at += 1;
+        Some(BigRational::from_integer(BigInt::from(n)))
     }
 
     /// Takes a word that multiplies the number before it: "million", "dozen", and `k` where letters are units.
@@ -47,11 +69,19 @@ impl Parser {
             self.at += 1;
             return Some(times(n));
         }
-        if matches!(word.as_str(), "k" | "K") && self.tokens.len() == self.at + 1 && !self.spaced(0) {
+        if self.tokens.len() == self.at + 1
+            && !self.spaced(0)
+            && let Some(n) = match word.as_str() {
+                "k" | "K" => Some(1_000),
+                "M" => Some(1_000_000),
+                "B" => Some(1_000_000_000),
+                _ => None,
+            }
+        {
             self.ambiguous = true;
             if self.letters {
                 self.at += 1;
-                return Some(times(1_000));
+                return Some(times(n));
             }
         }
         if word.is_ascii() || unit(&word).is_some() {
@@ -69,32 +99,24 @@ impl Parser {
 
     /// Takes "percent" and its like after a number.
     pub(crate) fn take_percent_word(&mut self, factors: &[Expr]) -> bool {
-        let is = |by: usize, name: &str| matches!(self.ahead(by), Some(Tok::Word(word)) if word == name);
-        if matches!(factors.last(), Some(Expr::Num { .. })) && is(0, "per") && is(1, "cent") {
-            self.at += 2;
-            return true;
-        }
-        let percent = match self.peek() {
-            Some(Tok::Word(word) | Tok::Text(word)) => matches!(
-                word.trim().trim_end_matches('.').to_lowercase().as_str(),
-                "percent"
-                    | "pct"
-                    | "percentage"
-                    | "percents"
-                    | "prozent"
-                    | "pourcent"
-                    | "per cent"
-                    | "\u{43f}\u{440}\u{43e}\u{446}\u{435}\u{43d}\u{442}\u{43e}\u{432}"
-                    | "\u{d37c}\u{c13c}\u{d2b8}"
-            ),
-            _ => false,
+        let Some(Expr::Num { .. }) = factors.last() else { return false };
+        let word = |by: usize| match self.ahead(by) {
+            Some(Tok::Word(word) | Tok::Text(word)) => word.trim().trim_end_matches('.').to_lowercase(),
+            _ => String::new(),
         };
-        let found = percent && matches!(factors.last(), Some(Expr::Num { .. }));
-        self.at += usize::from(found);
-        found
+        let (first, second) = (word(0), word(1));
+        let length = match (first.as_str(), second.as_str()) {
+            ("per" | "por" | "pour", "cent" | "cento" | "ciento")
+            | ("في", "المئة" | "المائة")
+            | ("percentage", "point" | "points") => 2,
+            _ if is_percent(&first) => 1,
+            _ => return false,
+        };
+        self.at += length;
+        true
     }
 
-    /// Takes words that follow a value and say what it measures (a unit) or what it counts (none).
+    /// Takes words that follow a value and say what it measures or counts.
     pub(crate) fn take_unit(&mut self, factors: &[Expr]) -> Option<Behind> {
         let tok = self.peek()?;
         if Self::is_conjunction(tok) || factors.is_empty() {
@@ -105,22 +127,105 @@ impl Parser {
             Tok::Cmd(name) if name == "degree" => {
                 return self.take_degree().map(Behind::Unit);
             }
-            Tok::Money(sign) => {
-                let unit = Unit::of_money(*sign).map_or(Behind::Label, Behind::Unit);
+            Tok::Cmd(name) if name == "permille" => {
                 self.at += 1;
-                return Some(unit);
+                return Some(Behind::Part(BigRational::new(1.into(), 1_000.into())));
+            }
+            Tok::Money(sign) => {
+                let unit = Unit::of_money(*sign)?;
+                self.at += 1;
+                return Some(Behind::Unit(unit));
             }
             Tok::Text(_) => {}
             Tok::Word(_) | Tok::Cmd(_) if numeric => {}
             _ => return None,
         }
-        if let Some((unit, length)) = self.unit_ahead() {
-            self.at += length;
-            return Some(Behind::Unit(unit));
+        let is = |by: usize, names: &[&str]| matches!(self.ahead(by), Some(Tok::Word(word) | Tok::Text(word)) if names.contains(&word.trim()));
+        let points = is(0, &["bps", "bp", "basis points"]);
+        if points || is(0, &["basis"]) && is(1, &["points", "point"]) {
+            self.at += if points { 1 } else { 2 };
+            return Some(Behind::Part(BigRational::new(1.into(), 10_000.into())));
         }
-        let length = self.label_ahead()?;
-        self.at += length;
-        Some(Behind::Label)
+        let mut unit = match self.unit_ahead() {
+            Some((unit, length)) => {
+                self.at += length;
+                Some(unit)
+            }
+            None => None,
+        };
+        if let Some(length) = self.label_ahead() {
+            let label = Unit::of_label(&self.text_ahead(length));
+            self.at += length;
+            match &mut unit {
+                Some(unit) => unit.label = label.label,
+                None => unit = Some(label),
+            }
+        }
+        unit.map(Behind::Unit)
+    }
+
+    /// The rest of a quantity in smaller units: the `30 min` of `1 h 30 min`, the `3 in` of `5 ft 3 in`.
+    pub(crate) fn take_smaller(&mut self, value: Expr, unit: &Unit) -> Option<Expr> {
+        let saved = self.at;
+        if self.peek().is_some_and(|tok| matches!(tok, Tok::Word(word) | Tok::Text(word) if matches!(word.trim(), "and" | "und" | "et" | "y" | "e" | "и"))) {
+            self.at += 1;
+        }
+        let compound = ["s", "m", "g", "degree", "month"]
+            .iter()
+            .any(|name| unit.dims.len() == 1 && unit.dims.get(name) == Some(&1))
+            || unit.dims.get("m") == Some(&3);
+        let money = unit.dims.len() == 1 && ["usd", "gbp", "inr"].iter().any(|name| unit.dims.contains_key(name));
+        if (compound || money)
+            && let Some(Tok::Num(_)) = self.peek()
+            && let Some(Expr::Num { value: part, .. }) = self.literal()
+            && let Some((smaller, length)) = self.smaller_ahead(unit)
+            && smaller.dims == unit.dims
+            && smaller.factor < unit.factor
+            && &part * &smaller.factor < unit.factor
+        {
+            self.at += length;
+            let part = Expr::Num { value: part * &smaller.factor / &unit.factor, decimal: false };
+            let sum = Expr::Add(vec![value, part]);
+            // `1 h 30 min 20 s`: what follows is smaller still.
+            let left = Unit { factor: smaller.factor, ..unit.clone() };
+            return match self.take_smaller(Expr::int(0), &left) {
+                Some(Expr::Add(rest)) => {
+                    let scale = Expr::Num { value: &left.factor / &unit.factor, decimal: false };
+                    Some(Expr::Add(vec![sum, Expr::Mul(vec![Expr::Add(rest), scale])]))
+                }
+                _ => Some(sum),
+            };
+        }
+        self.at = saved;
+        None
+    }
+
+    /// A unit ahead, which may be one letter behind a larger unit of time: the `m` of `1 h 30 m`.
+    fn smaller_ahead(&mut self, larger: &Unit) -> Option<(Unit, usize)> {
+        if let Some(Tok::Word(word)) = self.peek()
+            && word == "m"
+            && larger.dims.contains_key("s")
+        {
+            return Some((unit("minute")?, 1));
+        }
+        if let Some(Tok::Word(word)) = self.peek()
+            && matches!(word.as_str(), "s" | "h" | "g")
+        {
+            return Some((unit(word)?, 1));
+        }
+        self.unit_ahead()
+    }
+
+    /// The text of words ahead.
+    fn text_ahead(&self, length: usize) -> String {
+        let mut text = String::new();
+        for by in 0..length {
+            if let Some(Tok::Word(word) | Tok::Text(word)) = self.ahead(by) {
+                text.push(' ');
+                text.push_str(word.trim());
+            }
+        }
+        text
     }
 
     /// The longest unit that begins here, and how many tokens it takes.
@@ -139,7 +244,7 @@ impl Parser {
                 Some(Tok::Word(part)) => {
                     text.push(' ');
                     text.push_str(part);
-                    lone &= words == 0 && part.chars().count() == 1;
+                    lone &= words == 0 && part.len() == 1;
                 }
                 Some(Tok::Cmd(name)) if matches!(name.as_str(), "mu" | "Omega" | "degree") => {
                     text.push_str(match name.as_str() {
@@ -179,7 +284,7 @@ impl Parser {
                 lone = false;
             }
             let last = self.tokens.len() == self.at + by;
-            if lone && (!last || !self.letters) {
+            if lone && (!last || !self.letters) && !self.is_hours_before(text.trim(), by) {
                 self.ambiguous |= last && unit(text.trim()).is_some();
                 continue;
             }
@@ -190,8 +295,27 @@ impl Parser {
         best
     }
 
+    /// Whether a letter is a unit of time with a smaller one behind it: the `h` of `1 h 30 min`.
+    fn is_hours_before(&self, letter: &str, by: usize) -> bool {
+        let smaller: &[&str] = match letter {
+            "d" => &["h", "hour", "hours", "hr", "hrs"],
+            "h" => &["m", "min", "mins", "minutes", "minute"],
+            "m" => &["s", "sec", "secs", "seconds", "cm", "centimeters"],
+            _ => return false,
+        };
+        matches!(self.ahead(by), Some(Tok::Num(_)))
+            && matches!(self.ahead(by + 1), Some(Tok::Word(word) | Tok::Text(word)) if smaller.contains(&word.trim()))
+    }
+
     /// `^2`, `^{2}` or `^{-2}` at a place ahead, and how many tokens it takes.
     fn exponent_ahead(&self, by: usize) -> Option<(String, usize)> {
+        // `25 m2`
+        if let Some(Tok::Num(number)) = self.ahead(by)
+            && matches!(number.as_str(), "2" | "3")
+            && !self.spaced(by)
+        {
+            return Some((number.clone(), 1));
+        }
         if self.ahead(by) != Some(&Tok::Sym('^')) {
             return None;
         }
@@ -229,8 +353,12 @@ impl Parser {
             }
             by += 1;
         }
-        (by > 0 && !matches!(self.ahead(by), Some(Tok::Sym('(' | '^' | '_' | '[') | Tok::Word(_) | Tok::Cmd(_))))
-            .then_some(by)
+        let ends = match self.ahead(by) {
+            Some(tok @ (Tok::Word(_) | Tok::Cmd(_))) => Self::is_conjunction(tok),
+            Some(Tok::Sym('(' | '^' | '_' | '[')) => false,
+            _ => true,
+        };
+        (by > 0 && ends).then_some(by)
     }
 
     fn spaced_or_foreign(&self, by: usize, word: &str) -> bool {
@@ -322,6 +450,40 @@ impl Parser {
         self.at += by;
         (bottom != num_rational::BigRational::default()).then(|| top / bottom)
     }
+}
+
+/// Whether a word says percent.
+fn is_percent(word: &str) -> bool {
+    matches!(
+        word,
+        "percent"
+            | "pct"
+            | "percentage"
+            | "percents"
+            | "prozent"
+            | "pourcent"
+            | "per cent"
+            | "per cento"
+            | "por ciento"
+            | "por cento"
+            | "pour cent"
+            | "percento"
+            | "процент"
+            | "процента"
+            | "процентов"
+            | "パーセント"
+            | "퍼센트"
+            | "프로"
+            | "प्रतिशत"
+            | "फीसदी"
+            | "بالمئة"
+            | "بالمائة"
+            | "في المئة"
+            | "في المائة"
+            | "percentage points"
+            | "percentage point"
+            | "prozentpunkte"
+    )
 }
 
 /// Whether a word joins a sign such as that of micro without a space.

@@ -112,11 +112,21 @@ fn is_piecewise(expr: &Expr) -> bool {
                     | Func::Min
                     | Func::Gcd
                     | Func::Lcm
-                    | Func::DoubleFactorial,
+                    | Func::DoubleFactorial
+                    | Func::Mod
+                    | Func::Residue
+                    | Func::Sum
+                    | Func::Product
+                    | Func::Integral,
                 _
             )
         )
     })
+}
+
+/// As [`is_piecewise`], also where the pieces only show in the normal form.
+fn in_pieces(expr: &Expr) -> bool {
+    is_piecewise(expr) || poly::is_piecewise(expr)
 }
 
 /// The value of a variable at a point: of either sign, and of four sizes up to some thousands.
@@ -158,7 +168,7 @@ fn functions(a: &Expr, b: &Expr) -> Same {
         }
         sharp += u32::from(x.is_sharp(y));
     }
-    if sharp < MIN_SHARP || is_piecewise(a) || is_piecewise(b) { Same::Unknown } else { Same::Yes }
+    if sharp < MIN_SHARP || in_pieces(a) || in_pieces(b) { Same::Unknown } else { Same::Yes }
 }
 
 fn complex_functions(a: &Expr, b: &Expr) -> Same {
@@ -174,7 +184,7 @@ fn complex_functions(a: &Expr, b: &Expr) -> Same {
         }
         finite += 1;
     }
-    if finite < MIN_SHARP || is_piecewise(a) || is_piecewise(b) { Same::Unknown } else { Same::Yes }
+    if finite < MIN_SHARP || in_pieces(a) || in_pieces(b) { Same::Unknown } else { Same::Yes }
 }
 
 /// Whether two equations or inequalities `a rel 0` and `b rel 0` are the same up to a factor.

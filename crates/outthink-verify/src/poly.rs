@@ -40,6 +40,8 @@ enum Atom {
     Prime(u64),
     /// A sum under a root or a power.
     Sum(Poly),
+    /// The absolute value of a sum with a positive first coefficient of one.
+    Abs(Poly),
     /// A function of arguments in normal form, or a constant to a power of such.
     Opaque(String),
 }
@@ -69,6 +71,22 @@ pub(crate) fn decide(a: &Expr, b: &Expr) -> Option<bool> {
         matches!(normal.atoms.get(*atom), Some(Atom::Var(_) | Atom::Pi | Atom::E | Atom::I | Atom::Prime(_)))
     };
     difference.keys().all(|mono| mono.keys().all(known)).then_some(false)
+}
+
+/// Whether an absolute value or a step is left in the normal form.
+pub(crate) fn is_piecewise(expr: &Expr) -> bool {
+    let mut normal = Normal { atoms: Vec::new(), fuel: FUEL };
+    let Some(form) = normal.of(expr) else { return false };
+    let steps = ["Floor", "Ceil", "Max", "Min", "Gcd", "Lcm", "Mod"];
+    let in_pieces = |atom: &usize| match normal.atoms.get(*atom) {
+        Some(Atom::Abs(_)) => true,
+        Some(Atom::Opaque(key)) => steps.iter().any(|step| key.starts_with(step)) || key.contains("|["),
+        Some(Atom::Sum(poly)) => {
+            poly.keys().any(|mono| mono.keys().any(|atom| matches!(normal.atoms.get(*atom), Some(Atom::Abs(_)))))
+        }
+        _ => false,
+    };
+    form.top.keys().chain(form.bottom.keys()).any(|mono| mono.keys().any(in_pieces))
 }
 
 fn constant(value: BigRational) -> Poly {
@@ -155,6 +173,12 @@ impl Normal {
                     exponent -= whole;
                     let power = i32::try_from(whole.to_integer()).ok().filter(|n| n.abs() < 512)?;
                     c *= BigRational::from_integer(BigInt::from(*p)).pow(power);
+                }
+                // |p|^2 is p^2.
+                Atom::Abs(poly) if exponent.is_integer() && exponent >= Exponent::from_integer(2) => {
+                    let odd = Exponent::from_integer(exponent.to_integer().rem_euclid(2));
+                    sums.push((poly.clone(), (exponent - odd).to_integer()));
+                    exponent = odd;
                 }
                 Atom::Sum(poly) if exponent.is_integer() && exponent.is_positive() => {
                     sums.push((poly.clone(), exponent.to_integer()));
@@ -326,6 +350,14 @@ impl Normal {
             let power = exponent * n;
             let positive = matches!(self.atoms.get(atom), Some(Atom::Pi | Atom::E | Atom::Prime(_)));
             // The root of x^2 is |x|, not x.
+            if even && !positive && exponent.numer().is_even() && !power.numer().is_even() && power.is_positive() {
+                let base = Poly::from([(Mono::from([(atom, Exponent::one())]), BigRational::one())]);
+                let size = self.absolute(&base)?;
+                let (mono, _) = size.into_iter().next()?;
+                let part = Poly::from([(mono.into_iter().map(|(a, n)| (a, n * power)).collect(), BigRational::one())]);
+                out = self.times(&out, &part)?;
+                continue;
+            }
             if even
                 && !positive
                 && (exponent.numer().is_even() && !power.numer().is_even()
@@ -339,6 +371,37 @@ impl Normal {
         }
         let factor = self.number_root(c, n)?;
         self.times(&out, &factor)
+    }
+
+    /// The absolute value of a sum of real numbers.
+    fn absolute(&mut self, poly: &Poly) -> Option<Poly> {
+        let imaginary = |atom: &usize| matches!(self.atoms.get(*atom), Some(Atom::I));
+        if poly.keys().any(|mono| mono.keys().any(imaginary)) {
+            return None;
+        }
+        let Some(first) = poly.values().next() else { return Some(Poly::new()) };
+        if poly.len() > 1 {
+            let (size, scale) = (first.abs(), first.recip());
+            let at = self.atom(Atom::Abs(scaled(poly, &scale)));
+            return Some(Poly::from([(Mono::from([(at, Exponent::one())]), size)]));
+        }
+        let mut out = Mono::new();
+        let (mono, c) = poly.iter().next()?;
+        for (&atom, &n) in mono {
+            let positive = matches!(self.atoms.get(atom), Some(Atom::Pi | Atom::E | Atom::Prime(_) | Atom::Abs(_)));
+            // A root of an even index is of what is not negative.
+            if positive || !n.is_integer() || n.numer().is_even() {
+                out.insert(atom, n);
+                continue;
+            }
+            let base = Poly::from([(Mono::from([(atom, Exponent::one())]), BigRational::one())]);
+            let at = self.atom(Atom::Abs(base));
+            out.insert(at, Exponent::one());
+            if !(n - Exponent::one()).is_zero() {
+                out.insert(atom, n - Exponent::one());
+            }
+        }
+        Some(Poly::from([(out, c.abs())]))
     }
 
     /// A number to the power of a fraction, as roots of primes.
@@ -399,6 +462,40 @@ impl Normal {
                     return self.of(&Expr::Mul((0..k).map(factor).collect()));
                 }
             }
+            // The larger of a and b is (a + b + |a - b|) / 2.
+            Func::Max | Func::Min => {
+                if let [a, b] = arguments {
+                    let apart = Expr::Call(Func::Abs, vec![Expr::Add(vec![a.clone(), b.clone().neg()])]);
+                    let apart = if func == Func::Max { apart } else { apart.neg() };
+                    let half = Expr::Num { value: BigRational::new(1.into(), 2.into()), decimal: false };
+                    return self.of(&Expr::Mul(vec![half, Expr::Add(vec![a.clone(), b.clone(), apart])]));
+                }
+            }
+            Func::Abs => {
+                let argument = self.of(first)?;
+                if let Some(top) = self.absolute(&argument.top)
+                    && let Some(bottom) = self.absolute(&argument.bottom)
+                {
+                    return self.quotient(top, bottom);
+                }
+            }
+            Func::Ceil => {
+                let floor = Expr::Call(Func::Floor, vec![first.clone().neg()]);
+                return self.of(&floor.neg());
+            }
+            // Whole numbers leave a floor.
+            Func::Floor => {
+                let mut argument = self.of(first)?;
+                if as_constant(&argument.bottom).is_some_and(|c| c.is_one())
+                    && let Some(c) = argument.top.get(&Mono::new()).map(BigRational::floor).filter(|c| !c.is_zero())
+                    && argument.top.len() > 1
+                {
+                    argument.top = plus(argument.top, &constant(-c.clone()))?;
+                    let key = format!("{func:?}[{:?}]", self.key(&argument));
+                    let rest = self.whole(Atom::Opaque(key), Exponent::one());
+                    return self.add(&rest, &Quotient { top: constant(c), bottom: constant(BigRational::one()) });
+                }
+            }
             _ => {}
         }
         if let Some(value) = exact(&Expr::Call(func, arguments.to_vec()), &[]) {
@@ -406,10 +503,7 @@ impl Normal {
         }
         let mut keys = Vec::new();
         for argument in arguments {
-            let mut argument = self.of(argument)?;
-            if func == Func::Abs && argument.top.values().next().is_some_and(Signed::is_negative) {
-                argument.top = scaled(&argument.top, &-BigRational::one());
-            }
+            let argument = self.of(argument)?;
             keys.push(self.key(&argument));
         }
         if matches!(func, Func::Max | Func::Min | Func::Gcd | Func::Lcm) {
@@ -438,6 +532,7 @@ impl Normal {
     fn atom_key(&self, atom: usize) -> String {
         match self.atoms.get(atom) {
             Some(Atom::Sum(poly)) => format!("[{}]", self.poly_key(poly)),
+            Some(Atom::Abs(poly)) => format!("|[{}]|", self.poly_key(poly)),
             Some(Atom::Opaque(key)) => format!("[{key}]"),
             other => format!("{other:?}"),
         }

@@ -21,6 +21,11 @@ impl Ball {
         Ball { mid, err: 0.0 }
     }
 
+    /// Nothing is known of a value that is too small for a double.
+    fn unless_lost(self, from: &[Ball]) -> Self {
+        if self.mid.abs() < f64::MIN_POSITIVE && from.iter().all(|ball| ball.mid != 0.0) { Self::UNKNOWN } else { self }
+    }
+
     fn new(mid: f64, err: f64) -> Self {
         if mid.is_finite() && err.is_finite() { Ball { mid, err: err + mid.abs() * STEP } } else { Self::UNKNOWN }
     }
@@ -53,7 +58,7 @@ impl Ball {
 
     fn mul(self, other: Ball) -> Ball {
         let err = self.mid.abs() * other.err + other.mid.abs() * self.err + self.err * other.err;
-        Ball::new(self.mid * other.mid, err)
+        Ball::new(self.mid * other.mid, err).unless_lost(&[self, other])
     }
 
     fn recip(self) -> Ball {
@@ -84,7 +89,7 @@ impl Ball {
     fn whole_power(self, n: i64) -> Ball {
         let power = |x: f64| x.powi(i32::try_from(n.unsigned_abs()).unwrap_or(i32::MAX));
         let err = (power(self.mid.abs() + self.err) - power(self.mid.abs())).abs();
-        let value = Ball::new(power(self.mid), err + power(self.mid).abs() * STEP * 2.0);
+        let value = Ball::new(power(self.mid), err + power(self.mid).abs() * STEP * 2.0).unless_lost(&[self]);
         if n < 0 { value.recip() } else { value }
     }
 
@@ -103,7 +108,7 @@ impl Ball {
         let root = Ball { mid: f(size.mid), err: 0.0 };
         let err = (f(size.high()) - root.mid).abs().max((f(size.low()) - root.mid).abs());
         let negative = sign < 0.0 && p % 2 != 0 && q % 2 != 0;
-        Ball::new(if negative { -root.mid } else { root.mid }, err)
+        Ball::new(if negative { -root.mid } else { root.mid }, err).unless_lost(&[self])
     }
 
     fn power(self, exponent: Ball) -> Ball {
@@ -113,7 +118,7 @@ impl Ball {
         if self.low() <= 0.0 {
             return Self::UNKNOWN;
         }
-        exponent.mul(self.monotonic(f64::ln)).monotonic(f64::exp)
+        exponent.mul(self.monotonic(f64::ln)).monotonic(f64::exp).unless_lost(&[])
     }
 }
 
@@ -140,7 +145,7 @@ pub(crate) fn evaluate(expr: &Expr, value_of: &dyn Fn(&str) -> f64) -> Ball {
                 return base_value.fraction_power(p, q);
             }
             if **base == Expr::E {
-                return evaluate(exponent, value_of).monotonic(f64::exp);
+                return evaluate(exponent, value_of).monotonic(f64::exp).unless_lost(&[]);
             }
             base_value.power(evaluate(exponent, value_of))
         }
@@ -180,7 +185,7 @@ fn call(func: Func, values: &[Ball]) -> Ball {
         Func::Sinh => first.monotonic(f64::sinh),
         Func::Cosh => Ball { mid: first.mid.abs(), err: first.err }.monotonic(f64::cosh),
         Func::Tanh => first.gentle(f64::tanh),
-        Func::Exp => first.monotonic(f64::exp),
+        Func::Exp => first.monotonic(f64::exp).unless_lost(&[]),
         Func::Ln => ln(first),
         Func::Log => ln(first).mul(ln(second).recip()),
         Func::Abs => Ball { mid: first.mid.abs(), err: first.err },
@@ -200,7 +205,14 @@ fn call(func: Func, values: &[Ball]) -> Ball {
         }
         Func::Max => pick(f64::max),
         Func::Min => pick(f64::min),
-        Func::Gcd | Func::Lcm | Func::DoubleFactorial => Ball::UNKNOWN,
+        Func::Gcd
+        | Func::Lcm
+        | Func::DoubleFactorial
+        | Func::Mod
+        | Func::Residue
+        | Func::Sum
+        | Func::Product
+        | Func::Integral => Ball::UNKNOWN,
     }
 }
 

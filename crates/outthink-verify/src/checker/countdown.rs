@@ -120,10 +120,17 @@ impl Countdown {
         answer.as_deref().into_iter().chain(line).any(|text| self.solves(text)) || (answer.is_none() && solution)
     }
 
-    /// Whether an expression, alone or as a side of an equation, solves the game.
+    /// Whether an expression, alone or as a side of an equation, solves the game. An equation that claims another
+    /// value does not.
     pub fn solves(&self, text: &str) -> bool {
-        let text = text.rsplit_once(':').map_or(text, |(_, expression)| expression);
-        text.len() <= MOST_BYTES && text.split('=').any(|side| self.is_solution(side))
+        if text.len() > MOST_BYTES {
+            return false;
+        }
+        let text = with_equal_signs(text);
+        let text = text.rsplit_once(':').map_or(text.as_str(), |(_, expression)| expression);
+        let sides: Vec<&str> = text.split('=').map(without_prose).collect();
+        sides.iter().any(|side| self.is_solution(side))
+            && sides.iter().all(|side| claimed(side).is_none_or(|value| value == self.target))
     }
 
     fn is_solution(&self, expression: &str) -> bool {
@@ -140,15 +147,72 @@ fn is_sub_multiset(part: &[u64], whole: &[u64]) -> bool {
     part.iter().all(|n| rest.by_ref().any(|w| w == n))
 }
 
+/// With words and signs that claim a value as equal signs.
+fn with_equal_signs(text: &str) -> String {
+    let mut text = text.replace(['\u{2248}', '\u{21d2}', '\u{2192}', '\u{ff1d}'], "=");
+    for words in
+        ["\\approx", "\\Rightarrow", " equals ", " is equal to ", " gives ", " makes ", " yields ", " is ", "=>", "->"]
+    {
+        text = text.replace(words, "=");
+    }
+    text
+}
+
+/// Without the words around an expression: "the equation (13 - 9) * 6 works".
+fn without_prose(side: &str) -> &str {
+    let word =
+        |c: char| c.is_alphabetic() || c.is_whitespace() || matches!(c, ',' | '.' | '!' | '\'' | '"' | '\u{2713}');
+    let side = side.trim();
+    if side.starts_with('\\') { side } else { side.trim_matches(word) }
+}
+
+/// The value that a side of an equation has, or the number that it begins with where more is said about it.
+fn claimed(side: &str) -> Option<BigRational> {
+    if let Some((value, _)) = evaluate(side) {
+        return Some(value);
+    }
+    let side = side.trim_start_matches(['$', '`', '*', ' ', '(']);
+    let (sign, digits) = side.strip_prefix('-').map_or((1, side), |rest| (-1, rest));
+    let end = digits.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(digits.len());
+    let rest = digits.get(end..)?.trim_start();
+    if rest.starts_with(['+', '-', '*', '/', ')', '\\', '\u{d7}', '\u{f7}', 'x', '\u{2212}', '\u{b7}']) {
+        return None;
+    }
+    match crate::number::parse_number(digits.get(..end)?.trim_end_matches('.'))? {
+        crate::ast::Expr::Num { value, .. } => Some(value * BigInt::from(sign)),
+        _ => None,
+    }
+}
+
+/// With the letter x as a sign of multiplication where it stands between two values.
+fn with_times(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        let after = text.get(at + c.len_utf8()..).unwrap_or("").trim_start();
+        let between = matches!(before, '0'..='9' | ')' | ']')
+            && after.starts_with(|c: char| c.is_ascii_digit() || "([".contains(c));
+        out.push(if matches!(c, 'x' | 'X') && between { '*' } else { c });
+        if !c.is_whitespace() {
+            before = c;
+        }
+    }
+    out
+}
+
 /// The exact value of an expression and the numbers in it.
 fn evaluate(text: &str) -> Option<(BigRational, Vec<u64>)> {
-    let text = without_fractions(text);
+    let text = without_fractions(&with_times(text));
     let plain = text
         .replace(['×', '·', '\u{2217}', '\u{22c5}'], "*")
         .replace("\\times", "*")
         .replace("\\cdot", "*")
         .replace('÷', "/");
-    let plain = plain.replace("\\div", "/").replace('\u{2212}', "-").replace(['[', '{'], "(").replace([']', '}'], ")");
+    let plain = plain
+        .replace("\\div", "/")
+        .replace(['\u{2212}', '\u{2013}'], "-")
+        .replace(['[', '{'], "(")
+        .replace([']', '}'], ")");
     let plain =
         plain.trim().trim_matches(|c| c == '$' || c == '`' || c == '.').replace("\\left", "").replace("\\right", "");
     let tokens: Vec<char> = plain.chars().filter(|c| !c.is_whitespace()).collect();
@@ -221,6 +285,12 @@ impl Parser<'_> {
     }
 
     fn atom(&mut self) -> Option<BigRational> {
+        if self.next_is('-') {
+            self.depth += 1;
+            let value = if self.depth <= 64 { self.atom()? } else { return None };
+            self.depth -= 1;
+            return Some(-value);
+        }
         if self.next_is('(') {
             self.depth += 1;
             let value = if self.depth <= 64 { self.sum()? } else { return None };
@@ -248,6 +318,30 @@ mod tests {
         assert!(game.solves("(13 - 9) * (10 - 4) = 24"));
         assert!(game.solves("24 = (10 − 4) × (13 − 9)"));
         assert!(game.accepts("Steps:\n13 - 9 = 4\nAnswer: (10 - 4) * (13 - 9) = 24"));
+        for text in [
+            "The equation (13-9)*(10-4) equals 24.",
+            "(13-9)*(10-4) ≈ 24",
+            "(13-9)x(10-4)",
+            "(13 - 9) x (10 - 4) = 4 x 6 = 24",
+            "So (13-9)*(10-4) = 24, which is right.",
+            "(13-9)*(10-4) gives 24.0",
+            "(13 – 9) × (10 – 4) → 24",
+            "-(9-13)*(10-4)",
+        ] {
+            assert!(game.solves(text), "{text}");
+        }
+        for text in [
+            "(13-9)*(10-4) = 25",
+            "(13-9)*(10-4) equals 25.",
+            "(13-9)*(10-4) = 25 (done)",
+            "(13-9)*(10-4) ≈ 23.9",
+            "25 = (13-9)*(10-4)",
+            "(13-9)*(10-4) = 4*5 = 24",
+            "13-9 = 4, 4*(10-4) = 24",
+        ] {
+            assert!(!game.solves(text), "{text}");
+        }
+        assert!(Countdown::new(&[5, 10], -5).unwrap().solves("-10+5"));
         assert!(!game.solves("(13 - 9) * 6 = 24"));
         assert!(!game.solves("24 = 24"));
         assert!(!game.solves("(13 - 9) * (10 - 4) + 1 = 24"));
