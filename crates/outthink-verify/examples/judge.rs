@@ -19,11 +19,12 @@ fn main() -> std::io::Result<()> {
         .iter()
         .map(|pair| {
             let (gold, reply) = (pair["gold"].as_str().unwrap_or_default(), pair["reply"].as_str().unwrap_or_default());
-            let graded = Grader::new(gold, pair["question"].as_str()).grade(reply);
+            let question = pair["question"].as_str();
+            let graded = Grader::new(gold, question).grade(reply);
             // A reference is an answer, or a text that holds one.
             let right = graded.answer.as_ref().is_some_and(|answer| {
                 graded.correct
-                    || find_answer(gold).is_some_and(|gold| Grader::new(&gold.text, None).is_right(&answer.text))
+                    || find_answer(gold).is_some_and(|gold| Grader::new(&gold.text, question).is_right(&answer.text))
             });
             json!({
                 "right": right,

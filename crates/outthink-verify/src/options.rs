@@ -161,6 +161,7 @@ impl Options {
     /// several options read alike, or where the letter is that of one option and the text that of another.
     pub fn letter_of(&self, answer: &str) -> Option<char> {
         let text = plain(answer);
+        let text = if text.contains("\\text") || text.contains("\\math") { flat(&text) } else { text };
         if let Some((letter, claim)) = self.lettered(&text) {
             return (!self.contradicts(letter, claim)).then_some(letter);
         }
@@ -257,7 +258,12 @@ impl Options {
                 return found;
             }
         }
-        let named = self.only_named(crate::find::reply(reply));
+        // A reply that is an option and nothing else.
+        let whole = crate::find::reply(reply).trim();
+        if let Some(letter) = Some(whole).filter(|whole| whole.len() < 200).and_then(|whole| self.letter_of(whole)) {
+            return Some(Answer { text: letter.to_string(), kind: AnswerKind::Choice });
+        }
+        let named = self.only_named(whole);
         named.map(|letter| Answer { text: letter.to_string(), kind: AnswerKind::LastExpression }).or(found)
     }
 

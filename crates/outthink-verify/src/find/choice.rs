@@ -45,7 +45,7 @@ static RIGHT: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 /// Letters that are chosen.
 static CHOSEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let letters = format!("(?-i:{LETTER}(?:{}{LETTER})*|[A-J]{{2,6}})", joint());
+    let letters = format!("(?-i:[A-J]{{2,6}}|{LETTER}(?:{}{LETTER})*)", joint());
     let nouns: Vec<&str> = LANGUAGES.iter().map(|row| row.option).filter(|words| !words.is_empty()).collect();
     let nouns = nouns.join("|");
     pattern(

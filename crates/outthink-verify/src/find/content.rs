@@ -78,6 +78,12 @@ pub(super) fn content(inside: &str) -> String {
     content_of_words(bare).unwrap_or_else(|| bare.to_owned())
 }
 
+/// Without signs and wrappers; of alternatives that are equal the first one.
+pub(super) fn plain(text: &str) -> String {
+    let text = bare(text);
+    same_alternatives(text).unwrap_or_else(|| text.to_owned())
+}
+
 /// Without signs and wrappers.
 fn bare(inside: &str) -> &str {
     let mut text = inside.trim();

@@ -23,6 +23,12 @@ static ANY: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&format!("(?i)
 /// What denies a value that stands before the text.
 static AFTER: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern(|language| language.denied, |words| format!(r#"^[\s"”»」*$)\]）\\]*(?:{words})"#)));
+/// As above, of the languages whose verb stands last, anywhere.
+static AT_THE_END: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let rows = LANGUAGES.iter().filter(|row| row.verb_last);
+    let rows: Vec<&str> = rows.map(|row| row.denied).filter(|words| !words.is_empty()).collect();
+    Regex::new(&format!("(?:{})", rows.join("|"))).ok()
+});
 /// What leads from a denied value to the right one.
 static BUT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let spaced = |spaced: bool| {
@@ -89,6 +95,11 @@ pub(super) struct After<'a> {
 /// What a text says behind a word such as "but", with which it begins.
 pub(super) fn instead(text: &str) -> Option<&str> {
     text.get(BUT.as_ref()?.find(text)?.end()..)
+}
+
+/// Where the denial begins in a sentence of a language whose verb stands last: "5が | ではない".
+pub(super) fn at_the_end(sentence: &str) -> Option<usize> {
+    AT_THE_END.as_ref()?.find(sentence).map(|found| found.start())
 }
 
 /// What of a sentence stands behind "but" where it denies something first: "not 4 but 5".

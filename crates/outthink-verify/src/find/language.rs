@@ -9,6 +9,8 @@ use regex::Regex;
 pub(super) struct Language {
     /// Whether words are set apart by spaces.
     pub(super) spaced: bool,
+    /// Whether the verb stands last, and with it the denial.
+    pub(super) verb_last: bool,
     /// Words for the answer itself.
     pub(super) answer: &'static str,
     /// What links them to the answer.
@@ -54,6 +56,7 @@ pub(super) struct Language {
 /// A language of which nothing is known.
 const NONE: Language = Language {
     spaced: true,
+    verb_last: false,
     answer: "",
     link: "",
     unlink: "",
@@ -105,6 +108,8 @@ const ENGLISH: Language = Language {
         " since ",
         " as ",
         ", so",
+        ", i.e",
+        ", that is",
         ", which",
         ", where",
         ", because",
@@ -181,6 +186,7 @@ const CHINESE: Language = Language {
 
 const JAPANESE: Language = Language {
     spaced: false,
+    verb_last: true,
     answer: "(?:最終的な答え|答え|こたえ|回答|解答|正解|結果)[】」\\]]?",
     link: r"[ \t]*(?:は|が|\*\*)?[ \t]*[:：=＝]?[、]?",
     result: "(?:正しい|適切な|適当な)(?:選択肢|もの|の|答え)(?:は|が)",
@@ -203,6 +209,7 @@ const JAPANESE: Language = Language {
 
 const KOREAN: Language = Language {
     spaced: false,
+    verb_last: true,
     answer: "(?:답변|정답|답|결과)",
     link: r"[ \t]*(?:은|는|이|\*\*)?[ \t]*[:：=＝]?",
     result: "(?:올바른|옳은|맞는|정확한|알맞은)[ \t]*(?:선택지|보기|답|것|값)(?:은|는|이)",
@@ -407,6 +414,7 @@ const ARABIC: Language = Language {
 };
 
 const HINDI: Language = Language {
+    verb_last: true,
     answer: "(?:उत्तर|जवाब|परिणाम)",
     link: r"[ \t]*(?:है|हैं)?[ \t]*[:=]?",
     result: "(?:सही|उचित)[ \\t]+(?:विकल्प|चुनाव|अक्षर)[ \\t]*(?:है|हैं)?[ \\t]*[:=]?",

@@ -79,7 +79,13 @@ fn of_sentence(sentence: &str) -> Option<(String, AnswerKind)> {
     if reads(sentence) {
         return Some(kind_of(unwrap(sentence)));
     }
-    let span = last_span(sentence).map(|span| before_condition(sentence, span));
+    let last = last_span(sentence);
+    let span = last.clone().map(|span| before_condition(sentence, span));
+    if let Some((start, inside, _)) = &span
+        && last.is_some_and(|last| last.0 != *start)
+    {
+        return expression(inside);
+    }
     let from = span.as_ref().map_or(0, |span| span.2);
     if let Some((start, inside, end)) = span {
         let tail = sentence.get(end..).unwrap_or_default();
@@ -148,12 +154,10 @@ fn suffix(sentence: &str) -> Option<&str> {
             || [" are", " is", " be", " get"].iter().any(|w| before.ends_with(w));
         let spread = text.contains(" and ") || text.contains(" or ") || text.contains(", ");
         let number_before = before.ends_with(|c: char| c.is_ascii_digit() || "+-*/^(\u{d7}\u{f7}\u{2212}".contains(c));
-        ((listed || !spread) && !number_before && reads(text)).then(|| unwrap_keeping_money(text))
+        let bracketed = text.starts_with(['[', '(', '{', '\\']);
+        let goes_on = || compound_start(sentence, at).is_some() || before.ends_with(" out of");
+        ((listed || bracketed || !spread) && !number_before && !goes_on() && reads(text)).then(|| unwrap(text))
     })
-}
-
-fn unwrap_keeping_money(text: &str) -> &str {
-    unwrap(text)
 }
 
 /// The last number with the words that belong to it: those behind it, a word for its sign, the number of which it is
@@ -180,7 +184,7 @@ pub(super) fn number(sentence: &str) -> Option<String> {
 
 /// Where the answer begins whose last part is the number at a place.
 fn compound_start(sentence: &str, at: usize) -> Option<usize> {
-    const LINKS: &[&str] = &["in", "out of", "of", "to", "per"];
+    const LINKS: &[&str] = &["in", "out of", "of", "to", "per", "or", "oder", "ou", "o", "или", "od"];
     let before = sentence.get(..at)?;
     for link in LINKS {
         if let Some(head) = before.trim_end().strip_suffix(link).and_then(|head| head.strip_suffix(' '))
@@ -235,6 +239,50 @@ fn without_citation(sentence: &str) -> &str {
         return text.trim_end();
     }
     sentence
+}
+
+/// Digits in words of East Asian writing.
+const EAST_ASIAN: &str = "零一二三四五六七八九十百千万亿億分之点負负两";
+
+/// The number in words that a reply without digits ends with: "There are twelve of them."
+pub(super) fn number_in_words(text: &str) -> Option<(String, AnswerKind)> {
+    if text.contains(|c: char| c.is_ascii_digit()) || text.len() > 4_096 {
+        return None;
+    }
+    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
+    let sentence = sentences(line).pop()?;
+    let number = |word: &&str| {
+        let lower = word.to_lowercase();
+        lower != "one" && lower != "hundred" && crate::words::number_word(&lower).is_some()
+    };
+    let trimmed = |word: &'_ str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
+    let words: Vec<String> = sentence.split_whitespace().map(trimmed).collect();
+    let mut numbers = words.iter().map(String::as_str).filter(number);
+    if let (Some(one), None) = (numbers.next(), numbers.next()) {
+        return Some((one.to_owned(), AnswerKind::LastNumber));
+    }
+    let ends = sentence.trim_end_matches(|c: char| !EAST_ASIAN.contains(c) && !c.is_alphanumeric());
+    let start = ends.char_indices().rev().take_while(|(_, c)| EAST_ASIAN.contains(*c)).last()?.0;
+    let before = ends.get(..start)?;
+    let said = ["是", "为", "有", "得", "于"].iter().any(|word| before.ends_with(word));
+    said.then(|| (ends.get(start..).unwrap_or_default().to_owned(), AnswerKind::LastNumber))
+}
+
+/// The name that a reply of one sentence ends with: "It will be Monday."
+pub(super) fn name(text: &str) -> Option<(String, AnswerKind)> {
+    let text = text.trim();
+    if text.len() > 80 || text.contains('\n') || sentences(text).len() != 1 || text.contains(['?', '\u{ff1f}']) {
+        return None;
+    }
+    let (before, name) = [" is ", " was ", " be ", " ist ", " est ", " es ", " \u{e9} "]
+        .iter()
+        .filter_map(|link| text.rsplit_once(link))
+        .min_by_key(|(_, name)| name.len())?;
+    let name = unwrap(name).trim_end_matches('!');
+    let capital = |word: &str| word.starts_with(char::is_uppercase);
+    let words = || name.split_whitespace();
+    (denial::before(&format!("{before} ")).is_none() && (1..=3).contains(&words().count()) && words().all(capital))
+        .then(|| (name.to_owned(), AnswerKind::LastExpression))
 }
 
 /// Yes or no that a reply opens with and gives a reason for.

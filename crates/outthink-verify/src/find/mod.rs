@@ -48,7 +48,8 @@ pub fn find_answer(text: &str) -> Option<Answer> {
     let (text, kind) = found(reply)?;
     let text = match kind {
         AnswerKind::Boxed | AnswerKind::Tagged => content::content(&text),
-        AnswerKind::Stated | AnswerKind::LastExpression | AnswerKind::LastNumber => calm(text, reply),
+        AnswerKind::LastExpression => content::plain(&text),
+        AnswerKind::Stated | AnswerKind::LastNumber => calm(text, reply),
         _ => text,
     };
     Some(Answer { text, kind })
@@ -97,6 +98,8 @@ fn found(reply: &str) -> Option<(String, AnswerKind)> {
         .or_else(|| last::opening_truth(text))
         .or_else(|| last::last(text, denied))
         .or_else(|| last::short(text))
+        .or_else(|| last::number_in_words(text))
+        .or_else(|| last::name(text))
 }
 
 /// Without the mark of an exclamation: `5!` is a factorial only where the reply computes with factorials.

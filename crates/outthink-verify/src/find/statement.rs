@@ -130,6 +130,9 @@ pub(super) fn said(marker: &str, rest: &str) -> Said {
             _ => return denied,
         }
     }
+    if let Some(said) = denied_at_the_end(line) {
+        return said;
+    }
     match value(line) {
         Some((text, kind)) => match denial::after(behind(line, &text)) {
             Some(after) if after.goes_on => Said::of(value(after.rest)),
@@ -141,6 +144,24 @@ pub(super) fn said(marker: &str, rest: &str) -> Said {
         },
         None => Said::Nothing,
     }
+}
+
+/// What is denied where the verb stands last: "5ではありません".
+fn denied_at_the_end(line: &str) -> Option<Said> {
+    if line.is_ascii() {
+        return None;
+    }
+    let clause = line.split(['、', '，', ',', '。', '।', ';', '.']).next()?;
+    let (head, tail) = line.split_at_checked(denial::at_the_end(clause)?)?;
+    let (text, _) = value(head)?;
+    let head = head.trim_end().trim_end_matches(['$', ')', '*', ']', '」']);
+    if !(head.ends_with(&text) || head.ends_with(text.trim_end_matches(')'))) {
+        return None;
+    }
+    let after = denial::after(tail)?;
+    let rest = after.rest.trim_start_matches(['、', '，', ',', ' ', '।', '。']);
+    let right = if after.goes_on { Some(rest) } else { denial::instead(after.rest) };
+    Some(right.and_then(value).map_or(Said::Denied(text), |(text, kind)| Said::Value(text, kind)))
 }
 
 /// What is denied with which a text begins, or what stands for it behind "but".
@@ -196,6 +217,7 @@ pub(super) fn value(line: &str) -> Option<(String, AnswerKind)> {
     if let Some(number) = circled(clause) {
         return stated(&number);
     }
+    let clause = without_remark(clause);
     if reads(clause) {
         return stated(tidy(clause));
     }
@@ -243,7 +265,7 @@ fn words(clause: &str) -> Option<(String, AnswerKind)> {
     let end = SOFT_ENDS.iter().take(1).filter_map(|end| clause.find(end)).min();
     let text = unwrap(clause.get(..end.unwrap_or(clause.len()))?);
     let lower = text.to_ascii_lowercase();
-    if text.is_empty() || REFUSED.iter().any(|word| lower.starts_with(word)) {
+    if text.is_empty() || (REFUSED.iter().any(|word| lower.starts_with(word)) && !is_title(text)) {
         return None;
     }
     // "simple: patience, and about 3 weeks" only leads to what follows.
@@ -274,6 +296,24 @@ fn words(clause: &str) -> Option<(String, AnswerKind)> {
         return Some((number, AnswerKind::LastNumber));
     }
     (text.split_whitespace().count() <= MAX_WORDS).then(|| (text.to_owned(), AnswerKind::Stated))
+}
+
+/// Whether a text is a title in capitals: "To Kill a Mockingbird".
+fn is_title(text: &str) -> bool {
+    let capitals = text.split_whitespace().filter(|word| word.starts_with(char::is_uppercase)).count();
+    let n = text.split_whitespace().count();
+    text.starts_with(char::is_uppercase) && capitals >= 2 && n <= 8 && capitals * 2 >= n
+}
+
+/// Without a remark in brackets at its end: "5 (n = 7 works too)".
+fn without_remark(clause: &str) -> &str {
+    let Some((before, remark)) =
+        clause.trim_end_matches(['.', ' ']).strip_suffix(')').and_then(|c| c.rsplit_once(" ("))
+    else {
+        return clause;
+    };
+    let words = remark.split(|c: char| !c.is_alphabetic()).filter(|word| word.chars().count() >= 3).count();
+    if words >= 2 && !remark.contains(['\\', '$']) && reads(before) { before } else { clause }
 }
 
 /// The number of a sentence that holds no other one: five words or more, or East Asian writing. A bound is no number.
@@ -324,6 +364,13 @@ fn longest_reading(clause: &str) -> Reading<'_> {
     let part = by_end.into_iter().find(|(text, _)| reads(text)).or_else(|| by_words(clause));
     match part {
         Some((_, rest)) if goes_on(rest) => Reading::Whole,
+        // A word of which nothing is known may be a magnitude.
+        Some((text, rest))
+            if text.ends_with(|c: char| c.is_ascii_digit())
+                && rest.trim_start().starts_with(|c: char| !c.is_ascii() && !is_east_asian(c)) =>
+        {
+            Reading::Whole
+        }
         Some((text, _)) => Reading::Part(text),
         None => Reading::None,
     }
