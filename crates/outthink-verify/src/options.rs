@@ -11,6 +11,8 @@ use std::sync::LazyLock;
 const MOST: usize = 10;
 /// Bytes of a prompt that are looked at, from its end.
 const MOST_BYTES: usize = 16_384;
+/// Bytes of a reply in which the only option that it names may be its answer.
+const SHORT: usize = 400;
 /// What stands between the name of an option and its text.
 const MARK: &str = r"(?:\)|\.\)|\.|:|\uff1a|\u3001|\]|\uff09|\uff0e|>|\s[-\u2013\u2014]\s|\s*\|)";
 
@@ -263,7 +265,8 @@ impl Options {
         if let Some(letter) = Some(whole).filter(|whole| whole.len() < 200).and_then(|whole| self.letter_of(whole)) {
             return Some(Answer { text: letter.to_string(), kind: AnswerKind::Choice });
         }
-        let named = self.only_named(whole);
+        // In a long one its text may stand for any reason.
+        let named = Some(whole).filter(|whole| whole.len() < SHORT).and_then(|whole| self.only_named(whole));
         named.map(|letter| Answer { text: letter.to_string(), kind: AnswerKind::LastExpression }).or(found)
     }
 

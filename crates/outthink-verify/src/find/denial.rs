@@ -22,7 +22,7 @@ static START: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static ANY: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&format!("(?i){}|n['’]", denials("", "{0}"))).ok());
 /// What denies a value that stands before the text.
 static AFTER: LazyLock<Option<Regex>> =
-    LazyLock::new(|| pattern(|language| language.denied, |words| format!(r#"^[\s"”»」*$)\]）\\]*(?:{words})"#)));
+    LazyLock::new(|| pattern(|language| language.denied, |words| format!(r#"^[\s"”»」*$)\]}}）\\]*(?:{words})"#)));
 /// As above, of the languages whose verb stands last, anywhere.
 static AT_THE_END: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let rows = LANGUAGES.iter().filter(|row| row.verb_last);
@@ -31,21 +31,19 @@ static AT_THE_END: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 /// What leads from a denied value to the right one.
 static BUT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let spaced = |spaced: bool| {
-        let rows = LANGUAGES.iter().filter(move |row| row.spaced == spaced && !row.but.is_empty());
-        rows.map(|row| row.but).collect::<Vec<_>>().join("|")
-    };
-    Regex::new(&format!(r"(?i)^[\s,，、;:*$.)]*(?:(?:{})\s+|(?:{})\s*)", spaced(true), spaced(false))).ok()
+    Regex::new(&format!(r"(?i)^[\s,，、;:*$.)]*(?:(?:{})\s+|(?:{})\s*)", buts(true), buts(false))).ok()
 });
 /// As above, amid a sentence.
-static CORRECTION: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(
-        |language| language.but,
-        |words| format!(r"(?:[\s,，]|[^\p{{L}}])(?:{words})(?:[^\p{{Latin}}\p{{Cyrillic}}]|$)"),
-    )
-});
+static CORRECTION: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(&format!(r"(?i)[\s,，]+(?:{})\s+|[，、\s]*(?:{})", buts(true), buts(false))).ok());
 /// What ends a denial whose right value follows directly.
 const GOES_ON: &[&str] = &["なく", "なくて", "아니라", "아니고", "아닌", "होकर"];
+
+/// The words for "but" of the languages that set words apart, or of those that do not.
+fn buts(spaced: bool) -> String {
+    let rows = LANGUAGES.iter().filter(|row| row.spaced == spaced && !row.but.is_empty());
+    rows.map(|row| row.but).collect::<Vec<_>>().join("|")
+}
 
 /// The denials of all languages, with the fillers behind them.
 fn denials(lead: &str, fillers: &str) -> String {
@@ -102,11 +100,18 @@ pub(super) fn at_the_end(sentence: &str) -> Option<usize> {
     AT_THE_END.as_ref()?.find(sentence).map(|found| found.start())
 }
 
+/// What stands before and behind a word such as "but" of the first sentence of a text.
+pub(super) fn correction(text: &str) -> Option<(&str, &str)> {
+    let sentence = super::spans::sentence(text);
+    let found = CORRECTION.as_ref()?.find(sentence)?;
+    Some((sentence.get(..found.start())?, sentence.get(found.end()..)?))
+}
+
 /// What of a sentence stands behind "but" where it denies something first: "not 4 but 5".
 pub(super) fn corrected(sentence: &str) -> &str {
     let Some(found) = ANY.as_ref().and_then(|any| any.find(sentence)) else { return sentence };
     let rest = sentence.get(found.end()..).unwrap_or_default();
-    let right = CORRECTION.as_ref().and_then(|but| but.find(rest)).and_then(|found| rest.get(found.end()..));
+    let right = correction(rest).map(|(_, right)| right);
     right.filter(|right| right.contains(|c: char| c.is_ascii_digit() || c == '\\')).unwrap_or(sentence)
 }
 

@@ -229,7 +229,7 @@ const KOREAN: Language = Language {
 };
 
 const GERMAN: Language = Language {
-    answer: r"\b(?:antwort|lösung|ergebnis|endergebnis)(?:[ \t]+\p{L}+){0,2}?",
+    answer: r"\b(?:antwort|antworten|lösung|lösungen|ergebnis|endergebnis|ergebnisse)(?:[ \t]+\p{L}+){0,2}?",
     link: r"[ \t]+(?:ist|lautet|beträgt|sind|wäre)\b(?:[ \t]+(?:also|daher|somit))?|[ \t]*(?:\*\*)?[:=]",
     unlink: r"[ \t]+(?:kann|darf|muss|sollte|wird)[ \t]+(?:also[ \t]+|daher[ \t]+|gar[ \t]+)?(?:nicht|unmöglich|keinesfalls)\b",
     result: r"\b(?:richtig|korrekt|zutreffend)[ \t]+(?:ist|wäre|sind)\b|\b(?:richtige|korrekte|zutreffende)s?[ \t]+(?:option|auswahl|wahl|lösung|wert|antwortmöglichkeit|aussage)[ \t]*(?:ist|lautet|wäre|:)",
@@ -265,7 +265,7 @@ const GERMAN: Language = Language {
 };
 
 const FRENCH: Language = Language {
-    answer: r"\b(?:réponse|reponse|résultat|solution)(?:[ \t]+\p{L}+){0,2}?",
+    answer: r"\b(?:réponses?|reponses?|résultats?|solutions?)(?:[ \t]+\p{L}+){0,2}?",
     link: r"[ \t]+(?:est|sont|vaut|serait)\b(?:[ \t]+(?:donc|alors))?|[ \t\u{a0}]*(?:\*\*)?[:=]",
     unlink: r"[ \t]+(?:n['’](?:est|était|égale)|ne[ \t]+(?:peut|vaut|sont|serait|doit|saurait))(?:[ \t]+(?:donc|être|certainement|absolument))*[ \t]*(?:pas|plus|jamais)?\b(?:[ \t]+être\b)?",
     result: r"\b(?:option|proposition|alternative|choix|lettre)[ \t]+(?:correcte?|exacte?|juste|bonne?)[ \t]+(?:est|serait)\b|\b(?:bonne|bon)[ \t]+(?:option|proposition|choix|lettre)[ \t]*(?:est\b|:)",
@@ -299,7 +299,7 @@ const FRENCH: Language = Language {
 };
 
 const SPANISH: Language = Language {
-    answer: r"\b(?:respuesta|resultado|solución|solucion)(?:[ \t]+\p{L}+){0,2}?",
+    answer: r"\b(?:respuestas?|resultados?|solución|solucion|soluciones)(?:[ \t]+\p{L}+){0,2}?",
     link: r"[ \t]+(?:es|son|sería|será)\b(?:[ \t]+(?:entonces|igual a|por tanto))?|[ \t]*(?:\*\*)?[:=]",
     unlink: r"[ \t]+no[ \t]+(?:puede|debe|podría|debería)[ \t]+ser\b|[ \t]+no[ \t]+(?:es|son|sería|será|vale)\b",
     result: r"\b(?:opción|opcion|alternativa|letra|elección)[ \t]+(?:correcta|verdadera|adecuada)[ \t]*(?:es\b|sería\b|:)|\bla[ \t]+correcta[ \t]+es\b|\blo[ \t]+correcto[ \t]+es\b",
@@ -335,7 +335,7 @@ const SPANISH: Language = Language {
 };
 
 const PORTUGUESE: Language = Language {
-    answer: r"\b(?:resposta|resultado|solução|gabarito)(?:[ \t]+\p{L}+){0,2}?",
+    answer: r"\b(?:respostas?|resultados?|solução|soluções|gabarito)(?:[ \t]+\p{L}+){0,2}?",
     link: r"[ \t]+(?:é|são|seria|será)(?:[ \t]+(?:então|portanto))?[ \t]|[ \t]*(?:\*\*)?[:=]",
     unlink: r"[ \t]+não[ \t]+(?:pode|deve|poderia|deveria)[ \t]+ser\b|[ \t]+não[ \t]+(?:é|são|seria|será|vale)[ \t]",
     result: r"\b(?:opção|opcao|alternativa|letra|escolha)[ \t]+(?:correta|certa|verdadeira)[ \t]*(?:é[ \t]|seria\b|:)|\ba[ \t]+correta[ \t]+é[ \t]",

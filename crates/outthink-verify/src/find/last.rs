@@ -155,7 +155,8 @@ fn suffix(sentence: &str) -> Option<&str> {
         let spread = text.contains(" and ") || text.contains(" or ") || text.contains(", ");
         let number_before = before.ends_with(|c: char| c.is_ascii_digit() || "+-*/^(\u{d7}\u{f7}\u{2212}".contains(c));
         let bracketed = text.starts_with(['[', '(', '{', '\\']);
-        let goes_on = || compound_start(sentence, at).is_some() || before.ends_with(" out of");
+        let goes_on =
+            || compound_start(sentence, at).is_some() || before.ends_with(" out of") || is_negative(before, "");
         ((listed || bracketed || !spread) && !number_before && !goes_on() && reads(text)).then(|| unwrap(text))
     })
 }
@@ -274,14 +275,15 @@ pub(super) fn name(text: &str) -> Option<(String, AnswerKind)> {
     if text.len() > 80 || text.contains('\n') || sentences(text).len() != 1 || text.contains(['?', '\u{ff1f}']) {
         return None;
     }
-    let (before, name) = [" is ", " was ", " be ", " ist ", " est ", " es ", " \u{e9} "]
+    let (_, name) = [" is ", " was ", " be ", " ist ", " est ", " es ", " \u{e9} "]
         .iter()
         .filter_map(|link| text.rsplit_once(link))
         .min_by_key(|(_, name)| name.len())?;
+    let at = text.len() - name.len();
     let name = unwrap(name).trim_end_matches('!');
     let capital = |word: &str| word.starts_with(char::is_uppercase);
     let words = || name.split_whitespace();
-    (denial::before(&format!("{before} ")).is_none() && (1..=3).contains(&words().count()) && words().all(capital))
+    (denial::before(text.get(..at)?).is_none() && (1..=3).contains(&words().count()) && words().all(capital))
         .then(|| (name.to_owned(), AnswerKind::LastExpression))
 }
 

@@ -176,7 +176,13 @@ impl Stated {
         let mut stated = Self::default();
         for at in markers::markers(text, marker).take(64) {
             let (Some(words), Some(rest)) = (text.get(at.clone()), text.get(at.end..)) else { break };
-            match statement::said(words, rest) {
+            // "I do not think that the answer is 5".
+            let line = text.get(..at.start).and_then(|before| before.rsplit('\n').next()).unwrap_or_default();
+            let said = match denial::before(line) {
+                Some(_) => statement::denied(rest),
+                None => statement::said(words, rest),
+            };
+            match said {
                 Said::Value(value, kind) if !is_among(&value, &stated.denied) => {
                     stated.value = Some((value, kind));
                     break;

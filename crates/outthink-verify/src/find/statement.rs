@@ -24,7 +24,8 @@ static HEDGES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!(r"(?i)^(?:(?:{})\s*){{1,3}}", hedges.join("|"))).ok()
 });
 /// What makes a bound of a number or turns its sign, before it.
-static BOUND: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(|l| l.bound, |words| format!(r"(?:{words})\s*$")));
+static BOUND: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(|l| l.bound, |words| format!(r"(?:{words})[是为\s]*$")));
 static MINUS: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern(|l| l.minus, |words| format!(r"(?:^|[^\p{{Latin}}])(?:{words})[\s*$]*$")));
 static ABOUT: LazyLock<Option<Regex>> =
@@ -35,9 +36,13 @@ static BELOW_ZERO: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// What makes a bound of a number, behind it.
 const BOUNDS_BEHIND: &[&str] = &["以上", "以下", "未満", "未满", "より", "이상", "이하", "미만", "초과", "보다"];
 
-/// Where the reason or the rest of the sentence behind an answer begins.
+/// Where the reason or the rest of the sentence behind an answer begins; a semicolon before a number is one of a list.
 pub(super) fn end_of_answer(text: &str) -> Option<usize> {
-    ENDS.as_ref()?.find(text).map(|found| found.start())
+    let is_list = |found: &regex::Match<'_>| {
+        let after = text.get(found.end()..).unwrap_or_default().trim_start_matches(['$', '-', '(', ' ']);
+        found.as_str().starts_with(';') && after.starts_with(|c: char| c.is_ascii_digit())
+    };
+    ENDS.as_ref()?.find_iter(text).find(|found| !is_list(found)).map(|found| found.start())
 }
 
 /// Where it ends if what stands before is mathematics, or if nothing else is.
@@ -117,10 +122,10 @@ impl Said {
 pub(super) fn said(marker: &str, rest: &str) -> Said {
     let Some(line) = line(rest) else { return Said::Nothing };
     if denial::within(marker) {
-        return denied(line);
+        return denied_line(line);
     }
     if let Some(found) = denial::start(line).and_then(|at| line.get(at..)) {
-        let denied = denied(found);
+        let denied = denied_line(found);
         // "not clear" denies no value.
         let is_value =
             |text: &str| reads(text) || text.chars().next().is_some_and(|c| !(c.is_lowercase() && c.is_alphabetic()));
@@ -164,8 +169,19 @@ fn denied_at_the_end(line: &str) -> Option<Said> {
     Some(right.and_then(value).map_or(Said::Denied(text), |(text, kind)| Said::Value(text, kind)))
 }
 
+/// What a text says behind a marker that denies.
+pub(super) fn denied(rest: &str) -> Said {
+    line(rest).map_or(Said::Nothing, denied_line)
+}
+
 /// What is denied with which a text begins, or what stands for it behind "but".
-fn denied(line: &str) -> Said {
+fn denied_line(line: &str) -> Said {
+    // "not 5 but 6".
+    if let Some((head, tail)) = denial::correction(line)
+        && let (Some(_), Some((text, kind))) = (value(head), value(tail))
+    {
+        return Said::Value(text, kind);
+    }
     let Some((text, _)) = value(line) else { return Said::Nothing };
     match denial::instead(behind(line, &text)).and_then(value) {
         Some((text, kind)) => Said::Value(text, kind),
