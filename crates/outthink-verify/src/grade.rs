@@ -63,8 +63,7 @@ impl Grader {
         match &self.options {
             Some((options, right)) => match options.letter_of(answer) {
                 Some(letter) => letter == *right,
-                // A letter that is none of the options, or whose text is not its own.
-                None => option_letter(&crate::read::plain(answer)).is_none() && is_correct(answer, &self.gold),
+                None => !options.is_contradicted(answer) && is_correct(answer, &self.gold),
             },
             None => is_correct(answer, &self.gold),
         }

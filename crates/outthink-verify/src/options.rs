@@ -4,7 +4,7 @@ use crate::find::{find_answer, flat, is_denied};
 use crate::read::plain;
 use crate::{Equality, equivalent, equivalent_by};
 use outthink_core::{Answer, AnswerKind};
-use regex::Regex;
+use regex::{Captures, Regex};
 use std::sync::LazyLock;
 
 /// Options of one question at most.
@@ -20,7 +20,7 @@ const MARK: &str = r"(?:\)|\.\)|\.|:|\uff1a|\u3001|\]|\uff09|\uff0e|>|\s[-\u2013
 static LINE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let names = names();
     Regex::new(&format!(
-        r"(?m)^[ \t>|*\u2022+-]*[(\[<\uff08]?\**([A-Ja-j1-9]|[{names}])\**{MARK}\**[ \t]*\**[ \t]*(\S.*?)[ \t|]*$"
+        r"(?m)^[ \t>|*\u2022+-]*[(\[<\uff08]?\**(?:(?P<name>[A-Ja-j1-9]|[{names}])\**{MARK}|(?P<ring>[{RINGS}]){MARK}?)\**[ \t]*\**[ \t]*(?P<text>\S.*?)[ \t|]*$"
     ))
     .ok()
 });
@@ -28,13 +28,13 @@ static LINE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static INLINE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let names = names();
     Regex::new(&format!(
-        r"(?:^|[\s,;\uff0c\u3000$~}}])(?:\(([A-Ja-j1-9]|[{names}])\)|([A-Ja-j1-9]|[{names}])(?:\)|\.|\u3001|\uff0e|:\s))[ \t]*"
+        r"(?:^|[\s,;\uff0c\u3000$~}}])(?:\((?P<name>[A-Ja-j1-9]|[{names}])\)|(?P<bare>[A-Ja-j1-9]|[{names}])(?:\)|\.|\u3001|\uff0e|:\s)|(?P<ring>[{RINGS}])[.)]?)[ \t]*"
     ))
     .ok()
 });
 /// The name of an option in a text command: `\textbf{(A)}`, `\text{A)}`.
 static COMMAND: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"\\(?:textbf|text|mathrm|mathbf|textrm|mbox|rm|bf)\s*\{\s*\(?([A-Ja-j])\s*[).]\s*\}").ok()
+    Regex::new(r"\\(?:textbf|text|mathrm|mathbf|textrm|mbox|rm|bf)\s*\{\s*\(?\s*([A-Ja-j])\s*[).][\s\\~]*\}").ok()
 });
 /// Options as a dictionary: `{'A': 'red', "B": "blue"}`.
 static ENTRY: LazyLock<Option<Regex>> =
@@ -51,9 +51,17 @@ static TASKS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)^(?:find|compute|show|prove|calculate|determine|what|how|evaluate|solve|explain|give|write|read|answer|use|list|describe|state|if|let)\b|[?\uff1f]\s*$").ok()
 });
 
+/// Numbers in circles, which need no mark behind them.
+const RINGS: &str = "①②③④⑤⑥⑦⑧⑨";
+
 /// The names of options in other alphabets, as a class of characters.
 fn names() -> String {
-    ALPHABETS.concat() + "①②③④⑤⑥⑦⑧⑨"
+    ALPHABETS.concat()
+}
+
+/// The name of an option that was found.
+fn name_of(found: &Captures<'_>) -> Option<char> {
+    ["name", "bare", "ring"].iter().find_map(|group| found.name(group))?.as_str().chars().next()
 }
 
 /// The options of a question, by letter.
@@ -92,8 +100,8 @@ impl Options {
         };
         let prompt = if replaced.is_empty() { prompt } else { replaced.as_str() };
         let lines = LINE.as_ref()?.captures_iter(prompt).filter_map(|found| {
-            let text = found.get(2)?.as_str().trim_end_matches("**").trim_end_matches([',', ';']).to_owned();
-            Some((found.get(1)?.as_str().chars().next()?, text, found.get(0)?.start()))
+            let text = found.name("text")?.as_str().trim_end_matches("**").trim_end_matches([',', ';']).to_owned();
+            Some((name_of(&found)?, text, found.get(0)?.start()))
         });
         let lines: Vec<(char, String, usize)> = lines.collect();
         Self::consecutive(prompt, &lines)
@@ -112,10 +120,7 @@ impl Options {
         let marks: Vec<(char, usize, usize)> = INLINE
             .as_ref()?
             .captures_iter(line)
-            .filter_map(|found| {
-                let name = found.get(1).or_else(|| found.get(2))?.as_str().chars().next()?;
-                Some((name, found.get(0)?.start(), found.get(0)?.end()))
-            })
+            .filter_map(|found| Some((name_of(&found)?, found.get(0)?.start(), found.get(0)?.end())))
             .collect();
         if marks.len() < 2 {
             return None;
@@ -149,11 +154,11 @@ impl Options {
                 continue;
             }
             let (first, at) = run.first().map(|option| (option.0, option.2))?;
-            let is_weak = first.is_ascii_lowercase() || first.is_ascii_digit();
+            let is_weak = first.is_lowercase() || first.is_ascii_digit();
             if is_weak && !(asks(prompt.get(..at)?) && run.iter().all(|option| !is_task(&option.1))) {
                 continue;
             }
-            let name = |c: char| circled(c).unwrap_or_else(|| c.to_ascii_uppercase());
+            let name = |c: char| circled(c).unwrap_or_else(|| capital(c));
             return Some(Self(run.into_iter().map(|option| (name(option.0), option.1.clone())).collect()));
         }
         None
@@ -173,6 +178,15 @@ impl Options {
         self.named_by(answer)
     }
 
+    /// Whether an answer has the letter of one option and the text of another, or a letter that is none of the options.
+    pub(crate) fn is_contradicted(&self, answer: &str) -> bool {
+        let text = plain(answer);
+        match self.lettered(&text) {
+            Some((letter, claim)) => self.contradicts(letter, claim),
+            None => option_letter(&text).is_some(),
+        }
+    }
+
     /// The only option whose text an answer is.
     fn named_by(&self, answer: &str) -> Option<char> {
         let mut named = self.0.iter().filter(|option| equivalent_by(&option.1, answer, Equality::Strict));
@@ -188,7 +202,7 @@ impl Options {
             None => (false, text),
         };
         let c = rest.chars().next()?;
-        let name = circled(c).unwrap_or_else(|| c.to_ascii_uppercase());
+        let name = circled(c).unwrap_or_else(|| capital(c));
         if !self.0.iter().any(|option| option.0 == name) {
             return None;
         }
@@ -241,6 +255,16 @@ impl Options {
     /// assert_eq!(options.find("B) Mars").map(|answer| answer.text).as_deref(), Some("B) Mars"));
     /// ```
     pub fn find(&self, reply: &str) -> Option<Answer> {
+        let whole = crate::find::reply(reply).trim();
+        // A reply that is an option and nothing else.
+        if whole.len() < SHORT / 2
+            && !whole.contains('\n')
+            && let Some((letter, claim)) = self.lettered(whole).filter(|(_, claim)| !claim.is_empty())
+        {
+            let kind = if self.contradicts(letter, claim) { AnswerKind::Stated } else { AnswerKind::Choice };
+            let text = if kind == AnswerKind::Choice { letter.to_string() } else { whole.to_owned() };
+            return Some(Answer { text, kind });
+        }
         let found = find_answer(reply).map(|answer| self.resolve(answer));
         if let Some(answer) = &found {
             let letter = answer.text.chars().next().filter(|_| answer.text.chars().count() == 1);
@@ -260,8 +284,6 @@ impl Options {
                 return found;
             }
         }
-        // A reply that is an option and nothing else.
-        let whole = crate::find::reply(reply).trim();
         if let Some(letter) = Some(whole).filter(|whole| whole.len() < 200).and_then(|whole| self.letter_of(whole)) {
             return Some(Answer { text: letter.to_string(), kind: AnswerKind::Choice });
         }
@@ -320,8 +342,12 @@ fn may_have(prompt: &str) -> bool {
 
 /// The names that follow the first one of an alphabet, it included.
 fn alphabet(first: char) -> Option<&'static str> {
-    let latin = ["ABCDEFGHIJ", "abcdefghij", "123456789", "①②③④⑤⑥⑦⑧⑨"];
+    let latin = ["ABCDEFGHIJ", "abcdefghij", "123456789", RINGS];
     latin.into_iter().chain(ALPHABETS.iter().copied()).find(|names| names.starts_with(first))
+}
+
+fn capital(c: char) -> char {
+    c.to_uppercase().next().unwrap_or(c)
 }
 
 /// The digit that a number in a circle is.
@@ -385,6 +411,7 @@ fn claim_in(reply: &str, letter: char) -> &str {
 /// Letters by which questions in other alphabets name their options, in their order.
 const ALPHABETS: &[&str] = &[
     "АБВГДЕЖЗИК",
+    "абвгдежзик",
     "أبجدهوزحطي",
     "ابجدهوزحطي",
     "कखगघङचछजझञ",
