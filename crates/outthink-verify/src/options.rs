@@ -396,7 +396,7 @@ fn claim_in(reply: &str, letter: char) -> &str {
         let after = reply.get(at + letter.len_utf8()..).unwrap_or_default();
         !reply.get(..*at).unwrap_or_default().ends_with(joins) && !after.starts_with(joins)
     };
-    let Some(at) = reply.match_indices(letter).map(|(at, _)| at).filter(alone).last() else { return "" };
+    let Some(at) = reply.match_indices(letter).map(|(at, _)| at).rfind(alone) else { return "" };
     let after = reply.get(at + letter.len_utf8()..).unwrap_or_default();
     let line = after.lines().next().unwrap_or_default();
     let text = line.trim_start_matches(['*', ')', ']', '}', '\u{ff09}']);

@@ -57,6 +57,14 @@ static CHOSEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
         },
     )
 });
+/// A letter behind a pronoun with its verb, at the end of a line.
+static COPULA: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"(?:(?i:\b(?:it's|it is|that's|that is|must be|select|probably|c'est(?: la)?|es ist|es la|é a|это))[ \t:]+|[我就]?[是选])",
+        r"[(*]*([A-J])[)*]*[.!。]*$"
+    ))
+    .ok()
+});
 /// Nouns for an option, with the letter behind them.
 static OPTION: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(|language| language.option, |nouns| format!(r"(?:^|[^\p{{Latin}}])(?:{nouns})[ \t]*[:：]?[ \t]*"))
@@ -181,7 +189,7 @@ pub(super) fn is_east_asian(c: char) -> bool {
 pub(super) fn choice(text: &str) -> Option<String> {
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     let last = lines().next_back()?;
-    let bare = unwrap(last);
+    let bare = unwrap(last.trim_start_matches(['>', '-', ' ']));
     if bare.chars().count() <= 3
         && let Some(letter) = letter(bare)
     {
@@ -190,7 +198,7 @@ pub(super) fn choice(text: &str) -> Option<String> {
     if let ([b'a'..=b'j'], true) = (bare.as_bytes(), lines().count() == 1) {
         return Some(bare.to_uppercase());
     }
-    said(text).or_else(|| option(last)).or_else(|| in_brackets(last)).or_else(|| opening(text))
+    said(text).or_else(|| option(last)).or_else(|| copula(last)).or_else(|| in_brackets(last)).or_else(|| opening(text))
 }
 
 /// The last letters of which the text says that they are right or chosen.
@@ -283,6 +291,12 @@ fn option(line: &str) -> Option<String> {
         }
         Named::Alternatives(_) => None,
     }
+}
+
+/// The letter that a line ends with behind words such as "it is".
+fn copula(line: &str) -> Option<String> {
+    let letter = COPULA.as_ref()?.captures(line)?.get(1)?;
+    denial::before(line.get(..letter.start())?).is_none().then(|| letter.as_str().to_owned())
 }
 
 /// The letter in brackets that a line ends with.

@@ -178,9 +178,9 @@ pub(super) fn number(sentence: &str) -> Option<String> {
     let start = money_before(sentence, at);
     let after = sentence.get(end..).unwrap_or_default();
     if !number.starts_with('-') && is_negative(sentence.get(..start)?, after) {
-        return with_words(sentence, (start, end), &number).map(|text| format!("-{text}"));
+        return Some(format!("-{}", with_words(sentence, (start, end), &number)));
     }
-    with_words(sentence, (start, end), &number)
+    Some(with_words(sentence, (start, end), &number))
 }
 
 /// Where the answer begins whose last part is the number at a place.
@@ -198,7 +198,7 @@ fn compound_start(sentence: &str, at: usize) -> Option<usize> {
     super::compound::measures(sentence, at)
 }
 
-fn with_words(sentence: &str, (start, end): (usize, usize), number: &str) -> Option<String> {
+fn with_words(sentence: &str, (start, end): (usize, usize), number: &str) -> String {
     let after = sentence.get(end..).unwrap_or_default();
     let mut best = number.to_owned();
     let mut stop = end;
@@ -210,10 +210,10 @@ fn with_words(sentence: &str, (start, end): (usize, usize), number: &str) -> Opt
         } else if is_operator(word.trim()) {
             // "6 children and": what only joins is no part of it.
             let joins = matches!(word.trim(), "and" | "or" | "but" | "if" | "when" | "where" | "than" | "by");
-            return Some(if joins { best } else { text.trim().to_owned() });
+            return if joins { best } else { text.trim().to_owned() };
         }
     }
-    Some(best)
+    best
 }
 
 /// Where a sign of money before a number begins.
