@@ -17,7 +17,7 @@ mod study;
 
 use outthink_law::LawError;
 use outthink_law::estimate;
-use outthink_verify::{Equality, equivalent_by, find_answer as find, is_correct};
+use outthink_verify::{Equality, Grader, equivalent_by, find_answer as find};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use std::num::NonZero;
@@ -41,18 +41,27 @@ fn find_answer(py: Python<'_>, reply: &str, marked_only: bool) -> Option<String>
     py.detach(|| find(reply).filter(|answer| !(marked_only && answer.kind.is_weak())).map(|answer| answer.text))
 }
 
-/// Whether a reply's final answer is right where `gold` is the reference.
+/// Whether a reply's final answer is right where `gold` is the reference. With the text of a `question` that has options,
+/// letters and texts of the options count as one.
 #[pyfunction]
-fn grade(py: Python<'_>, reply: &str, gold: &str) -> bool {
-    py.detach(|| is_right(reply, gold))
+#[pyo3(signature = (reply, gold, question = None))]
+fn grade(py: Python<'_>, reply: &str, gold: &str, question: Option<&str>) -> bool {
+    py.detach(|| Grader::new(gold, question).grade(reply).correct)
 }
 
 /// 1.0 for each completion whose final answer is right, else 0.0.
 ///
-/// Many are graded over all cores. `gold` has one reference for each completion.
+/// Many are graded over all cores. `gold` has one reference for each completion, and `question`, where it is given, one
+/// text or None.
 #[pyfunction]
+#[pyo3(signature = (completions, gold, question = None))]
 #[expect(clippy::needless_pass_by_value, reason = "`PyO3` hands lists over by value")]
-fn rewards(py: Python<'_>, completions: Vec<String>, gold: Vec<String>) -> PyResult<Vec<f64>> {
+fn rewards(
+    py: Python<'_>,
+    completions: Vec<String>,
+    gold: Vec<String>,
+    question: Option<Vec<Option<String>>>,
+) -> PyResult<Vec<f64>> {
     if completions.len() != gold.len() {
         let words = format!(
             "{} completions and {} references: give one reference for each completion",
@@ -61,7 +70,16 @@ fn rewards(py: Python<'_>, completions: Vec<String>, gold: Vec<String>) -> PyRes
         );
         return Err(PyValueError::new_err(words));
     }
-    Ok(py.detach(|| graded(&completions, &gold)))
+    let question = question.unwrap_or_else(|| vec![None; completions.len()]);
+    if completions.len() != question.len() {
+        let words = format!(
+            "{} completions and {} questions: give one question, or None, for each completion",
+            completions.len(),
+            question.len()
+        );
+        return Err(PyValueError::new_err(words));
+    }
+    Ok(py.detach(|| graded(&completions, &gold, &question)))
 }
 
 /// The chance that at least one of `k` of `samples` samples is right, of which `correct` are (pass@k, unbiased).
@@ -76,20 +94,19 @@ fn pass_hat_k(samples: u64, correct: u64, k: u64) -> PyResult<f64> {
     estimate::all_of_k(samples, correct, k).map_err(of_law)
 }
 
-fn is_right(reply: &str, gold: &str) -> bool {
-    find(reply).is_some_and(|answer| is_correct(&answer.text, gold))
-}
-
-fn graded(completions: &[String], gold: &[String]) -> Vec<f64> {
-    let reward = |(reply, gold): (&String, &String)| f64::from(u8::from(is_right(reply, gold)));
+fn graded(completions: &[String], gold: &[String], question: &[Option<String>]) -> Vec<f64> {
+    let reward = |((reply, gold), question): ((&String, &String), &Option<String>)| {
+        f64::from(u8::from(Grader::new(gold, question.as_deref()).grade(reply).correct))
+    };
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(completions.len().div_ceil(BATCH)).max(1);
     let size = completions.len().div_ceil(threads).max(1);
     let mut all = vec![0.0; completions.len()];
     thread::scope(|scope| {
-        let parts = completions.chunks(size).zip(gold.chunks(size)).zip(all.chunks_mut(size));
-        for ((replies, gold), out) in parts {
+        let given = completions.chunks(size).zip(gold.chunks(size)).zip(question.chunks(size));
+        for (((replies, gold), question), out) in given.zip(all.chunks_mut(size)) {
             scope.spawn(move || {
-                out.iter_mut().zip(replies.iter().zip(gold)).for_each(|(out, pair)| *out = reward(pair));
+                let rows = replies.iter().zip(gold).zip(question);
+                out.iter_mut().zip(rows).for_each(|(out, row)| *out = reward(row));
             });
         }
     });

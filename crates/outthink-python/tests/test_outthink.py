@@ -35,6 +35,16 @@ def test_a_batch_is_what_its_replies_are_one_by_one():
     assert outthink.rewards([], []) == []
 
 
+def test_options_of_the_question_count():
+    question = "Which is largest?\nA) Mars\nB) Earth\nC) Venus\nD) Jupiter"
+    for reply, right in [("Jupiter", True), ("The answer is (D).", True), ("Mars", False), ("D) Mars", False)]:
+        assert outthink.grade(reply, "D", question) == right, reply
+    assert not outthink.grade("The answer is Jupiter.", "D")
+    assert outthink.rewards(["Jupiter", "The answer is 4."], ["D", "4"], [question, None]) == [1.0, 1.0]
+    with pytest.raises(ValueError, match="give one question, or None, for each completion"):
+        outthink.rewards(["a"], ["a"], [])
+
+
 def test_bad_input_is_an_error_that_says_what_to_do():
     with pytest.raises(ValueError, match="give one reference for each completion"):
         outthink.rewards(["a"], [])

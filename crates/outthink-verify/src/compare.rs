@@ -243,7 +243,7 @@ fn letters(text: &str) -> Option<String> {
 /// As [`equivalent`], but the reference may name several accepted spellings, one a line; a condition behind it
 /// ("x = 3 when n = 2") may be left out; and where it is a decimal of three figures or more, an exact value that
 /// rounds to it is right. An empty reference accepts nothing.
-pub fn is_correct(answer: &str, gold: &str) -> bool {
+pub(crate) fn is_correct(answer: &str, gold: &str) -> bool {
     if gold.trim().is_empty() {
         return false;
     }

@@ -1,7 +1,7 @@
 //! Canonical JSON, and the answers that come as JSON.
 
 use outthink_core::{Answer, AnswerKind};
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 use std::fmt::Write;
 
 /// Deeper values are written as `null`; the parser of `serde_json` stops at 128 by itself.
@@ -76,13 +76,46 @@ fn fenced_json(text: &str) -> Option<Value> {
     })
 }
 
-/// The answer field of a reply that is a JSON object, begins with one or holds one in its last code fence.
+/// Keys of an answer, those first that outweigh the others.
+const KEYS: &[&[&str]] = &[
+    &["answer", "finalanswer", "answerletter", "answerchoice", "correctanswer", "finalresult"],
+    &["result", "solution", "choice", "option", "letter", "selectedoption", "correctoption", "selected", "selection"],
+];
+/// Keys of the value within an answer.
+const INNER: &[&str] = &["value", "answer", "finalanswer", "text", "result", "number", "choice", "letter", "option"];
+/// Objects within each other that are looked into.
+const MOST_INNER: usize = 4;
+
+/// The answer field of a reply that is a JSON object, begins with one, is one a line or holds one in its last code
+/// fence.
 pub(crate) fn answer_field(text: &str) -> Option<String> {
-    let value = whole_json(text).or_else(|| fenced_json(text)).or_else(|| leading_json(text))?;
+    let value = whole_json(text)
+        .or_else(|| fenced_json(text))
+        .or_else(|| last_line_json(text))
+        .or_else(|| leading_json(text))?;
+    field(&value)
+}
+
+/// The answer that a value is with which a text begins: its answer field, or the value that it wraps.
+pub(crate) fn answer_value(text: &str) -> Option<String> {
+    let value = leading_json(text)?;
+    field(&value).or_else(|| inner(&value, MOST_INNER))
+}
+
+/// The value behind a key of a list, whatever its case and its joints.
+fn named<'a>(object: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value> {
+    let plain =
+        |key: &str| key.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    object.iter().rfind(|(key, _)| names.contains(&plain(key).as_str())).map(|found| found.1)
+}
+
+fn field(value: &Value) -> Option<String> {
     let object = value.as_object()?;
-    let named = |names: &[&str]| object.iter().rfind(|(key, _)| names.contains(&key.to_ascii_lowercase().as_str()));
-    let (_, value) =
-        named(&["answer", "final_answer", "finalanswer", "final answer"]).or_else(|| named(&["result", "solution"]))?;
+    inner(KEYS.iter().find_map(|names| named(object, names))?, MOST_INNER)
+}
+
+/// A value as the text of an answer.
+fn inner(value: &Value, depth: usize) -> Option<String> {
     match value {
         Value::Null => None,
         Value::String(text) if text.trim().is_empty() => None,
@@ -91,8 +124,24 @@ pub(crate) fn answer_field(text: &str) -> Option<String> {
             let text = |item: &Value| item.as_str().map_or_else(|| canonical_json(item), str::to_owned);
             Some(items.iter().map(text).collect::<Vec<_>>().join(", "))
         }
+        Value::Object(object) if depth > 0 => {
+            // A value with its unit is both.
+            let unit = named(object, &["unit", "units"]).and_then(Value::as_str).unwrap_or_default();
+            match named(object, INNER) {
+                Some(value) => inner(value, depth - 1).map(|text| format!("{text} {unit}").trim_end().to_owned()),
+                None => Some(canonical_json(value)),
+            }
+        }
         other => Some(canonical_json(other)),
     }
+}
+
+/// The object of the last line of a text whose lines are objects.
+fn last_line_json(text: &str) -> Option<Value> {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let last = lines.next_back()?;
+    let is_object = |line: &str| line.starts_with('{') && line.ends_with('}');
+    (is_object(last) && lines.next_back().is_some_and(is_object)).then(|| serde_json::from_str(last).ok()).flatten()
 }
 
 /// The object or array that the whole text is, once its code fence is off.

@@ -2,7 +2,7 @@
 //!
 //! This crate holds the one notion of "right" that scoring, voting and reward share: where in a
 //! reply the answer stands ([`find_answer`]), whether two answers mean the same ([`equivalent`],
-//! [`equivalent_by`] under a rule), which option of a question an answer names ([`Options`]), and to which class
+//! [`equivalent_by`] under a rule), which option of a question an answer names ([`Options`]), whether a reply is right ([`Grader`]), and to which class
 //! of equals an answer belongs ([`Grouper`]).
 //!
 //! It never reads a file, never opens a socket, never runs code, never panics on any input, and
@@ -29,6 +29,7 @@ mod exact;
 mod find;
 mod fold;
 mod glyphs;
+mod grade;
 mod group;
 mod intervals;
 mod json;
@@ -59,8 +60,9 @@ mod units;
 mod words;
 
 pub use checker::{Checker, CheckerError, Countdown, Numeric, Pattern, Rule};
-pub use compare::{Equality, canonical, equivalent, equivalent_by, is_correct};
+pub use compare::{Equality, canonical, equivalent, equivalent_by};
 pub use find::find_answer;
+pub use grade::{Graded, Grader, is_correct};
 pub use group::{Comparison, Grouper};
 pub use json::{find_json_answer, find_tool_call_answer};
 pub use options::Options;

@@ -7,7 +7,7 @@ use crate::rows::each_value;
 use crate::store::{Problem, Setting};
 use crate::{EvalError, Question, QuestionSet};
 use outthink_core::Usage;
-use outthink_verify::{find_answer, is_correct};
+use outthink_verify::Grader;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -53,15 +53,16 @@ pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
             vote_ok: true,
         };
         let usage = usage_of(&body["usage"]).map_err(|e| format!("response `{id}`: {e}"))?;
+        let grader = Grader::new(&question.gold, Some(&question.text));
         for choice in choices {
             let content = text_of(&choice["message"]["content"]);
             let finish = finish(&choice["finish_reason"]);
             // What was cut or filtered states no answer.
             let whole = finish.is_none_or(outthink_core::FinishReason::is_complete);
-            let answer = if whole { find_answer(&content).map(|a| a.text) } else { None };
+            let graded = whole.then(|| grader.grade(&content));
             let drawn = Drawn {
-                judged: (answer.as_deref().is_some_and(|answer| is_correct(answer, &question.gold)), None),
-                answer,
+                judged: (graded.as_ref().is_some_and(|graded| graded.correct), None),
+                answer: graded.and_then(|graded| graded.answer).map(|answer| answer.text),
                 content,
                 reasoning: plain(&choice["message"]["reasoning_content"]).unwrap_or_default(),
                 // The bill of a response covers all its choices.

@@ -6,7 +6,7 @@ use crate::judgement::Judgement;
 use crate::rows::each_value;
 use crate::store::{LogprobSummary, Problem, SampleRecord, Setting};
 use outthink_core::{Cost, Usage};
-use outthink_verify::{find_answer, is_correct};
+use outthink_verify::Grader;
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -80,6 +80,7 @@ fn records(row: &Value, asked: Option<&str>, gather: &mut Gather) -> Result<Opti
     let gold = target.as_deref().map(|t| t.rsplit("####").next().unwrap_or(t).trim().to_owned());
     let question = ["question", "problem", "input"].iter().find_map(|k| plain(&row["doc"][*k])).or(request(row).0);
     let problem = Problem { id, question, gold: gold.clone(), prompt_sha256: None, vote_ok: true };
+    let grader = Grader::new(gold.as_deref().unwrap_or_default(), problem.question.as_deref());
     let judged = if texts.len() == 1 { metric(row, asked)? } else { None };
     let judged = match judged {
         Some((name, judgement)) => match judgement.parts() {
@@ -90,9 +91,14 @@ fn records(row: &Value, asked: Option<&str>, gather: &mut Gather) -> Result<Opti
     };
     let record = |text: &str, gather: &mut Gather| {
         let filtered = (texts.len() == 1).then(|| plain(&row["filtered_resps"])).flatten();
-        let answer =
-            filtered.filter(|a| !a.is_empty() && a != "[invalid]").or_else(|| find_answer(text).map(|a| a.text));
-        let ours = answer.as_deref().zip(gold.as_deref()).is_some_and(|(answer, gold)| is_correct(answer, gold));
+        let filtered = filtered.filter(|a| !a.is_empty() && a != "[invalid]");
+        let (answer, ours) = match filtered {
+            Some(answer) => (Some(answer.clone()), grader.is_right(&answer)),
+            None => {
+                let graded = grader.grade(text);
+                (graded.answer.map(|answer| answer.text), graded.correct)
+            }
+        };
         SampleRecord {
             cell: gather.next(problem.clone()),
             seed: 0,

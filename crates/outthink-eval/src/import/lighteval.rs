@@ -7,7 +7,7 @@ use crate::judgement::Judgement;
 use crate::rows::each_value;
 use crate::store::{Problem, Setting};
 use outthink_core::Usage;
-use outthink_verify::{find_answer, is_correct};
+use outthink_verify::Grader;
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -47,15 +47,15 @@ pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
             _ => None,
         };
         let prompt = response["input_tokens"].as_array().map_or(0, Vec::len) as u64;
+        let grader = Grader::new(gold.as_deref().unwrap_or_default(), problem.question.as_deref());
         for (at, text) in texts.iter().enumerate() {
-            let answer = find_answer(text).map(|a| a.text);
-            let ours = answer.as_deref().zip(gold.as_deref()).is_some_and(|(answer, gold)| is_correct(answer, gold));
+            let graded = grader.grade(text);
             let generated = response["output_tokens"][at].as_array().map_or(0, Vec::len) as u64;
             let drawn = Drawn {
                 content: (*text).to_owned(),
                 reasoning: plain(&response["reasonings"][at]).unwrap_or_default(),
-                answer,
-                judged: judged.unwrap_or((ours, None)),
+                answer: graded.answer.map(|answer| answer.text),
+                judged: judged.unwrap_or((graded.correct, None)),
                 judge: judged.map(|_| format!("lighteval:{}", judgement.0)),
                 usage: (generated > 0).then(|| Usage { prompt, completion: generated, ..Usage::default() }),
                 ..Drawn::default()

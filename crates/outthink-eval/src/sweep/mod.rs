@@ -269,10 +269,10 @@ impl Work<'_> {
     }
 
     async fn finish(&mut self, running: Running, finish: outthink_core::Finish) -> Result<(), SweepError> {
-        let gold = self.plan.tasks[running.cell.problem as usize].problem.gold.clone().unwrap_or_default();
         self.tally.tokens += finish.usage.completion.saturating_sub(running.tokens);
         let held = running.held;
-        let record: SampleRecord = running.record(&finish, &gold, self.purse.price());
+        let problem = &self.plan.tasks[running.cell.problem as usize].problem;
+        let record: SampleRecord = running.record(&finish, problem, self.purse.price());
         self.store.commit(&self.plan.spec.name, std::slice::from_ref(&record)).await?;
         self.purse.settle(held, record.cost);
         self.tally.add(record.cell, record.correct, self.purse.spent());

@@ -1,8 +1,8 @@
 //! A sample while it is drawn.
 
-use crate::store::{Cell, LogprobSummary, SampleRecord};
+use crate::store::{Cell, LogprobSummary, Problem, SampleRecord};
 use outthink_core::{Cost, Finish, Price, SampleEvent, Usage};
-use outthink_verify::{find_answer, is_correct};
+use outthink_verify::Grader;
 use tokio::time::Instant;
 
 /// What is known of a sample that runs.
@@ -76,7 +76,7 @@ impl Running {
     }
 
     /// The sample as it is stored.
-    pub(super) fn record(self, finish: &Finish, gold: &str, price: &Price) -> SampleRecord {
+    pub(super) fn record(self, finish: &Finish, problem: &Problem, price: &Price) -> SampleRecord {
         let mut usage = finish.usage;
         if let (0, Some((tokens, cached))) = (usage.prompt, self.prompt) {
             (usage.prompt, usage.cached) = (tokens, cached);
@@ -87,12 +87,13 @@ impl Running {
         }
         // What was cut, filtered or interrupted states no answer.
         let whole = Some(&self.content).filter(|_| finish.reason.is_complete());
-        let answer = whole.and_then(|text| find_answer(text)).map(|a| a.text);
+        let grader = Grader::new(problem.gold.as_deref().unwrap_or_default(), problem.question.as_deref());
+        let graded = whole.map(|text| grader.grade(text));
         SampleRecord {
             cell: self.cell,
             seed: self.seed,
-            correct: answer.as_deref().is_some_and(|answer| is_correct(answer, gold)),
-            answer,
+            correct: graded.as_ref().is_some_and(|graded| graded.correct),
+            answer: graded.and_then(|graded| graded.answer).map(|answer| answer.text),
             content: self.content,
             reasoning: self.reasoning,
             cost: self.lost.1 + self.price.as_ref().unwrap_or(price).cost(&usage),

@@ -12,11 +12,19 @@ def equal(a: str, b: str, *, strict: bool = False) -> bool:
 def find_answer(reply: str, *, marked_only: bool = False) -> str | None:
     """The final answer of a reply, or None where it states none."""
 
-def grade(reply: str, gold: str) -> bool:
-    """Whether a reply's final answer is right where `gold` is the reference."""
+def grade(reply: str, gold: str, question: str | None = None) -> bool:
+    """Whether a reply's final answer is right where `gold` is the reference.
 
-def rewards(completions: Sequence[str], gold: Sequence[str]) -> list[float]:
-    """1.0 for each completion whose final answer is right, else 0.0; over all cores."""
+    With the text of a `question` that has options, letters and texts of the options count as one.
+    """
+
+def rewards(
+    completions: Sequence[str], gold: Sequence[str], question: Sequence[str | None] | None = None
+) -> list[float]:
+    """1.0 for each completion whose final answer is right, else 0.0; over all cores.
+
+    `question` has one text, or None, for each completion.
+    """
 
 def pass_at_k(samples: int, correct: int, k: int) -> float:
     """The chance that at least one of `k` of `samples` samples is right, of which `correct` are."""

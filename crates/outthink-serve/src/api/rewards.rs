@@ -6,7 +6,7 @@ use crate::observe::TraceId;
 use crate::run::{Caller, Gateway};
 use axum::body::Bytes;
 use axum::{Extension, Json};
-use outthink_verify::{find_answer, is_correct};
+use outthink_verify::{Grader, find_answer};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -17,6 +17,8 @@ const TURN: usize = 32;
 
 /// One completion to be judged.
 struct Item {
+    /// The question, whose options count.
+    prompt: Option<String>,
     completion: String,
     gold: String,
 }
@@ -47,10 +49,11 @@ async fn judge(body: &[u8]) -> Result<Value, ApiError> {
 
 fn reward(index: usize, item: &Item) -> Value {
     let gold = reference(&item.gold);
-    let answer = find_answer(&item.completion).map(|answer| answer.text);
+    let graded = Grader::new(&gold, item.prompt.as_deref()).grade(&item.completion);
+    let answer = graded.answer.map(|answer| answer.text);
     let (score, reason) = match &answer {
         None => (0.0, "the completion holds no final answer".to_owned()),
-        Some(answer) if is_correct(answer, &gold) => (1.0, format!("{answer} equals the reference {gold}")),
+        Some(answer) if graded.correct => (1.0, format!("{answer} equals the reference {gold}")),
         Some(answer) => (0.0, format!("{answer} does not equal the reference {gold}")),
     };
     json!({ "index": index, "score": score, "answer": answer, "reason": reason })
@@ -105,7 +108,13 @@ fn read(index: usize, item: Value) -> Result<Item, ApiError> {
         Some(Value::Number(number)) => number.to_string(),
         other => return Err(wrong(&at(".gold"), other.as_ref(), "a string or a number")),
     };
-    Ok(Item { completion, gold })
+    // A question in another form has no options that are read.
+    let prompt = match item.remove("prompt") {
+        Some(Value::String(text)) => Some(text),
+        Some(Value::Array(messages)) => last_text(&messages),
+        _ => None,
+    };
+    Ok(Item { prompt, completion, gold })
 }
 
 fn last_text(messages: &[Value]) -> Option<String> {
@@ -126,7 +135,7 @@ mod tests {
     use super::*;
 
     fn score(completion: &str, gold: &str) -> Value {
-        reward(0, &Item { completion: completion.into(), gold: gold.into() })
+        reward(0, &Item { prompt: None, completion: completion.into(), gold: gold.into() })
     }
 
     #[test]
@@ -141,5 +150,8 @@ mod tests {
             assert_eq!(score(completion, gold)["score"], right, "{completion} {gold}");
         }
         assert_eq!(score("hm", "1")["answer"], Value::Null);
+        let prompt = Some("Which?\nA) Mars\nB) Jupiter".to_owned());
+        let named = reward(0, &Item { prompt, completion: "It is Jupiter.".into(), gold: "B".into() });
+        assert_eq!(named["score"], 1.0);
     }
 }

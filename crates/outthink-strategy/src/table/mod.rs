@@ -412,8 +412,10 @@ impl Table {
 
     /// The answer of a text, by its letter where the question has options.
     fn found(&self, content: &str) -> Option<Answer> {
-        let answer = find_answer(content)?;
-        Some(self.resolve(answer))
+        match self.asked.options() {
+            Some(options) => options.find(content),
+            None => find_answer(content),
+        }
     }
 
     /// An answer by its letter where the question has options.

@@ -1,5 +1,6 @@
 //! Boxes and answer tags: `\boxed{}`, `\fbox{}`, `<answer>`.
 
+use super::denial;
 use crate::Phrases;
 use crate::normal::braced;
 
@@ -44,6 +45,11 @@ pub(super) fn boxed(text: &str) -> Option<(String, usize)> {
     starts.sort_unstable();
     for &(start, end) in starts.iter().rev().take(MOST) {
         let Some((inside, stop)) = inside(text, start, end) else { continue };
+        // "$\\boxed{42}$, not $\\boxed{41}$".
+        let before = text.get(..start).unwrap_or_default();
+        if denial::before(before).is_some() || denial::after(text.get(stop..).unwrap_or_default()).is_some() {
+            continue;
+        }
         // A box within this one, or one further on, is taken already.
         if found.last().is_some_and(|&(next, ..)| stop > next) {
             if let Some(last) = found.last_mut()
@@ -68,6 +74,23 @@ pub(super) fn boxed(text: &str) -> Option<(String, usize)> {
         }
     }
     Some((parts.join(", "), at))
+}
+
+/// The inside of the last box if it is all there but for the brace that closes it, and whether something else shows
+/// that it ends: `$\\boxed{5$`.
+pub(super) fn unclosed(text: &str) -> Option<(String, bool)> {
+    if !ANY_COMMAND.is_in(text) {
+        return None;
+    }
+    let starts = COMMANDS.iter().filter_map(|command| Some(text.rfind(command)? + command.len()));
+    let rest = text.get(starts.max()?..)?.trim_start().strip_prefix('{')?;
+    let line = rest.lines().next()?;
+    let close = ["$", "\\)", "\\]"].iter().filter_map(|close| line.find(close)).min();
+    let inside = line.get(..close.unwrap_or(line.len()))?.trim().trim_end_matches('.');
+    let depth = |c: char| inside.matches(c).count();
+    let ends = close.is_some() || rest.contains('\n');
+    let plain = depth('{') == depth('}') && !inside.ends_with(['+', '-', '=', '\\', '^', '_', ',', '(']);
+    (plain && !inside.is_empty() && inside.len() <= 256).then(|| (inside.to_owned(), ends))
 }
 
 /// The inside of one box and where it ends.

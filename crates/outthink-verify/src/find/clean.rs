@@ -25,6 +25,10 @@ const ENDS: &[&str] = &[
     "<|eos|>",
     "<\u{ff5c}end\u{2581}of\u{2581}sentence\u{ff5c}>",
     "<|END_OF_TURN_TOKEN|>",
+    "[/INST]",
+    "<|assistant|>",
+    "<|user|>",
+    "<|im_start|>",
 ];
 /// What the final message of a completion with channels begins with.
 const FINAL: &str = "<|channel|>final<|message|>";

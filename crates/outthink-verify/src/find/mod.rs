@@ -3,6 +3,10 @@
 mod boxes;
 mod choice;
 mod clean;
+mod compound;
+mod content;
+mod denial;
+mod language;
 mod last;
 mod markers;
 mod spans;
@@ -11,8 +15,10 @@ mod statement;
 use crate::json::answer_field;
 use crate::normal::unwrap;
 use crate::scan::leading_number;
+use crate::{Equality, equivalent_by};
 use markers::Marker;
 use outthink_core::{Answer, AnswerKind};
+use statement::Said;
 
 /// Longer replies are searched in their last part only, but for boxes and tags.
 const MOST_BYTES: usize = 16_384;
@@ -39,12 +45,23 @@ const MOST_BYTES: usize = 16_384;
 /// ```
 pub fn find_answer(text: &str) -> Option<Answer> {
     let reply = clean::reply(text);
-    let answer = |(text, kind): (String, AnswerKind)| Some(Answer { text, kind });
+    let (text, kind) = found(reply)?;
+    let text = match kind {
+        AnswerKind::Boxed | AnswerKind::Tagged => content::content(&text),
+        AnswerKind::LastExpression => content::plain(&text),
+        AnswerKind::Stated | AnswerKind::LastNumber => calm(text, reply),
+        _ => text,
+    };
+    Some(Answer { text, kind })
+}
+
+/// An answer as it stands in the reply proper.
+fn found(reply: &str) -> Option<(String, AnswerKind)> {
     if let Some(found) = Some(reply).filter(|reply| reply.contains('{')).and_then(answer_field) {
-        return answer((found, AnswerKind::Tagged));
+        return Some((found, AnswerKind::Tagged));
     }
     if let Some(found) = boxes::tagged(reply) {
-        return answer((found, AnswerKind::Tagged));
+        return Some((found, AnswerKind::Tagged));
     }
     let boxed = boxes::boxed(reply);
     let folded = crate::glyphs::fold(tail(reply));
@@ -53,18 +70,59 @@ pub fn find_answer(text: &str) -> Option<Answer> {
         let after = reply.get(at..).unwrap_or_default();
         // The words are looked for only where they may be.
         let may = !after.is_ascii() || after.contains("inal") || after.contains("INAL");
-        let last = may.then(|| stated(after, Marker::Final)).flatten();
-        return answer(last.unwrap_or((found, AnswerKind::Boxed)));
+        let last = may.then(|| Stated::of(after, Marker::Final).value).flatten();
+        return Some(last.unwrap_or((found, AnswerKind::Boxed)));
+    }
+    if let Some((found, ends)) = boxes::unclosed(reply) {
+        // What nothing ends may have been cut.
+        return Some((found, if ends { AnswerKind::Boxed } else { AnswerKind::LastExpression }));
     }
     if let Some(found) = hashes(text) {
-        return answer((found, AnswerKind::Hashes));
+        return Some((found, AnswerKind::Hashes));
     }
-    stated(text, Marker::Answer)
-        .or_else(|| stated(text, Marker::Result))
-        .or_else(|| choice::choice(text).map(|letter| (letter, AnswerKind::Choice)))
-        .or_else(|| last::last(text))
+    let stated = Stated::of(text, Marker::Answer);
+    if stated.value.is_some() {
+        return stated.value;
+    }
+    let result = Stated::of(text, Marker::Result);
+    if result.value.is_some() {
+        return result.value;
+    }
+    // What stands before a denial is what it denies, or the way there.
+    let from = stated.denied_until.max(result.denied_until);
+    let denied: Vec<String> = stated.denied.into_iter().chain(result.denied).collect();
+    let text = text.get(from..)?;
+    choice::choice(text)
+        .map(|letter| (letter, AnswerKind::Choice))
+        .filter(|(letter, _)| !is_among(letter, &denied))
+        .or_else(|| last::opening_truth(text))
+        .or_else(|| last::last(text, denied))
         .or_else(|| last::short(text))
-        .and_then(answer)
+        .or_else(|| last::number_in_words(text))
+        .or_else(|| last::name(text))
+}
+
+/// Without the mark of an exclamation: `5!` is a factorial only where the reply computes with factorials.
+fn calm(text: String, reply: &str) -> String {
+    let Some(number) = text.strip_suffix('!') else { return text };
+    let is_number = leading_number(number).is_some_and(|found| found.len() == number.len());
+    let factorials = || reply.match_indices('!').filter(|(at, _)| reply[..*at].ends_with(|c: char| c.is_ascii_digit()));
+    let computes = reply.contains("actorial") || reply.contains("ermut") || factorials().count() > 1;
+    let marked = reply.contains(&format!("{text}.")) || reply.contains(&format!("{text}$"));
+    if is_number && !computes && !marked && reply.trim() != text { number.to_owned() } else { text }
+}
+
+/// Whether a value is one of those that are denied.
+fn is_among(value: &str, denied: &[String]) -> bool {
+    denied.iter().any(|denied| equivalent_by(denied, value, Equality::Lenient))
+}
+
+pub(crate) use content::flat;
+pub(crate) use statement::circled;
+
+/// Whether the words around a value deny it.
+pub(crate) fn is_denied(before: &str, after: &str) -> bool {
+    denial::before(before).is_some() || denial::after(after).is_some()
 }
 
 /// What of a completion is the reply: without reasoning and without what follows its end.
@@ -102,9 +160,45 @@ fn hashes(text: &str) -> Option<String> {
     None
 }
 
-/// What stands after "the answer is" and its like; the last mention that holds an answer counts.
-fn stated(text: &str, marker: Marker) -> Option<(String, AnswerKind)> {
-    markers::ends(text, marker).take(64).find_map(|end| statement::statement(text.get(end..)?))
+/// What stands after "the answer is" and its like.
+#[derive(Debug, Default)]
+struct Stated {
+    /// What the last mention says that holds an answer which no later one denies.
+    value: Option<(String, AnswerKind)>,
+    /// The values that are denied.
+    denied: Vec<String>,
+    /// Where the sentence of the last denial ends.
+    denied_until: usize,
+}
+
+impl Stated {
+    fn of(text: &str, marker: Marker) -> Self {
+        let mut stated = Self::default();
+        for at in markers::markers(text, marker).take(64) {
+            let (Some(words), Some(rest)) = (text.get(at.clone()), text.get(at.end..)) else { break };
+            // "I do not think that the answer is 5".
+            let line = text.get(..at.start).and_then(|before| before.rsplit('\n').next()).unwrap_or_default();
+            let said = match denial::before(line) {
+                Some(_) => statement::denied(rest),
+                None => statement::said(words, rest),
+            };
+            match said {
+                Said::Value(value, kind) if !is_among(&value, &stated.denied) => {
+                    stated.value = Some((value, kind));
+                    break;
+                }
+                Said::Denied(value) => {
+                    if stated.denied.is_empty() {
+                        let line = rest.lines().next().unwrap_or_default();
+                        stated.denied_until = at.end + spans::sentence(line).len();
+                    }
+                    stated.denied.push(value);
+                }
+                Said::Value(..) | Said::Nothing => {}
+            }
+        }
+        stated
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use crate::compare::is_mathematics;
 const ABBREVIATIONS: &[&str] = &[
     "dr", "mr", "mrs", "ms", "prof", "st", "mt", "approx", "no", "vs", "e.g", "i.e", "eq", "ca", "bzw", "z.b", "env",
     "jr", "sr", "ft", "cf", "etc", "fig", "a.m", "p.m", "u.s", "d.c", "inc", "ltd", "co", "rev", "gen", "sen", "capt",
-    "lt", "col", "sgt",
+    "lt", "col", "sgt", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "ph.d",
+    "art", "nr", "st", "num", "p\u{e1}g", "sr", "sra", "rs", "vol",
 ];
 /// Small words that make a text prose where they are read as products of letters.
 const PROSE: &[&str] = &[
@@ -32,13 +33,17 @@ fn sentence_end(line: &str) -> usize {
                     continue;
                 }
                 let word = line.get(..at).unwrap_or_default().rsplit([' ', '(', '\u{a0}']).next().unwrap_or_default();
-                let initial = word.len() == 1 && word.bytes().all(|b| b.is_ascii_uppercase()) && after.len() > 2;
+                // `J`, and `J.R.R`.
+                let initial =
+                    word.split('.').all(|part| part.len() == 1 && part.bytes().all(|b| b.is_ascii_uppercase()))
+                        && after.len() > 2;
+                let species = || line.get(at - 1..).is_some_and(crate::options::is_species);
                 let name_follows = after.trim_start().starts_with(char::is_uppercase);
                 let short = ABBREVIATIONS.contains(&word.to_ascii_lowercase().trim_start_matches('*'));
                 let goes_on = after.trim_start().chars().next().is_some_and(|c| !c.is_uppercase());
                 if c == '.'
                     && !after.is_empty()
-                    && ((initial && name_follows)
+                    && ((initial && (name_follows || species()))
                         || (short && (goes_on || name_follows && !matches!(word, "no" | "No" | "etc"))))
                 {
                     continue;

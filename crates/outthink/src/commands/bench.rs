@@ -18,7 +18,7 @@ use outthink_core::{Effort, Needs, Outcome, Thinking, derive_seed};
 use outthink_eval::{Interval, Question, QuestionSet, wilson};
 use outthink_runner::Runner;
 use outthink_strategy::{DriveRequest, Settings, StrategySpec, ThinkingPlan};
-use outthink_verify::is_correct;
+use outthink_verify::Grader;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -269,7 +269,7 @@ impl Run<'_> {
             question: index,
             effort: self.effort,
             strategy: self.spec.name.clone(),
-            right: answer.as_deref().is_some_and(|a| is_correct(a, &question.gold)),
+            right: answer.as_deref().is_some_and(|a| Grader::new(&question.gold, Some(&question.text)).is_right(a)),
             answer,
             gold: question.gold.clone(),
             samples: outcome.samples_drawn,

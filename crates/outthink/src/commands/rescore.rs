@@ -10,7 +10,7 @@ use clap::Args;
 use futures_util::{StreamExt, stream};
 use outthink_core::{Cost, Prompt, Sample, Verifier};
 use outthink_eval::{OWN_JUDGE, Recording, Rejudged, each_row};
-use outthink_verify::{CheckerError, VerifierSpec, find_answer, is_correct};
+use outthink_verify::{CheckerError, Grader, VerifierSpec, find_answer};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -244,10 +244,12 @@ impl Judge {
         let gold = || given.gold.as_deref().ok_or("the problem has no right answer");
         let verifier: Arc<dyn Verifier> = match self {
             Self::Gold => {
-                let found = || find_answer(&given.text).map(|a| a.text);
-                let answer = given.answer.clone().or_else(found);
-                let gold = gold()?;
-                return Ok((answer.is_some_and(|answer| is_correct(&answer, gold)), None, Cost::ZERO));
+                let grader = Grader::new(gold()?, given.question.as_deref());
+                let right = given.answer.as_deref().map_or_else(
+                    || grader.grade(&given.text).correct,
+                    |answer| grader.is_right(answer),
+                );
+                return Ok((right, None, Cost::ZERO));
             }
             Self::EachGold(kind) => match format!("{kind}:{}", gold()?).parse() {
                 Ok(VerifierSpec::Rule(checker)) => Arc::new(checker),
