@@ -18,7 +18,7 @@ pub(crate) use columns::Table;
 pub(crate) use curves::{Errors, Group, read_groups};
 pub(crate) use pools::groups as recorded_groups;
 pub(crate) use pretrain::fresh_law;
-pub(crate) use rl::{as_run as rl_run, begun as rl_points};
+pub(crate) use rl::{as_run as rl_run, begun as rl_points, fall as rl_fall};
 pub(crate) use words::Words;
 
 use super::store::StoreArgs;
