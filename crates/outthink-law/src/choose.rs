@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::LawError;
 use crate::error::{check, need_positive};
+use crate::fall::{Miss, worst};
 use crate::forms::{Curve, Form, FormFit, fit};
 use crate::interval::{Interval, quantile};
 use crate::noise::{MISFIT, Noise};
-use crate::fall::{Miss, worst};
 use crate::special::student_quantile;
 
 /// Weight above which one form is taken to be told from the others.

@@ -140,7 +140,8 @@ impl Noise {
     /// What [`crate::forms::fit`] refuses of a curve.
     pub fn from_bends(curve: &Curve<'_>, least: f64) -> Result<Option<Self>, LawError> {
         curve.check(None)?;
-        let mut points: Vec<(f64, f64)> = curve.compute.iter().map(|c| c.ln()).zip(curve.accuracy.iter().copied()).collect();
+        let mut points: Vec<(f64, f64)> =
+            curve.compute.iter().map(|c| c.ln()).zip(curve.accuracy.iter().copied()).collect();
         points.sort_by(|p, q| p.0.total_cmp(&q.0));
         let (mut sum, mut n) = (0.0, 0.0);
         for w in points.windows(3).filter(|w| w[2].0 > w[0].0) {

@@ -152,8 +152,7 @@ impl Outlook {
     /// The accuracy measured at `compute`, where that is one of the settings (within half a per cent), with the interval
     /// of its standard error.
     pub fn known(&self, compute: f64) -> Option<Ranged> {
-        let here: Vec<&(f64, f64, f64)> =
-            self.points.iter().filter(|p| (p.0 / compute).ln().abs() < SAME).collect();
+        let here: Vec<&(f64, f64, f64)> = self.points.iter().filter(|p| (p.0 / compute).ln().abs() < SAME).collect();
         let n = here.len() as f64;
         let value = here.iter().map(|p| p.1).sum::<f64>() / n;
         let error = here.iter().map(|p| p.2).sum::<f64>() / n;
@@ -255,7 +254,8 @@ fn posterior_of<const P: usize>(curve: &Curve<'_>, noise: &Noise, question: Ques
     let high = xs.iter().copied().fold(f64::NEG_INFINITY, f64::max) + 2.0;
     let ln_prior = |p: &[f64; P]| {
         let inside = (0.0..=1.0).contains(&p[0]) && (low..=high).contains(&p[1]) && (0.0..=1.0).contains(&p[3]);
-        let lost = p.get(4..).is_none_or(|l| l.is_empty() || ((0.0..=1.0).contains(&l[0]) && (low..=high).contains(&l[1])));
+        let lost =
+            p.get(4..).is_none_or(|l| l.is_empty() || ((0.0..=1.0).contains(&l[0]) && (low..=high).contains(&l[1])));
         let bend = |at: usize| p.get(at).map_or(0.0, |ln| (ln / SPREAD).powi(2));
         if inside && lost { -0.5 * (bend(2) + bend(6)) } else { f64::NEG_INFINITY }
     };

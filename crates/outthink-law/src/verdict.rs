@@ -21,10 +21,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::LawError;
 use crate::error::check;
+use crate::fall::Fall;
 use crate::forms::Curve;
 use crate::interval::Interval;
 use crate::noise::Noise;
-use crate::fall::Fall;
 use crate::outlook::{Ess, posterior};
 use crate::rng::Rng;
 use crate::special::{normal_cdf, normal_quantile};
@@ -261,7 +261,7 @@ pub fn judge(curve: &Curve<'_>, noise: &Noise, question: Question) -> Result<Jud
     };
     let ceilings: Vec<f64> = ess.iter().map(|s| s.ceiling).collect();
     let fall = Fall::of(curve, noise);
-    let (verdict, probability, because) = if trend.z < -2.0 {
+    let (verdict, probability, because) = if trend.z < -2.0 && fall.is_none_or(|f| f.from == first) {
         let because =
             format!("accuracy falls by {:.1} points a doubling: more compute does harm", -100.0 * trend.slope);
         (Verdict::AtTheWall, normal_cdf(-trend.z), because)
@@ -327,7 +327,10 @@ pub fn judge(curve: &Curve<'_>, noise: &Noise, question: Question) -> Result<Jud
 
 /// Why a small gain says little of the model.
 fn room_left(top: f64, because: &str) -> String {
-    format!("at {:.1} % this benchmark has little room left to show a gain ({because}): harder problems may", 100.0 * top)
+    format!(
+        "at {:.1} % this benchmark has little room left to show a gain ({because}): harder problems may",
+        100.0 * top
+    )
 }
 
 /// Compute in few digits: whole numbers as they are, others as powers of ten.

@@ -11,8 +11,8 @@ use clap::Args;
 use outthink_law::forms::Curve;
 use outthink_law::noise::Noise;
 use outthink_law::plan::{
-    Aim, Check, Hardware, PlanOption, Standing, as_measured, cascade, crossover_queries, inference_flops, more_rl, more_thinking,
-    training_flops,
+    Aim, Check, Hardware, PlanOption, Standing, as_measured, cascade, crossover_queries, inference_flops, more_rl,
+    more_thinking, training_flops,
 };
 use outthink_law::verdict::{Outlook, Question};
 use serde_json::{Value, json};
@@ -212,8 +212,12 @@ fn outlook(args: &PlanArgs, group: &Group) -> Result<Outlook, CliError> {
         }
     };
     if group.settings() < 3 {
-        return Err(CliError::usage(format!("`{}` has {} settings, and a plan goes by three or more", group.name, group.settings()))
-            .hint("measure one more setting, or join curves of one model by --where"));
+        return Err(CliError::usage(format!(
+            "`{}` has {} settings, and a plan goes by three or more",
+            group.name,
+            group.settings()
+        ))
+        .hint("measure one more setting, or join curves of one model by --where"));
     }
     let (compute, accuracy) = (pick(&group.compute), pick(&group.accuracy));
     let question = Question { level: args.level, seed: args.seed, ..Question::default() };
@@ -259,11 +263,13 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     let mut options = Vec::new();
     if let Some(aim) = aim {
         if let (Aim::Accuracy(target), true) = (aim, effort.is_none() && args.rl.is_none() && of_loss) {
-            return Err(CliError::usage(format!("a law of the loss does not say what reaches an accuracy of {target}"))
-                .hint(
-                    "give a goal that it serves (--goal loss=1.92 or usd=5e6), or an accuracy curve by --inference or \
+            return Err(CliError::usage(format!(
+                "a law of the loss does not say what reaches an accuracy of {target}"
+            ))
+            .hint(
+                "give a goal that it serves (--goal loss=1.92 or usd=5e6), or an accuracy curve by --inference or \
                      --rl; `outthink fit task` leads from a loss to the accuracy of a task",
-                ));
+            ));
         }
         if effort.is_none() && args.rl.is_none() && !of_loss {
             return Err(CliError::usage("a plan towards an aim needs a law to go by").hint(

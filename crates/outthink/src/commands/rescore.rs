@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use futures_util::{StreamExt, stream};
 use outthink_core::{Cost, Prompt, Sample, Verifier};
-use outthink_eval::{OWN_JUDGE, Recording, Rejudged, each_row, answer_in};
+use outthink_eval::{OWN_JUDGE, Recording, Rejudged, answer_in, each_row};
 use outthink_verify::{CheckerError, VerifierSpec, find_answer, is_correct};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};

@@ -89,16 +89,29 @@ pub(super) fn run(args: &InferenceArgs) -> Result<(), CliError> {
         return coverage::run(&args.data, &coverage::read(&table)?, &args.asked()?);
     }
     let errors = Errors { problems: args.problems, shared: args.shared };
+    let table = table.without_repeats();
     let groups = read_groups(&table, &args.by, &["tokens", "samples", "compute", "flops"], errors)?;
     let points: usize = groups.iter().map(|g| g.compute.len()).sum();
     let mut notes = match table.len() - points {
         0 => Vec::new(),
         n => vec![format!("left out: {n} of {} rows without an accuracy or without tokens", table.len())],
     };
+    notes.extend(table.notes().iter().cloned());
+    notes.extend(table.counted_note());
+    notes.extend(without_error(&table));
     notes.extend(lost_covariance(&table));
     // A vote over more samples is not more thinking, and its wall is another's.
     let votes = table.find("tokens").is_none() && table.find("samples").is_some();
     curves(args, (&table.name, &notes), groups, if votes { Subject::Voting } else { Subject::Thinking })
+}
+
+/// What is to be said of points without an error of their own.
+fn without_error(table: &super::Table) -> Option<String> {
+    let (stderr, accuracy) = (table.find("stderr")?, table.find("accuracy")?);
+    let problems = table.find("problems").map_or_else(|| vec![String::new(); table.len()], |c| table.texts(&c));
+    let cells = table.texts(&stderr).into_iter().zip(table.texts(&accuracy)).zip(problems);
+    let n = cells.filter(|((s, a), n)| s.is_empty() && !a.is_empty() && n.is_empty()).count();
+    (n > 0 && n < table.len()).then(|| format!("{n} points without a standard error get the largest of their curve"))
 }
 
 /// What is to be said of a table that a report wrote.

@@ -54,31 +54,73 @@ pub(crate) fn size_of(name: &str) -> Option<f64> {
     })
 }
 
-/// The curves: one row an evaluation, or a column for each size beside the column of steps.
+/// Words in the name of a column that hold an accuracy on a validation set, as trainers log it, the surest first.
+const LOGGED: [&[&str]; 3] = [
+    &["val-core/"],
+    &["val/test_score", "val_core", "eval_accuracy", "eval/accuracy", "val_accuracy", "val/accuracy"],
+    &["accuracy", "/acc/", "_acc", "acc_", "pass@", "pass_at", "exact_match", "test_score", "mean@", "maj@"],
+];
+
+/// The columns that hold accuracies, where the table says so by their names; otherwise all but those of the trainer.
+fn curve_columns(table: &Table, axis: &str) -> Vec<String> {
+    let not_measured = ["run", "epoch", "epochs", "_timestamp", "_runtime", "timestamp"];
+    let all: Vec<String> =
+        (table.columns().into_iter()).filter(|c| c != axis && !not_measured.contains(&c.as_str())).collect();
+    let named = |words: &&[&str]| -> Vec<String> {
+        let found = all.iter().filter(|c| words.iter().any(|w| c.to_lowercase().contains(w)));
+        found.filter(|c| !c.ends_with("/std") && !c.contains("std@")).cloned().collect()
+    };
+    LOGGED.iter().map(named).find(|found| !found.is_empty()).unwrap_or(all)
+}
+
+/// The curves: one row an evaluation, or a column for each size beside the column of steps. Of a trainer's log the columns
+/// of accuracies are taken, and rows of several runs are told apart by the column `run`.
 pub(crate) fn read(table: &Table, by: &[String], errors: Errors) -> Result<Vec<Group>, CliError> {
+    let run = table.column_named("run").ok().filter(|c| {
+        let mut names = table.texts(c);
+        let rows = names.len();
+        names.sort();
+        names.dedup();
+        names.len() < rows
+    });
     if table.find("accuracy").is_some() || table.find("correct").is_some() {
+        let known = ["benchmark", "model", "size"].into_iter().filter_map(|name| table.find(name));
+        let usual: Vec<String> = known.chain(run).collect();
+        let by = if by.is_empty() { &usual[..] } else { by };
         return read_groups(table, by, &["compute", "step", "flops"], errors);
     }
     let axis = table.find("compute").map_or_else(|| table.need("step"), Ok)?;
     let steps = table.full(&axis, "a number of 0 or above", |x| x >= 0.0)?;
-    let mut groups = Vec::new();
-    for column in table.columns().into_iter().filter(|c| *c != axis) {
-        let cells = table.numbers(&column)?;
-        let points: Vec<(f64, f64)> = steps.iter().zip(cells).filter_map(|(s, a)| a.map(|a| (*s, a))).collect();
-        if let Some((_, a)) = points.iter().find(|p| !(0.0..=1.0).contains(&p.1)) {
-            return Err(CliError::usage(format!("an accuracy is {a} in the column `{column}`"))
-                .hint("need numbers from 0 to 1, or name the columns by --map accuracy=COLUMN"));
+    let columns = curve_columns(table, &axis);
+    let runs = run.map_or_else(|| vec![String::new(); table.len()], |c| table.texts(&c));
+    let mut names: Vec<&String> = Vec::new();
+    for name in &runs {
+        if !names.contains(&name) {
+            names.push(name);
         }
-        let (compute, accuracy): (Vec<f64>, Vec<f64>) = points.into_iter().unzip();
-        let stderr = errors.problems.map(|n| {
-            let n = n as f64;
-            accuracy
-                .iter()
-                .map(|a| (((a * n + 1.0) / (n + 2.0)) * (1.0 - (a * n + 1.0) / (n + 2.0)) / n).sqrt())
-                .collect()
-        });
-        let shared = vec![errors.shared.unwrap_or(outthink_law::noise::USUAL_SHARED); accuracy.len()];
-        groups.push(Group { name: column, compute, accuracy, stderr, shared, paired: None });
+    }
+    let mut groups = Vec::new();
+    for column in &columns {
+        let cells = table.numbers(column)?;
+        for &run in &names {
+            let points: Vec<(f64, f64)> = (steps.iter().zip(&cells).zip(&runs))
+                .filter(|(_, name)| *name == run)
+                .filter_map(|((s, a), _)| a.map(|a| (*s, a)))
+                .collect();
+            if points.is_empty() {
+                continue;
+            }
+            if let Some((_, a)) = points.iter().find(|p| !(0.0..=1.0).contains(&p.1)) {
+                return Err(CliError::usage(format!("an accuracy is {a} in the column `{column}`"))
+                    .hint("need numbers from 0 to 1, or name the column of accuracies by --map accuracy=COLUMN"));
+            }
+            let name = match (run.is_empty(), columns.len()) {
+                (true, _) => column.clone(),
+                (false, 1) => run.clone(),
+                (false, _) => format!("{run} / {column}"),
+            };
+            groups.push(group(name, points, errors));
+        }
     }
     // Sizes in the order of their numbers, not of the columns.
     if groups.iter().all(|g| size_of(&g.name).is_some()) {
@@ -88,6 +130,17 @@ pub(crate) fn read(table: &Table, by: &[String], errors: Errors) -> Result<Vec<G
         return Err(table.need("accuracy").err().unwrap_or_else(|| CliError::usage("no accuracy")));
     }
     Ok(groups)
+}
+
+/// One curve of a column.
+fn group(name: String, points: Vec<(f64, f64)>, errors: Errors) -> Group {
+    let (compute, accuracy): (Vec<f64>, Vec<f64>) = points.into_iter().unzip();
+    let stderr = errors.problems.map(|n| {
+        let n = n as f64;
+        accuracy.iter().map(|a| (((a * n + 1.0) / (n + 2.0)) * (1.0 - (a * n + 1.0) / (n + 2.0)) / n).sqrt()).collect()
+    });
+    let shared = vec![errors.shared.unwrap_or(outthink_law::noise::USUAL_SHARED); accuracy.len()];
+    Group { name, compute, accuracy, stderr, shared, paired: None }
 }
 
 /// The group as a run of training.
@@ -185,10 +238,16 @@ impl Whole {
 }
 
 pub(super) fn run(args: &RlArgs) -> Result<(), CliError> {
-    let table = args.data.read()?;
+    let table = args.data.read()?.without_repeats();
     let mut groups = read(&table, &args.by, Errors { problems: args.problems, shared: None })?;
     for group in &mut groups {
         group.cut_before(args.from_step);
+    }
+    let mut notes = table.notes().to_vec();
+    notes.extend(table.find("accuracy").and_then(|_| table.counted_note()));
+    if table.find("accuracy").is_none() && groups.len() < table.columns().len().saturating_sub(1) {
+        let names: Vec<&str> = groups.iter().map(|g| g.name.as_str()).collect();
+        notes.push(format!("read as accuracies: {}; another column by --map accuracy=COLUMN", names.join(", ")));
     }
     let falls = groups.iter().map(fall).collect::<Result<Vec<_>, _>>()?;
     let runs: Vec<Run> = groups.iter().zip(&falls).filter(|(_, fall)| fall.is_none()).map(|(g, _)| as_run(g)).collect();
@@ -239,11 +298,11 @@ pub(super) fn run(args: &RlArgs) -> Result<(), CliError> {
         print_json(&json!({ "schema": 1, "law": "rl", "runs": runs, "backtest": whole.map(|w| &w.test),
             "power": whole.map(|w| json!({ "steepest": w.power.steepest, "half_size": w.power.half_size,
                 "backtest_error": w.power_error })),
-            "forecasts_best": whole.map(Whole::better), "notes": table.notes(),
+            "forecasts_best": whole.map(Whole::better), "notes": notes,
             "ceiling_logit_per_doubling_of_size": whole.map(|w| w.fit.ceiling_per_doubling) }));
         return Ok(());
     }
-    print_notes(table.notes());
+    print_notes(&notes);
     if let Some(whole) = &whole {
         print_joint(args, &table.name, whole, &rows);
     }
@@ -311,7 +370,13 @@ fn print_joint(args: &RlArgs, name: &str, whole: &Whole, rows: &[Row]) {
         "  {:<12} {:>3} points   {:.4}   each curve by itself {:.4}   the last value carried on {:.4}",
         "all", test.n, test.error, test.error_apart, test.error_last_value
     );
-    println!("  {:<12} {:>3} points   {:.4}   forecasts best: {}\n", "power", test.n, whole.power_error, whole.better());
+    println!(
+        "  {:<12} {:>3} points   {:.4}   forecasts best: {}\n",
+        "power",
+        test.n,
+        whole.power_error,
+        whole.better()
+    );
 }
 
 #[cfg(test)]
