@@ -16,6 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod alike;
 mod cascade;
 mod comparison;
 mod draw;
@@ -40,6 +41,7 @@ mod sweep;
 mod two_answers;
 mod votes;
 
+pub use alike::answer_in;
 pub use cascade::{Cascade, CascadeRow, cascade, cascade_priced};
 pub use comparison::{CompareOptions, MethodRow, compare, votes_of};
 pub use error::EvalError;

@@ -47,10 +47,26 @@ pub(crate) fn each_json(path: &Path, mut take: impl FnMut(Value) -> Result<(), S
 
 /// A line of JSON, in which Python may have written `NaN`.
 pub(crate) fn parse(text: &str) -> Result<Value, String> {
-    serde_json::from_str(&finite(text)).map_err(|e| format!("not JSON: {e}"))
+    serde_json::from_str(&finite(text)).map_err(|e| not_json(text, &e))
 }
 
-/// The same JSON with `null` for the numbers that Python writes and JSON does not have.
+/// What is wrong with a text that is no JSON; YAML is called by its name.
+fn not_json(text: &str, error: &serde_json::Error) -> String {
+    let text = text.trim();
+    let key = |text: &str| {
+        let name = text.strip_prefix("- ").unwrap_or(text);
+        let (name, rest) = name.split_once(':').unwrap_or(("", ""));
+        !name.is_empty() && !name.contains(['"', '{', '[', ',']) && (rest.is_empty() || rest.starts_with(' '))
+    };
+    if text == "---" || text.starts_with("%YAML") || key(text) {
+        return "not JSON: this looks like YAML, which is not read: convert it to JSON, for example by `yq -o=json`"
+            .to_owned();
+    }
+    format!("not JSON: {error}")
+}
+
+/// The same JSON with what Python writes and JSON does not have: `null` for what is no number, and a text for what is
+/// infinite, so that a field that wants a number refuses it by its name.
 pub(crate) fn finite(text: &str) -> Cow<'_, str> {
     const NOT_JSON: [&str; 3] = ["NaN", "-Infinity", "Infinity"];
     if !text.contains("NaN") && !text.contains("Infinity") {
@@ -61,7 +77,11 @@ pub(crate) fn finite(text: &str) -> Cow<'_, str> {
         let word = NOT_JSON.iter().find(|word| !in_text && rest.starts_with(**word));
         let taken = match (word, next) {
             (Some(word), _) => {
-                out.push_str("null");
+                if *word == "NaN" {
+                    out.push_str("null");
+                } else {
+                    out.extend(["\"", *word, "\""]);
+                }
                 word.len()
             }
             (None, '\\') => {
@@ -115,9 +135,9 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn numbers_that_json_lacks_are_null_and_texts_stay() {
+    fn numbers_that_json_lacks_are_null_or_texts_and_texts_stay() {
         for (given, wanted) in [
-            (r#"{"a": NaN, "b": [-Infinity, Infinity, 1]}"#, json!({"a": null, "b": [null, null, 1]})),
+            (r#"{"a": NaN, "b": [-Infinity, Infinity, 1]}"#, json!({"a": null, "b": ["-Infinity", "Infinity", 1]})),
             (r#"{"NaN": "NaN \" Infinity", "b": NaN}"#, json!({"NaN": "NaN \" Infinity", "b": null})),
         ] {
             assert_eq!(parse(given), Ok(wanted), "{given}");
@@ -144,6 +164,9 @@ mod tests {
             .unwrap();
             assert_eq!(rows, [json!({"a": 1}), json!({"a": 2})], "{text}");
         }
+        std::fs::write(&path, "problems:\n  - id: 1\n").unwrap();
+        let yaml = each_json(&path, |_| Ok(())).unwrap_err().to_string();
+        assert!(yaml.contains("YAML"), "{yaml}");
         for text in ["a: 1\n", "[{\"a\": 1}", "{\"a\": 1}\n{\"a\""] {
             std::fs::write(&path, text).unwrap();
             assert!(matches!(each_json(&path, |_| Ok(())), Err(EvalError::Line { .. })), "{text}");

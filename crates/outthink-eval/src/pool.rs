@@ -1,6 +1,7 @@
 //! Recorded samples, many for each problem.
 
 use crate::EvalError;
+use crate::alike::{find_in_texts, in_one_wording};
 use crate::judgement::Judgement;
 use crate::rows::each_value;
 use serde::Deserialize;
@@ -165,8 +166,12 @@ impl PoolProblem {
         let samples = (1..).zip(line.samples).map(|(number, sample)| {
             sample.read().map_err(|problem| format!("problem `{problem_id}`, sample {number}: {problem}"))
         });
+        let mut samples = samples.collect::<Result<Vec<PoolSample>, _>>()?;
+        if line.vote_ok {
+            find_in_texts(&mut samples);
+        }
         Ok(Self {
-            samples: samples.collect::<Result<_, _>>()?,
+            samples,
             problem_id,
             question: line.question,
             gold: plain(line.gold),
@@ -189,12 +194,22 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Reads a pool: JSON lines, or one array of the same objects.
+    /// Reads a pool: JSON lines, or one array of the same objects. A sample without an answer that holds a text gets the
+    /// answer in it, and answers that mean the same get one wording, as in a live vote.
     ///
     /// # Errors
     /// If the file is missing or empty, a line is not a problem with samples, a number cannot be, or a problem comes
     /// twice in one run.
     pub fn read(path: &Path) -> Result<Self, EvalError> {
+        let mut pool = Self::read_as_written(path)?;
+        for problem in pool.problems.iter_mut().filter(|p| p.vote_ok) {
+            in_one_wording(&mut problem.samples);
+        }
+        Ok(pool)
+    }
+
+    /// As [`Pool::read`], with answers in the words in which they were recorded.
+    pub(crate) fn read_as_written(path: &Path) -> Result<Self, EvalError> {
         let mut problems = Vec::new();
         let mut seen = HashSet::new();
         each_value(path, |row| {

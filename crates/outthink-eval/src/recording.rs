@@ -1,5 +1,6 @@
 //! A recording in memory: what a store or a file holds, with all texts.
 
+use crate::alike::in_one_wording;
 use crate::import::{ImportFormat, ImportOptions, format_of, read_import};
 use crate::store::{Problem, RunSpec, SampleRecord, Setting, Store, StoreError};
 use crate::{EvalError, Import, Pool, PoolProblem, PoolSample};
@@ -132,7 +133,10 @@ pub(crate) fn pool_name(run: &str, settings: &[Setting], setting: usize) -> Stri
 }
 
 /// A problem of a run as one of a pool.
-pub(crate) fn pool_problem(problem: &Problem, model: &str, samples: Vec<PoolSample>, exact: bool) -> PoolProblem {
+pub(crate) fn pool_problem(problem: &Problem, model: &str, mut samples: Vec<PoolSample>, exact: bool) -> PoolProblem {
+    if problem.vote_ok {
+        in_one_wording(&mut samples);
+    }
     PoolProblem {
         problem_id: problem.id.clone(),
         question: problem.question.clone(),
@@ -146,7 +150,7 @@ pub(crate) fn pool_problem(problem: &Problem, model: &str, samples: Vec<PoolSamp
 }
 
 /// A stored sample as one of a pool, without its text. Its answer is in the words of the first one of the problem that
-/// means the same, since pools are compared by the letter; answers that others judged stay as they were recorded.
+/// means the same, since pools are compared by the letter; answers that others judged get theirs in [`pool_problem`].
 pub(crate) fn pool_sample(record: &SampleRecord, grouper: &mut Grouper) -> PoolSample {
     let common = |text: &String| {
         if !record.is_own() {

@@ -1,8 +1,9 @@
 //! Strategies over a recording.
 
 use crate::savings::quantiles;
-use crate::{EvalError, Interval, Pool, PoolProblem, draw, wilson};
+use crate::{EvalError, Interval, Pool, PoolProblem, VoteCount, draw, wilson};
 use outthink_core::{Answer, AnswerKind, Budget, ModelInfo, Outcome, Price, derive_seed};
+use outthink_law::estimate::{Resampling, mean_over_problems};
 use outthink_strategy::allocator::AgreementStream;
 use outthink_strategy::simulate::{Ending, Recorded, Recording, simulate};
 use outthink_strategy::stopping::posterior_leader;
@@ -55,7 +56,7 @@ pub struct ReplayRow {
     pub problems: u32,
     /// Arms that drew samples; the figures are means over a problem's arms.
     pub arms: u32,
-    /// Share of right answers, over problems and seeds.
+    /// Share of right answers, over problems and seeds; of `single` and `self-consistency` over all orders.
     pub accuracy: f64,
     /// 95 % interval over problems: what arms and seeds have in common is one draw.
     pub interval: Interval,
@@ -117,8 +118,25 @@ pub fn replay(pool: &Pool, spec: &StrategySpec, options: &ReplayOptions) -> Resu
             }
             tally.add(right, f64::from(outcome.samples_drawn), outcome.usage.completion as f64, stop_name(&outcome));
         }
+        if let Some(right) = in_all_orders(problem, &spec)? {
+            tally.all_orders(right, options.seeds);
+        }
     }
     Ok(tally.row(pool, &spec.name, options))
+}
+
+/// How often one sample, or the vote of a fixed number, is right over all orders of the samples: pass@1 and maj@k, as a study
+/// of the recording has them. `None` of strategies that look at what comes.
+fn in_all_orders(problem: &PoolProblem, spec: &StrategySpec) -> Result<Option<f64>, EvalError> {
+    let all = problem.samples.len();
+    Ok(match spec.name.as_str() {
+        "single" => Some(problem.samples.iter().filter(|s| s.correct).count() as f64 / all.max(1) as f64),
+        "self-consistency" => {
+            let votes = VoteCount::of(problem.samples.iter().map(|s| (s.answer.as_deref(), s.correct)), true);
+            Some(votes.maj_at_k(u64::from(spec.max_samples).min(all as u64))?)
+        }
+        _ => None,
+    })
 }
 
 /// An agreement model for each order, where the strategy weighs votes by it and no verifier scores them.
@@ -247,6 +265,13 @@ impl RowTally {
         }
     }
 
+    /// Puts what holds over all orders in the place of what the seeds drew.
+    fn all_orders(&mut self, right: f64, seeds: u32) {
+        if let Some(problem) = self.by_problem.last_mut() {
+            problem[0] = right * f64::from(seeds);
+        }
+    }
+
     fn row(mut self, pool: &Pool, strategy: &str, options: &ReplayOptions) -> ReplayRow {
         let runs = self.runs.max(1.0);
         for x in self.by_problem.iter_mut().flatten() {
@@ -254,7 +279,11 @@ impl RowTally {
         }
         let by_problem = of_distinct(pool, &self.by_problem);
         let problems = by_problem.len() as u32;
-        let right: f64 = by_problem.iter().map(|problem| problem[0]).sum();
+        let right: Vec<f64> = by_problem.iter().map(|problem| problem[0]).collect();
+        let sum: f64 = right.iter().sum();
+        // The seeds and arms of one problem are not independent draws: problems are resampled, as in a study.
+        let interval = mean_over_problems(&right, Resampling::default())
+            .map_or_else(|_| wilson(sum, problems), |e| Interval { low: e.interval.low, high: e.interval.high });
         let mut stops: Vec<(String, u32)> = self.stops.into_iter().collect();
         stops.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         ReplayRow {
@@ -262,9 +291,8 @@ impl RowTally {
             strategy: strategy.to_owned(),
             problems,
             arms: pool.arms() as u32,
-            accuracy: right / f64::from(problems.max(1)),
-            // The seeds and arms of one problem are not independent draws: the n of the interval is the problems.
-            interval: wilson(right, problems),
+            accuracy: sum / f64::from(problems.max(1)),
+            interval,
             samples: self.samples / runs,
             tokens: self.tokens / runs,
             stops,

@@ -4,8 +4,9 @@ use crate::EvalError;
 use crate::lines::{each_json, is_gzip};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, Read};
 use std::path::Path;
 
 /// Calls `take` with each row of a table; what `take` says is wrong comes back with the file and the row.
@@ -62,7 +63,9 @@ fn each_parquet(path: &Path, mut take: impl FnMut(Value) -> Result<(), String>) 
         at(
             path,
             row,
-            &format!("not readable as Parquet: {e} (files must be uncompressed, or compressed by snappy or zstd)"),
+            &format!(
+                "not readable as Parquet: {e} (files may be uncompressed, or compressed by snappy, zstd, gzip, lz4 or brotli)"
+            ),
         )
     };
     let reader = SerializedFileReader::new(open(path)?).map_err(|e| broken(0, e))?;
@@ -78,6 +81,14 @@ fn each_csv(path: &Path, delimiter: u8, mut take: impl FnMut(Value) -> Result<()
     let file = open(path)?;
     let source: Box<dyn Read> =
         if is_gzip(path)? { Box::new(flate2::read::MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let mut source = std::io::BufReader::with_capacity(1 << 16, source);
+    // Where a comma is the decimal point, columns are apart by semicolons.
+    let head = source.fill_buf().map_err(|e| at(path, 1, &e))?;
+    let first = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let count = |byte: u8| first.iter().filter(|b| **b == byte).count();
+    let semicolons = delimiter == b',' && count(b';') > 0 && count(b',') == 0;
+    let delimiter = if semicolons { b';' } else { delimiter };
+    let read_cell = |cell: &str| cell_value(&if semicolons { with_point(cell) } else { Cow::Borrowed(cell) });
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(source);
     let names = reader.headers().map_err(|e| at(path, 1, &e))?.clone();
     for row in reader.records() {
@@ -86,10 +97,23 @@ fn each_csv(path: &Path, delimiter: u8, mut take: impl FnMut(Value) -> Result<()
         let cells = names
             .iter()
             .zip(&row)
-            .map(|(name, cell)| (name.trim_start_matches('\u{feff}').trim().to_owned(), cell_value(cell)));
+            .map(|(name, cell)| (name.trim_start_matches('\u{feff}').trim().to_owned(), read_cell(cell)));
         take(Value::Object(cells.collect())).map_err(|problem| at(path, line, &problem))?;
     }
     Ok(())
+}
+
+/// A number with a decimal comma, with a point in its place: `0,5`, and `1.234,5`.
+fn with_point(cell: &str) -> Cow<'_, str> {
+    let text = cell.trim();
+    let Some((whole, part)) = text.split_once(',') else { return Cow::Borrowed(cell) };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let mut groups = whole.trim_start_matches(['-', '+']).split('.');
+    let leads = groups.next().is_some_and(digits);
+    let number = leads
+        && groups.all(|g| g.len() == 3 && digits(g))
+        && part.trim_end_matches('%').bytes().all(|b| b.is_ascii_digit());
+    if number { Cow::Owned(format!("{}.{part}", whole.replace('.', ""))) } else { Cow::Borrowed(cell) }
 }
 
 /// A number only where it is written back as it stood, so that `007` and `1.50` stay what they are; one
@@ -131,6 +155,9 @@ mod tests {
         assert_eq!(csv, lines);
         assert_eq!(lines, array);
         assert_eq!(rows("t.csv", b"flops\n9.22e+18\n").unwrap()[0]["flops"], 9.22e18);
+        let semicolons = rows("t.csv", b"tokens;accuracy;name\n1.000,5;0,62;a, b\n2000;0,7;c\n").unwrap();
+        assert_eq!((&semicolons[0]["tokens"], &semicolons[0]["accuracy"]), (&Value::from(1000.5), &Value::from(0.62)));
+        assert_eq!((&semicolons[1]["accuracy"], &semicolons[0]["name"]), (&Value::from(0.7), &Value::from("a, b")));
     }
 
     /// A Parquet file of one column, compressed.
@@ -154,10 +181,15 @@ mod tests {
 
     #[test]
     fn parquet_compressed_as_data_sets_are() {
-        use parquet::basic::{Compression, ZstdLevel};
-        for compression in
-            [Compression::UNCOMPRESSED, Compression::SNAPPY, Compression::ZSTD(ZstdLevel::try_new(3).unwrap())]
-        {
+        use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
+        for compression in [
+            Compression::UNCOMPRESSED,
+            Compression::SNAPPY,
+            Compression::ZSTD(ZstdLevel::try_new(3).unwrap()),
+            Compression::GZIP(GzipLevel::default()),
+            Compression::BROTLI(BrotliLevel::default()),
+            Compression::LZ4_RAW,
+        ] {
             let got = rows("t.parquet", &parquet(compression)).unwrap();
             assert_eq!((got.len(), &got[1]["loss"]), (2, &Value::from(2.25)), "{compression:?}");
         }

@@ -17,7 +17,7 @@ pub struct VoteCount {
     /// The class of each sample; `None` where it has no answer: it is drawn like the others and does not vote.
     pub classes: Vec<Option<usize>>,
     /// Right samples of each class. A judge may call a class right now and then, and several classes right: answers that
-    /// are compared by the letter may well mean the same.
+    /// it judges differently may well mean the same.
     pub right: Vec<u64>,
     /// Samples without an answer.
     pub blank: u64,
@@ -28,8 +28,8 @@ pub struct VoteCount {
 impl VoteCount {
     /// Counts samples, each with its answer and whether it is right.
     ///
-    /// Answers that others recorded (`judged`) are compared as they compared them, by the letter; our own by what they
-    /// mean.
+    /// Answers of a [`crate::Pool`] (`judged`) are in one wording already and are compared by the letter; others by what
+    /// they mean.
     ///
     /// ```
     /// use outthink_eval::VoteCount;

@@ -10,15 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::LawError;
 use crate::error::{check, need_positive};
+use crate::fall::{Miss, worst};
 use crate::forms::{Curve, Form, FormFit, fit};
 use crate::interval::{Interval, quantile};
-use crate::noise::Noise;
+use crate::noise::{MISFIT, Noise};
 use crate::special::student_quantile;
 
 /// Weight above which one form is taken to be told from the others.
 const DECIDED: f64 = 0.9;
-/// Standard deviation of the points about a smooth law beside their own errors.
-const MISFIT: f64 = 0.01;
 
 /// One form as a candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,6 +74,11 @@ impl Choice {
     pub fn beside(&self, curve: &Curve<'_>, noise: &Noise) -> Option<f64> {
         let points = curve.compute.iter().zip(curve.accuracy).enumerate();
         crate::forms::beside(points.map(|(i, (&c, a))| (self.at(c) - a) / noise.stderr(i)))
+    }
+
+    /// The point that the mixture misses by far more than its error, where there is one.
+    pub fn misses(&self, curve: &Curve<'_>, noise: &Noise) -> Option<Miss> {
+        worst(curve, noise, |c| self.at(c))
     }
 
     /// Forecasts a setting: the mixture, with an interval from how the forms' forecasts of the more expensive points

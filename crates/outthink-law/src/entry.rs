@@ -34,6 +34,7 @@ pub const REGISTRY: &[&LawEntry] = &[
     crate::forms::Form::PowerOfError.entry(),
     crate::forms::Form::Sigmoid.entry(),
     crate::forms::Form::SigmoidWithFloor.entry(),
+    crate::forms::Form::RiseAndFall.entry(),
     &crate::best_of::ENTRY,
     &crate::coverage::ENTRY,
     &crate::coverage::POWER,

@@ -31,7 +31,7 @@ pub enum LawError {
         need: usize,
     },
     /// A column that must vary holds one value only, so the law is not identified.
-    #[error("all {points} points have the same {what}; need at least two values to fit its exponent")]
+    #[error("all {points} points have the same {what}; need at least two values to fit a law")]
     OneValueOnly {
         /// The column.
         what: &'static str,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::LawError;
 use crate::entry::LawEntry;
 use crate::error::{check, need_points, need_positive, same_len};
+use crate::fall::Fall;
 use crate::interval::Interval;
 use crate::noise::Noise;
 use crate::optim::{Limits, minimise, solve};
@@ -31,11 +32,31 @@ pub enum Form {
     /// accuracy = `floor` + (`ceiling` − `floor`) / (1 + exp(−`slope` (ln C − `midpoint`))), the form
     /// of Khatri et al. 2025 (arXiv:2510.13786, eq. 1) with C^slope written in logarithms.
     SigmoidWithFloor,
+    /// logit accuracy = logit `top` − `bend` (ln C − `peak`)²: it rises to a highest point and falls after it.
+    RiseAndFall,
 }
 
 impl Form {
-    /// All forms, the stiffest first.
-    pub const ALL: [Self; 4] = [Self::LogLinear, Self::PowerOfError, Self::Sigmoid, Self::SigmoidWithFloor];
+    /// All forms.
+    pub const ALL: [Self; 5] =
+        [Self::LogLinear, Self::PowerOfError, Self::Sigmoid, Self::SigmoidWithFloor, Self::RiseAndFall];
+    /// Those for a curve that shows no fall, the stiffest first.
+    pub const RISING: [Self; 4] = [Self::LogLinear, Self::PowerOfError, Self::Sigmoid, Self::SigmoidWithFloor];
+    /// Those that can fall.
+    const FALLING: [Self; 3] = [Self::LogLinear, Self::PowerOfError, Self::RiseAndFall];
+
+    /// The forms that may describe a curve: an S can only rise, so where the points fall ([`Fall`]) it is no candidate, and
+    /// a form that rises and falls is. Without `noise` the points' scatter stands in for it.
+    ///
+    /// # Errors
+    ///
+    /// What [`fit`] refuses of a curve.
+    pub fn suited(curve: &Curve<'_>, noise: Option<&Noise>) -> Result<&'static [Self], LawError> {
+        curve.check(noise)?;
+        let scatter = if noise.is_none() { Noise::from_bends(curve, 0.003)? } else { None };
+        let fall = noise.or(scatter.as_ref()).and_then(|noise| Fall::of(curve, noise));
+        Ok(if fall.is_some() { &Self::FALLING } else { &Self::RISING })
+    }
 
     /// How it is described.
     pub const fn entry(self) -> &'static LawEntry {
@@ -62,7 +83,13 @@ impl Form {
             formula: "accuracy = floor + (ceiling − floor) / (1 + exp(−slope (ln C − midpoint)))",
             fitted_to: "inference",
         };
+        const RISE_AND_FALL: LawEntry = LawEntry {
+            entry: Entry::new("rise-and-fall", "accuracy rises to a highest point and falls after it"),
+            formula: "logit accuracy = logit top − bend (ln C − peak)²",
+            fitted_to: "inference",
+        };
         match self {
+            Self::RiseAndFall => &RISE_AND_FALL,
             Self::LogLinear => &LOG_LINEAR,
             Self::PowerOfError => &POWER_OF_ERROR,
             Self::Sigmoid => &SIGMOID,
@@ -82,6 +109,7 @@ impl Form {
             Self::PowerOfError => &["error_at_middle", "exponent"],
             Self::Sigmoid => &["ceiling", "midpoint", "slope"],
             Self::SigmoidWithFloor => &["ceiling", "midpoint", "slope", "floor"],
+            Self::RiseAndFall => &["top", "peak", "bend"],
         }
     }
 
@@ -92,6 +120,12 @@ impl Form {
             Self::PowerOfError => {
                 let error = (p[0] - p[1] * x).min(50.0).exp();
                 (1.0 - error, [-error, error * x, 0.0, 0.0])
+            }
+            Self::RiseAndFall => {
+                let (off, bend) = (x - p[1], p[2].exp());
+                let value = expit(p[0] - bend * off * off);
+                let steep = value * (1.0 - value);
+                (value, [steep, 2.0 * steep * bend * off, -steep * bend * off * off, 0.0])
             }
             Self::Sigmoid | Self::SigmoidWithFloor => {
                 let (ceiling, steep) = (expit(p[0]), p[2].exp());
@@ -356,6 +390,11 @@ fn starts(form: Form, xs: &[f64], ys: &[f64]) -> Vec<[f64; 4]> {
             let error = (1.0 - mean).clamp(0.01, 0.99).ln();
             [0.0, 0.3, 1.0].map(|slope| [error, slope, 0.0, 0.0]).to_vec()
         }
+        Form::RiseAndFall => {
+            let top = logit(top.clamp(0.05, 0.985));
+            let at = |peak: f64| [-2.0, -0.5, 0.7].map(|ln_bend| [top, peak, ln_bend, 0.0]);
+            [-3.0, -1.0, 0.0, 1.0].map(at).concat()
+        }
         Form::Sigmoid | Form::SigmoidWithFloor => {
             let last = xs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let mut all = Vec::new();
@@ -377,6 +416,8 @@ fn range(form: Form, index: usize) -> (f64, f64) {
     match (form, index) {
         (Form::LogLinear, _) => (-1e6, 1e6),
         (Form::PowerOfError, _) => (-60.0, 60.0),
+        (Form::RiseAndFall, 0) => (-14.0, 14.0),
+        (Form::RiseAndFall, 2) => (-12.0, 8.0),
         (_, 0 | 3) => (-14.0, 14.0),
         (_, 2) => (-8.0, 8.0),
         _ => (-60.0, 60.0),
@@ -388,6 +429,7 @@ fn constants(form: Form, q: &[f64; 4], mid: f64, unit: f64) -> Vec<f64> {
         Form::LogLinear => vec![q[0], q[1] / unit * std::f64::consts::LN_2],
         Form::PowerOfError => vec![q[0].exp(), q[1] / unit],
         Form::Sigmoid => vec![expit(q[0]), mid + unit * q[1], q[2].exp() / unit],
+        Form::RiseAndFall => vec![expit(q[0]), mid + unit * q[1], q[2].exp() / unit / unit],
         Form::SigmoidWithFloor => vec![expit(q[0]), mid + unit * q[1], q[2].exp() / unit, expit(q[3])],
     }
 }

@@ -10,6 +10,7 @@
 //! - [`rl`]: accuracy against reinforcement-learning compute, jointly over sizes.
 //! - [`forms`], [`noise`], [`choose`], [`joint`]: accuracy against thinking tokens or any compute, how
 //!   its points err together, which form forecasts best, several curves pooled.
+//! - [`fall`]: curves that fall, and curves that miss their points.
 //! - [`coverage`]: pass@k far beyond the samples drawn, from counts of right samples.
 //! - [`task`]: from loss to the accuracy of a task, with the uncertainty of both steps.
 //! - [`verdict`]: whether a curve still rises, slows or is at a wall, or inconclusive.
@@ -38,12 +39,14 @@ pub mod coverage;
 mod entry;
 mod error;
 pub mod estimate;
+pub mod fall;
 pub mod forms;
 mod interval;
 pub mod joint;
 pub mod lifetime;
 pub mod noise;
 mod optim;
+mod outlook;
 pub mod plan;
 pub mod pretrain;
 mod profile;

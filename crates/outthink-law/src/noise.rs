@@ -12,11 +12,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::LawError;
 use crate::error::{check, need_points, need_positive, same_len};
+use crate::forms::Curve;
 
 /// Share of a stated variance that is the problems' own, where nothing says more: with p Beta
 /// distributed over problems it is 1 / (a + b + 1), and a + b is near 1 for language models on
 /// checkable problems that they solve in part.
 pub const USUAL_SHARED: f64 = 0.5;
+
+/// No smooth law is exact: standard deviation of the points about it, beside their own errors.
+pub(crate) const MISFIT: f64 = 0.01;
 
 /// The covariance of the points of one curve.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,6 +130,30 @@ impl Noise {
         let shared = shared.clamp(0.0, 0.99);
         let own = covariance.iter().enumerate().map(|(i, row)| (row[i] * (1.0 - shared)).sqrt()).collect();
         Ok(Self { covariance, own, shared, guessed: false })
+    }
+
+    /// Independent errors of one size, from how each point lies off the line between its neighbours, at least
+    /// `least`: for curves whose errors nobody states, and that may rise or fall. `None` with fewer than three settings.
+    ///
+    /// # Errors
+    ///
+    /// What [`crate::forms::fit`] refuses of a curve.
+    pub fn from_bends(curve: &Curve<'_>, least: f64) -> Result<Option<Self>, LawError> {
+        curve.check(None)?;
+        let mut points: Vec<(f64, f64)> =
+            curve.compute.iter().map(|c| c.ln()).zip(curve.accuracy.iter().copied()).collect();
+        points.sort_by(|p, q| p.0.total_cmp(&q.0));
+        let (mut sum, mut n) = (0.0, 0.0);
+        for w in points.windows(3).filter(|w| w[2].0 > w[0].0) {
+            let share = (w[1].0 - w[0].0) / (w[2].0 - w[0].0);
+            let off = w[1].1 - (1.0 - share) * w[0].1 - share * w[2].1;
+            sum += off * off / (1.0 + share * share + (1.0 - share) * (1.0 - share));
+            n += 1.0;
+        }
+        if n == 0.0 {
+            return Ok(None);
+        }
+        Self::guessed((sum / n).sqrt().max(least), points.len()).map(Some)
     }
 
     /// Independent errors of one size for all points, estimated from the scatter about a curve.

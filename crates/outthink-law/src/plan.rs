@@ -240,8 +240,9 @@ pub fn more_thinking(standing: &Standing, outlook: &Outlook, aim: Aim) -> PlanOp
             } else {
                 "more likely than not the ceiling of thinking lies below the target".to_owned()
             };
+            let less = reach.median < 0.995 * standing.tokens_per_query;
             PlanOption {
-                name: "more thinking a query".to_owned(),
+                name: if less { "less thinking a query" } else { "more thinking a query" }.to_owned(),
                 accuracy: Some(if reach.median.is_finite() {
                     outlook.measured(reach.median)
                 } else {
@@ -276,6 +277,53 @@ pub fn more_thinking(standing: &Standing, outlook: &Outlook, aim: Aim) -> PlanOp
     }
 }
 
+/// A length of thinking that was measured: the cheapest that reached the accuracy, or the best that the dollars pay for.
+/// `None` where no measured setting does.
+///
+/// # Examples
+///
+/// ```
+/// use outthink_law::forms::Curve;
+/// use outthink_law::noise::Noise;
+/// use outthink_law::plan::{Aim, Hardware, Standing, as_measured};
+/// use outthink_law::verdict::{Outlook, Question};
+/// let tokens = [1e3, 2e3, 4e3, 8e3, 16e3];
+/// let humped = Curve { compute: &tokens, accuracy: &[0.40, 0.55, 0.70, 0.64, 0.55] };
+/// let noise = Noise::stated(&[0.015; 5], 0.5)?;
+/// let outlook = Outlook::new(&humped, &noise, Question { draws: 400, ..Question::default() })?;
+/// let hardware = Hardware { flops: 989e12, utilisation: 0.4, usd_per_hour: 2.0 };
+/// let standing = Standing {
+///     params: 7e9, trained_tokens: None, tokens_per_query: 16e3, queries: 1e6, usd_per_million_tokens: None, hardware,
+/// };
+/// let found = as_measured(&standing, &outlook, Aim::Accuracy(0.68)).unwrap();
+/// assert!((found.accuracy.unwrap().value - 0.70).abs() < 1e-9);
+/// # Ok::<(), outthink_law::LawError>(())
+/// ```
+pub fn as_measured(standing: &Standing, outlook: &Outlook, aim: Aim) -> Option<PlanOption> {
+    let usd = |tokens: f64| standing.queries * standing.serving_usd(standing.params, tokens);
+    let (tokens, accuracy, sure) = match aim {
+        Aim::Accuracy(target) => outlook.reached(target).into_iter().next()?,
+        Aim::Usd(extra) => {
+            let most = (usd(standing.tokens_per_query) + extra) * (1.0 + 1e-9);
+            let paid = outlook.reached(0.0).into_iter().filter(|(tokens, ..)| usd(*tokens) <= most);
+            paid.max_by(|x, y| x.1.value.total_cmp(&y.1.value))?
+        }
+    };
+    Some(PlanOption {
+        name: "thinking at a measured length".to_owned(),
+        accuracy: Some(accuracy),
+        loss: None,
+        once_usd: 0.0,
+        usd_interval: None,
+        serving_usd: usd(tokens),
+        probability: matches!(aim, Aim::Accuracy(_)).then_some(sure),
+        note: format!(
+            "{tokens:.0} tokens a query instead of {:.0}: {:.3} was measured there",
+            standing.tokens_per_query, accuracy.value
+        ),
+    })
+}
+
 /// A check that decides which queries go on to long reasoning.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Check {
@@ -296,7 +344,7 @@ pub fn cascade(standing: &Standing, outlook: &Outlook, check: Check, (short, lon
     let sent_on = a1.value * (1.0 - check.sensitivity) + (1.0 - a1.value) * check.specificity;
     let tokens = short + sent_on * long;
     let interval = Interval {
-        low: right(a1.interval.low, gain.interval.low.max(0.0)),
+        low: right(a1.interval.low, gain.interval.low.max(gain.value.min(0.0))),
         high: right(a1.interval.high, gain.interval.high),
         level: a1.interval.level,
     };

@@ -8,7 +8,11 @@
 //! - *at the wall*: the next doubling more likely than not gains less than the threshold.
 //! - *slowing*: it more likely than not gains less than half of what a doubling gained so far.
 //! - *still rising*: neither.
-//! - *inconclusive*: too few settings, or the points neither rise nor stand still beyond their errors.
+//! - *saturated*: a small gain, on a benchmark that has no room left to show a larger one: it says nothing of the model.
+//! - *inconclusive*: too few settings, settings less than a doubling apart, or points that neither rise nor stand still
+//!   beyond their errors.
+//!
+//! Where the points fall by more than their errors ([`crate::fall`]) the next doubling may lose.
 //!
 //! The probability of the verdict stands beside it, in the words of the calibrated scale of the IPCC
 //! (Mastrandrea et al. 2010): more likely than not, likely (2/3), very likely (9/10).
@@ -17,27 +21,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::LawError;
 use crate::error::check;
+use crate::fall::Fall;
 use crate::forms::Curve;
 use crate::interval::Interval;
 use crate::noise::Noise;
+use crate::outlook::{Ess, posterior};
 use crate::rng::Rng;
-use crate::smc::{Effort, sample};
-use crate::special::{expit, logit, normal_cdf, normal_quantile};
+use crate::special::{normal_cdf, normal_quantile};
+
+pub use crate::outlook::{Outlook, Reach};
 
 /// Settings below which no verdict is given: an S has three constants or four.
 const LEAST_SETTINGS: usize = 4;
 /// Settings with which two questions can still be answered without the S: whether the last step gained
 /// anything worth having, and whether accuracy falls.
 const LEAST_STEPS: usize = 3;
-/// No smooth law is exact: standard deviation of the points about it, beside their own errors.
-const MISFIT: f64 = 0.01;
-/// How much the misfit grows with each doubling beyond the largest setting: set so that intervals of plans hold made curves
-/// of which the S is not the law.
-const FARTHER: f64 = 1.8;
-/// Scale of the prior of the logarithm of the steepness, whose centre is 1 a doubling: from a tenth
-/// to nine tenths of its height the S then takes 4.4 doublings, give or take a factor of two.
-const SPREAD: f64 = 0.7;
-
 /// Of what the curve is the accuracy: a wall of voting is none of the model's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -67,6 +65,8 @@ impl Subject {
 
 /// Accuracy from which a benchmark has little room left to show a gain.
 const SATURATED: f64 = 0.95;
+/// Doublings of compute below which nothing is said of a doubling.
+const LEAST_DOUBLINGS: f64 = 1.0;
 
 /// How to judge.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -100,6 +100,8 @@ pub enum Verdict {
     Slowing,
     /// The next doubling gains less than the threshold.
     AtTheWall,
+    /// The next doubling gains little, and the benchmark has no room left to show more: another one can say.
+    Saturated,
     /// The data do not carry a verdict. Files of earlier versions call it `cannot-be-told`.
     #[serde(alias = "cannot-be-told")]
     Inconclusive,
@@ -112,6 +114,7 @@ impl Verdict {
             Self::StillRising => "still rising",
             Self::Slowing => "slowing",
             Self::AtTheWall => "at the wall",
+            Self::Saturated => "saturated",
             Self::Inconclusive => "inconclusive",
         }
     }
@@ -133,14 +136,17 @@ pub struct Judgement {
     pub question: String,
     /// The verdict.
     pub verdict: Verdict,
-    /// Whether the benchmark itself has little room left: the last accuracy lies within its error of 0.95 or
-    /// more, so that a small gain says little of the model.
+    /// Whether the benchmark itself has little room left: the last accuracy is 0.95 or more, so that a small gain says
+    /// little of the model.
     pub saturated: bool,
-    /// Posterior probability of the verdict; `None` where it is inconclusive.
+    /// Posterior probability of the verdict; `None` where it is inconclusive or the benchmark saturated.
     pub probability: Option<f64>,
     /// Gain expected of doubling the largest compute.
     pub next_doubling: Option<Ranged>,
-    /// Ceiling of the S.
+    /// Where accuracy falls after its highest point by more than the errors explain.
+    #[serde(default)]
+    pub fall: Option<Fall>,
+    /// Ceiling of the S; `None` where the curve falls, for then nothing approaches it.
     pub ceiling: Option<Ranged>,
     /// Mean gain of a doubling over the curve so far.
     pub pace: Option<Ranged>,
@@ -166,6 +172,7 @@ impl Judgement {
             verdict: Verdict::Inconclusive,
             probability: None,
             next_doubling: None,
+            fall: None,
             ceiling: None,
             pace: None,
             less_than_threshold: None,
@@ -226,17 +233,18 @@ pub fn judge(curve: &Curve<'_>, noise: &Noise, question: Question) -> Result<Jud
     settings.sort_by(f64::total_cmp);
     settings.dedup();
     let flat = curve.accuracy.iter().all(|&a| a == 0.0) || curve.accuracy.iter().all(|&a| a == 1.0);
+    let (first, last) = (settings[0], settings[settings.len() - 1]);
+    let doublings = (last / first).log2();
     if settings.len() == LEAST_STEPS
+        && doublings >= LEAST_DOUBLINGS
         && !flat
         && let Some(judged) = last_step(curve, noise, &settings, question)
     {
         return Ok(judged);
     }
-    if let Some(refused) = too_thin(curve, settings.len(), question) {
+    if let Some(refused) = too_thin(curve, (settings.len(), doublings), question) {
         return Ok(refused);
     }
-    let (first, last) = (settings[0], settings[settings.len() - 1]);
-    let doublings = (last / first).log2();
     let trend = Trend::of(curve, noise);
     let Some(ess) = posterior(curve, noise, question) else {
         return Err(LawError::NoConvergence { form: "the S of the verdict", starts: question.draws });
@@ -252,10 +260,20 @@ pub fn judge(curve: &Curve<'_>, noise: &Noise, question: Question) -> Result<Jud
         interval: Interval::from_draws(values, question.level),
     };
     let ceilings: Vec<f64> = ess.iter().map(|s| s.ceiling).collect();
-    let (verdict, probability, because) = if trend.z < -2.0 {
+    let fall = Fall::of(curve, noise);
+    let (verdict, probability, because) = if trend.z < -2.0 && fall.is_none_or(|f| f.from == first) {
         let because =
             format!("accuracy falls by {:.1} points a doubling: more compute does harm", -100.0 * trend.slope);
         (Verdict::AtTheWall, normal_cdf(-trend.z), because)
+    } else if let Some(f) = fall {
+        let because = format!(
+            "accuracy falls from {:.3} at {} to {:.3} at {}: more compute does harm",
+            f.top,
+            plainly(f.from),
+            f.low,
+            plainly(f.to)
+        );
+        (Verdict::AtTheWall, wall, because)
     } else if trend.z < 2.0 && trend.contrast < 2.5 {
         // An S may always begin to rise beyond the last point, so here the straight line is asked.
         let still = normal_cdf((question.threshold - trend.slope) / trend.error);
@@ -286,33 +304,42 @@ pub fn judge(curve: &Curve<'_>, noise: &Noise, question: Question) -> Result<Jud
     };
     let next_runs = what_a_doubling_tells(curve, noise, &ess, (last, verdict), question);
     let saturated = top_of(curve, last) >= SATURATED;
-    let because = if saturated && verdict != Verdict::StillRising {
-        format!(
-            "{because}; but at {:.1} % this benchmark has little room left: harder problems may show more",
-            100.0 * top_of(curve, last)
-        )
-    } else {
-        because
-    };
+    let falls = fall.is_some() || trend.z < -2.0;
+    let full = saturated && !falls && verdict != Verdict::StillRising;
+    let next_runs = if full { "harder problems".to_owned() } else { next_runs };
     Ok(Judgement {
         question: question.subject.words().to_owned(),
-        verdict,
+        verdict: if full { Verdict::Saturated } else { verdict },
         saturated,
-        probability: Some(probability),
+        probability: (!full).then_some(probability),
         next_doubling: Some(ranged(&next)),
-        ceiling: Some(ranged(&ceilings)),
+        fall,
+        ceiling: (!falls).then(|| ranged(&ceilings)),
         pace: Some(ranged(&pace)),
         less_than_threshold: Some(wall),
         less_than_half_pace: Some(below),
         threshold: question.threshold,
         n,
-        because,
+        because: if full { room_left(top_of(curve, last), &because) } else { because },
         next_runs,
     })
 }
 
+/// Why a small gain says little of the model.
+fn room_left(top: f64, because: &str) -> String {
+    format!(
+        "at {:.1} % this benchmark has little room left to show a gain ({because}): harder problems may",
+        100.0 * top
+    )
+}
+
+/// Compute in few digits: whole numbers as they are, others as powers of ten.
+fn plainly(compute: f64) -> String {
+    if (1.0..1e7).contains(&compute) { format!("{compute:.0}") } else { format!("{compute:.3e}") }
+}
+
 /// The refusals that need no fit.
-fn too_thin(curve: &Curve<'_>, settings: usize, question: Question) -> Option<Judgement> {
+fn too_thin(curve: &Curve<'_>, (settings, doublings): (usize, f64), question: Question) -> Option<Judgement> {
     let n = curve.accuracy.len();
     let all = |value: f64| curve.accuracy.iter().all(|&a| a == value);
     let (because, next_runs) = if n > 0 && all(0.0) {
@@ -321,7 +348,15 @@ fn too_thin(curve: &Curve<'_>, settings: usize, question: Question) -> Option<Ju
             "problems that are easier, or far more compute; coverage (pass@k) shows a rise earlier than accuracy does",
         )
     } else if n > 0 && all(1.0) {
-        ("every setting is at 1: these problems have no room left to show a gain", "harder problems")
+        let because = "every setting is at 1: these problems have no room left to show a gain".to_owned();
+        let untold = Judgement::untold(n, question, because, "harder problems".to_owned());
+        return Some(Judgement { verdict: Verdict::Saturated, saturated: true, ..untold });
+    } else if doublings < LEAST_DOUBLINGS {
+        let because = format!(
+            "the settings span {doublings:.2} doublings: what less than a doubling gained says nothing of the next one"
+        );
+        let next_runs = "settings further apart: at least one at twice the smallest, better at four and eight times";
+        return Some(Judgement::untold(n, question, because, next_runs.to_owned()));
     } else if settings < LEAST_SETTINGS {
         (
             "fewer than four settings: a bend and noise look the same",
@@ -350,39 +385,44 @@ fn last_step(curve: &Curve<'_>, noise: &Noise, settings: &[f64], question: Quest
     let (before, last) = (settings[settings.len() - 2], settings[settings.len() - 1]);
     let (i, j) = (index(before)?, index(last)?);
     let doublings = (last / before).log2();
-    // Steps of less than a third of a doubling blow any error up.
-    if doublings < 1.0 / 3.0 {
-        return None;
-    }
-    let gain = (curve.accuracy[j] - curve.accuracy[i]) / doublings;
-    let error = noise.stderr_of_difference(i, j).max(1e-6) / doublings;
-    let less = normal_cdf((question.threshold - gain) / error);
     let trend = Trend::of(curve, noise);
-    if less < 0.9 && trend.z > -2.0 {
+    let falls = trend.z <= -2.0;
+    // Less than a doubling says nothing of a doubling; the fall over all three settings still does.
+    let (gain, error) = if doublings >= LEAST_DOUBLINGS {
+        let gain = (curve.accuracy[j] - curve.accuracy[i]) / doublings;
+        (gain, noise.stderr_of_difference(i, j).max(1e-6) / doublings)
+    } else if falls {
+        (trend.slope, trend.error)
+    } else {
+        return None;
+    };
+    let less = normal_cdf((question.threshold - gain) / error);
+    if less < 0.9 && !falls {
         return None;
     }
     let z = normal_quantile(f64::midpoint(1.0, question.level));
     let interval = Interval { low: gain - z * error, high: gain + z * error, level: question.level };
-    let saturated = top_of(curve, last) >= SATURATED;
-    let (probability, mut because) = if trend.z <= -2.0 {
-        (normal_cdf(-trend.z), format!("accuracy falls by {:.1} points a doubling", -100.0 * trend.slope))
+    let top = top_of(curve, last);
+    let saturated = top >= SATURATED;
+    let full = saturated && !falls;
+    let because = if falls {
+        format!("accuracy falls by {:.1} points a doubling", -100.0 * trend.slope)
     } else {
-        let words = format!(
+        format!(
             "three settings, and the last step gained {:+.1} points a doubling, below {:.1}",
             100.0 * gain,
             100.0 * question.threshold
-        );
-        (less, words)
+        )
     };
-    if saturated {
-        because += "; but this benchmark has little room left: harder problems may show more";
-    }
+    let because = if full { room_left(top, &because) } else { because };
+    let probability = if falls { normal_cdf(-trend.z) } else { less };
     Some(Judgement {
         question: question.subject.words().to_owned(),
-        verdict: Verdict::AtTheWall,
+        verdict: if full { Verdict::Saturated } else { Verdict::AtTheWall },
         saturated,
-        probability: Some(probability),
+        probability: (!full).then_some(probability),
         next_doubling: Some(Ranged { value: gain, interval }),
+        fall: Fall::of(curve, noise),
         ceiling: None,
         pace: None,
         less_than_threshold: Some(less),
@@ -426,170 +466,6 @@ impl Trend {
         }
         Self { slope, error, z: slope / error, contrast }
     }
-}
-
-/// One S.
-#[derive(Debug, Clone, Copy)]
-struct Ess {
-    floor: f64,
-    ceiling: f64,
-    midpoint: f64,
-    steep: f64,
-}
-
-impl Ess {
-    fn at(&self, compute: f64) -> f64 {
-        self.floor + (self.ceiling - self.floor) * expit(self.steep * (compute.log2() - self.midpoint))
-    }
-
-    /// Compute at which `accuracy` is reached; infinite where it never is.
-    fn reaches(&self, accuracy: f64) -> f64 {
-        if accuracy >= self.ceiling {
-            return f64::INFINITY;
-        }
-        let share = ((accuracy - self.floor) / (self.ceiling - self.floor)).clamp(1e-12, 1.0 - 1e-12);
-        (self.midpoint + logit(share) / self.steep).exp2()
-    }
-}
-
-/// Draws of the S behind one curve, for questions beyond the verdict's.
-#[derive(Debug, Clone)]
-pub struct Outlook {
-    draws: Vec<Ess>,
-    level: f64,
-    seed: u64,
-    /// Error of a measurement as that of the largest setting.
-    own: f64,
-    most: f64,
-}
-
-/// Compute that a target takes.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Reach {
-    /// Probability that the target is reached by compute within `most`.
-    pub probability: f64,
-    /// Median compute; infinite where more than half of the draws never reach it.
-    pub median: f64,
-    /// Interval of the compute; its ends may be infinite.
-    pub interval: Interval,
-}
-
-impl Outlook {
-    /// The outlook of one curve.
-    ///
-    /// # Errors
-    ///
-    /// As [`judge`]; also where there are fewer than four settings.
-    pub fn new(curve: &Curve<'_>, noise: &Noise, question: Question) -> Result<Self, LawError> {
-        curve.check(Some(noise))?;
-        crate::error::need_points("the outlook of a curve", LEAST_SETTINGS - 1, curve.accuracy.len())?;
-        let draws = posterior(curve, noise, question);
-        let lost = LawError::NoConvergence { form: "the S of the outlook", starts: question.draws };
-        let last = (0..curve.compute.len()).max_by(|&i, &j| curve.compute[i].total_cmp(&curve.compute[j])).unwrap_or(0);
-        let (own, most) = (noise.own(last), curve.compute[last]);
-        Ok(Self { draws: draws.ok_or(lost)?, level: question.level, seed: question.seed, own, most })
-    }
-
-    /// Accuracy at `compute` as it would be measured there, with errors such as those of the largest setting: the S, its
-    /// misfit, which grows with the logarithm of the factor beyond the largest setting, and the luck of the answers.
-    pub fn measured(&self, compute: f64) -> Ranged {
-        let beyond = (compute / self.most).log2().max(0.0);
-        let sd = self.own.hypot(MISFIT * (1.0 + FARTHER * beyond));
-        let mut rng = Rng::stream(self.seed, 0x0b5e);
-        let values: Vec<f64> = self.draws.iter().map(|s| (s.at(compute) + sd * rng.normal()).clamp(0.0, 1.0)).collect();
-        Ranged { value: self.at(compute).value, interval: Interval::from_draws(&values, self.level) }
-    }
-
-    /// Mean accuracy at `compute`: of the S, without the error of a measurement.
-    pub fn at(&self, compute: f64) -> Ranged {
-        let values: Vec<f64> = self.draws.iter().map(|s| s.at(compute)).collect();
-        let value = values.iter().sum::<f64>() / values.len() as f64;
-        Ranged { value, interval: Interval::from_draws(&values, self.level) }
-    }
-
-    /// Gain from `from` to `to`.
-    pub fn gain(&self, from: f64, to: f64) -> Ranged {
-        let values: Vec<f64> = self.draws.iter().map(|s| s.at(to) - s.at(from)).collect();
-        let value = values.iter().sum::<f64>() / values.len() as f64;
-        Ranged { value, interval: Interval::from_draws(&values, self.level) }
-    }
-
-    /// Compute at which `accuracy` is reached, with the probability that `most` is enough.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use outthink_law::forms::Curve;
-    /// use outthink_law::noise::Noise;
-    /// use outthink_law::verdict::{Outlook, Question};
-    /// let tokens = [1e3, 2e3, 4e3, 8e3, 16e3];
-    /// let curve = Curve { compute: &tokens, accuracy: &[0.2, 0.3, 0.4, 0.48, 0.55] };
-    /// let question = Question { draws: 500, ..Question::default() };
-    /// let outlook = Outlook::new(&curve, &Noise::stated(&[0.02; 5], 0.5)?, question)?;
-    /// let reach = outlook.reach(0.6, 1e6);
-    /// assert!(reach.median > 16e3 && reach.probability > 0.5);
-    /// // A measurement scatters more than the curve.
-    /// assert!(outlook.measured(32e3).interval.width() > outlook.at(32e3).interval.width());
-    /// # Ok::<(), outthink_law::LawError>(())
-    /// ```
-    pub fn reach(&self, accuracy: f64, most: f64) -> Reach {
-        let mut values: Vec<f64> = self.draws.iter().map(|s| s.reaches(accuracy)).collect();
-        values.sort_by(f64::total_cmp);
-        let n = values.len();
-        let pick = |q: f64| values[((n - 1) as f64 * q).round() as usize];
-        let tail = (1.0 - self.level) / 2.0;
-        Reach {
-            probability: values.iter().filter(|v| **v <= most).count() as f64 / n as f64,
-            median: pick(0.5),
-            interval: Interval { low: pick(tail), high: pick(1.0 - tail), level: self.level },
-        }
-    }
-}
-
-/// Draws of the S: half of the prior has its floor at 0, half anywhere below the ceiling.
-fn posterior(curve: &Curve<'_>, noise: &Noise, question: Question) -> Option<Vec<Ess>> {
-    let noise = noise.with_misfit(MISFIT);
-    let xs: Vec<f64> = curve.compute.iter().map(|c| c.log2()).collect();
-    let low = xs.iter().copied().fold(f64::INFINITY, f64::min) - 2.0;
-    let high = xs.iter().copied().fold(f64::NEG_INFINITY, f64::max) + 2.0;
-    // Unknowns: ceiling, midpoint, ln steepness, floor as a share of the ceiling.
-    let ln_prior = |p: &[f64; 4]| {
-        let inside = (0.0..=1.0).contains(&p[0]) && (low..=high).contains(&p[1]) && (0.0..=1.0).contains(&p[3]);
-        if inside { -0.5 * (p[2] / SPREAD).powi(2) } else { f64::NEG_INFINITY }
-    };
-    let ess = |p: &[f64; 4], with_floor: bool| Ess {
-        floor: if with_floor { p[0] * p[3] } else { 0.0 },
-        ceiling: p[0],
-        midpoint: p[1],
-        steep: p[2].exp(),
-    };
-    let run = |with_floor: bool, seed: u64| {
-        let mut rest = vec![0.0; xs.len()];
-        let ln_likelihood = |p: &[f64; 4]| {
-            let s = ess(p, with_floor);
-            for ((rest, x), a) in rest.iter_mut().zip(&xs).zip(curve.accuracy) {
-                *rest = s.floor + (s.ceiling - s.floor) * expit(s.steep * (x - s.midpoint)) - a;
-            }
-            -0.5 * noise.square(&rest)
-        };
-        let draw = |rng: &mut Rng| [rng.uniform(), rng.between(low, high), SPREAD * rng.normal(), rng.uniform()];
-        let effort = Effort { particles: question.draws.max(200), moves: 5, seed };
-        sample(draw, ln_prior, ln_likelihood, effort)
-    };
-    let runs = [false, true].map(|f| run(f, question.seed.wrapping_mul(2).wrapping_add(u64::from(f))).map(|p| (f, p)));
-    let found: Vec<_> = runs.into_iter().flatten().collect();
-    let top = found.iter().map(|r| r.1.ln_evidence).fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = found.iter().map(|r| (r.1.ln_evidence - top).exp()).sum();
-    if found.is_empty() || !sum.is_finite() {
-        return None;
-    }
-    let mut all = Vec::with_capacity(question.draws);
-    for (with_floor, posterior) in &found {
-        let share = (posterior.ln_evidence - top).exp() / sum;
-        let take = (share * posterior.draws.len() as f64).round() as usize;
-        all.extend(posterior.draws.iter().take(take).map(|p| ess(p, *with_floor)));
-    }
-    Some(all)
 }
 
 /// How many times the problems are needed to see a gain of the threshold.

@@ -6,7 +6,7 @@ use super::{Gather, Import, Source, plain};
 use crate::rows::each_value;
 use crate::store::{Problem, Setting};
 use crate::{EvalError, Question, QuestionSet};
-use outthink_core::Usage;
+use outthink_core::{FinishReason, Usage};
 use outthink_verify::Grader;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -37,9 +37,11 @@ pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
             return Ok(());
         }
         let body = &response["body"];
-        let choices = body["choices"]
-            .as_array()
-            .ok_or_else(|| format!("response `{id}`: no `choices` in its body (only chat completions are read)"))?;
+        let replies = replies(body).ok_or_else(|| {
+            format!(
+                "response `{id}`: neither `choices` nor `output` in its body (chat completions and responses are read)"
+            )
+        })?;
         if let Some(model) = plain(&body["model"])
             && !models.contains(&model)
         {
@@ -54,19 +56,18 @@ pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
         };
         let usage = usage_of(&body["usage"]).map_err(|e| format!("response `{id}`: {e}"))?;
         let grader = Grader::new(&question.gold, Some(&question.text));
-        for choice in choices {
-            let content = text_of(&choice["message"]["content"]);
-            let finish = finish(&choice["finish_reason"]);
+        let alone = replies.len() == 1;
+        for Reply { content, reasoning, finish } in replies {
             // What was cut or filtered states no answer.
-            let whole = finish.is_none_or(outthink_core::FinishReason::is_complete);
+            let whole = finish.is_none_or(FinishReason::is_complete);
             let graded = whole.then(|| grader.grade(&content));
             let drawn = Drawn {
                 judged: (graded.as_ref().is_some_and(|graded| graded.correct), None),
                 answer: graded.and_then(|graded| graded.answer).map(|answer| answer.text),
                 content,
-                reasoning: plain(&choice["message"]["reasoning_content"]).unwrap_or_default(),
+                reasoning,
                 // The bill of a response covers all its choices.
-                usage: usage.filter(|_| choices.len() == 1),
+                usage: usage.filter(|_| alone),
                 finish,
                 ..Drawn::default()
             };
@@ -97,9 +98,49 @@ fn question_of<'a>(id: &str, by_id: &HashMap<&str, &'a Question>) -> Option<&'a 
     by_id.get(id).or_else(|| by_id.get(repeat()?)).copied()
 }
 
+/// One reply of a response.
+struct Reply {
+    content: String,
+    reasoning: String,
+    finish: Option<FinishReason>,
+}
+
+/// The replies of a chat completion, or the one of the Responses API; `None` of anything else.
+fn replies(body: &Value) -> Option<Vec<Reply>> {
+    if let Some(choices) = body["choices"].as_array() {
+        let reply = |choice: &Value| Reply {
+            content: text_of(&choice["message"]["content"]),
+            reasoning: plain(&choice["message"]["reasoning_content"]).unwrap_or_default(),
+            finish: finish(&choice["finish_reason"]),
+        };
+        return Some(choices.iter().map(reply).collect());
+    }
+    let items = body["output"].as_array()?;
+    let texts = |kind: &str, field: &str| {
+        let of = items.iter().filter(|item| item["type"] == kind);
+        of.map(|item| text_of(&item[field])).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
+    };
+    let finish = match (body["status"].as_str(), body["incomplete_details"]["reason"].as_str()) {
+        (Some("incomplete"), Some("content_filter")) => Some(FinishReason::ContentFilter),
+        (Some("incomplete"), _) => Some(FinishReason::Length),
+        (Some("completed"), _) => Some(FinishReason::Stop),
+        _ => None,
+    };
+    Some(vec![Reply { content: texts("message", "content"), reasoning: texts("reasoning", "summary"), finish }])
+}
+
 fn usage_of(usage: &Value) -> Result<Option<Usage>, String> {
     if !usage.is_object() {
         return Ok(None);
+    }
+    if usage.get("output_tokens").is_some() {
+        return Ok(Some(Usage {
+            prompt: tokens("usage.input_tokens", &usage["input_tokens"])?,
+            cached: tokens("cached_tokens", &usage["input_tokens_details"]["cached_tokens"])?,
+            completion: tokens("usage.output_tokens", &usage["output_tokens"])?,
+            reasoning: tokens("reasoning_tokens", &usage["output_tokens_details"]["reasoning_tokens"])?,
+            ..Usage::default()
+        }));
     }
     Ok(Some(Usage {
         prompt: tokens("usage.prompt_tokens", &usage["prompt_tokens"])?,

@@ -168,6 +168,18 @@ fn outputs_of_a_batch_and_their_questions() {
     assert!(read("out.jsonl", &lines(&rows), &ImportOptions::default()).unwrap_err().contains("--set FILE"));
     assert!(read_with(&[row("c", "4", "stop")]).unwrap_err().contains("no question `c` in the set"));
     assert!(read_with(&[rows[0].clone(), rows[0].clone()]).unwrap_err().contains("the response `a-0` comes twice"));
+    // The Responses API.
+    let response = |id: &str, status: &str| {
+        json!({"custom_id": id, "error": null, "response": {"status_code": 200, "body": {"object": "response", "model": "m",
+            "status": status, "output": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "adding"}]},
+                {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "The answer is 4."}]}],
+            "usage": {"input_tokens": 20, "output_tokens": 9, "output_tokens_details": {"reasoning_tokens": 3}}}}})
+    };
+    let import = &read_with(&[response("a-0", "completed"), response("a-1", "incomplete")]).unwrap()[0];
+    assert_eq!((rights(import), import.samples[0].reasoning.as_str()), (vec![true, false], "adding"));
+    assert_eq!((import.samples[0].usage.prompt, import.samples[0].usage.reasoning), (20, 3));
+    let bench = json!({"request_throughput": 3.2, "mean_ttft_ms": 12.0}).to_string();
+    assert!(read("bench.json", &bench, &ImportOptions::default()).unwrap_err().contains("a benchmark of a server"));
     let failed = json!({"custom_id": "a", "response": {"status_code": 429, "body": {}}, "error": null});
     assert_eq!(read_with(&[rows[0].clone(), failed]).unwrap()[0].notes.len(), 1);
 }

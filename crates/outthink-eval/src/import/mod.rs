@@ -205,13 +205,20 @@ const KNOWN: [(Knows, ImportFormat); 10] = [
     (table::knows, ImportFormat::Table),
 ];
 
+/// What the results of `vllm bench serve` and SGLang's `bench_serving` are.
+const OF_A_SERVER: &str =
+    "a benchmark of a server: it says neither which question a reply is to nor whether it is right";
+
 /// What to give in place of files that go with recordings and are none, by a field of theirs.
-const HINTS: [(&str, &str); 3] = [
+const HINTS: [(&str, &str); 6] = [
     (
         "evaluation_results",
         "a summary of Every Eval Ever: give the file of samples that it names in `detailed_evaluation_results`",
     ),
-    ("itls", "a benchmark of a server: it says neither which question a reply is to nor whether it is right"),
+    ("itls", OF_A_SERVER),
+    ("mean_ttft_ms", OF_A_SERVER),
+    ("request_throughput", OF_A_SERVER),
+    ("output_throughput", OF_A_SERVER),
     ("config_general", "a summary of LightEval: give details_*.parquet, which `--save-details` writes"),
 ];
 

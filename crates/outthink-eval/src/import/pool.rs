@@ -20,7 +20,7 @@ struct Group {
 pub(super) fn read(source: &Source<'_>) -> Result<Vec<Import>, EvalError> {
     let mut groups: Vec<Group> = Vec::new();
     let mut kinds = false;
-    for line in Pool::read(source.path)?.problems {
+    for line in Pool::read_as_written(source.path)?.problems {
         let key = format!("{:?}", line.arm());
         let at = groups.iter().position(|g| g.key == key).unwrap_or_else(|| {
             let (model, run, config) = (line.model.clone(), line.run.clone(), line.config.clone());

@@ -6,7 +6,7 @@ use outthink_core::Cost;
 use sqlx::Connection;
 
 /// A new judgement of one sample.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rejudged {
     /// The sample.
     pub cell: Cell,
@@ -14,6 +14,8 @@ pub struct Rejudged {
     pub correct: bool,
     /// The share of right in (0, 1), where it is right in part.
     pub credit: Option<f64>,
+    /// The answer that the judge found, for samples that hold none.
+    pub answer: Option<String>,
 }
 
 /// A judgement that another one took the place of.
@@ -80,7 +82,7 @@ impl Store {
             .await
             .map_err(failed())?;
             sqlx::query(
-                "UPDATE samples SET correct = $5, credit = $6, judge = $7
+                "UPDATE samples SET correct = $5, credit = $6, judge = $7, answer = COALESCE(answer, $8)
                  WHERE run = $1 AND problem = $2 AND setting = $3 AND idx = $4",
             )
             // See `insert_sample`.
@@ -92,6 +94,7 @@ impl Store {
             .bind(i64::from(new.correct))
             .bind(new.credit)
             .bind(judge)
+            .bind(new.answer.as_deref())
             .execute(&mut *tx)
             .await
             .map_err(failed())?;

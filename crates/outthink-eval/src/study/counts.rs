@@ -46,7 +46,8 @@ pub struct StudyProblem {
 }
 
 impl StudyProblem {
-    /// Counts the samples of a problem. Answers are compared by the letter: recordings hold them in one form.
+    /// Counts the samples of a problem. Answers are compared by the letter: pools hold those that mean the same in one
+    /// wording.
     pub(super) fn of(problem: &PoolProblem) -> Self {
         let samples = &problem.samples;
         let sum = |of: fn(&crate::PoolSample) -> f64| samples.iter().map(of).sum::<f64>();

@@ -249,10 +249,16 @@ fn samples_judged_again_keep_their_old_judgement() {
         let samples = [sample(0, 0, true), sample(0, 1, false), sample(1, 0, true)];
         store.commit(&run, &samples).await.unwrap();
         let lost = store.run(&run).await.unwrap().lost;
-        let new = |sample: &SampleRecord| Rejudged { cell: sample.cell, correct: !sample.correct, credit: None };
+        let new = |sample: &SampleRecord| Rejudged {
+            cell: sample.cell,
+            correct: !sample.correct,
+            credit: None,
+            answer: None,
+        };
         let all: Vec<Rejudged> = samples.iter().map(new).collect();
         // One that is not there: nothing is changed.
-        let stranger = Rejudged { cell: Cell { problem: 0, setting: 0, index: 99 }, correct: true, credit: None };
+        let stranger =
+            Rejudged { cell: Cell { problem: 0, setting: 0, index: 99 }, correct: true, credit: None, answer: None };
         let some: Vec<Rejudged> = all.iter().copied().chain([stranger]).collect();
         assert!(matches!(store.rejudge(&run, "outthink:gold", &some, Cost::ZERO).await, Err(StoreError::Caller(_))));
         assert!(store.earlier_judgements(&run).await.unwrap().is_empty());

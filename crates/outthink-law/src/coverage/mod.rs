@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::LawError;
 use crate::error::{check, need_points, same_len};
-use crate::estimate::pass_at_k;
+use crate::estimate::{Resampling, mean_over_problems, pass_at_k, wilson};
 use crate::interval::Interval;
 use crate::rng::Rng;
 use crate::special::ln_beta;
@@ -270,12 +270,24 @@ fn draw(cells: &[(SuccessLaw, f64)], options: CoverageOptions) -> Vec<SuccessLaw
 
 impl CoverageFit {
     /// Intervals of a, b and the atom, at the level of the options.
+    ///
+    /// That of the atom spans both readings, and is never narrower than the problems allow: of n problems of which one
+    /// or more were not solved, one may be hopeless, and n that were all solved do not say that a further one will be.
     pub fn intervals(&self) -> [Interval; 3] {
-        let of = |f: fn(&SuccessLaw) -> f64| {
-            let values: Vec<f64> = self.draws.iter().map(f).collect();
+        let of = |laws: &[SuccessLaw], f: fn(&SuccessLaw) -> f64| {
+            let values: Vec<f64> = laws.iter().map(f).collect();
             Interval::from_draws(&values, self.options.level)
         };
-        [of(|l| l.a), of(|l| l.b), of(|l| l.atom)]
+        let atom = |l: &SuccessLaw| l.atom;
+        let (plain, sceptic) = (of(&self.draws, atom), of(&self.sceptic, atom));
+        let unsolved = u64::from(self.counts.iter().any(|c| c.1 == 0));
+        let allowed = wilson(unsolved, self.n as u64, self.options.level).map_or(1.0, |e| e.interval.high);
+        let spanned = Interval {
+            low: plain.low.min(sceptic.low),
+            high: plain.high.max(sceptic.high).max(allowed),
+            level: self.options.level,
+        };
+        [of(&self.draws, |l| l.a), of(&self.draws, |l| l.b), spanned]
     }
 
     /// Forecasts the coverage of these problems once each has `k` samples in all, those already
@@ -283,7 +295,9 @@ impl CoverageFit {
     ///
     /// A problem with at least `k` samples counts with its unbiased pass@k; one that is solved
     /// counts 1; the others are carried on by the law. The interval draws the constants and, for
-    /// each problem not yet solved, whether it will be.
+    /// each problem not yet solved, whether it will be; it never claims that all of them will, which no number of
+    /// wrong samples shows. Where every problem has `k` samples it is that of the mean over problems, as of any
+    /// measured pass@k.
     ///
     /// # Errors
     ///
@@ -318,18 +332,20 @@ impl CoverageFit {
         // What is solved stays solved, whatever the power law's line says of it.
         let by_power = self.power.map(|law| if open.is_empty() { by_beta } else { law.at(k as f64).max(known / n) });
         let coverage = by_power.map_or(by_beta, |p| self.beta_weight * by_beta + (1.0 - self.beta_weight) * p);
-        Ok(Forecast {
-            k,
-            coverage,
-            by_beta,
-            by_power,
-            interval: Interval {
-                low: (ours.low.min(other.low) / n).min(coverage),
+        let measured = self.counts.iter().all(|&(samples, _)| k <= samples);
+        let interval = if measured {
+            let each = self.counts.iter().map(|&(s, c)| pass_at_k(s, c, k)).collect::<Result<Vec<f64>, _>>()?;
+            let how = Resampling { seed: self.options.seed, level: self.options.level, ..Resampling::default() };
+            mean_over_problems(&each, how)?.interval
+        } else {
+            let one_open = if open.is_empty() { f64::INFINITY } else { known + open.len() as f64 - 1.0 };
+            Interval {
+                low: (ours.low.min(other.low).min(one_open) / n).min(coverage),
                 high: (ours.high.max(other.high) / n).max(coverage),
                 level: self.options.level,
-            },
-            extrapolated: !open.is_empty(),
-        })
+            }
+        };
+        Ok(Forecast { k, coverage, by_beta, by_power, interval, extrapolated: !open.is_empty() })
     }
 
     /// Mean and interval of the number of problems solved, over `laws`.

@@ -28,7 +28,7 @@ impl Count {
     pub(super) fn add(&mut self, compute: &[f64], accuracy: &[f64], stderr: &[f64], shared: f64, early: usize) {
         let noise = Noise::stated(&stderr[..early], shared).unwrap();
         let curve = Curve { compute: &compute[..early], accuracy: &accuracy[..early] };
-        let choice = choose(&curve, Some(&noise), &Form::ALL, 0.95).unwrap();
+        let choice = choose(&curve, Some(&noise), Form::suited(&curve, Some(&noise)).unwrap(), 0.95).unwrap();
         let plans = [0.9, 0.95].map(|level| {
             let question = Question { level, draws: 1_000, ..Question::default() };
             Outlook::new(&curve, &noise, question).ok()

@@ -132,6 +132,10 @@ fn curve(form: Form, truth: &[f64], known: bool, seed: u64) -> Held {
                 Form::LogLinear => truth[0] + truth[1] * (c / middle).log2(),
                 Form::PowerOfError => 1.0 - truth[0] * (c / middle).powf(-truth[1]),
                 Form::Sigmoid => truth[0] * s(c.ln()),
+                Form::RiseAndFall => {
+                    let odds = (truth[0] / (1.0 - truth[0])) * (-truth[2] * (c.ln() - truth[1]).powi(2)).exp();
+                    odds / (1.0 + odds)
+                }
                 Form::SigmoidWithFloor => truth[3] + (truth[0] - truth[3]) * s(c.ln()),
             };
             clean + common + draws.normal() * sigma * (1.0 - shared).sqrt()

@@ -20,7 +20,7 @@ fn binomial(accuracy: f64, n: f64) -> f64 {
 fn through(compute: &[f64], accuracy: &[f64], stderr: &[f64], shared: f64) {
     let noise = Noise::stated(stderr, shared).unwrap();
     let curve = Curve { compute, accuracy };
-    let choice = choose(&curve, Some(&noise), &Form::ALL, 0.95).unwrap();
+    let choice = choose(&curve, Some(&noise), Form::suited(&curve, Some(&noise)).unwrap(), 0.95).unwrap();
     assert!(choice.beside(&curve, &noise).is_none(), "{accuracy:?} {choice:?}");
     for c in &choice.candidates {
         assert!(c.fit.beside.is_none() || c.weight == 0.0, "{accuracy:?} {c:?}");
@@ -186,4 +186,51 @@ proptest! {
         let stderr: Vec<f64> = accuracy.iter().map(|&a| binomial(a, n)).collect();
         through(&compute, &accuracy, &stderr, shared);
     }
+}
+
+/// Curves that fall or have a hump: the forms and the outlook go through their points, and may go on falling.
+#[test]
+fn curves_that_fall() {
+    let tokens = [1e3, 2e3, 4e3, 8e3, 16e3, 32e3, 64e3];
+    let curves: [&[f64]; 6] = [
+        &[0.40, 0.55, 0.66, 0.70, 0.66, 0.60, 0.52],
+        &[0.70, 0.66, 0.60, 0.50],
+        &[0.70, 0.66, 0.60],
+        &[0.50, 0.62, 0.70, 0.71, 0.70, 0.65, 0.55],
+        &[0.90, 0.80, 0.70, 0.60, 0.50, 0.40, 0.30],
+        &[0.30, 0.50, 0.60, 0.60, 0.50, 0.40, 0.38],
+    ];
+    for accuracy in curves {
+        let tokens = &tokens[..accuracy.len()];
+        let stderr: Vec<f64> = accuracy.iter().map(|&a| binomial(a, 1_000.0)).collect();
+        through(tokens, accuracy, &stderr, 0.5);
+        let noise = Noise::stated(&stderr, 0.5).unwrap();
+        let curve = Curve { compute: tokens, accuracy };
+        let choice = choose(&curve, Some(&noise), Form::suited(&curve, Some(&noise)).unwrap(), 0.95).unwrap();
+        let outlook = Outlook::new(&curve, &noise, Question::default()).unwrap();
+        let drawn: Vec<String> =
+            tokens.iter().map(|&t| format!("{:.3} {:.3}", choice.at(t), outlook.at(t).value)).collect();
+        println!("{accuracy:?} {drawn:?} {:?}", outlook.gain(*tokens.last().unwrap(), 2.0 * tokens.last().unwrap()));
+        assert!(choice.misses(&curve, &noise).is_none() && outlook.misses().is_none(), "{accuracy:?} {drawn:?}");
+        let last = *tokens.last().unwrap();
+        let next = outlook.gain(last, 2.0 * last);
+        assert!(next.value < 0.0 && next.interval.low < -0.01, "{accuracy:?} {next:?}");
+        // Today is what was measured, and a target that was measured is known to be reached.
+        let top = accuracy.iter().copied().fold(0.0, f64::max);
+        assert!((outlook.today(tokens[0]).value - accuracy[0]).abs() < 1e-12);
+        assert_eq!(outlook.reached(top - 0.01).first().map(|r| r.1.value >= top - 0.01), Some(true));
+        assert!(outlook.reach(top - 0.04, last).probability > 0.5, "{accuracy:?}");
+    }
+}
+
+/// Points that no smooth curve goes through are said to be missed.
+#[test]
+fn a_curve_that_no_form_follows() {
+    let tokens = [1e3, 2e3, 4e3, 8e3, 16e3, 32e3];
+    let accuracy = [0.40, 0.70, 0.35, 0.72, 0.38, 0.74];
+    let noise = Noise::stated(&[0.015; 6], 0.5).unwrap();
+    let curve = Curve { compute: &tokens, accuracy: &accuracy };
+    let choice = choose(&curve, Some(&noise), Form::suited(&curve, Some(&noise)).unwrap(), 0.95).unwrap();
+    assert!(choice.misses(&curve, &noise).is_some_and(|m| m.errors.abs() > 3.0), "{choice:?}");
+    assert!(Outlook::new(&curve, &noise, Question::default()).unwrap().misses().is_some());
 }

@@ -73,7 +73,7 @@ fn too_little_data_is_inconclusive() {
     assert_eq!(floor.verdict, Verdict::Inconclusive);
     assert!(floor.because.contains("floor") && floor.probability.is_none());
     let full = of(&tokens, &[1.0; 5], &[0.01; 5]);
-    assert_eq!(full.verdict, Verdict::Inconclusive);
+    assert!(full.verdict == Verdict::Saturated && full.probability.is_none(), "{full:?}");
     let thin = of(&[1e3, 4e3, 16e3], &[0.3, 0.5, 0.42], &[0.1; 3]);
     assert_eq!(thin.verdict, Verdict::Inconclusive);
     assert!(thin.next_runs.contains("settings"), "{thin:?}");
@@ -175,8 +175,40 @@ fn the_verdict_names_its_question() {
     let tokens = [1e3, 2e3, 4e3, 8e3, 16e3, 32e3];
     let full = of(&tokens, &[0.80, 0.90, 0.95, 0.965, 0.97, 0.97], &[0.01; 6]);
     assert!(full.saturated && full.because.contains("little room left"), "{full:?}");
+    // Its verdict is not the wall's, and nothing is sold as certain.
+    for full in [full, of(&tokens, &[0.985, 0.99, 0.99, 0.99, 0.99, 0.99], &[0.003; 6])] {
+        assert!(full.verdict == Verdict::Saturated && full.probability.is_none(), "{full:?}");
+    }
+    assert_eq!(of(&[1e3, 4e3, 16e3], &[0.98, 0.99, 0.99], &[0.003; 3]).verdict, Verdict::Saturated);
     let noise = Noise::stated(&[0.01; 6], USUAL_SHARED).unwrap();
     let curve = Curve { compute: &tokens, accuracy: &[0.3, 0.5, 0.62, 0.64, 0.65, 0.645] };
     let vote = judge(&curve, &noise, Question { subject: Subject::Voting, ..Question::default() }).unwrap();
     assert!(vote.question.contains("vote") && vote.question.contains("coverage") && !vote.saturated);
+}
+
+/// What less than a doubling gained or lost is not sold as that of a doubling.
+#[test]
+fn less_than_a_doubling_says_nothing_of_one() {
+    // The last step is 0.47 doublings; over all three settings accuracy does not fall by more than its errors.
+    let step = of(&[4e3, 13e3, 18e3], &[0.66, 0.72, 0.67], &[0.012; 3]);
+    assert!(step.verdict == Verdict::Inconclusive && step.next_doubling.is_none(), "{step:?}");
+    // Over more than a doubling the fall is told by all settings, and not by the short step.
+    let falls = of(&[4e3, 13e3, 18e3], &[0.80, 0.70, 0.645], &[0.012; 3]);
+    let lost = falls.next_doubling.unwrap().value;
+    assert!(falls.verdict == Verdict::AtTheWall && (-0.08..-0.05).contains(&lost), "{falls:?}");
+    let near = of(&[1e3, 1.1e3, 1.2e3, 1.3e3, 1.4e3], &[0.5, 0.51, 0.505, 0.51, 0.515], &[0.01; 5]);
+    assert!(near.verdict == Verdict::Inconclusive && near.because.contains("doublings"), "{near:?}");
+}
+
+/// A humped curve: the next doubling may lose, and no ceiling is sold.
+#[test]
+fn a_hump_is_a_fall() {
+    let tokens = [1e3, 2e3, 4e3, 8e3, 16e3, 32e3, 64e3];
+    let humped = of(&tokens, &[0.40, 0.55, 0.66, 0.70, 0.66, 0.60, 0.52], &[0.015; 7]);
+    let fall = humped.fall.unwrap();
+    assert_eq!((fall.from, fall.top, fall.to, fall.low), (8e3, 0.70, 64e3, 0.52));
+    assert!(humped.ceiling.is_none() && humped.next_doubling.unwrap().value < -0.02, "{humped:?}");
+    assert!(humped.verdict == Verdict::AtTheWall && humped.because.contains("falls"), "{humped:?}");
+    let falling = of(&tokens[..4], &[0.70, 0.66, 0.60, 0.50], &[0.015; 4]);
+    assert!(falling.next_doubling.unwrap().value < -0.02 && falling.ceiling.is_none(), "{falling:?}");
 }

@@ -11,8 +11,8 @@ use clap::Args;
 use outthink_law::forms::Curve;
 use outthink_law::noise::Noise;
 use outthink_law::plan::{
-    Aim, Check, Hardware, PlanOption, Standing, cascade, crossover_queries, inference_flops, more_rl, more_thinking,
-    training_flops,
+    Aim, Check, Hardware, PlanOption, Standing, as_measured, cascade, crossover_queries, inference_flops, more_rl,
+    more_thinking, training_flops,
 };
 use outthink_law::verdict::{Outlook, Question};
 use serde_json::{Value, json};
@@ -211,6 +211,14 @@ fn outlook(args: &PlanArgs, group: &Group) -> Result<Outlook, CliError> {
                 .hint("give the number of problems by --problems, or a column `stderr`"));
         }
     };
+    if group.settings() < 3 {
+        return Err(CliError::usage(format!(
+            "`{}` has {} settings, and a plan goes by three or more",
+            group.name,
+            group.settings()
+        ))
+        .hint("measure one more setting, or join curves of one model by --where"));
+    }
     let (compute, accuracy) = (pick(&group.compute), pick(&group.accuracy));
     let question = Question { level: args.level, seed: args.seed, ..Question::default() };
     Outlook::new(&Curve { compute: &compute, accuracy: &accuracy }, &noise, question).map_err(|e| law_error(&e))
@@ -254,6 +262,15 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     let of_loss = args.pretrain.is_some() || args.life.published();
     let mut options = Vec::new();
     if let Some(aim) = aim {
+        if let (Aim::Accuracy(target), true) = (aim, effort.is_none() && args.rl.is_none() && of_loss) {
+            return Err(CliError::usage(format!(
+                "a law of the loss does not say what reaches an accuracy of {target}"
+            ))
+            .hint(
+                "give a goal that it serves (--goal loss=1.92 or usd=5e6), or an accuracy curve by --inference or \
+                     --rl; `outthink fit task` leads from a loss to the accuracy of a task",
+            ));
+        }
         if effort.is_none() && args.rl.is_none() && !of_loss {
             return Err(CliError::usage("a plan towards an aim needs a law to go by").hint(
                 "give data by --inference, --rl or --pretrain, or a recording; without an aim, plan prints the bills",
@@ -261,6 +278,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
         }
         if let Some((group, outlook)) = &effort {
             options.push(more_thinking(&standing, outlook, aim));
+            options.extend(as_measured(&standing, outlook, aim));
             let check = Check { sensitivity: args.check_sensitivity, specificity: args.check_specificity };
             options.push(best_cascade(&standing, outlook, check, group, aim));
         }
@@ -292,7 +310,12 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     if let (Some(aim), Some((_, outlook))) = (aim, &effort) {
         let thinking = plan_board::of_thinking(&standing, outlook, aim, &options);
         let of = board.interval_of;
-        board = if board.headline.is_empty() { thinking } else { board.after(&thinking) };
+        // What serves the aim leads: a law of the loss says nothing of an accuracy.
+        board = match aim {
+            _ if board.headline.is_empty() => thinking,
+            Aim::Accuracy(_) => thinking.after(&board),
+            Aim::Usd(_) => board.after(&thinking),
+        };
         board.interval_of = of;
     }
     if let Some(path) = &args.svg {

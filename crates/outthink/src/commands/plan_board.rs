@@ -256,7 +256,7 @@ pub(super) fn of_thinking(standing: &Standing, outlook: &Outlook, aim: Aim, opti
         Aim::Accuracy(_) => options.iter().filter(meets).min_by(|x, y| x.usd().total_cmp(&y.usd())),
         Aim::Usd(_) => options.iter().filter(meets).max_by(|x, y| value(x).total_cmp(&value(y))),
     };
-    let now = outlook.measured(today);
+    let now = outlook.today(today);
     let (headline, recommendation, chosen) = match best {
         Some(o) => {
             let a = o.accuracy.unwrap_or(now);
@@ -287,6 +287,20 @@ pub(super) fn of_thinking(standing: &Standing, outlook: &Outlook, aim: Aim, opti
             None,
         ),
     };
+    let mut recommendation = recommendation;
+    if let (Aim::Accuracy(target), true) = (aim, best.is_some())
+        && now.value >= target
+    {
+        let _ = write!(recommendation, " Today's {today:.0} tokens a query reach it already.");
+    }
+    if let Some(m) = outlook.misses() {
+        let _ = write!(
+            recommendation,
+            " No smooth curve goes through these points ({:.3} measured at {:.0} tokens, {:.3} drawn): go by the \
+             measured lengths, not by what lies between or beyond them.",
+            m.measured, m.compute, m.drawn
+        );
+    }
     let mut swings = Vec::new();
     if let (Some(o), Aim::Accuracy(_)) = (best, aim) {
         let of = |input: &str, value: f64, factor: f64| Swing {

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use futures_util::{StreamExt, stream};
 use outthink_core::{Cost, Prompt, Sample, Verifier};
-use outthink_eval::{OWN_JUDGE, Recording, Rejudged, each_row};
+use outthink_eval::{OWN_JUDGE, Recording, Rejudged, answer_in, each_row};
 use outthink_verify::{CheckerError, Grader, VerifierSpec, find_answer};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -60,6 +60,13 @@ struct Given {
     gold: Option<String>,
     text: String,
     answer: Option<String>,
+}
+
+impl Given {
+    /// The answer in its text, where the recording names none: so that it votes as it is judged.
+    fn found(&self) -> Option<String> {
+        if self.answer.is_some() { None } else { answer_in(&self.text).map(|a| a.text) }
+    }
 }
 
 /// A judgement: whether it is right, a share of right, and what it cost.
@@ -131,8 +138,10 @@ async fn of_run(args: &RescoreArgs, judge: &Judge, (label, threshold): (&str, f6
         .collect();
     let judged = judge_all(args, judge, &given, threshold).await?;
     let cost = judged.iter().flatten().fold(Cost::ZERO, |sum, judged| sum + judged.2);
-    let new: Vec<Rejudged> = (recording.samples().iter().zip(&judged))
-        .filter_map(|(s, judged)| judged.map(|(correct, credit, _)| Rejudged { cell: s.cell, correct, credit }))
+    let new: Vec<Rejudged> = (recording.samples().iter().zip(&judged).zip(&given))
+        .filter_map(|((s, judged), given)| {
+            judged.map(|(correct, credit, _)| Rejudged { cell: s.cell, correct, credit, answer: given.found() })
+        })
         .collect();
     let before = recording.samples().iter().filter(|s| s.correct).count();
     let changed = store.rejudge(run, label, &new, cost).await.map_err(|e| store_error(&e))?;
@@ -183,13 +192,13 @@ async fn of_file(
     }
     let judged = judge_all(args, judge, &given, threshold).await?;
     let (mut before, mut after, mut changed) = (0, 0, 0);
-    let mut next = judged.iter();
+    let mut next = judged.iter().zip(&given);
     for row in &mut rows {
         let Some(samples) = row.get_mut("samples").and_then(Value::as_array_mut) else { continue };
         for sample in samples.iter_mut().filter_map(Value::as_object_mut) {
             let old = sample.get("correct").cloned().unwrap_or_default();
             let was = old.as_bool().unwrap_or_else(|| old.as_f64().is_some_and(|x| x >= 1.0));
-            let Some(new) = next.next().copied().flatten() else {
+            let Some((Some(new), given)) = next.next() else {
                 (before, after) = (before + usize::from(was), after + usize::from(was));
                 continue;
             };
@@ -204,6 +213,9 @@ async fn of_file(
             }
             sample.insert("correct".into(), new.1.map_or(Value::Bool(new.0), Value::from));
             sample.insert("judge".into(), label.into());
+            if let Some(found) = given.found() {
+                sample.insert("answer".into(), found.into());
+            }
         }
     }
     let lines: String = rows.into_iter().map(|row| Value::Object(row).to_string() + "\n").collect();
@@ -245,10 +257,10 @@ impl Judge {
         let verifier: Arc<dyn Verifier> = match self {
             Self::Gold => {
                 let grader = Grader::new(gold()?, given.question.as_deref());
-                let right = given.answer.as_deref().map_or_else(
-                    || grader.grade(&given.text).correct,
-                    |answer| grader.is_right(answer),
-                );
+                let right = given
+                    .answer
+                    .as_deref()
+                    .map_or_else(|| grader.grade(&given.text).correct, |answer| grader.is_right(answer));
                 return Ok((right, None, Cost::ZERO));
             }
             Self::EachGold(kind) => match format!("{kind}:{}", gold()?).parse() {

@@ -2,7 +2,7 @@
 //! effort curves that others measured. The files are read and fitted as `outthink fit` does.
 
 use crate::commands::fit::{
-    Errors, Group, Table, fresh_law, law_error, pretrain_columns, read_groups, rl_curves, rl_points, rl_run,
+    Errors, Group, Table, fresh_law, law_error, pretrain_columns, read_groups, rl_curves, rl_fall, rl_points, rl_run,
 };
 use crate::error::CliError;
 use crate::plot::{Axis, Panel, Point, Series};
@@ -78,11 +78,16 @@ pub(crate) fn rl_panel(table: &Table, problems: Option<u64>, threshold: f64) -> 
     let mut groups = rl_curves(table, problems)?;
     let left = groups.len().saturating_sub(MOST_CURVES);
     groups.truncate(MOST_CURVES);
-    let runs: Vec<rl::Run> = groups.iter().map(rl_run).collect();
-    let fit = rl::fit(&runs).map_err(|e| law_error(&e))?;
+    // The joint law only rises: runs that fall are drawn by their own forms.
+    let falls = groups.iter().map(rl_fall).collect::<Result<Vec<_>, _>>()?;
+    let runs: Vec<rl::Run> =
+        groups.iter().zip(&falls).filter(|(_, fall)| fall.is_none()).map(|(g, _)| rl_run(g)).collect();
+    let fit = if runs.is_empty() { None } else { Some(rl::fit(&runs).map_err(|e| law_error(&e))?) };
     let backtest = rl::backtest(&runs, 0.25).ok();
-    let (mut series, mut judged) = (Vec::new(), Vec::new());
-    for (colour, ((group, law), rms)) in groups.iter().zip(&fit.laws).zip(&fit.rms).enumerate() {
+    let mut laws = fit.iter().flat_map(|fit| fit.laws.iter().zip(&fit.rms));
+    let (mut series, mut judged, mut ceilings) = (Vec::new(), Vec::new(), Vec::new());
+    for (colour, (group, fall)) in groups.iter().zip(&falls).enumerate() {
+        let law = if fall.is_none() { laws.next() } else { None };
         // Every few steps: hundreds of markers hide each other.
         let every = group.compute.len().div_ceil(40);
         let points = (group.compute.iter().zip(&group.accuracy))
@@ -91,19 +96,24 @@ pub(crate) fn rl_panel(table: &Table, problems: Option<u64>, threshold: f64) -> 
             .map(|(&x, &y)| Point { x, y, interval: None })
             .collect();
         let (low, high) = ends(group.compute.iter().copied().filter(|c| *c > 0.0));
-        let (compute, accuracy, noise) = rl_points(group, *rms)?;
+        let (compute, accuracy, noise) = rl_points(group, law.map(|l| *l.1))?;
         let curve = Curve { compute: &compute, accuracy: &accuracy };
-        let choice = choose(&curve, Some(&noise), &Form::ALL, 0.9).map_err(|e| law_error(&e))?;
+        let forms = Form::suited(&curve, Some(&noise)).map_err(|e| law_error(&e))?;
+        let choice = choose(&curve, Some(&noise), forms, 0.9).map_err(|e| law_error(&e))?;
         let own = noise.own(compute.len() - 1);
         series.push(Series::band(colour, band(&choice, (high, 4.0 * high), own)));
         series.push(Series::points(group.name.clone(), colour, points));
-        series.push(Series::line("", colour, spread(low, high).iter().map(|&c| (c, law.at(c))).collect()));
-        series.push(Series::dashed("", colour, spread(high, high * 4.0).iter().map(|&c| (c, law.at(c))).collect()));
+        let at = |c: &f64| (*c, law.map_or_else(|| choice.at(*c), |(law, _)| law.at(*c)));
+        series.push(Series::line("", colour, spread(low, high).iter().map(at).collect()));
+        series.push(Series::dashed("", colour, spread(high, high * 4.0).iter().map(at).collect()));
+        ceilings.push(match (law, fall) {
+            (Some((law, _)), _) => format!("{} {:.3}", group.name, law.ceiling),
+            (None, Some(f)) => format!("{} none (falls from {:.3} to {:.3})", group.name, f.top, f.low),
+            (None, None) => format!("{} none", group.name),
+        });
         let question = Question { threshold, subject: Subject::Training, ..Question::default() };
         judged.push((group.name.clone(), judge(&curve, &noise, question).map_err(|e| law_error(&e))?));
     }
-    let ceilings: Vec<String> =
-        groups.iter().zip(&fit.laws).map(|(group, law)| format!("{} {:.3}", group.name, law.ceiling)).collect();
     let error = backtest.map(|b| {
         format!(" The last quarter of each curve, forecast from the rest, is off by {:.3} on average.", b.error)
     });
@@ -169,7 +179,8 @@ fn effort_law(group: &Group, noise: Option<&Noise>, colour: usize) -> Result<Vec
         return Ok(Vec::new());
     }
     let curve = Curve { compute: &group.compute, accuracy: &group.accuracy };
-    let choice = choose(&curve, noise, &Form::ALL, 0.9).map_err(|e| law_error(&e))?;
+    let forms = Form::suited(&curve, noise).map_err(|e| law_error(&e))?;
+    let choice = choose(&curve, noise, forms, 0.9).map_err(|e| law_error(&e))?;
     let (low, high) = ends(group.compute.iter().copied());
     let own = noise.map_or(0.0, |n| n.stderr(group.compute.len() - 1));
     let line = |from: f64, to: f64| spread(from, to).iter().map(|&c| (c, choice.at(c))).collect();

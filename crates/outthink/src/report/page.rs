@@ -169,6 +169,7 @@ fn word(j: &Judgement) -> &'static str {
         Verdict::StillRising => "rising",
         Verdict::Slowing => "slowing",
         Verdict::AtTheWall => "wall",
+        Verdict::Saturated => "saturated",
         Verdict::Inconclusive => "inconclusive",
     }
 }

@@ -467,3 +467,151 @@ fn best_of_n_that_falls_has_a_best_n() {
     let shown = text(&with_file("curve.csv", &csv, &["fit", "inference", "FILE"]));
     assert!(shown.contains("the best number of samples is about"), "{shown}");
 }
+
+/// A curve with a hump, as a table.
+fn hump() -> String {
+    let points = [(1, 0.40), (2, 0.55), (4, 0.66), (8, 0.70), (16, 0.66), (32, 0.60), (64, 0.52)];
+    let rows = points.map(|(k, a)| format!("m,{},{a},1000\n", 1_000 * k));
+    format!("model,tokens,accuracy,problems\n{}", rows.concat())
+}
+
+#[test]
+fn a_plan_knows_what_was_measured_on_a_curve_that_falls() {
+    let plan = |goal: &str| {
+        json(&with_file(
+            "hump.csv",
+            &hump(),
+            &["plan", "--params", "7e9", "--inference", "FILE", "--tokens-per-query", "8000", "--goal", goal, "--json"],
+        ))
+    };
+    let planned = plan("accuracy=0.68");
+    let headline = planned["headline"].as_str().unwrap();
+    assert!(headline.contains("today 0.700") && !headline.contains("No option"), "{headline}");
+    let named = |name: &str| {
+        let all = planned["options"].as_array().unwrap();
+        all.iter().find(|o| o["name"].as_str().unwrap().contains(name)).cloned().unwrap_or_default()
+    };
+    assert_eq!(named("at a measured length")["accuracy"]["value"], 0.7, "{planned}");
+    assert!(named("less thinking")["probability"].as_f64().unwrap() > 0.6, "{planned}");
+    // More dollars do not buy more tokens where tokens do harm.
+    let best = plan("usd=1000");
+    assert!(best["headline"].as_str().unwrap().contains("0.700"), "{}", best["headline"]);
+
+    let fitted = json(&with_file("hump.csv", &hump(), &["fit", "inference", "FILE", "--json"]));
+    let curve = &fitted["curves"][0];
+    assert_eq!(curve["choice"]["candidates"][0]["fit"]["form"], "rise-and-fall", "{curve}");
+    assert!(curve["verdict"]["next_doubling"]["value"].as_f64().unwrap() < -0.02 && curve["misses"].is_null());
+    assert!(curve["verdict"]["ceiling"].is_null() && curve["verdict"]["fall"]["top"] == 0.7, "{curve}");
+}
+
+#[test]
+fn three_settings_make_a_plan_and_two_are_refused_in_words() {
+    let rows = "tokens,accuracy,problems\n1000,0.4,500\n4000,0.55,500\n16000,0.65,500\n";
+    let args = ["plan", "--params", "7e9", "--inference", "FILE", "--goal", "accuracy=0.6", "--json"];
+    let planned = json(&with_file("three.csv", rows, &args));
+    assert!(planned["headline"].as_str().unwrap().contains("today 0.650"), "{planned}");
+    let two = with_file("two.csv", &rows[..rows.len() - 16], &args);
+    let told = String::from_utf8_lossy(&two.stderr);
+    assert!(!two.status.success() && told.contains("2 settings, and a plan goes by three"), "{told}");
+}
+
+#[test]
+fn a_law_of_the_loss_does_not_serve_an_accuracy() {
+    let law = "E=1.82,A=482,alpha=0.348,B=2085,beta=0.366";
+    let output = with_file("x", "", &["plan", "--params", "7e9", "--law", law, "--goal", "accuracy=0.8"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && told.contains("does not say what reaches an accuracy of 0.8"), "{told}");
+    assert!(told.contains("--goal loss=") && told.contains("fit task"), "{told}");
+}
+
+#[test]
+fn reinforcement_that_falls_has_no_ceiling() {
+    let rows = "step,accuracy\n10,0.45\n20,0.52\n40,0.58\n80,0.62\n160,0.60\n320,0.52\n640,0.45\n1000,0.40\n";
+    let fitted = json(&with_file("rl.csv", rows, &["fit", "rl", "FILE", "--json"]));
+    let run = &fitted["runs"][0];
+    assert!(run["law"].is_null() && run["fall"]["top"] == 0.62 && run["misses"].is_null(), "{run}");
+    let printed = text(&with_file("rl.csv", rows, &["fit", "rl", "FILE"]));
+    assert!(printed.contains("no ceiling is fitted to it"), "{printed}");
+}
+
+/// The logs of trainers: what measures an accuracy is found by its name.
+#[test]
+fn logs_of_trainers_are_read() {
+    let accuracy = [0.30, 0.42, 0.50, 0.55, 0.58, 0.60, 0.61];
+    let verl: String = accuracy
+        .iter()
+        .enumerate()
+        .map(|(i, a)| {
+            format!(
+                "step:{} - global_seqlen/min:3000 - timing_s/gen:12.5 - perf/throughput:880.0 - actor/lr:1e-06 - \
+                 val-core/openai/gsm8k/acc/mean@1:{a}\n",
+                10 * (i + 1)
+            )
+        })
+        .collect();
+    let trainer = serde_json::json!({"log_history": accuracy.iter().enumerate()
+        .map(|(i, a)| serde_json::json!({"step": 10 * (i + 1), "epoch": 0.5 * i as f64, "eval_accuracy": a, "eval_runtime": 12.0}))
+        .collect::<Vec<_>>()}).to_string();
+    let chart: String =
+        std::iter::once("\"Step\",\"qwen-7b - val-core/acc/mean@1\",\"qwen-14b - val-core/acc/mean@1\"\n".to_owned())
+            .chain(accuracy.iter().enumerate().map(|(i, a)| format!("{},{a},{}\n", 10 * (i + 1), a + 0.1)))
+            .collect();
+    for (name, content, runs) in [("verl.log", &verl, 1), ("trainer_state.json", &trainer, 1), ("wandb.csv", &chart, 2)]
+    {
+        let fitted = json(&with_file(name, content, &["fit", "rl", "FILE", "--json"]));
+        let all = fitted["runs"].as_array().unwrap();
+        assert_eq!(all.len(), runs, "{name}: {fitted}");
+        let ceiling = all[0]["law"]["ceiling"].as_f64().unwrap();
+        assert!((0.55..0.75).contains(&ceiling), "{name}: {ceiling}");
+        assert!(name != "wandb.csv" || all[0]["run"] == "qwen-7b", "{fitted}");
+    }
+}
+
+/// Numbers as people write them, and what is missing.
+#[test]
+fn cells_as_people_write_them() {
+    let fit = |content: &str| json(&with_file("t.csv", content, &["fit", "inference", "FILE", "--json"]));
+    let of = |v: &serde_json::Value| {
+        v["curves"][0]["choice"]["candidates"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|c| c["fit"]["form"] == "log-linear")
+            .unwrap()["fit"]["intervals"]
+            .clone()
+    };
+    let plain = fit("tokens,accuracy,problems\n1000,0.40,300\n4000,0.50,300\n16000,0.58,300\n50000,0.65,300\n");
+    for written in [
+        "avg output tokens,score,n\n1k,40%,300\n4k,50%,300\n16k,58%,300\n\"50,000\",65%,300\n",
+        "tokens;accuracy;questions\n1000;0,40;300\n4.000,0;0,50;300\n16000;0,58;300\n50000;0,65;300\n",
+        "tokens,accuracy,total,stderr\n1000,0.40,300,\n4000,0.50,300,NaN\n16000,0.58,300,n/a\n50000,0.65,300,\n2000,nan,300,\n",
+        "tokens,accuracy,num_samples\n1000,0.40,300\n1000,0.40,300\n4000,0.50,300\n16000,0.58,300\n50000,0.65,300\n",
+    ] {
+        assert_eq!(of(&fit(written)), of(&plain), "{written}");
+    }
+    let notes = |content: &str| fit(content)["notes"].to_string();
+    assert!(
+        notes("tokens,accuracy,n\n1,0.4,300\n4,0.5,300\n16,0.58,300\n")
+            .contains("`n` is read as the number of problems")
+    );
+    let twice = "tokens,accuracy,problems\n1,0.4,300\n1,0.4,300\n4,0.5,300\n16,0.58,300\n";
+    assert!(notes(twice).contains("1 of 4 rows that repeat"));
+    // One gap among the standard errors is filled by the largest, and said.
+    let gap = "tokens,accuracy,stderr\n1,0.4,0.02\n4,0.5,N/A\n16,0.58,0.03\n";
+    assert!(notes(gap).contains("1 points without a standard error"));
+    let runs = runs().replace("params", "params_m");
+    let scaled = json(&with_file(
+        "p.csv",
+        &runs,
+        &["fit", "pretrain", "FILE", "--bootstraps", "0", "--json", "--scale", "params=1"],
+    ));
+    assert!(scaled["chinchilla"].is_object() || scaled["law"].is_string(), "{scaled}");
+}
+
+#[test]
+fn a_loss_that_does_not_move_is_refused() {
+    let rows: String = (0..12).map(|i| format!("{}e8,{}e9,2.5\n", 1 + i % 4, 1 + i / 4)).collect();
+    let output = with_file("flat.csv", &format!("params,tokens,loss\n{rows}"), &["fit", "pretrain", "FILE"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && told.contains("the same loss"), "{told}");
+}

@@ -14,6 +14,11 @@ const ALIASES: &[(&str, &[&str])] = &[
         &[
             "tokens",
             "mean_output_tokens",
+            "avg_output_tokens",
+            "output_tokens",
+            "mean_tokens",
+            "avg_tokens",
+            "completion_tokens",
             "avg_tokens_used",
             "thinking_tokens",
             "n_tokens",
@@ -28,11 +33,25 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("step", &["step", "steps", "_step", "global_step", "train_global_step"]),
     ("compute", &["compute", "rl_compute"]),
     ("size", &["size"]),
-    ("accuracy", &["accuracy", "acc"]),
+    ("accuracy", &["accuracy", "acc", "score", "pass_1", "exact_match"]),
     ("stderr", &["stderr", "std_err", "standard_error"]),
     ("samples", &["samples", "n_samples"]),
     ("correct", &["correct", "n_correct"]),
-    ("problems", &["problems", "n_problems"]),
+    (
+        "problems",
+        &[
+            "problems",
+            "n_problems",
+            "num_problems",
+            "questions",
+            "n_questions",
+            "num_questions",
+            "num_samples",
+            "n_total",
+            "total",
+            "n",
+        ],
+    ),
     ("epochs", &["epochs"]),
     ("problem", &["problem", "problem_id"]),
     ("model", &["model"]),
@@ -40,7 +59,7 @@ const ALIASES: &[(&str, &[&str])] = &[
 ];
 
 /// Cells that say that there is nothing in them.
-const EMPTY: [&str; 8] = ["n/a", "na", "#n/a", "null", "none", "-", "--", "?"];
+const EMPTY: [&str; 9] = ["n/a", "na", "#n/a", "nan", "null", "none", "-", "--", "?"];
 
 /// Rows with their numbers in the file, and what the user calls their columns.
 #[derive(Debug, Clone)]
@@ -70,11 +89,63 @@ fn unit_of(name: &str) -> (&str, f64) {
     factor.map_or((bare, 1.0), |factor| (head.trim(), factor))
 }
 
+/// Columns whose unit may stand at the end of their name, as in `params_m`.
+const WITH_UNIT: [&str; 3] = ["params", "tokens", "unique_tokens"];
+
+/// The unit that a name such as `params_m` ends in, where what stands before it is a column of counts.
+fn suffix_of(plain: &str) -> Option<(&str, f64)> {
+    let (head, unit) = plain.rsplit_once('_')?;
+    let factor = match unit {
+        "m" | "millions" => 1e6,
+        "b" | "billions" => 1e9,
+        "t" | "trillions" => 1e12,
+        _ => return None,
+    };
+    let known = ALIASES.iter().filter(|a| WITH_UNIT.contains(&a.0)).any(|a| a.1.contains(&head));
+    known.then_some((head, factor))
+}
+
 /// Whether a column is what an alias names: by its whole name, or by the part after its last dot or slash.
 fn goes_by(column: &str, alias: &str, whole: bool) -> bool {
     let bare = unit_of(column).0;
     let part = if whole { bare } else { bare.rsplit(['.', '/']).next().unwrap_or(bare) };
-    plain(part) == alias
+    let part = plain(part);
+    part == alias || suffix_of(&part).is_some_and(|(head, _)| head == alias)
+}
+
+/// The factor by which the name of a column says that its numbers are to be taken.
+fn factor_of(column: &str) -> f64 {
+    let (bare, factor) = unit_of(column);
+    let part = plain(bare.rsplit(['.', '/']).next().unwrap_or(bare));
+    suffix_of(&part).map_or(factor, |(_, suffix)| factor * suffix)
+}
+
+/// A number as people write it: with a unit (`50M`, `1k`, `50%`), or with commas between thousands. The flag says that
+/// the cell names its own unit.
+fn number_of(text: &str) -> Option<(f64, bool)> {
+    if let Ok(number) = text.parse::<f64>() {
+        return Some((number, false));
+    }
+    let factor = match text.chars().last()? {
+        '%' => 0.01,
+        'k' | 'K' => 1e3,
+        'm' | 'M' => 1e6,
+        'b' | 'B' | 'g' | 'G' => 1e9,
+        't' | 'T' => 1e12,
+        _ => 1.0,
+    };
+    let explicit = factor != 1.0;
+    let digits = if explicit { text[..text.len() - 1].trim_end() } else { text };
+    let (whole, rest) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
+    let groups: Vec<&str> = whole.trim_start_matches(['-', '+']).split(',').collect();
+    let thousands = groups.len() > 1
+        && (1..=3).contains(&groups[0].len())
+        && groups[1..].iter().all(|g| g.len() == 3)
+        && groups.iter().all(|g| g.bytes().all(|b| b.is_ascii_digit()));
+    let plain = if thousands { whole.replace(',', "") + rest } else { digits.to_owned() };
+    // Not `inf`, and no second sign of any kind.
+    let number = plain.parse::<f64>().ok().filter(|_| plain.bytes().any(|b| b.is_ascii_digit()))?;
+    (explicit || thousands).then_some((number * factor, explicit))
 }
 
 /// A name as it is compared: `Model Size` and `model_size` are one.
@@ -201,6 +272,26 @@ impl Table {
     /// What was left out or taken for granted, in words.
     pub(crate) fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// The column of the number of problems and its note, where the file calls it by a name that could mean something else.
+    pub(crate) fn counted_note(&self) -> Option<String> {
+        let column = self.find("problems").filter(|c| !plain(c).contains("problem"))?;
+        Some(format!(
+            "`{column}` is read as the number of problems behind each accuracy; another column by --map problems=COLUMN"
+        ))
+    }
+
+    /// Leaves out rows that repeat another one in every column, and notes it: counted twice they would narrow intervals.
+    pub(crate) fn without_repeats(mut self) -> Self {
+        let before = self.rows.len();
+        let mut seen = std::collections::HashSet::new();
+        self.rows.retain(|(_, row)| seen.insert(Value::Object(row.clone()).to_string()));
+        match before - self.rows.len() {
+            0 => {}
+            n => self.notes.push(format!("left out: {n} of {before} rows that repeat another one in every column")),
+        }
+        self
     }
 
     /// Leaves out the rows in which one of `columns` is empty, and notes it.
@@ -347,7 +438,7 @@ impl Table {
     /// The numbers of a column; an empty cell is `None`.
     pub(crate) fn numbers(&self, column: &str) -> Result<Vec<Option<f64>>, CliError> {
         let called = |name: &str| self.find(name).as_deref() == Some(column);
-        let scale = self.scales.iter().find(|(name, _)| called(name)).map_or(unit_of(column).1, |s| s.1);
+        let scale = self.scales.iter().find(|(name, _)| called(name)).map_or_else(|| factor_of(column), |s| s.1);
         self.rows
             .iter()
             .map(|(number, row)| {
@@ -355,10 +446,11 @@ impl Table {
                 if text.is_empty() {
                     return Ok(None);
                 }
-                match text.parse::<f64>() {
-                    Ok(x) if x.is_finite() => Ok(Some(scale * x)),
+                match number_of(&text) {
+                    // A cell that names its unit needs none from its column.
+                    Some((x, explicit)) if x.is_finite() => Ok(Some(if explicit { x } else { scale * x })),
                     _ => Err(CliError::usage(format!("`{column}` in row {number} of {} is `{text}`", self.name))
-                        .hint("give a finite number, or leave the row out")),
+                        .hint("give a finite number (1.5e9, 50M and 50% are read), or leave the cell empty")),
                 }
             })
             .collect()

@@ -81,7 +81,9 @@ pub(crate) fn read_groups(table: &Table, by: &[String], axis: &[&str], errors: E
     let accuracy = if let Some(column) = table.find("accuracy") {
         table.numbers(&column)?
     } else {
-        let (correct, samples) = (table.need("correct")?, table.need("samples")?);
+        let correct = table.need("correct")?;
+        let samples =
+            table.find("samples").or_else(|| table.find("problems")).map_or_else(|| table.need("samples"), Ok)?;
         let right = table.numbers(&correct)?;
         right.iter().zip(table.positive(&samples)?).map(|(c, s)| c.map(|c| c / s)).collect()
     };
@@ -112,14 +114,21 @@ pub(crate) fn read_groups(table: &Table, by: &[String], axis: &[&str], errors: E
                 "an accuracy is {a} in {}",
                 if name.is_empty() { &table.name } else { &name }
             ))
-            .hint("need a number from 0 to 1; divide per cents by 100"));
+            .hint("need a number from 0 to 1; per cents are read by --scale accuracy=0.01, or from a name such as `acc (%)`"));
         }
         let cell = |column: &Option<Vec<Option<f64>>>, row: usize| column.as_ref().and_then(|c| c[row]);
         let counted: Vec<Option<f64>> =
             rows.iter().map(|&i| cell(&problems, i).or(errors.problems.map(|p| p as f64))).collect();
-        let stated: Vec<Option<f64>> = rows.iter().map(|&i| cell(&stderr, i)).collect();
+        let mut stated: Vec<Option<f64>> = rows.iter().map(|&i| cell(&stderr, i)).collect();
         if let Some(s) = stated.iter().flatten().find(|s| **s < 0.0) {
             return Err(CliError::usage(format!("a standard error is {s} in {name}")).hint("need a number above 0"));
+        }
+        // A point without a standard error or a number of problems gets the largest of its curve.
+        let largest = stated.iter().flatten().copied().fold(0.0, f64::max);
+        for (stated, counted) in stated.iter_mut().zip(&counted) {
+            if stated.is_none() && counted.is_none() && largest > 0.0 {
+                *stated = Some(largest);
+            }
         }
         let repeats: Vec<f64> = rows.iter().map(|&i| cell(&epochs, i).filter(|e| *e >= 1.0).unwrap_or(1.0)).collect();
         let sizes: Option<Vec<f64>> =

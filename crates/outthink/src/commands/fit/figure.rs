@@ -53,16 +53,17 @@ fn band(colour: usize, choice: &Choice, (from, to): (f64, f64), own: f64) -> Ser
     Series::band(colour, steps(from, to).filter_map(at).collect())
 }
 
-/// Accuracy against steps, each run with its sigmoid and the band of its forecast.
-pub(super) fn rl(runs: &[(&Group, Sigmoid, &Choice, f64)]) -> Figure {
+/// Accuracy against steps, each run with its sigmoid (the mixture of forms where it falls) and the band of its forecast.
+pub(super) fn rl(runs: &[(&Group, Option<Sigmoid>, &Choice, f64)]) -> Figure {
     let mut series = Vec::new();
     for (colour, (group, law, choice, own)) in runs.iter().enumerate() {
         let (low, high) = ends(group.compute.iter().copied().filter(|c| *c > 0.0));
         series.push(band(colour, choice, (high, 4.0 * high), *own));
         let points = group.compute.iter().zip(&group.accuracy).filter(|p| *p.0 > 0.0).map(|(c, a)| plain(*c, *a));
         series.push(Series::points(group.name.clone(), colour, points.collect()));
-        series.push(Series::line("", colour, steps(low, high).map(|c| (c, law.at(c))).collect()));
-        series.push(Series::dashed("", colour, steps(high, 4.0 * high).map(|c| (c, law.at(c))).collect()));
+        let at = |c: f64| (c, law.map_or_else(|| choice.at(c), |law| law.at(c)));
+        series.push(Series::line("", colour, steps(low, high).map(at).collect()));
+        series.push(Series::dashed("", colour, steps(high, 4.0 * high).map(at).collect()));
     }
     Figure::of(Panel {
         title: "Accuracy against reinforcement learning".to_owned(),

@@ -9,6 +9,7 @@ use clap::Args;
 use outthink_law::Interval;
 use outthink_law::best_of::{self, BestOfFit};
 use outthink_law::choose::{Choice, CurveForecast, choose};
+use outthink_law::fall::Miss;
 use outthink_law::forms::{Curve, Form};
 use outthink_law::joint::{Pooled, Slope, pool_slopes};
 use outthink_law::noise::Noise;
@@ -88,16 +89,29 @@ pub(super) fn run(args: &InferenceArgs) -> Result<(), CliError> {
         return coverage::run(&args.data, &coverage::read(&table)?, &args.asked()?);
     }
     let errors = Errors { problems: args.problems, shared: args.shared };
+    let table = table.without_repeats();
     let groups = read_groups(&table, &args.by, &["tokens", "samples", "compute", "flops"], errors)?;
     let points: usize = groups.iter().map(|g| g.compute.len()).sum();
     let mut notes = match table.len() - points {
         0 => Vec::new(),
         n => vec![format!("left out: {n} of {} rows without an accuracy or without tokens", table.len())],
     };
+    notes.extend(table.notes().iter().cloned());
+    notes.extend(table.counted_note());
+    notes.extend(without_error(&table));
     notes.extend(lost_covariance(&table));
     // A vote over more samples is not more thinking, and its wall is another's.
     let votes = table.find("tokens").is_none() && table.find("samples").is_some();
     curves(args, (&table.name, &notes), groups, if votes { Subject::Voting } else { Subject::Thinking })
+}
+
+/// What is to be said of points without an error of their own.
+fn without_error(table: &super::Table) -> Option<String> {
+    let (stderr, accuracy) = (table.find("stderr")?, table.find("accuracy")?);
+    let problems = table.find("problems").map_or_else(|| vec![String::new(); table.len()], |c| table.texts(&c));
+    let cells = table.texts(&stderr).into_iter().zip(table.texts(&accuracy)).zip(problems);
+    let n = cells.filter(|((s, a), n)| s.is_empty() && !a.is_empty() && n.is_empty()).count();
+    (n > 0 && n < table.len()).then(|| format!("{n} points without a standard error get the largest of their curve"))
 }
 
 /// What is to be said of a table that a report wrote.
@@ -119,6 +133,8 @@ pub(super) struct Row {
     at: Vec<CurveForecast>,
     /// How far the curve lies to one side of its points, in standard errors, where it does.
     beside: Option<f64>,
+    /// The point that the curve misses most, where its error does not explain it.
+    misses: Option<Miss>,
 }
 
 /// Curves that were fitted and judged.
@@ -148,7 +164,7 @@ impl Judged {
         let curves: Vec<Value> = (self.rows.iter())
             .map(|r| {
                 json!({ "curve": r.group.name, "n": r.group.accuracy.len(), "choice": r.choice, "verdict": r.judgement,
-                "at": r.at, "beside_its_points": r.beside, "best_of_n": fallible(&r.group) })
+                "at": r.at, "beside_its_points": r.beside, "misses": r.misses, "best_of_n": fallible(&r.group) })
             })
             .collect();
         json!({ "curves": curves, "jointly": self.pooled, "too_few_settings": self.thin })
@@ -161,7 +177,7 @@ impl Judged {
                 Some(choice) => print_curve(&r.group.name, choice, "tokens", brackets),
                 None => println!("{}", r.group.name),
             }
-            print_beside(r.beside);
+            print_beside(r.beside, r.misses);
             print_forecasts(&r.at, "tokens");
             print_judgement(&r.judgement);
             print_fallible(&r.group);
@@ -283,7 +299,8 @@ fn row(args: &InferenceArgs, group: Group, subject: Subject) -> Result<Row, CliE
     let choice = if flat {
         None
     } else {
-        Some(choose(&curve, noise.as_ref(), &Form::ALL, args.data.level).map_err(|e| law_error(&e))?)
+        let forms = Form::suited(&curve, noise.as_ref()).map_err(|e| law_error(&e))?;
+        Some(choose(&curve, noise.as_ref(), forms, args.data.level).map_err(|e| law_error(&e))?)
     };
     let noise = match (noise, &choice) {
         (Some(noise), _) => noise,
@@ -298,6 +315,7 @@ fn row(args: &InferenceArgs, group: Group, subject: Subject) -> Result<Row, CliE
     };
     let judgement = judge(&curve, &noise, args.question(subject)).map_err(|e| law_error(&e))?;
     let beside = choice.as_ref().and_then(|c| c.beside(&curve, &noise));
+    let misses = choice.as_ref().and_then(|c| c.misses(&curve, &noise));
     let last = (0..curve.compute.len()).max_by(|&i, &j| curve.compute[i].total_cmp(&curve.compute[j])).unwrap_or(0);
     let mut at = Vec::new();
     if let Some(choice) = &choice {
@@ -305,7 +323,7 @@ fn row(args: &InferenceArgs, group: Group, subject: Subject) -> Result<Row, CliE
             at.push(choice.forecast(tokens, noise.stderr(last), args.data.level).map_err(|e| law_error(&e))?);
         }
     }
-    Ok(Row { group, choice, judgement, at, beside })
+    Ok(Row { group, choice, judgement, at, beside, misses })
 }
 
 /// The gains of a doubling of all curves that rise or fall, pooled.
@@ -359,7 +377,17 @@ pub(super) fn print_curve(name: &str, choice: &Choice, unit: &str, brackets: fn(
 }
 
 /// Says that a curve does not describe its points.
-pub(super) fn print_beside(beside: Option<f64>) {
+pub(super) fn print_beside(beside: Option<f64>, misses: Option<Miss>) {
+    if let (None, Some(m)) = (beside, misses) {
+        println!(
+            "  no form goes through these points: the best draws {:.3} at {:.4e} where {:.3} is measured, {:.1} standard \
+             errors apart; do not read its constants or its forecasts",
+            m.drawn,
+            m.compute,
+            m.measured,
+            m.errors.abs()
+        );
+    }
     if let Some(gap) = beside {
         println!(
             "  no form describes these points: the best lies {:.1} standard errors or more {} all of them; do not read \
@@ -397,6 +425,9 @@ pub(super) fn print_judgement(j: &Judgement) {
             format!("; less than {:.1} points with probability {p:.2}", 100.0 * j.threshold)
         });
         println!("  the next doubling gains {:+.1} points {}{less}", 100.0 * g.value, percent(g.interval));
+    }
+    if let Some(f) = j.fall {
+        println!("  the highest accuracy measured is {:.3} at {:.4e}; {:.3} at {:.4e}", f.top, f.from, f.low, f.to);
     }
     if let (Some(c), Some(p)) = (j.ceiling, j.pace) {
         println!(

@@ -18,7 +18,7 @@ pub(crate) use columns::Table;
 pub(crate) use curves::{Errors, Group, read_groups};
 pub(crate) use pools::groups as recorded_groups;
 pub(crate) use pretrain::fresh_law;
-pub(crate) use rl::{as_run as rl_run, begun as rl_points};
+pub(crate) use rl::{as_run as rl_run, begun as rl_points, fall as rl_fall};
 pub(crate) use words::Words;
 
 use super::store::StoreArgs;
@@ -111,9 +111,14 @@ pub(crate) fn law_error(error: &LawError) -> CliError {
     CliError::usage(error.to_string())
 }
 
-/// An interval in brackets.
+/// An interval in brackets; ends beyond a million in powers of ten, for they have no such digits.
 pub(crate) fn brackets(interval: Interval, digits: usize) -> String {
-    format!("[{:.digits$}, {:.digits$}]", interval.low, interval.high)
+    format!("[{}, {}]", fixed(interval.low, digits), fixed(interval.high, digits))
+}
+
+/// A number with so many digits after the point; beyond a million in powers of ten.
+pub(crate) fn fixed(x: f64, digits: usize) -> String {
+    if x.abs() < 1e6 || !x.is_finite() { format!("{x:.digits$}") } else { format!("{x:.2e}") }
 }
 
 /// An interval in brackets, in powers of ten.

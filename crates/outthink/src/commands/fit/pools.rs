@@ -36,7 +36,7 @@ pub(super) fn run(args: &InferenceArgs) -> Result<(), CliError> {
             println!("{} ({} problems)", arm.name, arm.problems.len());
             print(arm, figures);
         }
-        print_coverage(args, counts)?;
+        print_coverage(args, counts, &estimates)?;
     }
     let votes = study.arms.iter().filter_map(|arm| vote_curve(arm).transpose()).collect::<Result<Vec<_>, _>>()?;
     let votes = inference::of_recording(args, "a vote over more samples", votes, Subject::Voting)?;
@@ -120,18 +120,19 @@ fn counts_of(arm: &ArmStudy) -> Counts {
 }
 
 /// Coverage of the arms that can tell it.
-fn print_coverage(args: &InferenceArgs, counts: Vec<Counts>) -> Result<(), CliError> {
+fn print_coverage(args: &InferenceArgs, counts: Vec<Counts>, figures: &[Estimates]) -> Result<(), CliError> {
     // One sample a problem says whether it was right, and nothing of how often it would be.
-    let (told, once): (Vec<Counts>, Vec<Counts>) = (counts.into_iter())
-        .filter(|c| c.correct.len() > 3 && c.correct.iter().any(|x| *x > 0))
-        .partition(|c| c.samples.iter().any(|n| *n > 1));
-    for c in once {
-        let share = c.correct.iter().sum::<u64>() as f64 / c.samples.len() as f64;
+    let (told, once): (Vec<_>, Vec<_>) = (counts.into_iter().zip(figures))
+        .filter(|(c, _)| c.correct.len() > 3 && c.correct.iter().any(|x| *x > 0))
+        .partition(|(c, _)| c.samples.iter().any(|n| *n > 1));
+    for (c, figures) in once {
         println!(
-            "\n{}: coverage of more samples lies between {share:.3} and 1, and one sample a problem cannot say where",
-            c.model
+            "\n{}: coverage of more samples lies between {:.3}, the low end of pass@1, and 1, and one sample a problem \
+             cannot say where",
+            c.model, figures.accuracy.interval.low
         );
     }
+    let told: Vec<Counts> = told.into_iter().map(|(counts, _)| counts).collect();
     if !told.is_empty() {
         println!("\ncoverage");
         coverage::run(&args.data, &told, &args.asked()?)?;
@@ -156,6 +157,10 @@ fn print(arm: &ArmStudy, figures: &Estimates) {
         line("maj@k, without end", e);
     }
     for c in &figures.cost {
+        if !c.per_solved.is_finite() {
+            println!("  tokens a solved problem: none was solved in {} samples, so there is no such number", c.k);
+            continue;
+        }
         println!(
             "  tokens a solved problem {:.0} {} stopping at the first right one, {} samples at most",
             c.per_solved,

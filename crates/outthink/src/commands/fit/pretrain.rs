@@ -133,10 +133,15 @@ fn run_column(table: &Table) -> Option<String> {
     ["run", "run_id", "run_name", "file"].iter().find_map(|name| table.column_named(name).ok())
 }
 
-/// Parameters as a column, or read off the names of runs.
+/// Parameters as a column, read off the names of runs, or what the compute leaves for them.
 fn params_of(table: &Table, notes: &mut Vec<String>) -> Result<Vec<f64>, CliError> {
     if let Some(column) = table.find("params") {
         return table.positive(&column);
+    }
+    if let (Some(flops), Some(tokens)) = (table.find("flops"), table.find("tokens")) {
+        notes.push(format!("parameters are `{flops}` over 6 times `{tokens}`"));
+        let (flops, tokens) = (table.positive(&flops)?, table.positive(&tokens)?);
+        return Ok(flops.iter().zip(&tokens).map(|(c, d)| c / FLOP_PER_PARAM_TOKEN / d).collect());
     }
     let names = ["model", "size", "run", "file"].iter().find_map(|n| table.find(n).or(table.column_named(n).ok()));
     if let Some(column) = names {
@@ -160,7 +165,7 @@ impl Columns {
         let step = table.find("step");
         let mut used = vec![loss.clone()];
         used.extend(["params", "tokens", "flops"].iter().filter_map(|n| table.find(n)));
-        let mut table = table.without_gaps(&used)?;
+        let mut table = table.without_gaps(&used)?.without_repeats();
         if let (Some(step), Some(run)) = (&step, run_column(&table)) {
             let mut names = table.texts(&run);
             names.sort();

@@ -1,7 +1,7 @@
 //! What `outthink fit pretrain` prints.
 
 use super::pretrain::{PretrainArgs, Study};
-use super::{brackets, brackets_e, print_notes};
+use super::{brackets, brackets_e, fixed, print_notes};
 use outthink_law::pretrain::{Forecast, HeldOut, LineVerdict, Part};
 use serde_json::{Value, json};
 
@@ -80,23 +80,26 @@ pub(super) fn print(args: &PretrainArgs, study: &Study) {
         ("alpha", l.alpha, intervals.map(|i| i.alpha)),
         ("beta", l.beta, intervals.map(|i| i.beta)),
     ] {
-        println!("  {name:<8} {value:.4}  {}", interval.map(|i| brackets(i, 4)).unwrap_or_default());
+        println!("  {name:<8} {}  {}", fixed(value, 4), interval.map(|i| brackets(i, 4)).unwrap_or_default());
     }
     for (name, value, interval) in [("A", l.a, intervals.map(|i| i.a)), ("B", l.b, intervals.map(|i| i.b))] {
-        println!("  {name:<8} {value:.1}  {}", interval.map(|i| brackets(i, 1)).unwrap_or_default());
+        println!("  {name:<8} {}  {}", fixed(value, 1), interval.map(|i| brackets(i, 1)).unwrap_or_default());
     }
     println!("\nL = ((Nc/N)^(alphaN/alphaD) + Dc/D)^alphaD   Huber objective {:.7}", kaplan.objective);
     let k = kaplan.law;
     for (name, value, interval) in
         [("alphaN", k.alpha_n, kaplan.interval(|l| l.alpha_n)), ("alphaD", k.alpha_d, kaplan.interval(|l| l.alpha_d))]
     {
-        println!("  {name:<8} {value:.4}  {}", interval.map(|i| brackets(i, 4)).unwrap_or_default());
+        println!("  {name:<8} {}  {}", fixed(value, 4), interval.map(|i| brackets(i, 4)).unwrap_or_default());
     }
     println!("  {:<8} {:.3e}\n  {:<8} {:.3e}", "Nc", k.n_c, "Dc", k.d_c);
     if !forecasts.is_empty() {
         println!("\nfitted on the cheaper three quarters, forecasting the most expensive quarter of the runs");
         for f in forecasts {
-            println!("  {:<12} mean absolute error of ln loss {:.4}   weight {:.3}", f.name, f.error, f.weight);
+            println!(
+                "  {:<12} mean absolute error of ln loss {:.4}   share by this test alone {:.3}",
+                f.name, f.error, f.weight
+            );
         }
     }
     match isoflop {
@@ -206,7 +209,7 @@ fn print_forecasts(study: &Study) {
         } else {
             "too few runs to hold any out: twice their scatter".to_owned()
         };
-        println!("  {:<10} {:.4}   weight {weight:.2}   {how}", fit.form.name(), backtest.scale);
+        println!("  {:<10} {:.4}   weight in the mixture {weight:.2}   {how}", fit.form.name(), backtest.scale);
     }
     for (all, each) in &study.at {
         println!("  N {:.4e}   D {:.4e}   {:.3}x the largest compute", all.params, all.tokens, all.factor);

@@ -115,6 +115,12 @@ fn unpacked(object: &Map<String, Value>) -> Option<Vec<Row>> {
 fn flat(row: &Map<String, Value>) -> Map<String, Value> {
     fn add(into: &mut Map<String, Value>, name: &str, value: &Value) {
         match value {
+            // Trackers write a setting as `{"desc": ..., "value": 5}`.
+            Value::Object(inner)
+                if inner.contains_key("value") && inner.keys().all(|k| k == "value" || k == "desc") =>
+            {
+                add(into, name, &inner["value"]);
+            }
             Value::Object(inner) => inner.iter().for_each(|(key, value)| add(into, &format!("{name}.{key}"), value)),
             other => {
                 into.insert(name.to_owned(), other.clone());
@@ -187,6 +193,9 @@ mod tests {
         let nested = "{\"config\": {\"n_params\": 5}, \"summary\": {\"loss\": 2.0}}\n{\"config\": {\"n_params\": 6}, \"summary\": {\"loss\": 1.0}}\n";
         let got = read("a.jsonl", nested);
         assert_eq!((got.len(), &got[1].1["summary.loss"]), (2, &Value::from(1.0)));
+        let wrapped = "{\"config\": {\"n_params\": {\"desc\": null, \"value\": 5}}, \"loss\": 2.0}\n{\"config\": {\"n_params\": {\"value\": 6}}, \"loss\": 1.0}\n";
+        let got = read("a.jsonl", wrapped);
+        assert_eq!((&got[0].1["config.n_params"], &got[1].1["config.n_params"]), (&Value::from(5), &Value::from(6)));
         let got = read("a.json", r#"{"one": {"loss": 2.0}, "two": {"loss": 1.0}}"#);
         assert_eq!((got.len(), &got[1].1["run"]), (2, &Value::from("two")));
     }
