@@ -5,9 +5,10 @@
     benches/longer.py [--seeds 0,1,2] [--out target/longer] [--outthink target/release/outthink] [name=value ...]
 
 Runs the example `longer` for each seed, one after the other on one thread, or reads what an earlier run left in the
-folder. Prints a table of the stages (held-out accuracy at temperature 1 and greedy, tokens of a reply, compute) and the
-paired differences to reinforcement. `curve.csv` has accuracy against steps, one curve a seed, which
-`outthink fit rl` and `outthink report --rl` read; with `--outthink` the fit is printed and drawn to `curve.svg`.
+folder. Prints a table of the stages (held-out accuracy at temperature 1 and greedy, tokens of a reply, compute), the
+paired differences to reinforcement, and what several samples find if an exact check chooses among them. `curve.csv` has
+accuracy against steps and generated tokens, one curve a seed, which `outthink fit rl` and `outthink report --rl` read;
+with `--outthink` the fit over tokens is printed and drawn to `curve.svg`.
 
 Intervals are 95 % of a bootstrap over problems and over seeds (both drawn again with replacement; three seeds give a rough
 interval, so each seed's difference is printed, too).
@@ -18,6 +19,7 @@ import csv
 import json
 import random
 import subprocess
+from math import comb
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,6 +38,7 @@ def main() -> None:
     rows = [row for seed in args.seeds.split(",") for row in run(args, int(seed))]
     table(rows)
     differences(rows)
+    resampled(rows)
     curves(args, rows)
 
 
@@ -84,8 +87,8 @@ def table(rows: list[dict]) -> None:
     taught = of_stage(rows, "teacher")
     accuracy, tokens = (mean([row[key] for row in taught]) for key in ("accuracy", "tokens"))
     print(f"the teacher's own solutions of these problems: {accuracy:.3f} right, {tokens:.0f} tokens\n")
-    print("| stage | sampled | each seed | greedy | tokens of a reply | each seed | no answer | false claims | tokens, CPU s |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| stage | sampled | each seed | greedy | tokens of a reply | each seed | no answer | false claims | other | tokens, CPU s |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for stage in STAGES:
         found = of_stage(rows, stage)
         if not found:
@@ -98,6 +101,9 @@ def table(rows: list[dict]) -> None:
         cells.append(f"{mean([row['sampled']['tokens'] for row in found]):.0f}")
         cells.append(" ".join(f"{row['sampled']['tokens']:.0f}" for row in found))
         cells += [f"{mean([row['sampled'][key] for row in found]):.3f}" for key in ("unanswered", "false_claims")]
+        # In countdown what is left was given up.
+        others = ("accuracy", "unanswered", "false_claims")
+        cells.append(f"{mean([1 - sum(row['sampled'][key] for key in others) for row in found]):.3f}")
         tokens, seconds = (mean([row["spent"][key] for row in found]) for key in ("tokens", "seconds"))
         cells.append(f"{tokens / 1e6:.1f}M, {seconds:.0f}")
         print("| " + " | ".join(cells) + " |")
@@ -117,6 +123,20 @@ def differences(rows: list[dict]) -> None:
             print("rl - {}, {}: {:+.3f} [{:+.3f}, {:+.3f}] (seeds {})".format(stage, how, *interval(grids), each))
 
 
+def resampled(rows: list[dict]) -> None:
+    """One of k samples is right, over all choices of k: what an exact check makes of more samples."""
+    for stage in ("base", "rl"):
+        found = of_stage(rows, stage)
+        for k in range(2, found[0]["sampled"]["samples"] + 1):
+            grids = [[any_of(right, row["sampled"]["samples"], k) for right in row["sampled_right"]] for row in found]
+            tokens = k * mean([row["sampled"]["tokens"] for row in found])
+            print("any of {} of {}: {:.3f} [{:.3f}, {:.3f}] at {:.0f} tokens".format(k, stage, *interval(grids), tokens))
+
+
+def any_of(right: int, samples: int, k: int) -> float:
+    return 1 - comb(samples - right, k) / comb(samples, k)
+
+
 def curves(args: argparse.Namespace, rows: list[dict]) -> None:
     path = args.out / "curve.csv"
     with path.open("w", newline="") as to:
@@ -130,7 +150,8 @@ def curves(args: argparse.Namespace, rows: list[dict]) -> None:
             )
     print(f"curves: {path}")
     if args.outthink:
-        subprocess.run([args.outthink, "fit", "rl", path, "--svg", path.with_suffix(".svg")], check=True)
+        figure = path.with_suffix(".svg")
+        subprocess.run([args.outthink, "fit", "rl", path, "--map", "step=tokens", "--svg", figure], check=True)
 
 
 if __name__ == "__main__":

@@ -248,7 +248,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         levels: levels.clone(),
         prompts: words.number("prompts", 24.0) as usize,
         group: words.number("group", 16.0) as usize,
-        steps: words.number("rl", 200.0) as u64,
+        steps: words.number("rl", 120.0) as u64,
         rate: words.number("rl-rate", 5e-4) as f32,
         updates: words.number("updates", 1.0) as usize,
         max_tokens: words.number("most", 240.0) as usize,
@@ -286,7 +286,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok((model, steps, spent))
     })?;
     let stages = words.text("stages", "more,star,patient");
-    let every = words.number("every", 20.0) as u64;
+    let every = words.number("every", 12.0) as u64;
     let (_, budget) = lab.stage("rl", || Ok(lab.reinforce(base.clone(), (rl, every))?))?;
     let rate = words.number("more-rate", 2e-3) as f32;
     // Steps that take as many tokens and as much time as reinforcement did, whichever is more.
