@@ -220,7 +220,7 @@ impl Lab {
                     if reply.grade.verdict == Verdict::Right {
                         kept += 1;
                         let line = json!({"prompt": problem.question, "completion": reply.text()});
-                        lines.push_str(&format!("{line}\n"));
+                        lines.extend([line.to_string(), "\n".to_owned()]);
                     }
                 }
             }
@@ -275,7 +275,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     lab.show_teacher();
     let (width, layers) = (words.number("width", 64.0) as usize, words.number("layers", 2.0) as usize);
-    let context = (lab.most + 64).next_multiple_of(32);
+    let context = (lab.most.max(lab.task.longest(*lab.levels.end())) + 64).next_multiple_of(32);
     let shape =
         ModelConfig { tied: false, ..ModelConfig::sized(VOCABULARY, context, width, layers).with_heads_of(16)? };
     let steps = words.number("steps", 10_000.0) as u64;
