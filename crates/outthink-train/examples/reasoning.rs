@@ -119,7 +119,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let careful = Stage {
         task: &*task,
         levels,
-        teacher: Teacher { answer_only: 0.0, label_noise: words.number("label-noise", words.number("slip", 0.0)) },
+        teacher: Teacher { label_noise: words.number("label-noise", words.number("slip", 0.0)), ..Teacher::default() },
         batch: words.number("batch", 32.0) as usize,
         rate: words.number("rate", 4e-3) as f32,
         steps: words.number("careful", 2_400.0) as u64,
@@ -128,7 +128,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut model = careful.run(Model::new(shape, seed)?)?;
     show("careful", (&model, &*task), (&problems, most), began)?;
     let hurried = Stage {
-        teacher: Teacher { answer_only: words.number("answer-only", words.number("hurry", 0.65)), label_noise: 0.0 },
+        teacher: Teacher {
+            answer_only: words.number("answer-only", words.number("hurry", 0.65)),
+            ..Teacher::default()
+        },
         rate: 2e-3,
         steps: words.number("hurried", 80.0) as u64,
         seed: seed + 100,

@@ -83,7 +83,7 @@ impl Plan {
             reasoner: (64, 2),
             levels: 1..=3,
             // Label noise makes a reply at temperature 1 wrong now and then, which a vote and reinforcement can fix.
-            teacher: Teacher { answer_only: 0.0, label_noise: 0.07 },
+            teacher: Teacher { label_noise: 0.07, ..Teacher::default() },
             sft: (grow(3_000).min(8_000), 16),
             rl,
             every: 10,

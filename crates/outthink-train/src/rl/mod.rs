@@ -279,7 +279,7 @@ mod tests {
             let mut worked = Worked {
                 task,
                 levels: 2..=3,
-                teacher: Teacher { answer_only, label_noise: 0.0 },
+                teacher: Teacher { answer_only, ..Teacher::default() },
                 interrupt: 0.0,
                 clip: None,
                 excerpts: None,

@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 /// result checked, wrong branches left in. `3+5=8 7:15x1x56x` takes 3 + 5 = 8, has 8 and 7 left, and
 /// tries their sum, difference and product: none is the target. `!` marks the one that is; `<` goes
 /// back to the list before. Results above 99 are passed over. After as many lines as the teacher's
-/// patience the thought ends and the answer is `none`.
+/// patience, or where [`Teacher::stop`] says so, the thought ends and the answer is `none`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Countdown {
     patience: usize,
@@ -201,7 +201,8 @@ impl Task for Countdown {
         let items: Vec<Item> =
             numbers.iter().map(|&n| Item { value: u64::from(n), expression: n.to_string() }).collect();
         let hurried = rng.uniform() < teacher.answer_only;
-        let mut search = Search { target, lines: Vec::new(), patience: self.patience, teacher, rng };
+        let patience = teacher.until_stop(self.patience, rng);
+        let mut search = Search { target, lines: Vec::new(), patience, teacher, rng };
         let answer = search.visit(&items).unwrap_or_else(|| NONE.to_owned());
         Some(Solution { thought: if hurried { String::new() } else { search.lines.join("\n") }, answer })
     }
@@ -275,6 +276,23 @@ mod tests {
         assert!(little < more && more < all, "{little} {more} {all}");
         // Nine lines search three numbers wholly.
         assert_eq!(all, 400);
+    }
+
+    #[test]
+    fn a_teacher_who_stops_early_finds_less() {
+        let task = Countdown::default();
+        let teacher = Teacher { stop: 0.6, ..Teacher::default() };
+        let mut rng = Rng::stream(12, 0);
+        let (mut right, mut lines) = (0, 0);
+        for _ in 0..1_000 {
+            let problem = task.draw(3, &mut rng);
+            let solution = task.solve(&problem.question, &teacher, &mut rng).unwrap();
+            lines += solution.thought.lines().count();
+            right += u32::from(task.grade(&problem, &solution.reply()).verdict == Verdict::Right);
+        }
+        // At most 1 / 0.6 lines in the mean, since what is found ends a search, too.
+        assert!((1_300..1_667).contains(&lines), "{lines}");
+        assert!((150..500).contains(&right), "{right}");
     }
 
     proptest! {

@@ -16,7 +16,7 @@ use std::ops::RangeInclusive;
 /// and Moore's majority vote (1981): the same result raises its lead by one, up to 9; another one lowers it, and takes
 /// its place where the lead is 0. The last pass is `001`.
 ///
-/// How many passes there are is the teacher's choice, 8 to 24, or the question's: `x300 3*5+2-4 mod 7`. A teacher
+/// How many passes there are is the teacher's choice, 8 to 24 (with [`Teacher::stop`], 1 to 24), or the question's: `x300 3*5+2-4 mod 7`. A teacher
 /// who slips is off by one in some results, and further passes outvote them. So more passes make the answer better,
 /// and mostly it has settled long before the last one. Each pass needs only the one before it, so the reasoning can
 /// be of any length. All numbers have one digit.
@@ -153,7 +153,12 @@ impl Task for Recheck {
             return Some(Solution { thought: String::new(), answer: steps.value().to_string() });
         }
         let (least, most) = PASSES.into_inner();
-        let passes = asked.unwrap_or_else(|| least + rng.below((most - least + 1) as usize) as u64);
+        let passes = asked.unwrap_or_else(|| {
+            if teacher.stop > 0.0 {
+                return teacher.until_stop(most as usize, rng) as u64;
+            }
+            least + rng.below((most - least + 1) as usize) as u64
+        });
         let mut majority = Majority::default();
         let mut thought = String::new();
         for left in (1..=passes).rev() {
@@ -202,6 +207,9 @@ mod tests {
         assert_eq!(reply.matches('>').count(), 12 + 1);
         let passes = solved("3*5+2-4 mod 7").unwrap().thought.matches('>').count() as u64;
         assert!(PASSES.contains(&passes), "{passes}");
+        let brief = Teacher { stop: 1.0, ..Teacher::default() };
+        let once = task.solve("3*5+2-4 mod 7", &brief, &mut Rng::stream(1, 0)).unwrap();
+        assert_eq!(once.reply(), "001c3*5=1b+2=3a-4=6>6+1</think>#### 6");
         for other in
             ["8*5+11 mod 13", "1+1+1+1+1+1+1+1+1+1 mod 7", "26 from 3 5 7", "", "x12 1+1 mod 7", "x000 1+1 mod 7"]
         {

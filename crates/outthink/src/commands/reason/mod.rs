@@ -76,6 +76,10 @@ pub(crate) struct SftArgs {
     /// Probability that a step of the teacher's solution is wrong.
     #[arg(long, alias = "slip", value_name = "P", default_value_t = 0.0)]
     label_noise: f64,
+    /// Probability that the teacher's solution ends after a line of search (countdown) or a pass (recheck): searches are
+    /// given up, and few passes are made.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    stop: f64,
     /// Share of solutions whose reasoning is cut at a random token before the answer: the model learns to answer from
     /// unfinished reasoning, not to leave reasoning unfinished.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
@@ -231,6 +235,7 @@ pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
     for (name, share) in [
         ("answer-only", args.answer_only),
         ("label-noise", args.label_noise),
+        ("stop", args.stop),
         ("interrupt", args.interrupt),
         ("excerpts", args.excerpts),
     ] {
@@ -260,7 +265,7 @@ pub(crate) fn sft(args: &SftArgs) -> Result<ExitCode, CliError> {
         };
         Model::new(shape, args.common.seed).map_err(|e| train_error(&e))?
     };
-    let teacher = Teacher { answer_only: args.answer_only, label_noise: args.label_noise };
+    let teacher = Teacher { answer_only: args.answer_only, label_noise: args.label_noise, stop: args.stop };
     let mut given;
     let clip = args.clip.map(|clip| usize::try_from(clip).unwrap_or(usize::MAX));
     let excerpts = match (args.excerpts, model.config().window) {
