@@ -174,7 +174,7 @@ impl Run {
             return;
         }
         let after = failure.error.retry_after;
-        let may = failure.retry && !passed_on && self.attempt < self.wire.max_retries && self.wire.waits(after);
+        let may = failure.retry && !self.order.has_other && !passed_on && self.attempt < self.wire.max_retries && self.wire.waits(after);
         // The failed connection is closed before the wait.
         self.phase = Phase::Waiting;
         // What was refused was not read, whichever way the server says so.

@@ -253,7 +253,8 @@ impl Drawn {
         let hash = if avoided.is_empty() { hash } else { derive_seed(hash, seed) };
         let criteria = Criteria { hash, tokens: self.request.max_tokens.unwrap_or(USUAL), avoided: &avoided };
         let duty = Duty::begin(&self.inner, &criteria, &mut self.tried)?;
-        let stream = self.inner.members[duty.index].engine.start(self.request.clone()).into_iter().next()?;
+        let request = SampleRequest { has_other: self.inner.has_other(&self.tried), ..self.request.clone() };
+        let stream = self.inner.members[duty.index].engine.start(request).into_iter().next()?;
         let inner = Arc::clone(&self.inner);
         Some(Attempt { inner, duty, stream, began: Instant::now(), source: None, used: None, next: None })
     }
