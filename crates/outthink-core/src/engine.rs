@@ -57,6 +57,8 @@ pub struct SampleRequest {
     pub logprobs: bool,
     /// Whether the samples may be continued: an engine may then keep what it computed for them.
     pub may_continue: bool,
+    /// Whether another engine stands ready to draw the sample: a failure is then passed on at once, and not retried.
+    pub has_other: bool,
     /// Candidates of each token whose mean log-probability is wanted, where the engine has them; 0
     /// for none.
     pub confidence_over: u32,
@@ -186,6 +188,10 @@ pub enum SampleEvent {
         /// Those of them that were cached.
         cached: u64,
     },
+    /// What the server has counted of this attempt so far. It takes the place of what was counted from the events
+    /// before it, so that an attempt that fails after its first words, or that nobody waits for any longer, is billed
+    /// by the last report.
+    Used(Usage),
     /// A piece of text.
     Delta(Delta),
     /// The end; nothing comes after it.

@@ -4,7 +4,7 @@
 //! settled by the total: what a server left out of its two parts is found there.
 
 use crate::Usage;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
@@ -281,15 +281,32 @@ impl Usage {
         read.cached = read.cached.or_else(|| first_of(body, CACHED).filter(|&cached| Some(cached) <= read.prompt));
         Some(read)
     }
+
+    /// What one choice of a body or an event reports of its own work, in itself or in its delta or message.
+    ///
+    /// ```
+    /// use outthink_core::Usage;
+    ///
+    /// let choice = serde_json::json!({"delta": {"usage": {"prompt_tokens": 7, "completion_tokens": 5}}});
+    /// assert_eq!(Usage::of_choice(&choice).unwrap().completion, Some(5));
+    /// ```
+    pub fn of_choice(choice: &Value) -> Option<UsageRead> {
+        let holders = ["", "/delta", "/message"].into_iter().filter_map(|place| at(choice, place)?.as_object());
+        let counts = |holder: &Map<String, Value>| {
+            let of = |name: &&str| UsageRead::of(holder.get(*name)?).filter(UsageRead::is_known);
+            COUNTS_OF_CHOICE.iter().find_map(of)
+        };
+        holders.filter_map(counts).reduce(UsageRead::or)
+    }
 }
+
+/// The names under which a choice, its delta or its message holds counts.
+const COUNTS_OF_CHOICE: [&str; 6] =
+    ["usage", "usageMetadata", "usage_metadata", "token_usage", "timings", "metrics"];
 
 /// What the choices report, each of its own work on one prompt.
 fn of_choices(body: &Value) -> Option<UsageRead> {
-    let of_choice = |choice: &Value| {
-        let places = ["/usage", "/delta/usage", "/message/usage"];
-        places.iter().find_map(|place| UsageRead::of(at(choice, place)?).filter(UsageRead::is_known))
-    };
-    body["choices"].as_array()?.iter().filter_map(of_choice).reduce(|a, b| {
+    body["choices"].as_array()?.iter().filter_map(Usage::of_choice).reduce(|a, b| {
         let sum = |a: Option<u64>, b: Option<u64>| a.zip(b).map_or(a.or(b), |(a, b)| Some(a + b));
         let both = UsageRead {
             completion: sum(a.completion, b.completion),
@@ -337,7 +354,8 @@ impl UsageRead {
         self.settle(0, 0)
     }
 
-    /// Finds by the total what the counts of prompt and completion leave out. `prompt_apart` and
+    /// Finds by the total, and by parts that are larger than their whole, what the counts of prompt and completion
+    /// leave out. `prompt_apart` and
     /// `completion_apart` are what they leave out by the server's habit.
     fn settle(self, prompt_apart: u64, completion_apart: u64) -> Self {
         let (cached, reasoning) = (self.cached.unwrap_or(0), self.reasoning.unwrap_or(0));
@@ -369,11 +387,18 @@ impl UsageRead {
             (prompt, completion, _) => {
                 let prompt = prompt.or((prompt_apart > 0).then_some(0));
                 let completion = completion.or((completion_apart > 0).then_some(0));
-                // A part that is larger than the whole is not in it.
-                let outside = |p: u64| if cached > p + prompt_apart { cached } else { prompt_apart };
-                read.prompt = prompt.map(|p| p + outside(p));
+                read.prompt = prompt.map(|p| p + prompt_apart);
                 read.completion = completion.map(|c| c + completion_apart);
             }
+        }
+        // A part that is larger than the whole is not in it, whatever the total says.
+        let written = self.cache_write.unwrap_or(0);
+        let outside = |parts: u64, whole: u64| if parts > whole { parts } else { 0 };
+        if self.prompt.is_some() {
+            read.prompt = read.prompt.map(|p| p + outside(cached + written, p));
+        }
+        if self.completion.is_some() {
+            read.completion = read.completion.map(|c| c + outside(reasoning, c));
         }
         if let Some(prompt) = read.prompt {
             read.cached = self.cached.map(|c| c.min(prompt));

@@ -65,6 +65,8 @@ fn counts_are_found_wherever_they_stand() {
     for body in [
         json!({"usage": usage, "choices": []}),
         json!({"usage": null, "choices": [{"index": 0, "usage": usage}]}),
+        json!({"choices": [{"index": 0, "delta": {"usage": usage}}]}),
+        json!({"choices": [{"index": 0, "message": {"content": "x", "usage_metadata": usage}}]}),
         json!({"choices": [{"delta": {}}], "x_groq": {"id": "r", "usage": usage}}),
         json!({"type": "message_start", "message": {"usage": usage}}),
         json!({"type": "response.completed", "response": {"usage": usage}}),
@@ -109,17 +111,23 @@ fn the_total_settles_what_the_parts_leave_out() {
         // A total that is less than its parts is no total.
         (usage(json!(7), json!(5), json!(5), n.clone()), some(7, 5, None)),
         (usage(json!(7), json!(5), json!(0), n.clone()), some(7, 5, None)),
-        // Nor is there more reasoning than was generated.
-        (usage(json!(7), json!(5), json!(12), json!(300)), some(7, 5, Some(5))),
+        // Reasoning that is more than the completion is not in it, with a total that leaves it out and with none.
+        (usage(json!(7), json!(5), json!(12), json!(300)), some(7, 305, Some(300))),
+        (usage(json!(7), json!(5), n.clone(), json!(300)), some(7, 305, Some(300))),
+        (usage(json!(7), json!(300), json!(307), json!(300)), some(7, 300, Some(300))),
     ] {
         assert_eq!(read(&body), wanted, "{body}");
     }
     let beside =
         json!({"usage": {"prompt_tokens": 20, "cached_tokens": 80, "completion_tokens": 9, "total_tokens": 109}});
     assert_eq!(read(&beside), Some([Some(100), Some(80), Some(9), None]));
-    let within =
-        json!({"usage": {"prompt_tokens": 20, "cached_tokens": 80, "completion_tokens": 9, "total_tokens": 29}});
-    assert_eq!(read(&within), Some([Some(20), Some(20), Some(9), None]));
+    for total in [json!(29), json!(100), n] {
+        let outside =
+            json!({"usage": {"prompt_tokens": 20, "cached_tokens": 80, "completion_tokens": 9, "total_tokens": total}});
+        assert_eq!(read(&outside).unwrap()[..2], [Some(100), Some(80)], "{outside}");
+    }
+    let written = json!({"usage": {"prompt_tokens": 20, "completion_tokens": 9, "cache_write_tokens": 500}});
+    assert_eq!(read(&written), Some([Some(520), None, Some(9), None]));
     let only = Usage::read(&json!({"usage": {"total_tokens": 38}})).unwrap();
     assert_eq!((only.prompt, only.completion, only.total), (None, None, Some(38)));
     assert_eq!((only.usage(0).prompt, only.usage(0).estimated), (38, false));

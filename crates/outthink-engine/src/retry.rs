@@ -27,10 +27,11 @@ pub(crate) const fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 424 | 425 | 429 | 498 | 500 | 502 | 503 | 504 | 520..=529)
 }
 
-/// Whether another server of the same model may do what this one refused: it may have another key, the model, a
-/// larger limit.
+/// Whether another server of the same model may do what this one refused: its key, its credit, its models, its address,
+/// its limits and its health are its own.
 pub(crate) const fn is_elsewhere(status: u16) -> bool {
-    matches!(status, 401..=405 | 408 | 409 | 413 | 424 | 425 | 429 | 498 | 499 | 500..=599)
+    // What is wrong with the request itself is wrong everywhere.
+    matches!(status, 300..=599) && !matches!(status, 400 | 422)
 }
 
 /// When a server asks to come back, by any of the headers that say so.
@@ -131,6 +132,15 @@ mod tests {
         assert_ne!(delay(1, 3, None), delay(2, 3, None));
         let asked = Duration::from_secs(3);
         assert!((asked..asked * 2).contains(&delay(1, 1, Some(asked))));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_request_is_wrong_everywhere() {
+        let own = [301, 302, 307, 401, 402, 403, 404, 405, 406, 408, 409, 410, 413, 415, 421, 423, 424, 425, 429, 431];
+        for status in own.into_iter().chain([451, 498, 499, 500, 501, 503, 524, 529, 599]) {
+            assert!(is_elsewhere(status), "{status}");
+        }
+        assert!([200, 400, 422].into_iter().all(|status| !is_elsewhere(status)));
     }
 
     #[test]

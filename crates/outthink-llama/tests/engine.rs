@@ -60,7 +60,7 @@ fn collect(mut stream: SampleStream) -> Done {
                 started += 1;
             }
             SampleEvent::Note(note) => notes.push(note),
-            SampleEvent::Lost(usage) => unreachable!("lost {usage:?}"),
+            SampleEvent::Lost(usage) | SampleEvent::Used(usage) => unreachable!("not sent: {usage:?}"),
             SampleEvent::Prompt { tokens, cached } => prompt = (tokens, cached),
             SampleEvent::Delta(delta) => {
                 content += &delta.content;

@@ -79,7 +79,7 @@ impl Ask {
                 SampleEvent::Started(source) => price = source.price,
                 SampleEvent::Lost(usage) => drop(spend(&usage, price)),
                 SampleEvent::Finish(finish) => return Ok((choice(&text, &question), spend(&finish.usage, price))),
-                SampleEvent::Prompt { .. } | SampleEvent::Note(_) => {}
+                SampleEvent::Prompt { .. } | SampleEvent::Used(_) | SampleEvent::Note(_) => {}
             }
         }
         Err(nothing())

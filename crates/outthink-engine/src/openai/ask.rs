@@ -20,6 +20,8 @@ pub(super) struct Order {
     pub(super) seed: u64,
     /// Samples.
     pub(super) n: usize,
+    /// Whether another engine draws the sample where this one fails.
+    pub(super) has_other: bool,
     /// Characters of the prompt.
     pub(super) prompt_chars: u64,
     /// Generated tokens of a sample at most.

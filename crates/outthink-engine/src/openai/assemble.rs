@@ -34,6 +34,10 @@ pub(super) struct Assembler {
     only: Option<u64>,
     pieces: Pieces,
     reported: Reported,
+    /// Whether counts came that were not passed on.
+    has_news: bool,
+    /// Whether the last counts came in an event of their own, as they do at the end of a stream.
+    counted_alone: bool,
     prompt_chars: u64,
     passed_on: bool,
     done: bool,
@@ -53,6 +57,8 @@ impl Assembler {
             only: None,
             pieces: Pieces::default(),
             reported: Reported::default(),
+            has_news: false,
+            counted_alone: false,
             prompt_chars,
             passed_on: false,
             done: false,
@@ -104,8 +110,8 @@ impl Assembler {
         if self.done {
             return Ok(());
         }
-        if name == "error" {
-            return Err(error::in_event(data, self.passed_on, key));
+        if name == "error" || error::is_said_plainly(data) {
+            return Err(self.failed(data, key));
         }
         if IDLE.iter().any(|idle| data.eq_ignore_ascii_case(idle)) {
             return Ok(());
@@ -148,7 +154,7 @@ impl Assembler {
             return Ok(());
         }
         if name == "error" {
-            return Err(error::in_event(data, self.passed_on, key));
+            return Err(self.failed(data, key));
         }
         let Some((event, repaired)) = repair::parse(data) else {
             self.pass_over(data, key, out);
@@ -170,10 +176,77 @@ impl Assembler {
         Ok(())
     }
 
+    /// The failure that an event named an error stands for; what it says of tokens counts.
+    fn failed(&mut self, data: &str, key: Option<&Secret>) -> EngineError {
+        self.report_in(data);
+        error::in_event(data, self.passed_on, key)
+    }
+
+    /// Takes in what an error, or the body of a refusal, says of tokens.
+    pub(super) fn report_in(&mut self, body: &str) {
+        if let Some((body, _)) = repair::parse(body) {
+            self.report_of_failure(&body);
+        }
+    }
+
+    /// Takes in what an error says of tokens, where it says that they are usage: its other numbers may be limits.
+    fn report_of_failure(&mut self, event: &Value) {
+        let places = ["usage", "usageMetadata", "usage_metadata", "x_groq", "response", "message", "choices"];
+        let of_usage = |name: &&str| Some(((*name).to_owned(), event.get(*name).filter(|v| !v.is_string())?.clone()));
+        let counts: Map<String, Value> = places.iter().filter_map(of_usage).collect();
+        if let Some(read) = Usage::read(&counts.into()) {
+            self.report(read);
+            self.counted_alone = true;
+        }
+    }
+
+    /// Takes in counts of all choices together.
+    fn report(&mut self, read: UsageRead) {
+        let pieces = self.pieces_seen();
+        self.reported.add(read, pieces);
+        self.has_news = true;
+    }
+
+    fn pieces_seen(&self) -> u64 {
+        self.choices.iter().map(|c| c.seen.pieces).sum()
+    }
+
+    /// What each choice has used so far, where the server reported it since this was asked last.
+    pub(super) fn news(&mut self) -> Option<Vec<Usage>> {
+        std::mem::take(&mut self.has_news).then(|| self.so_far())
+    }
+
+    /// What each choice has used so far: an estimate of what it will have, until the server gave its last counts.
+    fn so_far(&self) -> Vec<Usage> {
+        let is_final = self.has_final_counts();
+        let usages = self.usages().into_iter();
+        usages.map(|usage| Usage { estimated: usage.estimated || !is_final, ..usage }).collect()
+    }
+
+    /// Whether the counts came that stand at the end of a reply.
+    fn has_final_counts(&self) -> bool {
+        self.counted_alone && self.reported.is_whole(self.pieces_seen())
+    }
+
+    /// What each choice has used so far, if the server reported anything of it. It counts as taken over then.
+    pub(super) fn take_reported(&mut self) -> Option<Vec<Usage>> {
+        if !self.choices.iter().any(|choice| self.is_reported(choice)) {
+            return None;
+        }
+        let usages = self.so_far();
+        (self.reported, self.has_news) = (Reported::default(), false);
+        self.choices.iter_mut().for_each(|choice| choice.seen.own = None);
+        Some(usages)
+    }
+
+    /// Whether the server reported anything of the work on a choice.
+    fn is_reported(&self, choice: &Choice) -> bool {
+        self.reported.is_known() || choice.seen.own.is_some()
+    }
+
     /// Takes in counts, and passes on how long the prompt is, where that is known before the first words.
     fn count(&mut self, read: UsageRead, out: &mut Queue) {
-        let pieces = self.choices.iter().map(|c| c.seen.pieces).sum();
-        self.reported.add(read, pieces);
+        self.report(read);
         if let Some(tokens) = read.prompt.filter(|&tokens| tokens > 0 && !self.passed_on && !self.reported_prompt) {
             self.reported_prompt = true;
             let cached = read.cached.unwrap_or(0).min(tokens);
@@ -222,27 +295,32 @@ impl Assembler {
             _ => return Ok(()),
         };
         if error::is_error(&event) {
-            return Err(error::in_stream(&event.into(), self.passed_on, key));
+            let event = event.into();
+            self.report_of_failure(&event);
+            return Err(error::in_stream(&event, self.passed_on, key));
         }
         let choices = match event.shift_remove("choices") {
             Some(Value::Array(choices)) => choices,
             Some(choice @ Value::Object(_)) => vec![choice],
             _ => Vec::new(),
         };
+        let alone = choices.is_empty();
         for (place, choice) in choices.into_iter().enumerate() {
             let Value::Object(choice) = choice else { continue };
             if choice.get("error").is_some_and(error::is_blame) {
+                self.report_of_failure(&event.into());
                 return Err(error::in_stream(&choice.into(), self.passed_on, key));
             }
             self.choice(choice, place, repaired, out);
         }
-        let says_nothing = |(name, value): (&String, &Value)| value.is_null() || USUAL.contains(&name.as_str());
-        if event.iter().all(says_nothing) {
+        event.retain(|name, value| !value.is_null() && !USUAL.contains(&name.as_str()));
+        if event.is_empty() {
             return Ok(());
         }
-        if let Some(read) = Usage::read(&Value::Object(event)) {
-            let pieces = self.choices.iter().map(|c| c.seen.pieces).sum();
-            self.reported.add(read, pieces);
+        let event = Value::Object(event);
+        if let Some(read) = Usage::read(&event) {
+            self.report(read);
+            self.counted_alone = alone;
         }
         Ok(())
     }
@@ -262,8 +340,8 @@ impl Assembler {
                 (choice.met_stop, choice.stop_text) = (met_stop, None);
             }
             Plain::Counts(read) => {
-                let pieces = self.choices.iter().map(|c| c.seen.pieces).sum();
-                self.reported.add(read, pieces);
+                self.report(read);
+                self.counted_alone = true;
             }
         }
     }
@@ -366,7 +444,10 @@ impl Assembler {
         usize::try_from(index).ok().filter(|index| *index < self.choices.len())
     }
 
-    fn choice(&mut self, mut event: Map<String, Value>, place: usize, repaired: bool, out: &mut Queue) {
+    fn choice(&mut self, event: Map<String, Value>, place: usize, repaired: bool, out: &mut Queue) {
+        let event = Value::Object(event);
+        let counts = Usage::of_choice(&event);
+        let Value::Object(mut event) = event else { return };
         let index = match event.get("index") {
             Some(Value::String(index)) => index.trim().parse().ok(),
             Some(index) => index.as_u64().or_else(|| index.as_f64().filter(|i| *i >= 0.0).map(|i| i as u64)),
@@ -392,13 +473,11 @@ impl Assembler {
             choice.end = if said == Said::default() { End::Alone } else { End::WithText };
             (choice.met_stop, choice.stop_text) = met_stop(&event);
         }
-        if event.get("usage").is_some_and(Value::is_object)
-            && let Some(read) = Usage::read(&Value::Object(event))
-        {
+        if let Some(read) = counts {
             choice.seen.own = Some(choice.seen.own.map_or(read, |own| own.later(read)));
+            self.has_news = true;
             if self.choices.len() == 1 {
-                let pieces = self.choices.iter().map(|c| c.seen.pieces).sum();
-                self.reported.add(read, pieces);
+                self.report(read);
             }
         }
         if !has_text {
@@ -460,8 +539,8 @@ impl Assembler {
             let unread = || self.odd.take().unwrap_or_else(|| error::broke_off(false));
             return Err(interrupted.map_or_else(unread, error::interrupted));
         }
-        let passed_on = self.passed_on;
-        self.end(&error::broke_off(passed_on), true, out);
+        let error = self.odd.take().unwrap_or_else(|| error::broke_off(false));
+        self.end(&error::after_words(error, self.passed_on), true, out);
         Ok(())
     }
 
@@ -472,6 +551,7 @@ impl Assembler {
     }
 
     fn end(&self, error: &EngineError, closed: bool, out: &mut Queue) {
+        let is_over = self.done || self.has_final_counts();
         for (index, (choice, usage)) in self.choices.iter().zip(self.usages()).enumerate() {
             let word = choice.word.as_deref().and_then(finish::foreign);
             let finish = |reason| {
@@ -487,9 +567,13 @@ impl Assembler {
             let event = match choice.reason() {
                 Some(FinishReason::Interrupted) if !choice.spoke => Err(error.clone()),
                 Some(reason) if closed || choice.has_ended() => finish(reason),
-                None if closed && self.done && choice.spoke => finish(FinishReason::Unknown),
+                None if closed && is_over && choice.spoke => finish(FinishReason::Unknown),
                 _ => Err(error.clone()),
             };
+            if event.is_err() && self.is_reported(choice) {
+                let estimated = usage.estimated || !self.has_final_counts();
+                out.push_back((index, Ok(SampleEvent::Used(Usage { estimated, ..usage }))));
+            }
             out.push_back((index, event));
         }
     }

@@ -93,6 +93,7 @@ impl Channel {
                         n: 1,
                         prompt_chars: size::prompt_chars(&request),
                         max_tokens: request.max_tokens,
+                        has_other: request.has_other,
                         // Reasoning has a name of its own.
                         before: Before::Answer,
                         manner: Manner::of(&request),

@@ -129,6 +129,7 @@ impl Sample {
             n: 1,
             prompt_chars: size::prompt_chars(request),
             max_tokens: request.max_tokens,
+            has_other: request.has_other,
             before: if way.is_begun { way.before } else { engine.before(request, manner) },
             manner,
             is_completion: way.prompt.is_some(),

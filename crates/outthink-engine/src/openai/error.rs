@@ -15,6 +15,10 @@ const MESSAGE_LIMIT: usize = 500;
 /// Characters of a server's code, type or field.
 const NAME_LIMIT: usize = 120;
 
+/// What the words of a failure begin with where a server sends them in place of JSON.
+const PLAIN_WORDS: [&str; 7] =
+    ["error", "internal server error", "internal error", "server error", "exception", "traceback", "fatal"];
+
 /// Bounds a server's message and takes keys out, should the server have repeated any.
 pub(super) fn clean(text: &str, key: Option<&Secret>) -> String {
     bounded(&secrets::hide(text.trim(), key), MESSAGE_LIMIT)
@@ -124,6 +128,16 @@ pub(super) fn is_blame(value: &Value) -> bool {
     }
 }
 
+/// Whether data that are no JSON say in words that the server failed.
+pub(super) fn is_said_plainly(data: &str) -> bool {
+    if data.starts_with('{') {
+        return false;
+    }
+    let begins = data.trim_start_matches(['[', '"', '*', ' ']).as_bytes();
+    let is_word = |word: &str| begins.get(..word.len()).is_some_and(|b| b.eq_ignore_ascii_case(word.as_bytes()));
+    PLAIN_WORDS.iter().any(|word| is_word(word))
+}
+
 /// An event that is named an error, whatever its data are.
 pub(super) fn in_event(data: &str, passed_on: bool, key: Option<&Secret>) -> EngineError {
     match repair::parse(data) {
@@ -157,7 +171,7 @@ fn of_blame(blame: Blame, passed_on: bool, key: Option<&Secret>) -> EngineError 
 }
 
 /// An error after which nothing can be tried again if content was passed on.
-fn after_words(error: EngineError, passed_on: bool) -> EngineError {
+pub(super) fn after_words(error: EngineError, passed_on: bool) -> EngineError {
     if passed_on { EngineError { retryable: false, elsewhere: false, ..error } } else { error }
 }
 

@@ -1,6 +1,7 @@
 //! The fields of a delta or a message: text, reasoning, tool calls, and what is passed on as it is.
 
 use super::calls;
+use outthink_core::UsageRead;
 use serde_json::{Map, Value};
 
 /// Names of reasoning. They mean the same: where a server gives several, the first that holds text is read.
@@ -63,7 +64,8 @@ pub(super) fn read(mut fields: Map<String, Value>, named: &mut bool) -> Said {
             .unwrap_or_default();
     }
     for (name, value) in fields {
-        if !is_blank(&value) {
+        let is_counts = || UsageRead::of(&value).is_some_and(|read| read.is_known());
+        if !is_blank(&value) && !(value.is_object() && is_counts()) {
             keep(&mut said.extra, &name, value);
         }
     }

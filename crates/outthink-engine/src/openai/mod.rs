@@ -96,6 +96,7 @@ impl OpenAiEngine {
             n,
             prompt_chars: size::prompt_chars(request),
             max_tokens: request.max_tokens,
+            has_other: request.has_other,
             before: self.before(request, manner),
             manner,
             is_completion: false,

@@ -144,6 +144,12 @@ impl Run {
                 }
                 return Some((index, event));
             }
+            if matches!(self.phase, Phase::Open(_))
+                && let Some(usages) = self.assembler.news()
+            {
+                self.queue.extend(usages.into_iter().map(SampleEvent::Used).map(Ok).enumerate());
+                continue;
+            }
             let result = match self.phase {
                 Phase::Ended => return None,
                 Phase::Waiting => self.connect().await,
@@ -161,19 +167,21 @@ impl Run {
         if self.is_read && !passed_on && self.is_amended(&failure.error, &failure.error.message) {
             if !self.refuses_n {
                 self.phase = Phase::Waiting;
+                self.lose(false);
             }
             self.is_read = false;
             self.assembler = self.order.assembler();
             return;
         }
         let after = failure.error.retry_after;
-        let may = failure.retry && !passed_on && self.attempt < self.wire.max_retries && self.wire.waits(after);
+        let may = failure.retry && !self.order.has_other && !passed_on && self.attempt < self.wire.max_retries && self.wire.waits(after);
         // The failed connection is closed before the wait.
         self.phase = Phase::Waiting;
         // What was refused was not read, whichever way the server says so.
         let was_refused = failure.error.status.is_some_and(|status| (400..500).contains(&status));
-        if std::mem::take(&mut self.is_read) && !passed_on && !was_refused {
-            self.lose();
+        let was_read = std::mem::take(&mut self.is_read) && !was_refused;
+        if !passed_on {
+            self.lose(was_read);
         }
         self.attempt += 1;
         let wait = retry::delay(self.order.seed, self.attempt, after);
@@ -193,9 +201,18 @@ impl Run {
         self.queue.extend((0..self.order.n).map(|index| (index, Ok(event(index)))));
     }
 
-    /// Reports what the attempt had spent: the prompt, which choices after the first share.
-    fn lose(&mut self) {
+    /// Reports what the attempt had spent: what the server counted, or else the prompt if that was read, which choices
+    /// after the first share.
+    fn lose(&mut self, was_read: bool) {
         let known = self.prompt.take();
+        if let Some(usages) = self.assembler.take_reported() {
+            self.queue.extend(usages.into_iter().map(SampleEvent::Lost).map(Ok).enumerate());
+            self.is_started = false;
+            return;
+        }
+        if !was_read {
+            return;
+        }
         let (prompt, cached) = known.unwrap_or((self.order.prompt_chars.div_ceil(4), 0));
         self.emit(|index| {
             let cached = if index == 0 { cached } else { prompt };
@@ -210,7 +227,10 @@ impl Run {
         let Some(limit) = self.order.max_tokens.filter(|_| is_stream && !self.assembler.all_finished()) else { return };
         let (prompt, cached) = self.prompt.unwrap_or((self.order.prompt_chars.div_ceil(4), 0));
         let (completion, reasoning) = self.grant.seen();
-        let usage = Usage { prompt, cached, completion, reasoning, estimated: true, ..Usage::default() };
+        let seen = Usage { prompt, cached, completion, reasoning, estimated: true, ..Usage::default() };
+        // It has generated more than what was passed on.
+        let reported = self.assembler.take_reported().and_then(|usages| usages.into_iter().next());
+        let usage = reported.map_or(seen, |usage| Usage { estimated: true, ..usage });
         let note = format!("the engine exceeded the limit of {limit} tokens and was cut off");
         self.queue.clear();
         self.queue.push_back((0, Ok(SampleEvent::Note(note))));
@@ -271,7 +291,11 @@ impl Run {
         if !status.is_success() {
             let (error, body) = refusal(response, &self.wire).await;
             // Once more at once, without what was refused.
-            return if self.is_amended(&error, &body) { Ok(()) } else { Err(error.into()) };
+            if self.is_amended(&error, &body) {
+                return Ok(());
+            }
+            self.assembler.report_in(&body);
+            return Err(error.into());
         }
         for refused in self.order.ask.learned() {
             self.wire.learned.remember(refused);

@@ -58,6 +58,16 @@ impl Reported {
         self.pieces = pieces;
     }
 
+    /// Whether there was any report.
+    pub(super) fn is_known(&self) -> bool {
+        self.read.is_known()
+    }
+
+    /// Whether the last report holds a count of what was generated that came after all `pieces`.
+    pub(super) fn is_whole(&self, pieces: u64) -> bool {
+        self.read.completion > Some(0) && self.pieces >= pieces
+    }
+
     /// Whether the server counted the tokens of reasoning.
     pub(super) fn has_reasoning(&self) -> bool {
         self.read.reasoning.is_some()

@@ -141,16 +141,10 @@ pub(super) async fn refusal(mut response: Reply, wire: &Wire) -> (EngineError, S
 /// A failure before the first words: another server may do better, unless it was refused as it is.
 pub(super) fn mark_elsewhere(error: EngineError) -> EngineError {
     let may = match error.status {
-        Some(status) => may_succeed_elsewhere(status),
+        Some(status) => retry::is_elsewhere(status),
         None => error.origin == Origin::Engine,
     };
     if may { error.elsewhere() } else { error }
-}
-
-/// Whether another server of the same model may take a request that got this status: its key, its credit,
-/// its limits and its health are its own; what is wrong with the request is wrong everywhere.
-const fn may_succeed_elsewhere(status: u16) -> bool {
-    matches!(status, 401..=404 | 408 | 413 | 424 | 425 | 429 | 498 | 500..=599)
 }
 
 #[cfg(test)]
@@ -167,15 +161,5 @@ mod tests {
         assert_eq!(reachability.is_reachable(), Some(false));
         reachability.reached();
         assert_eq!(reachability.is_reachable(), Some(true));
-    }
-
-    #[test]
-    fn what_is_wrong_with_a_request_is_wrong_everywhere() {
-        for status in [401, 402, 403, 404, 408, 413, 425, 429, 498, 500, 503, 524, 529] {
-            assert!(may_succeed_elsewhere(status), "{status}");
-        }
-        for status in [400, 405, 409, 415, 422] {
-            assert!(!may_succeed_elsewhere(status), "{status}");
-        }
     }
 }

@@ -18,14 +18,14 @@ pub(super) struct Criteria<'a> {
 }
 
 /// Whether a failure says something of the member: its key, its credit, its model, its health, the way to
-/// it. What is wrong with the request, and a limit on requests, do not; nor does a model that ended its turn where it
+/// it, its address. What is wrong with the request, and a limit on requests, do not; nor does a model that ended its turn where it
 /// was to go on, which the server reported in good health.
 fn is_at_fault(error: &EngineError) -> bool {
     if error.code.as_deref() == Some(EMPTY_CONTINUATION) {
         return false;
     }
     match error.status {
-        Some(status) => matches!(status, 401..=404 | 408 | 498 | 500..=599),
+        Some(status) => matches!(status, 300..=399 | 401..=405 | 408 | 410 | 421 | 423 | 451 | 498 | 500..=599),
         None => error.origin != Origin::Caller,
     }
 }
@@ -83,10 +83,10 @@ mod tests {
     #[test]
     fn limits_and_callers_faults_are_no_illness() {
         let error = |status| EngineError::new(Origin::Engine, "no").with_status(status);
-        for status in [401, 402, 403, 404, 408, 498, 500, 503, 524] {
+        for status in [302, 401, 402, 403, 404, 405, 408, 410, 421, 451, 498, 500, 503, 524] {
             assert!(is_at_fault(&error(status)), "{status}");
         }
-        for status in [400, 413, 422, 425, 429] {
+        for status in [400, 406, 409, 413, 415, 422, 425, 429, 431] {
             assert!(!is_at_fault(&error(status)), "{status}");
         }
         assert!(is_at_fault(&EngineError::new(Origin::Engine, "no connection")));

@@ -7,7 +7,7 @@
 //! while, and those of a later tier are used only while none before is fit: they may be other models, and
 //! each sample says which one drew it, at its price.
 //!
-//! Members should be made with few retries of their own: another member is better than a wait.
+//! A member retries what failed only where no other one is fit: another member is better than a wait.
 
 mod affinity;
 mod duty;
@@ -185,6 +185,12 @@ impl Inner {
         standing.health.began(now);
         standing.outstanding += criteria.tokens;
         Some(index)
+    }
+
+    /// Whether a member is fit that was not tried.
+    fn has_other(&self, tried: &[usize]) -> bool {
+        let now = self.began.elapsed();
+        self.lock().standings.iter().enumerate().any(|(index, s)| !tried.contains(&index) && s.health.is_fit(now))
     }
 
     /// A sample is no longer worked on.

@@ -69,8 +69,8 @@ struct Attempt {
     began: Instant,
     /// Who works on it, from when the member got it.
     source: Option<Arc<Source>>,
-    /// The tokens of the prompt and those of them from a cache, where the member said so.
-    prompt: Option<(u64, u64)>,
+    /// What it has used, where the member said so.
+    used: Option<Usage>,
     /// An event that comes after one of ours.
     next: Option<SampleEvent>,
 }
@@ -109,11 +109,15 @@ impl Attempt {
         }
         match event {
             SampleEvent::Prompt { tokens, cached } => {
-                self.prompt = Some((tokens, cached));
+                self.used = Some(Usage { prompt: tokens, cached, estimated: true, ..Usage::default() });
+                Step::Early(event)
+            }
+            SampleEvent::Used(usage) => {
+                self.used = Some(usage);
                 Step::Early(event)
             }
             SampleEvent::Lost(_) => {
-                (self.source, self.prompt) = (None, None);
+                (self.source, self.used) = (None, None);
                 Step::Early(event)
             }
             SampleEvent::Delta(_) | SampleEvent::Finish(_) => {
@@ -130,8 +134,9 @@ impl Attempt {
     /// What it has spent without a word, where its member works on it.
     fn lost(&self, request: &SampleRequest) -> Option<(Arc<Source>, Usage)> {
         let source = self.source.clone()?;
-        let (prompt, cached) = self.prompt.unwrap_or_else(|| (size::prompt_chars(request).div_ceil(4), 0));
-        Some((source, Usage { prompt, cached, estimated: true, ..Usage::default() }))
+        let prompt = || size::prompt_chars(request).div_ceil(4);
+        let guess = || Usage { prompt: prompt(), estimated: true, ..Usage::default() };
+        Some((source, self.used.unwrap_or_else(guess)))
     }
 }
 
@@ -248,9 +253,10 @@ impl Drawn {
         let hash = if avoided.is_empty() { hash } else { derive_seed(hash, seed) };
         let criteria = Criteria { hash, tokens: self.request.max_tokens.unwrap_or(USUAL), avoided: &avoided };
         let duty = Duty::begin(&self.inner, &criteria, &mut self.tried)?;
-        let stream = self.inner.members[duty.index].engine.start(self.request.clone()).into_iter().next()?;
+        let request = SampleRequest { has_other: self.inner.has_other(&self.tried), ..self.request.clone() };
+        let stream = self.inner.members[duty.index].engine.start(request).into_iter().next()?;
         let inner = Arc::clone(&self.inner);
-        Some(Attempt { inner, duty, stream, began: Instant::now(), source: None, prompt: None, next: None })
+        Some(Attempt { inner, duty, stream, began: Instant::now(), source: None, used: None, next: None })
     }
 
     fn begin(&mut self) {

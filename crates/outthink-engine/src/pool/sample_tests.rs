@@ -106,6 +106,7 @@ fn short(event: &Event) -> String {
         Ok(SampleEvent::Finish(_)) => "finish".into(),
         Ok(SampleEvent::Note(note)) => note.clone(),
         Ok(SampleEvent::Prompt { tokens, .. }) => format!("prompt {tokens}"),
+        Ok(SampleEvent::Used(usage)) => format!("used {}", usage.prompt + usage.completion),
         Err(error) => error.message.clone(),
     }
 }

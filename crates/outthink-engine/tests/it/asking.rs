@@ -6,6 +6,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use outthink_core::{Effort, Engine as _, FinishReason, Price, SampleEvent, Thinking};
 use outthink_engine::openai::{Dialect, OpenAiEngine, OpenAiOptions};
+use outthink_engine::pool::{Member, PoolEngine, PoolOptions};
 use outthink_testkit::server::{Reply, Scenario};
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -264,4 +265,37 @@ async fn what_fails_before_words_may_do_elsewhere_unless_it_was_refused() {
         let error = all.error.unwrap();
         assert_eq!(error.elsewhere, elsewhere, "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_member_is_not_asked_again_while_another_one_is_fit() {
+    let good = Reply::events([CONTENT, END, "[DONE]"]);
+    let refused = |status: u16| Reply::json(serde_json::json!({"error": {"message": "boom"}})).status(status);
+    let overloaded = r#"{"error":{"message":"Overloaded","type":"overloaded_error"}}"#;
+    let statuses = [302, 401, 403, 404, 405, 406, 408, 409, 410, 413, 415, 421, 423, 424, 425, 429, 431, 451, 499, 500];
+    let statuses = statuses.into_iter().chain([501, 502, 503, 504, 520, 529, 599]).map(refused);
+    let others = [Reply::events([overloaded]), Reply::wire([Do::Close])];
+    for failing in statuses.chain(others) {
+        let bad = outthink_testkit::server::Server::start(Scenario::chat([failing.clone()]));
+        let other = outthink_testkit::server::Server::start(Scenario::chat([good.clone()]));
+        let member = |server: &outthink_testkit::server::Server, tier| {
+            let mut options = OpenAiOptions::new(server.url());
+            options.model = Some("m".into());
+            let engine = OpenAiEngine::new(options).unwrap();
+            Member { tier, ..Member::new(server.url(), std::sync::Arc::new(engine)) }
+        };
+        let pool = PoolEngine::new(vec![member(&bad, 0), member(&other, 1)], PoolOptions::default()).unwrap();
+        let begin = Instant::now();
+        let all = whole(pool.start(request(&[7])).remove(0)).await;
+        assert_eq!((all.content.as_str(), bad.requests().len()), ("4", 1), "{failing:?}: {all:?}");
+        assert!(begin.elapsed() < Duration::from_millis(400), "{failing:?}: {:?}", begin.elapsed());
+    }
+    // Where there is no other, the last one is asked again.
+    let bad = outthink_testkit::server::Server::start(Scenario::chat([refused(503), good]));
+    let mut options = OpenAiOptions::new(bad.url());
+    (options.model, options.max_retries) = (Some("m".into()), 1);
+    let member = Member::new("only", std::sync::Arc::new(OpenAiEngine::new(options).unwrap()));
+    let pool = PoolEngine::new(vec![member], PoolOptions::default()).unwrap();
+    let all = whole(pool.start(request(&[7])).remove(0)).await;
+    assert_eq!((all.content.as_str(), bad.requests().len()), ("4", 2), "{all:?}");
 }

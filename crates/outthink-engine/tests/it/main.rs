@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, missing_docs, reason = "tests")]
 
 mod asking;
+mod billing;
 mod failures;
 mod live;
 mod native;
@@ -67,6 +68,8 @@ struct Whole {
     /// Who worked on it, each time that it was said.
     started: Vec<Source>,
     lost: Vec<Usage>,
+    /// What the attempt that ran last was said to have used, before its end.
+    used: Option<Usage>,
     notes: Vec<String>,
     finish: Option<Finish>,
     error: Option<EngineError>,
@@ -88,7 +91,11 @@ async fn whole(mut stream: SampleStream) -> Whole {
             Ok(SampleEvent::Finish(finish)) => all.finish = Some(finish),
             Ok(SampleEvent::Prompt { .. }) => {}
             Ok(SampleEvent::Started(source)) => all.started.push((*source).clone()),
-            Ok(SampleEvent::Lost(usage)) => all.lost.push(usage),
+            Ok(SampleEvent::Lost(usage)) => {
+                all.lost.push(usage);
+                all.used = None;
+            }
+            Ok(SampleEvent::Used(usage)) => all.used = Some(usage),
             Ok(SampleEvent::Note(note)) => all.notes.push(note),
             Err(error) => {
                 assert!(!error.to_string().contains(KEY), "{error}");

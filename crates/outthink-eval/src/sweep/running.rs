@@ -61,6 +61,7 @@ impl Running {
             }
             SampleEvent::Note(words) => tracing::warn!(%words, "a sample of the sweep"),
             SampleEvent::Prompt { tokens, cached } => self.prompt = Some((tokens, cached)),
+            SampleEvent::Used(usage) => self.prompt = Some((usage.prompt, usage.cached)),
             SampleEvent::Delta(delta) => {
                 self.content.push_str(&delta.content);
                 self.reasoning.push_str(&delta.reasoning);

@@ -100,6 +100,7 @@ impl Metered {
                         }
                         Ok(SampleEvent::Started(source)) => meter.price = source.price,
                         Ok(SampleEvent::Prompt { tokens, cached }) => meter.read = Some((*tokens, *cached)),
+                        Ok(SampleEvent::Used(usage)) => meter.counted(usage),
                         Ok(SampleEvent::Lost(usage)) => meter.lost(usage),
                         Ok(SampleEvent::Finish(finish)) => {
                             let usage = finish.usage;
@@ -230,8 +231,15 @@ impl Meter {
         self.tokens.max(self.bytes / 4)
     }
 
+    /// Takes in what the engine has counted so far.
+    const fn counted(&mut self, usage: &Usage) {
+        self.read = Some((usage.prompt, usage.cached));
+        self.tokens = usage.completion;
+    }
+
     fn lost(&mut self, usage: &Usage) {
         self.lost += Amount::spent(self.price, usage);
+        (self.tokens, self.read) = (0, None);
     }
 
     fn estimate(&self) -> Usage {

@@ -28,6 +28,7 @@ impl Raw {
             let act = match event {
                 Ok(SampleEvent::Started(source)) => Act::Started(Source::clone(&source)),
                 Ok(SampleEvent::Lost(usage)) => Act::Lost(usage),
+                Ok(SampleEvent::Used(usage)) => Act::Used(usage),
                 Ok(SampleEvent::Note(words)) => Act::Note(words),
                 Ok(SampleEvent::Prompt { tokens, cached }) => Act::Prompt(tokens, cached),
                 Ok(SampleEvent::Delta(delta)) => Act::Delta(delta),

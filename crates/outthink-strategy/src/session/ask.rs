@@ -48,6 +48,7 @@ impl Session<'_> {
             logprobs: self.request.logprobs || needs.logprobs || needs.values || needs.confidence.is_some(),
             may_continue: needs.continuation,
             confidence_over: if needs.confidence.is_some() { CONFIDENCE_OVER } else { 0 },
+            has_other: false,
         }
     }
 

@@ -280,6 +280,7 @@ impl<'s> Session<'s> {
             Ok(SampleEvent::Lost(usage)) => self.table.lost(id, usage),
             Ok(SampleEvent::Note(words)) => self.table.remark(words),
             Ok(SampleEvent::Prompt { tokens, cached }) => self.table.prompt(id, tokens, cached),
+            Ok(SampleEvent::Used(usage)) => self.table.used(id, usage),
             Ok(SampleEvent::Delta(delta)) => {
                 self.table.delta(id, &delta);
                 // The answer to a closed thought is not reasoning: it is told whole, at the end.

@@ -302,6 +302,17 @@ impl Table {
         }
     }
 
+    /// Enters what the engine has counted so far of the attempt that runs.
+    pub(crate) fn used(&mut self, id: SampleId, usage: Usage) {
+        let (Some(sample), Some(held)) = (self.state.samples.get_mut(id as usize), self.held.get_mut(id as usize)) else {
+            return;
+        };
+        held.started = true;
+        sample.usage = usage + held.lost + Usage { verifier: sample.usage.verifier, ..Usage::default() };
+        self.learn_prompt(id);
+        self.refresh();
+    }
+
     /// Samples of the prompt itself tell how long it is; what was continued has a longer one.
     fn learn_prompt(&mut self, id: SampleId) {
         let Some(sample) = self.state.samples.get(id as usize).filter(|s| s.is_root() && s.usage.prompt > 0) else {

@@ -307,6 +307,30 @@ fn attempts_that_failed_are_on_the_bill_at_their_own_price() {
     assert_eq!(outcome.cost.nano(), 70_000_000 + 10_000 + 150_000);
 }
 
+#[test]
+fn the_last_report_is_billed_where_the_sample_fails_or_is_left() {
+    let used = |completion| SampleEvent::Used(Usage { prompt: 1_000, completion, ..Usage::default() });
+    let word = || SampleEvent::Delta(Delta { content: "w".into(), tokens: 1, ..Delta::default() });
+    let outcome = left(vec![taken_over_by_large(), word(), used(300), word(), used(9_000)]);
+    assert_eq!((outcome.usage.prompt, outcome.usage.completion), (1_000, 9_000));
+    assert_eq!(outcome.cost.nano(), 1_000 * 1_000 + 9_000 * 30_000);
+
+    let mut session = Session::new(asks("Hello"), effort(Effort::None).build().unwrap(), setup()).unwrap();
+    while session.poll(Duration::ZERO).is_some() {}
+    for event in [taken_over_by_large(), word(), used(9_000)] {
+        session.handle(Duration::ZERO, Input::Event(0, Ok(event)));
+    }
+    session.handle(Duration::ZERO, Input::Event(0, Err(EngineError::new(Origin::Engine, "boom"))));
+    let end = loop {
+        if let Some(Action::Done(end)) = session.poll(Duration::ZERO) {
+            break end;
+        }
+    };
+    let outcome = end.unwrap_or_else(|failure| *failure.outcome);
+    let (usage, cost) = (outcome.usage, outcome.cost);
+    assert_eq!((usage.prompt, usage.completion, cost.nano()), (1_000, 9_000, 1_000 * 1_000 + 9_000 * 30_000));
+}
+
 fn left(events: Vec<SampleEvent>) -> Outcome {
     let mut session =
         Session::new(asks(&"word ".repeat(1_000)), effort(Effort::None).build().unwrap(), setup()).unwrap();

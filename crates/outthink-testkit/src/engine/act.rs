@@ -21,6 +21,8 @@ pub enum Act {
     Wait(Duration),
     /// Names who works on it from now on.
     Started(Source),
+    /// Reports what was counted so far.
+    Used(Usage),
     /// Reports what a failed attempt had spent.
     Lost(Usage),
     /// Reports what could not be honoured.
@@ -63,6 +65,7 @@ impl Act {
                 return Some(Ok(SampleEvent::Prompt { tokens, cached }));
             }
             Self::Started(source) => return Some(Ok(SampleEvent::Started(source.into()))),
+            Self::Used(used) => return Some(Ok(SampleEvent::Used(used))),
             Self::Lost(lost) => return Some(Ok(SampleEvent::Lost(lost))),
             Self::Note(words) => return Some(Ok(SampleEvent::Note(words))),
             Self::End(reason) => return finish(reason, None, usage),

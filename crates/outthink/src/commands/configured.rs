@@ -62,7 +62,7 @@ async fn members(config: &Config, model: &Model) -> Result<Vec<Member>, CliError
                 Err(error) => return Err(unreachable(upstream, error)),
             };
             let tier = u32::try_from(tier).unwrap_or(u32::MAX);
-            let named = super::engine::named(engine, &model.name, served.context);
+            let named = super::engine::named(engine, &served.name, served.context);
             members.push(Member { weight: upstream.weight, tier, probe, ..Member::new(&upstream.name, named) });
         }
     }
