@@ -276,7 +276,7 @@ pub(super) fn calls(outcome: &Outcome) -> Vec<Value> {
 
 /// The arguments of a call as an object. What is not an object is kept under a name of its own, so that whoever carries
 /// the call out sees what the model wrote.
-fn input(arguments: &str) -> Value {
+pub(super) fn input(arguments: &str) -> Value {
     match outthink_core::parse_json(arguments.as_bytes()) {
         Ok(object @ Value::Object(_)) => object,
         _ if arguments.trim().is_empty() => json!({}),
