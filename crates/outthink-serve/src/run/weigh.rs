@@ -160,6 +160,11 @@ fn is_about(name: &str) -> bool {
     name.split(['_', '-']).any(|part| WORDS.contains(&part))
 }
 
+/// Whether a part of this type holds something else than text.
+pub(crate) fn is_medium(kind: &str) -> bool {
+    Medium::of(kind).is_some()
+}
+
 /// Bytes of text, and tokens of what is not text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Mass {

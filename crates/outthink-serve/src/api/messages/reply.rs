@@ -138,8 +138,8 @@ impl Shape {
             Some(FinishReason::Stop) if met.is_some() => return (Some("stop_sequence"), met),
             Some(FinishReason::Stop) => Some("end_turn"),
             Some(FinishReason::ContentFilter) => Some("refusal"),
-            Some(FinishReason::Length | FinishReason::Interrupted) | None => Some("max_tokens"),
-            Some(FinishReason::Unknown) => None,
+            Some(FinishReason::Length) | None => Some("max_tokens"),
+            Some(FinishReason::Interrupted | FinishReason::Unknown) => None,
         };
         (reason, None)
     }
