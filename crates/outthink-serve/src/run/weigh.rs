@@ -89,7 +89,9 @@ pub(crate) fn likely_tokens(prompt: &Prompt, model: &str) -> u64 {
         for (key, value) in beside {
             mass += Mass::of(value, Medium::of(key), rule).spare(2);
         }
-        others.iter().for_each(|part| mass += Mass::of(part, None, rule));
+        for part in others {
+            mass += Mass::of(part, None, rule);
+        }
         mass.likely()
     };
     let extra: u64 = ["tools", "response_format"].iter().filter_map(|name| prompt.extra.get(*name)).map(bytes).sum();
@@ -214,7 +216,7 @@ impl Mass {
                 }
             }
             Value::String(_) if named.is_some() => {
-                mass.media = named.map_or(0, |medium| weight_of(medium, value, rule))
+                mass.media = named.map_or(0, |medium| weight_of(medium, value, rule));
             }
             other => mass.text = bytes(other),
         }

@@ -240,16 +240,17 @@ async fn nothing_of_a_reply_is_dropped_from_a_response() {
                 } else {
                     reply.json()
                 };
-                let items = response["output"].as_array().unwrap().iter().flat_map(|item| match &item["content"] {
-                    Value::Array(parts) => parts.clone(),
-                    _ => {
-                        let mut item = item.clone();
-                        item["id"] = "ID".into();
-                        vec![item]
+                let mut items = Vec::new();
+                for item in response["output"].as_array().unwrap() {
+                    if let Some(parts) = item["content"].as_array() {
+                        items.extend(parts.iter().cloned());
+                    } else {
+                        items.push(item.clone());
+                        items.last_mut().unwrap()["id"] = "ID".into();
                     }
-                });
+                }
                 let case = format!("{extra}, stream {stream}, samples {samples}: {}", reply.body);
-                assert_eq!(items.collect::<Value>(), output, "{case}");
+                assert_eq!(Value::from(items), output, "{case}");
                 assert_eq!(response["outthink"]["extra"], unplaced, "{case}");
             }
         }

@@ -112,7 +112,7 @@ async fn no_reply_that_is_passed_on_exceeds_the_budget() {
         ("one large piece", streamed([piece(&large)])),
         (
             "all in one write",
-            Sent::body("text/event-stream", words().map(|p| format!("data: {p}\n\n")).collect::<String>()),
+            Sent::body("text/event-stream", words().fold(String::new(), |all, p| all + "data: " + &p + "\n\n")),
         ),
         ("usage in each piece", streamed(usages)),
         ("in the words of chat", streamed(chat)),
