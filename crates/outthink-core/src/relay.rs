@@ -1,17 +1,19 @@
 //! Requests that are passed on to an engine's server as they are.
 
-use crate::EngineError;
+use crate::{EngineError, Source};
 use futures_core::Stream;
+use serde_json::{Map, Value};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// A request that is passed on as it is, with the engine's own address and key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A request that is passed on as it is, with the engine's own address and key, and its own name of the model.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Relay {
     /// The path below the version, such as `/embeddings`.
     pub path: &'static str,
-    /// The body: JSON.
-    pub body: Vec<u8>,
+    /// The fields of the body as the client sent them; the model's name is the engine's to set.
+    pub fields: Map<String, Value>,
     /// Generated tokens at most: what it weighs where others wait.
     pub tokens: u64,
 }
@@ -21,8 +23,10 @@ pub type RelayBody = Pin<Box<dyn Stream<Item = Result<Vec<u8>, EngineError>> + S
 
 /// A successful reply as it came.
 pub struct Relayed {
-    /// The kind of the body, where it was told.
+    /// The kind of the body, where the server named one.
     pub content_type: Option<String>,
+    /// Who answers and what it charges, where that is not the engine that was asked.
+    pub source: Option<Arc<Source>>,
     /// The body.
     pub body: RelayBody,
 }

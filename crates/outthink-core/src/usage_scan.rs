@@ -90,7 +90,10 @@ impl UsageScan {
                     self.end();
                 }
             }
-            _ => self.named = false,
+            _ => {
+                self.named = false;
+                self.word.clear();
+            }
         }
     }
 
@@ -122,6 +125,10 @@ mod tests {
             (r#"{"data":[{"embedding":[1,2]}],"usage" : { "prompt_tokens" : 9 } }"#, Some((9, 0))),
             (
                 "data: {\"text\":\"a\"}\n\ndata: {\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\n",
+                Some((3, 2)),
+            ),
+            (
+                "data: {\"text\":\"a\",\"usage\":null}\n\ndata: {\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\n",
                 Some((3, 2)),
             ),
             // In a text, as a text, or broken.

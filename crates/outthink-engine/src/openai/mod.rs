@@ -207,7 +207,8 @@ impl Engine for OpenAiEngine {
     }
 
     fn relay(&self, relay: Relay) -> Option<RelayFuture> {
-        Some(Box::pin(relay::send(Arc::clone(&self.wire), relay)))
+        let (wire, model, asks_usage) = (Arc::clone(&self.wire), self.model.id.clone(), self.dialect.stream_usage);
+        Some(Box::pin(async move { relay::send(wire, &model, asks_usage, relay).await }))
     }
 }
 

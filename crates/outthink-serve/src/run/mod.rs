@@ -35,4 +35,4 @@ pub(crate) use request::RunRequest;
 pub(crate) use resources::{ArmAsked, Judge, wrong};
 pub use resources::{MakeComparer, MakeJudge, MakeTests, Resources};
 pub(crate) use running::{Ended, Heard, Running};
-pub(crate) use weigh::{bytes, likely_tokens};
+pub(crate) use weigh::{is_medium, likely_tokens, weigh_fields};

@@ -77,20 +77,38 @@ impl Weight {
 
 /// How many tokens a prompt has, about: what is text by its length, what is not as [`Weight`] has it.
 pub(crate) fn likely_tokens(prompt: &Prompt, model: &str) -> u64 {
-    /// Bytes of a token, about.
-    const TOKEN: u64 = 4;
     let rule = rule(model);
     let of_message = |message: &Value| {
+        // What is written around a text is the template's, not the model's prompt.
         let parts = message.get("content").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let (texts, others): (Vec<&Value>, Vec<&Value>) = parts.iter().partition(|p| p["type"] == "text");
         let words: u64 = texts.iter().filter_map(|text| text["text"].as_str()).map(|text| text.len() as u64).sum();
         let fields = message.as_object().into_iter().flatten();
         let beside = fields.filter(|(key, value)| *key != "role" && !(*key == "content" && value.is_array()));
-        let bytes = words + beside.map(|(_, value)| bytes(value).saturating_sub(2)).sum::<u64>();
-        bytes.div_ceil(TOKEN) + AROUND / TOKEN + others.iter().map(|other| part(other, rule)).sum::<u64>()
+        let mut mass = Mass { text: words + AROUND, media: 0 };
+        for (key, value) in beside {
+            mass += Mass::of(value, Medium::of(key), rule).spare(2);
+        }
+        for part in others {
+            mass += Mass::of(part, None, rule);
+        }
+        mass.likely()
     };
     let extra: u64 = ["tools", "response_format"].iter().filter_map(|name| prompt.extra.get(*name)).map(bytes).sum();
     prompt.messages.iter().map(of_message).sum::<u64>() + extra.div_ceil(TOKEN)
+}
+
+/// Bytes of a token, about.
+const TOKEN: u64 = 4;
+
+/// What the fields of a request that is passed on weigh: tokens at most, and about.
+pub(crate) fn weigh_fields<'a>(fields: impl Iterator<Item = (&'a String, &'a Value)>, model: &str) -> (u64, u64) {
+    let rule = rule(model);
+    let mut mass = Mass::default();
+    for (key, value) in fields {
+        mass += Mass::of(value, Medium::of(key), rule);
+    }
+    (mass.most(), mass.likely())
 }
 
 fn rule(model: &str) -> Option<&'static ImageRule> {
@@ -99,26 +117,136 @@ fn rule(model: &str) -> Option<&'static ImageRule> {
     IMAGE_RULES.iter().filter(|r| fits(r).is_some()).max_by_key(fits)
 }
 
-fn message(message: &Value, image_rule: Option<&ImageRule>) -> u64 {
+fn message(message: &Value, rule: Option<&ImageRule>) -> u64 {
     let Some(fields) = message.as_object() else { return bytes(message) };
-    let content = fields.get("content").and_then(Value::as_array);
-    let parts: u64 = content.map_or(0, |parts| parts.iter().map(|p| part(p, image_rule)).sum());
-    let others = fields.iter().filter(|(key, _)| content.is_none() || *key != "content");
-    parts + others.map(|(key, value)| key.len() as u64 + 4 + bytes(value)).sum::<u64>()
+    let weight = |(key, value): (&String, &Value)| {
+        // The name of a list of parts says nothing.
+        let around = if key == "content" && value.is_array() { 0 } else { key.len() as u64 + 4 };
+        around + Mass::of(value, Medium::of(key), rule).most()
+    };
+    fields.iter().map(weight).sum()
 }
 
-fn part(part: &Value, image_rule: Option<&ImageRule>) -> u64 {
-    match part["type"].as_str() {
-        Some("image_url" | "input_image" | "image") => {
-            let low = part["image_url"]["detail"] == "low" || part["detail"] == "low";
-            image_rule.map_or(ANY_IMAGE, |rule| if low { rule.low } else { rule.most })
+/// What a part holds that is not text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Medium {
+    Image,
+    Audio,
+    /// A document, a video, or anything of which only a name is known.
+    File,
+}
+
+impl Medium {
+    /// By the name of a type or a field, whoever's it is: `image_url`, `input_image`, `images`, `file_id`, …
+    fn of(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
+        let has = |words: &[&str]| name.split(['_', '-']).any(|part| words.contains(&part));
+        if is_about(&name) {
+            return None;
         }
-        Some("input_audio" | "audio_url" | "audio") => audio(part),
-        Some("video_url" | "video" | "input_video" | "file" | "input_file" | "document") => {
-            // A document is rarely more tokens than bytes, and one that is packed may be.
-            if held(part) < 512 { ANY_FILE } else { held(part).max(ANY_IMAGE) }
+        if has(&["image", "images"]) {
+            Some(Self::Image)
+        } else if has(&["audio", "audios", "speech"]) {
+            Some(Self::Audio)
+        } else if has(&["file", "files", "video", "videos", "document", "pdf"]) {
+            Some(Self::File)
+        } else {
+            None
         }
-        _ => bytes(part),
+    }
+}
+
+/// Whether a name is of words about a medium, which hold none.
+fn is_about(name: &str) -> bool {
+    const WORDS: [&str; 8] = ["citation", "path", "name", "search", "call", "generation", "format", "type"];
+    name.split(['_', '-']).any(|part| WORDS.contains(&part))
+}
+
+/// Whether a part of this type holds something else than text.
+pub(crate) fn is_medium(kind: &str) -> bool {
+    Medium::of(kind).is_some()
+}
+
+/// Bytes of text, and tokens of what is not text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Mass {
+    text: u64,
+    media: u64,
+}
+
+impl std::ops::AddAssign for Mass {
+    fn add_assign(&mut self, other: Self) {
+        self.text = self.text.saturating_add(other.text);
+        self.media = self.media.saturating_add(other.media);
+    }
+}
+
+impl Mass {
+    /// Of a value, whose name says that it is such a medium. A type says it for all of an object, a field for what
+    /// is in it.
+    fn of(value: &Value, named: Option<Medium>, rule: Option<&ImageRule>) -> Self {
+        let mut mass = Self::default();
+        match value {
+            Value::Array(list) if !list.is_empty() && list.iter().all(Value::is_number) => {
+                // Tokens by their numbers.
+                mass.text = list.len() as u64 * TOKEN;
+            }
+            Value::Array(list) => {
+                mass.text = 2;
+                for entry in list {
+                    mass += Self::of(entry, named, rule);
+                    mass.text += 1;
+                }
+            }
+            Value::Object(fields) => {
+                let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default();
+                if is_about(kind) {
+                    mass.text = bytes(value);
+                    return mass;
+                }
+                let named = Medium::of(kind).or(named);
+                if let Some(medium) = named {
+                    mass.media = weight_of(medium, value, rule);
+                    return mass;
+                }
+                mass.text = 2;
+                for (key, value) in fields {
+                    mass.text += key.len() as u64 + 4;
+                    mass += Self::of(value, Medium::of(key), rule);
+                }
+            }
+            Value::String(_) if named.is_some() => {
+                mass.media = named.map_or(0, |medium| weight_of(medium, value, rule));
+            }
+            other => mass.text = bytes(other),
+        }
+        mass
+    }
+
+    const fn spare(self, bytes: u64) -> Self {
+        Self { text: self.text.saturating_sub(bytes), ..self }
+    }
+
+    const fn most(self) -> u64 {
+        self.text.saturating_add(self.media)
+    }
+
+    const fn likely(self) -> u64 {
+        self.text.div_ceil(TOKEN).saturating_add(self.media)
+    }
+}
+
+fn weight_of(medium: Medium, part: &Value, rule: Option<&ImageRule>) -> u64 {
+    match medium {
+        Medium::Image => {
+            let detail = |place: &Value| place["detail"] == "low";
+            let low = detail(part) || ["image_url", "image", "image_file"].iter().any(|name| detail(&part[*name]));
+            rule.map_or(ANY_IMAGE, |rule| if low { rule.low } else { rule.most })
+        }
+        Medium::Audio => audio(part),
+        // A document is rarely more tokens than bytes, and one that is packed may be.
+        Medium::File if held(part) < 512 => ANY_FILE,
+        Medium::File => held(part).max(ANY_IMAGE),
     }
 }
 
@@ -130,7 +258,7 @@ fn audio(part: &Value) -> u64 {
         return ANY_FILE;
     }
     let raw = packed / 4 * 3;
-    if part["input_audio"]["format"] == "wav" { raw / 1_000 + 32 } else { raw / 31 + 32 }
+    if part["input_audio"]["format"] == "wav" || part["format"] == "wav" { raw / 1_000 + 32 } else { raw / 31 + 32 }
 }
 
 /// Bytes of the longest text in a part: what it holds of its own, and not by address.
@@ -195,10 +323,41 @@ mod tests {
     }
 
     #[test]
+    fn a_medium_weighs_by_any_name_and_a_word_about_one_as_text() {
+        let of =
+            |message: Value| Weight::of(&Prompt { messages: vec![message], ..Prompt::default() }, "m", None).prompt;
+        let part = |part: Value| json!({"role": "user", "content": [part]});
+        for (message, most) in [
+            (part(json!({"type": "image_file", "image_file": {"file_id": "f"}})), ANY_IMAGE),
+            (part(json!({"image_url": "https://a/b.png"})), ANY_IMAGE),
+            (part(json!({"image_url": {"url": "https://a/b.png"}})), ANY_IMAGE),
+            (part(json!({"text": "a", "image": "https://a/b.png"})), ANY_IMAGE),
+            (
+                part(json!({"type": "tool_result", "content": [{"type": "image", "source": {"url": "https://a"}}]})),
+                ANY_IMAGE,
+            ),
+            (part(json!({"type": "file_url", "file_url": "https://a/b.pdf"})), ANY_FILE),
+            (part(json!({"type": "document_url", "document_url": "https://a/b.pdf"})), ANY_FILE),
+            (part(json!({"type": "video_url", "video_url": {"url": "https://a/b.mp4"}})), ANY_FILE),
+            (json!({"role": "user", "content": "a", "images": ["AAAA", "BBBB"]}), 2 * ANY_IMAGE),
+            (json!({"role": "assistant", "content": null, "audio": {"id": "audio_1"}}), ANY_FILE),
+        ] {
+            let weight = of(message.clone());
+            assert!((most..most + 120).contains(&weight), "{message}: {weight}");
+        }
+        let citation = json!([{"type": "file_citation", "file_citation": {"file_id": "file-1", "filename": "a"}}]);
+        assert!(of(json!({"role": "assistant", "content": "a", "annotations": citation})) < 200);
+        let (most, likely) = weigh_fields(json!({"input": [[1, 2, 3], [4]]}).as_object().unwrap().iter(), "m");
+        assert!(most >= 4 && likely <= 8, "{most} {likely}");
+    }
+
+    #[test]
     fn sound_and_files_are_bounded() {
         let sound = |format: &str| json!([{"type": "input_audio", "input_audio": {"data": "A".repeat(64_000), "format": format}}]);
         assert!((48..200).contains(&weight(&sound("wav"), "m")));
         assert!((1_500..2_000).contains(&weight(&sound("mp3"), "m")));
-        assert!(weight(&json!([{"type": "file", "file": {"file_id": "file-1"}}]), "m") >= ANY_FILE);
+        for file in [json!({"file_id": "file-1"}), json!({"filename": "a.pdf", "file_id": "file-1"})] {
+            assert!(weight(&json!([{"type": "file", "file": file}]), "m") >= ANY_FILE);
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! Bodies of requests: read whole within their bounds, and decoded.
 
-use super::socket::Exchange;
 use crate::api;
 use crate::error::ApiError;
 use crate::run::Gateway;
@@ -13,7 +12,6 @@ use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use futures_util::StreamExt;
 use ruzstd::decoding::StreamingDecoder;
 use std::io::Read;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -30,9 +28,6 @@ pub(super) async fn read(gateway: &Gateway, request: Request) -> Result<Request,
         Ok(bytes) => decode(bytes, &head.headers, most),
         Err(error) => Err(error),
     };
-    if let Some(exchange) = head.extensions.get::<Arc<Exchange>>() {
-        exchange.read();
-    }
     match whole {
         Ok(bytes) => {
             head.headers.remove(CONTENT_ENCODING);

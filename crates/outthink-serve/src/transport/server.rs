@@ -1,6 +1,6 @@
 //! Accepting connections: bounds on heads, slow clients and their number, and the drain at the end.
 
-use super::socket::{Exchange, Peer, Socket, Watched};
+use super::socket::{Coming, Exchange, Peer, Socket, Watched};
 use super::tls::TlsAcceptor;
 use crate::run::Limits;
 use axum::Router;
@@ -92,10 +92,9 @@ async fn converse<S: Peer>(stream: S, app: Router, limits: Limits, mut stopped: 
     let exchange = Arc::new(Exchange::default());
     let io = TokioIo::new(Socket::new(stream, limits, Arc::clone(&exchange)));
     let app = TowerToHyperService::new(app);
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let ended = exchange.begin();
-        request.extensions_mut().insert(Arc::clone(&exchange));
-        let reply = app.call(request);
+        let reply = app.call(request.map(|body| Coming::new(body, Arc::clone(&exchange))));
         async move { reply.await.map(|reply| reply.map(|body| Watched { body, _ended: ended })) }
     });
     // Times are kept by the socket, which knows an unused connection from a slow client.

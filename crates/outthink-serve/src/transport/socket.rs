@@ -7,7 +7,7 @@
 use crate::run::Limits;
 use axum::body::{Body, Bytes};
 use futures_util::task::AtomicWaker;
-use hyper::body::{Frame, SizeHint};
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -57,6 +57,9 @@ pub(super) struct Exchange {
     busy: AtomicBool,
     /// All of the request was read.
     whole: AtomicBool,
+    /// How often somebody asked for more of the request's body, and whether the last time nothing was there.
+    asked: AtomicU64,
+    hungry: AtomicBool,
     /// Requests so far.
     count: AtomicU64,
     /// Who waits for the next head: only when the exchange has ended its time begins.
@@ -72,14 +75,59 @@ impl Exchange {
     /// A request has come; the exchange ends when the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Ended {
         self.whole.store(false, Ordering::Relaxed);
+        self.hungry.store(false, Ordering::Relaxed);
         self.count.fetch_add(1, Ordering::Relaxed);
         self.busy.store(true, Ordering::Relaxed);
         Ended(Arc::clone(self))
     }
+}
 
-    /// All of the request was read.
-    pub(super) fn read(&self) {
-        self.whole.store(true, Ordering::Relaxed);
+/// The body of a request, with whose end the request is whole.
+pub(super) struct Coming {
+    body: Incoming,
+    exchange: Arc<Exchange>,
+}
+
+impl Coming {
+    pub(super) fn new(body: Incoming, exchange: Arc<Exchange>) -> Self {
+        let coming = Self { body, exchange };
+        coming.note();
+        coming
+    }
+
+    /// Notes whether that was all.
+    fn note(&self) {
+        if self.body.is_end_stream() {
+            self.exchange.whole.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl hyper::body::Body for Coming {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        self.exchange.asked.fetch_add(1, Ordering::Relaxed);
+        self.exchange.hungry.store(frame.is_pending(), Ordering::Relaxed);
+        match &frame {
+            Poll::Ready(None) => self.exchange.whole.store(true, Ordering::Relaxed),
+            Poll::Ready(Some(Ok(_))) => self.note(),
+            _ => {}
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -124,6 +172,9 @@ impl hyper::body::Body for Watched {
 enum End {
     /// It has not ended.
     Open,
+    /// It ended when the body had been asked for so often. All of the request may have come before that and not yet
+    /// been read.
+    Unread(Pin<Box<Sleep>>, u64),
     /// The beginning of the reply was sent; it is looked again and again whether that was refused.
     Probed(Pin<Box<Sleep>>, Duration),
 }
@@ -192,29 +243,43 @@ impl<S: Peer> Socket<S> {
 
     /// The client's side has ended: whether it is gone. Pending while it may still listen.
     fn gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let listens = S::TELLS && self.is_busy() && self.exchange.whole.load(Ordering::Relaxed);
-        if !listens {
+        if !(S::TELLS && self.is_busy()) {
             return Poll::Ready(());
         }
-        if matches!(self.end, End::Open) {
-            // A reply that has begun cannot begin again.
-            if self.wrote {
-                return Poll::Ready(());
-            }
-            match Pin::new(&mut self.stream).poll_write(cx, BEGINNING) {
-                Poll::Ready(Ok(sent)) if sent > 0 => self.ahead = sent,
-                _ => return Poll::Ready(()),
-            }
-            self.end = End::Probed(Box::pin(sleep(LOOK.0)), LOOK.0);
-        }
         loop {
-            let End::Probed(look, pause) = &mut self.end else { return Poll::Ready(()) };
-            ready!(look.as_mut().poll(cx));
-            if self.stream.is_reset() {
-                return Poll::Ready(());
+            let asked = self.exchange.asked.load(Ordering::Relaxed);
+            match &mut self.end {
+                // Of a reply that had begun before, the next write says whether anybody reads it; there may be none.
+                End::Open if self.wrote => return Poll::Ready(()),
+                End::Open => self.end = End::Unread(Box::pin(sleep(LOOK.0)), asked),
+                End::Unread(look, before) => {
+                    if self.exchange.whole.load(Ordering::Relaxed) {
+                        // A reply that has begun by now cannot begin again.
+                        if !self.wrote {
+                            match Pin::new(&mut self.stream).poll_write(cx, BEGINNING) {
+                                Poll::Ready(Ok(sent)) if sent > 0 => self.ahead = sent,
+                                _ => return Poll::Ready(()),
+                            }
+                        }
+                        self.end = End::Probed(Box::pin(sleep(LOOK.0)), LOOK.0);
+                        continue;
+                    }
+                    // More was asked for since, and nothing is there: the rest of the body will not come.
+                    if asked > *before && self.exchange.hungry.load(Ordering::Relaxed) {
+                        return Poll::Ready(());
+                    }
+                    ready!(look.as_mut().poll(cx));
+                    *look = Box::pin(sleep(LOOK.0));
+                }
+                End::Probed(look, pause) => {
+                    ready!(look.as_mut().poll(cx));
+                    if self.stream.is_reset() {
+                        return Poll::Ready(());
+                    }
+                    *pause = (*pause * 2).min(LOOK.1);
+                    *look = Box::pin(sleep(*pause));
+                }
             }
-            *pause = (*pause * 2).min(LOOK.1);
-            *look = Box::pin(sleep(*pause));
         }
     }
 

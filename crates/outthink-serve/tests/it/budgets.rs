@@ -112,6 +112,35 @@ async fn images_by_address_weigh_in_the_claim() {
 }
 
 #[tokio::test]
+async fn what_is_no_text_weighs_in_the_claim_whatever_it_is_called() {
+    let user = |part: serde_json::Value| json!({"role": "user", "content": [{"type": "text", "text": "a"}, part]});
+    let ask = |message: serde_json::Value| json!({"messages": [message, {"role": "user", "content": "What is it?"}], "max_tokens": 10});
+    let file = "https://a.example/b";
+    for (path, body) in [
+        (Scenario::CHAT, ask(user(json!({"type": "image_url", "image_url": {"url": file}})))),
+        (Scenario::CHAT, ask(user(json!({"type": "image_file", "image_file": {"file_id": "file-1"}})))),
+        (Scenario::CHAT, ask(user(json!({"type": "file_url", "file_url": file})))),
+        (Scenario::CHAT, ask(user(json!({"type": "document_url", "document_url": file})))),
+        (Scenario::CHAT, ask(user(json!({"image_url": {"url": file}})))),
+        (Scenario::CHAT, ask(json!({"role": "user", "content": "a", "images": ["AAAA"]}))),
+        (Scenario::CHAT, ask(json!({"role": "assistant", "content": null, "audio": {"id": "audio_1"}}))),
+        (Scenario::EMBEDDINGS, json!({"input": [{"image": file}]})),
+        (Scenario::EMBEDDINGS, json!({"input": [{"content": [{"type": "image_url", "image_url": {"url": file}}]}]})),
+        (Scenario::EMBEDDINGS, ask(user(json!({"type": "image_url", "image_url": {"url": file}})))),
+        (Scenario::EMBEDDINGS, json!({"images": [file]})),
+        (Scenario::COMPLETIONS, json!({"prompt": "a", "images": ["AAAA"], "max_tokens": 10})),
+    ] {
+        let (server, engine) = served(Steady::default());
+        let poor = Bank::open(10_000_000, engine.clone()).await;
+        let reply = poor.post(path, &body).await;
+        assert_eq!((reply.status, server.accounts().total().calls), (429, 0), "{path} {body}: {}", reply.body);
+        let rich = Bank::open(1_000_000_000, engine).await;
+        let reply = rich.post(path, &body).await;
+        assert_eq!(reply.status, 200, "{path} {body}: {}", reply.body);
+    }
+}
+
+#[tokio::test]
 async fn what_is_sent_along_weighs_in_the_claim() {
     for extra in [
         json!({"prediction": {"type": "content", "content": "x".repeat(9_000)}}),

@@ -12,6 +12,7 @@ mod batches;
 mod beside;
 mod bodies;
 mod budgets;
+mod calls;
 mod choices;
 #[allow(dead_code, reason = "shared with the other test binary")]
 #[path = "../common/mod.rs"]

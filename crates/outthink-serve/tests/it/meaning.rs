@@ -130,10 +130,11 @@ async fn a_refusal_is_a_refusal_in_both_apis() {
 }
 
 #[tokio::test]
-async fn an_end_that_is_not_known_is_passed_on_and_one_that_broke_is_cut() {
+async fn an_end_that_is_not_known_or_broke_is_passed_on_in_the_engines_word() {
     for (reason, word, told) in [
         (FinishReason::Unknown, Some("model_context_window"), "model_context_window"),
-        (FinishReason::Interrupted, Some("insufficient_system_resource"), "length"),
+        (FinishReason::Interrupted, Some("insufficient_system_resource"), "insufficient_system_resource"),
+        (FinishReason::Interrupted, None, "abort"),
         (FinishReason::ContentFilter, Some("SAFETY"), "content_filter"),
     ] {
         let address = before(Raw::new(move |_| vec![delta("Well", json!({})), finish(reason, word)])).await;
@@ -177,6 +178,84 @@ async fn failed_samples_are_counted_and_named() {
     let reply = chat(address, &ask(json!({"outthink": {"strategy": "self-consistency", "samples": 4}}))).await.json();
     assert_eq!((&reply["outthink"]["samples_drawn"], &reply["outthink"]["samples_failed"]), (&json!(4), &json!(3)));
     assert!(reply["outthink"]["notes"].to_string().contains("3 of 4 samples failed"), "{reply}");
+}
+
+#[tokio::test]
+async fn samples_that_the_engine_ended_are_counted_and_named() {
+    for (reason, word, how) in [
+        (FinishReason::Interrupted, Some("abort"), "3 of 5 interrupted by the engine (`abort`)"),
+        (FinishReason::ContentFilter, Some("SAFETY"), "3 of 5 withheld by a filter or refused (`SAFETY`)"),
+        (FinishReason::Unknown, Some("weird"), "3 of 5 ended for a reason that is not known (`weird`)"),
+    ] {
+        let events = move |i: usize| {
+            let end = if i < 2 { finish(FinishReason::Stop, None) } else { finish(reason, word) };
+            vec![delta("The answer is 4.", json!({})), end]
+        };
+        let address = before(Raw::new(events)).await;
+        let reply =
+            chat(address, &ask(json!({"outthink": {"strategy": "self-consistency", "samples": 5}}))).await.json();
+        let receipt = &reply["outthink"];
+        assert_eq!((&receipt["samples_drawn"], &receipt["samples_failed"]), (&json!(5), &json!(3)), "{receipt}");
+        assert!(receipt["notes"].to_string().contains(how), "{receipt}");
+        assert_eq!(receipt["votes"], json!([{"answer": "4", "votes": 2}]));
+    }
+    // A longer limit is no help where the engine gave up.
+    let events = |_: usize| vec![delta("Well", json!({})), finish(FinishReason::Interrupted, Some("abort"))];
+    let address = before(Raw::new(events)).await;
+    let body = json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "2+2?"}]});
+    let message = call(address, "POST", "/v1/messages", &body.to_string()).await.json();
+    assert_eq!(message["stop_reason"], Value::Null, "{message}");
+    let response = call(address, "POST", "/v1/responses", r#"{"input": "2+2?"}"#).await.json();
+    assert_eq!((&response["status"], &response["incomplete_details"]), (&json!("incomplete"), &Value::Null));
+    for receipt in [&message["outthink"], &response["outthink"]] {
+        assert_eq!((&receipt["finish"], &receipt["samples_failed"]), (&json!("abort"), &json!(1)), "{receipt}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_reply_is_dropped_from_a_response() {
+    let image = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
+    let data = "data:image/png;base64,iVBO";
+    let audio = json!({"id": "audio_1", "data": "UklG", "transcript": "It is 4."});
+    let drawn = json!([{"id": "ID", "type": "image_generation_call", "status": "completed", "result": "iVBO"}]);
+    let spoken = json!([{"type": "output_text", "text": "It is 4.", "annotations": [], "logprobs": []}]);
+    for (extra, output, unplaced) in [
+        (json!({"images": [image(data)]}), drawn, Value::Null),
+        (json!({"images": [image("https://a/b.png")]}), json!([]), json!({"images": [image("https://a/b.png")]})),
+        (json!({"audio": audio}), spoken, json!({"audio": audio})),
+        (json!({"citations": ["https://a"]}), json!([]), json!({"citations": ["https://a"]})),
+    ] {
+        let events = {
+            let extra = extra.clone();
+            move |_: usize| vec![delta("", extra.clone()), finish(FinishReason::Stop, None)]
+        };
+        for samples in [1, 3] {
+            let address = before(Raw::new(events.clone())).await;
+            for stream in [false, true] {
+                let own = json!({"strategy": "self-consistency", "samples": samples});
+                let body = json!({"input": "Draw or say it.", "stream": stream, "outthink": own});
+                let reply = call(address, "POST", "/v1/responses", &body.to_string()).await;
+                let response = if stream {
+                    let end = reply.body.lines().filter_map(|line| line.strip_prefix("data: ")).next_back().unwrap();
+                    serde_json::from_str::<Value>(end).unwrap()["response"].clone()
+                } else {
+                    reply.json()
+                };
+                let mut items = Vec::new();
+                for item in response["output"].as_array().unwrap() {
+                    if let Some(parts) = item["content"].as_array() {
+                        items.extend(parts.iter().cloned());
+                    } else {
+                        items.push(item.clone());
+                        items.last_mut().unwrap()["id"] = "ID".into();
+                    }
+                }
+                let case = format!("{extra}, stream {stream}, samples {samples}: {}", reply.body);
+                assert_eq!(Value::from(items), output, "{case}");
+                assert_eq!(response["outthink"]["extra"], unplaced, "{case}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! HTTP itself: who half closes, what is encoded, heads, keys, scripts of pages.
 
 use crate::ask;
-use crate::http::{call, exchange, open};
-use crate::played::{Act, engine, gateway, says, serve};
+use crate::http::{call, exchange};
+use crate::played::{Act, Bank, engine, gateway, says, serve};
 use outthink_core::Effort;
 use outthink_serve::config::{Config, Source};
 use outthink_serve::{Limits, Policy, ServeOptions};
@@ -20,18 +20,60 @@ fn slowly(text: &'static str) -> Vec<Act> {
     acts
 }
 
+/// Sends a request and ends the client's side, both before the gateway, which runs on this thread, can look.
+async fn half_closed_at_once(address: SocketAddr, request: &str) -> String {
+    let mut socket = std::net::TcpStream::connect(address).unwrap();
+    socket.write_all(request.as_bytes()).unwrap();
+    socket.shutdown(std::net::Shutdown::Write).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let mut reply = String::new();
+    TcpStream::from_std(socket).unwrap().read_to_string(&mut reply).await.unwrap();
+    reply
+}
+
 #[tokio::test]
 async fn who_has_only_finished_sending_gets_its_reply() {
-    for stream in [false, true] {
-        let (address, _) = gateway(|_, _| slowly("still here")).await;
-        let body = ask(json!({ "stream": stream })).to_string();
-        let mut connection = open(address, "POST", "/v1/chat/completions", &body).await;
-        connection.shutdown().await.unwrap();
-        let mut reply = String::new();
-        connection.read_to_string(&mut reply).await.unwrap();
-        assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
-        assert_eq!(reply.matches("HTTP/1.").count(), 1, "{reply}");
-        assert!(reply.contains("still here"), "{reply}");
+    let bank = Bank::with(outthink_ledger::Limits::default(), engine(|_, _| slowly("still here"))).await;
+    let (open, _) = gateway(|_, _| slowly("still here")).await;
+    let (quick, _) = gateway(|_, _| says("still here")).await;
+    let key = format!("authorization: Bearer {}\r\n", bank.secret);
+    let long = "word ".repeat(20_000);
+    for (address, key) in [(bank.address, &*key), (open, ""), (quick, "")] {
+        for (stream, words, chunked) in [
+            (false, "hi", false),
+            (true, "hi", false),
+            (false, &*long, false),
+            (true, &*long, true),
+            (false, "hi", true),
+        ] {
+            let body = json!({"messages": [{"role": "user", "content": words}], "stream": stream}).to_string();
+            let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: t\r\n{key}");
+            let request = if chunked {
+                let (one, two) = body.split_at(10);
+                format!(
+                    "{head}transfer-encoding: chunked\r\n\r\n{:x}\r\n{one}\r\n{:x}\r\n{two}\r\n0\r\n\r\n",
+                    one.len(),
+                    two.len()
+                )
+            } else {
+                format!("{head}content-length: {}\r\n\r\n{body}", body.len())
+            };
+            for _ in 0..4 {
+                let reply = half_closed_at_once(address, &request).await;
+                let case = format!("key {key:?}, stream {stream}, chunked {chunked}, {} bytes: {reply}", body.len());
+                assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{case}");
+                assert_eq!(reply.matches("HTTP/1.").count(), 1, "{case}");
+                assert!(reply.contains("still here"), "{case}");
+            }
+        }
+    }
+    for (request, status) in [
+        ("GET /v1/models HTTP/1.1\r\nhost: t\r\n\r\n", 200),
+        ("POST /v1/chat/completions HTTP/1.1\r\nhost: t\r\ncontent-length: 2\r\n\r\n{}", 400),
+        ("POST /nowhere HTTP/1.1\r\nhost: t\r\ncontent-length: 2\r\n\r\n{}", 404),
+    ] {
+        let reply = half_closed_at_once(open, request).await;
+        assert!(reply.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {reply}");
     }
 }
 

@@ -9,8 +9,8 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use futures_util::StreamExt;
 use outthink_core::{
-    Capabilities, Engine, EngineError, ModelInfo, Needs, Price, Relay, RelayFuture, SampleEvent, SampleRequest,
-    SampleStream, Source, unknown,
+    Capabilities, Engine, EngineError, ModelInfo, Needs, Price, Relay, RelayFuture, Relayed, SampleEvent,
+    SampleRequest, SampleStream, Source, unknown,
 };
 use outthink_engine::openai::{Dialect, OpenAiOptions, Secret};
 use std::path::PathBuf;
@@ -192,6 +192,17 @@ impl Priced {
     fn own_price(&self) -> bool {
         self.model.price != self.inner.model().price
     }
+
+    /// Who works is called, and charges, as the engine is called and charges here.
+    fn here(&self) -> impl Fn(&Source) -> Arc<Source> + Clone + Send + 'static {
+        let (theirs, ours) = (self.inner.model().id.clone(), self.model.id.clone());
+        let price = self.own_price().then_some(self.model.price);
+        move |source| {
+            let model = if source.model == theirs { &ours } else { &source.model };
+            let price = price.unwrap_or(source.price);
+            Arc::new(Source { model: model.clone(), price, member: source.member.clone() })
+        }
+    }
 }
 
 impl Engine for Priced {
@@ -212,16 +223,9 @@ impl Engine for Priced {
     }
 
     fn start(&self, request: SampleRequest) -> Vec<SampleStream> {
-        let known = self.inner.model();
-        let (theirs, ours) = (known.id.clone(), self.model.id.clone());
-        let price = self.own_price().then_some(self.model.price);
-        // Who works is called, and charges, as the engine is called and charges here.
+        let here = self.here();
         let here = move |event: Result<SampleEvent, EngineError>| match event {
-            Ok(SampleEvent::Started(source)) => {
-                let model = if source.model == theirs { ours.clone() } else { source.model.clone() };
-                let price = price.unwrap_or(source.price);
-                Ok(SampleEvent::Started(Arc::new(Source { model, price, member: source.member.clone() })))
-            }
+            Ok(SampleEvent::Started(source)) => Ok(SampleEvent::Started(here(&source))),
             other => other,
         };
         self.inner.start(request).into_iter().map(|stream| stream.map(here.clone()).boxed()).collect()
@@ -240,7 +244,11 @@ impl Engine for Priced {
     }
 
     fn relay(&self, relay: Relay) -> Option<RelayFuture> {
-        self.inner.relay(relay)
+        let (reply, here) = (self.inner.relay(relay)?, self.here());
+        Some(Box::pin(async move {
+            let reply = reply.await?;
+            Ok(Relayed { source: reply.source.as_deref().map(here), ..reply })
+        }))
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::error;
 use super::reply::{self, Piece, Shape};
+use super::waiting::{Call, Item, Waiting};
 use crate::api::tell::{Wire, event};
 use crate::error::ApiError;
-use outthink_core::{Delta, Outcome, SampleId};
+use outthink_core::{Delta, Outcome, SampleId, restore_integers};
 use outthink_strategy::Update;
 use serde_json::{Value, json};
 
@@ -14,8 +15,7 @@ enum Open {
     /// Reasoning, with its signature once that is known.
     Thinking(String),
     Text,
-    /// The call with this number.
-    Call(u64),
+    Call(Box<Call>),
 }
 
 /// What was sent of the reasoning.
@@ -39,12 +39,13 @@ pub(super) struct Told {
     spoke: bool,
     thought: Thought,
     shown: Option<SampleId>,
+    waiting: Waiting,
 }
 
 impl Told {
     pub(super) fn new(shape: Shape, pass_through: bool) -> Self {
         let (spoke, thought) = (false, Thought::Nothing);
-        Self { shape, pass_through, open: None, index: 0, spoke, thought, shown: None }
+        Self { shape, pass_through, open: None, index: 0, spoke, thought, shown: None, waiting: Waiting::default() }
     }
 
     fn begin_block(&mut self, out: &mut String, block: &Value) {
@@ -71,7 +72,13 @@ impl Told {
                 self.thought = if is_signed { Thought::Signed } else { Thought::Unsigned };
                 self.delta(out, &json!({ "type": "signature_delta", "signature": signature }));
             }
-            Some(Open::Text | Open::Call(_)) => {}
+            Some(Open::Text) => {}
+            Some(Open::Call(call)) => {
+                if let Some(rest) = call.rest() {
+                    self.delta(out, &json!({ "type": "input_json_delta", "partial_json": rest }));
+                }
+                self.waiting.ended(&call);
+            }
         }
         self.end_block(out);
     }
@@ -88,6 +95,9 @@ impl Told {
         if text.is_empty() || !self.shape.shows_thinking {
             return;
         }
+        if self.is_calling() {
+            return self.waiting.add(Item::Thought(text.to_owned()));
+        }
         self.begin_thought(out);
         self.delta(out, &json!({ "type": "thinking_delta", "thinking": text }));
     }
@@ -95,6 +105,9 @@ impl Told {
     /// The signature with which a block of reasoning ends. One whose text is not shown has a block, too; one that comes
     /// after the block was closed has none.
     fn sign(&mut self, out: &mut String, text: &str, signature: &str) {
+        if self.is_calling() {
+            return self.waiting.add(Item::Signature(text.to_owned(), signature.to_owned()));
+        }
         if !matches!(self.open, Some(Open::Thinking(_))) {
             if self.thought == Thought::Unsigned || !text.is_empty() {
                 return;
@@ -108,6 +121,9 @@ impl Told {
     fn say(&mut self, out: &mut String, text: &str) {
         if text.is_empty() {
             return;
+        }
+        if self.is_calling() {
+            return self.waiting.add(Item::Text(text.to_owned()));
         }
         if self.open != Some(Open::Text) {
             self.begin_block(out, &reply::text("", Vec::new()));
@@ -123,26 +139,65 @@ impl Told {
         }
     }
 
-    /// Pieces of calls: the first piece of a call has its name.
+    /// Pieces of calls. One call is open at a time; those of others wait.
     fn calls(&mut self, out: &mut String, pieces: &[Value]) {
         for piece in pieces {
-            let number = piece["index"].as_u64().unwrap_or(0);
-            if self.open != Some(Open::Call(number)) {
-                let caller = json!({ "type": "direct" });
-                let (id, name) = (&piece["id"], &piece["function"]["name"]);
-                let block = json!({ "type": "tool_use", "id": id, "caller": caller, "name": name, "input": {} });
-                self.begin_block(out, &block);
-                self.open = Some(Open::Call(number));
+            let open = if let Some(Open::Call(call)) = &mut self.open { Some(&mut **call) } else { None };
+            self.waiting.piece(open, piece);
+            self.go_on(out);
+        }
+    }
+
+    /// Whether a call is open that may go on, so that all else waits.
+    fn is_calling(&self) -> bool {
+        matches!(&self.open, Some(Open::Call(call)) if !call.is_whole())
+    }
+
+    /// Sends what has come of the open call, and what waited for its end.
+    fn go_on(&mut self, out: &mut String) {
+        loop {
+            if let Some(Open::Call(call)) = &mut self.open
+                && let Some(more) = call.more()
+            {
+                self.delta(out, &json!({ "type": "input_json_delta", "partial_json": more }));
+            }
+            if self.waiting.is_empty() || self.is_calling() {
+                return;
+            }
+            self.take_next(out);
+        }
+    }
+
+    fn take_next(&mut self, out: &mut String) {
+        match self.waiting.next() {
+            Some(Item::Thought(text)) => self.think(out, &text),
+            Some(Item::Signature(text, signature)) => self.sign(out, &text, &signature),
+            Some(Item::Text(text)) => self.say(out, &text),
+            Some(Item::Block(block)) => self.block(out, &block),
+            Some(Item::Call(call)) => {
+                self.begin_block(out, &call.block());
+                self.open = Some(Open::Call(Box::new(call)));
                 self.spoke = true;
             }
-            if let Some(arguments) = piece["function"]["arguments"].as_str().filter(|text| !text.is_empty()) {
-                self.delta(out, &json!({ "type": "input_json_delta", "partial_json": arguments }));
-            }
+            None => {}
+        }
+    }
+
+    /// Sends all that waits: nothing more comes of any call.
+    fn end_calls(&mut self, out: &mut String) {
+        self.go_on(out);
+        while !self.waiting.is_empty() {
+            self.close(out);
+            self.take_next(out);
+            self.go_on(out);
         }
     }
 
     /// A block that is known whole.
     fn block(&mut self, out: &mut String, block: &Value) {
+        if self.is_calling() {
+            return self.waiting.add(Item::Block(block.clone()));
+        }
         match block["type"].as_str() {
             Some("text") => {
                 self.close(out);
@@ -162,7 +217,8 @@ impl Told {
                 let input = begun["input"].take();
                 begun["input"] = json!({});
                 self.begin_block(out, &begun);
-                self.delta(out, &json!({ "type": "input_json_delta", "partial_json": input.to_string() }));
+                let input = restore_integers(input.to_string());
+                self.delta(out, &json!({ "type": "input_json_delta", "partial_json": input }));
                 self.end_block(out);
             }
             _ => {
@@ -231,6 +287,7 @@ impl Wire for Told {
 
     /// The chosen reply where it was not streamed as it came, the reason, the usage and the receipt.
     fn end(&mut self, outcome: &Outcome, out: &mut String) {
+        self.end_calls(out);
         if !(self.pass_through && self.spoke) {
             self.close(out);
             for block in self.shape.blocks(outcome) {
@@ -253,6 +310,7 @@ impl Wire for Told {
     }
 
     fn failed(&mut self, error: &ApiError, out: &mut String) {
+        self.end_calls(out);
         self.close(out);
         event(out, "error", &error::body(error, None));
     }

@@ -11,6 +11,7 @@ mod parts;
 mod reply;
 mod request;
 mod tools;
+mod waiting;
 
 pub(crate) use error::{PATH, in_own_words};
 

@@ -138,8 +138,8 @@ impl Shape {
             Some(FinishReason::Stop) if met.is_some() => return (Some("stop_sequence"), met),
             Some(FinishReason::Stop) => Some("end_turn"),
             Some(FinishReason::ContentFilter) => Some("refusal"),
-            Some(FinishReason::Length | FinishReason::Interrupted) | None => Some("max_tokens"),
-            Some(FinishReason::Unknown) => None,
+            Some(FinishReason::Length) | None => Some("max_tokens"),
+            Some(FinishReason::Interrupted | FinishReason::Unknown) => None,
         };
         (reason, None)
     }
@@ -276,7 +276,7 @@ pub(super) fn calls(outcome: &Outcome) -> Vec<Value> {
 
 /// The arguments of a call as an object. What is not an object is kept under a name of its own, so that whoever carries
 /// the call out sees what the model wrote.
-fn input(arguments: &str) -> Value {
+pub(super) fn input(arguments: &str) -> Value {
     match outthink_core::parse_json(arguments.as_bytes()) {
         Ok(object @ Value::Object(_)) => object,
         _ if arguments.trim().is_empty() => json!({}),

@@ -2,14 +2,14 @@
 
 use crate::api::read::{Fields, body_object, lengths};
 use crate::error::ApiError;
-use crate::run::{Size, bytes};
-use outthink_core::{Room, restore_integers};
-use serde_json::{Map, Value, json};
+use crate::run::{Size, weigh_fields};
+use outthink_core::{ModelInfo, Room};
+use serde_json::{Map, Value};
 
 /// A request to be passed on.
 pub(super) struct RelayRequest {
     pub(super) model: Option<String>,
-    /// The body, but for the model's name.
+    /// The body. The model's name is the engine's to set.
     pub(super) fields: Map<String, Value>,
     pub(super) stream: bool,
     /// Whether the client itself asked for the usage at the end of a stream.
@@ -18,8 +18,6 @@ pub(super) struct RelayRequest {
     pub(super) replies: u64,
     /// Generated tokens of one reply at most, where the client said so.
     pub(super) length: Option<u64>,
-    /// Bytes of the body: the prompts have no more tokens.
-    pub(super) weight: u64,
     /// Whether anything is generated at all.
     generates: bool,
 }
@@ -44,20 +42,31 @@ impl RelayRequest {
         let length = lengths::length(&fields, "max_tokens", own)?;
         let replies = lengths::replies(&fields)?.saturating_mul(prompts(fields.look("prompt")));
         let fields = fields.rest();
-        let weight = fields.iter().map(|(key, value)| key.len() as u64 + bytes(value)).sum();
-        Ok(Self { model, fields, stream, wants_usage, replies, length, weight, generates })
+        Ok(Self { model, fields, stream, wants_usage, replies, length, generates })
     }
 
-    /// What it may be, for its claim. Where `limited`, a reply in one piece that nobody limited is held to one
+    /// What it may be on this model, for its claim. Where `limited`, a reply in one piece that nobody limited is held to one
     /// stretch: nothing is seen of it while it is written.
-    pub(super) fn size(&mut self, context: Option<u64>, limited: bool) -> Size {
+    pub(super) fn size(&mut self, model: &ModelInfo, limited: bool) -> Size {
         let whole = !self.stream;
         if self.generates && whole && self.length.is_none() && limited {
             self.limit(Room::STRETCH);
         }
-        let prompt = context.map_or(self.weight, |most| self.weight.min(most.saturating_mul(self.replies.max(1))));
-        let length = if self.generates { self.length.map(|each| each.saturating_mul(self.replies)) } else { Some(0) };
+        let (weight, _) = weigh_fields(self.fields.iter(), &model.id);
+        let prompt = model.context.map_or(weight, |most| weight.min(most.saturating_mul(self.replies.max(1))));
+        let length = self.covered();
         Size { prompt, length, samples: 1, whole: whole && length.is_some(), ..Size::default() }
+    }
+
+    /// Generated tokens of all replies at most, where they are limited.
+    pub(super) fn covered(&self) -> Option<u64> {
+        if self.generates { self.length.map(|each| each.saturating_mul(self.replies)) } else { Some(0) }
+    }
+
+    /// Tokens of the prompts, about.
+    pub(super) fn likely_prompt(&self, model: &ModelInfo) -> u64 {
+        const TEXTS: [&str; 8] = ["prompt", "input", "inputs", "messages", "images", "suffix", "query", "documents"];
+        weigh_fields(self.fields.iter().filter(|(name, _)| TEXTS.contains(&name.as_str())), &model.id).1
     }
 
     /// Sends a limit where the client sent none.
@@ -78,26 +87,6 @@ impl RelayRequest {
             self.fields.insert("max_tokens".into(), most.into());
         }
         most > 0
-    }
-
-    /// The body as it is passed on: with the model's own name, and with the usage at the end of a stream, for the
-    /// bill.
-    pub(super) fn body(mut self, model: &str) -> Vec<u8> {
-        self.fields.insert("model".into(), model.into());
-        if self.stream {
-            match self.fields.entry("stream_options") {
-                serde_json::map::Entry::Occupied(mut options) if options.get().is_object() => {
-                    options.get_mut()["include_usage"] = true.into();
-                }
-                serde_json::map::Entry::Occupied(mut options) => {
-                    options.insert(json!({ "include_usage": true }));
-                }
-                serde_json::map::Entry::Vacant(place) => {
-                    place.insert(json!({ "include_usage": true }));
-                }
-            }
-        }
-        restore_integers(Value::Object(self.fields).to_string()).into_bytes()
     }
 }
 
@@ -133,6 +122,7 @@ fn prompts(prompt: Option<&Value>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn parse(body: &Value) -> Result<RelayRequest, ApiError> {
         RelayRequest::parse(body.to_string().as_bytes(), true)
@@ -153,15 +143,19 @@ mod tests {
         }
     }
 
+    fn model() -> ModelInfo {
+        ModelInfo { id: "m".into(), context: None, price: outthink_core::Price::default() }
+    }
+
     #[test]
     fn all_replies_to_all_prompts_are_counted() {
-        let size = |body: Value| parse(&body).unwrap().size(None, false);
+        let size = |body: Value| parse(&body).unwrap().size(&model(), false);
         assert_eq!(size(json!({"prompt": ["a", "b"], "n": 2, "best_of": 5.0, "max_tokens": 10.0})).length, Some(100));
         assert_eq!(size(json!({"prompt": [1, 2, 3], "max_tokens": 10})).length, Some(10));
         assert_eq!(size(json!({"prompt": [[1, 2], [3]], "max_tokens": 10})).length, Some(20));
         assert_eq!(size(json!({"prompt": "a"})).length, None);
         let mut limited = parse(&json!({"prompt": "a"})).unwrap();
-        assert_eq!(limited.size(None, true).length, Some(Room::STRETCH));
+        assert_eq!(limited.size(&model(), true).length, Some(Room::STRETCH));
         assert_eq!(limited.fields["max_tokens"], Room::STRETCH);
     }
 }

@@ -243,10 +243,11 @@ impl Told {
         if sealed.is_some() || (self.shape.summary && !outcome.reasoning.is_empty()) {
             items.push(self.shape.reasoning(&outcome.reasoning, sealed));
         }
-        let message = self.shape.message(&outcome.content, outcome, &self.tokens.of(outcome));
+        let message = self.shape.message(reply::said(outcome), outcome, &self.tokens.of(outcome));
         if message["content"].as_array().is_some_and(|parts| !parts.is_empty()) {
             items.push(message);
         }
+        items.extend(self.shape.images(outcome));
         items.extend(self.shape.calls(outcome));
         items
     }
@@ -315,7 +316,7 @@ impl Wire for Told {
                 self.begin_thought(out);
             }
             self.end_thought(out, sealed);
-            self.say(out, &outcome.content, &self.tokens.of(outcome));
+            self.say(out, reply::said(outcome), &self.tokens.of(outcome));
         }
         self.end_message(out, outcome);
         if was_passed_on && !self.output.iter().any(|item| item["type"] == "reasoning") {
@@ -325,7 +326,7 @@ impl Wire for Told {
                 self.end_thought(out, Some(sealed));
             }
         }
-        for item in self.shape.calls(outcome) {
+        for item in self.shape.images(outcome).into_iter().chain(self.shape.calls(outcome)) {
             self.call(out, item);
         }
         let response = self.shape.finished(outcome, &std::mem::take(&mut self.output));

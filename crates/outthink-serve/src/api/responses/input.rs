@@ -3,6 +3,7 @@
 use super::{native, sealed, tools};
 use crate::api::read::describe;
 use crate::error::ApiError;
+use crate::run::is_medium;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
@@ -48,6 +49,9 @@ pub(super) fn settle(messages: Vec<Value>) -> Vec<Value> {
     groups.into_iter().flatten().collect()
 }
 
+/// Who may say something. A result of a call is an item of its own; chat's way to write it is understood, too.
+const ROLES: [&str; 5] = ["system", "developer", "user", "assistant", "tool"];
+
 struct Reader<'a> {
     messages: Vec<Value>,
     /// Reasoning that belongs to the model's next message.
@@ -70,9 +74,9 @@ impl Reader<'_> {
         match kind.as_str() {
             "message" => {
                 let role = item.remove("role").unwrap_or_default();
-                if role.as_str().is_none_or(str::is_empty) {
+                if role.as_str().is_none_or(|role| !ROLES.contains(&role)) {
                     let path = format!("{at}.role");
-                    let words = format!("{path} is not a word: give system, developer, user or assistant");
+                    let words = format!("{path} is not known: give system, developer, user or assistant");
                     return Err(ApiError::invalid(&path, words));
                 }
                 let content = content(item.remove("content"), at)?;
@@ -234,7 +238,7 @@ fn content(content: Option<Value>, at: &str) -> Result<Value, ApiError> {
     parts.into_iter().enumerate().map(|(index, part)| self::part(part, &format!("{at}.content[{index}]"))).collect()
 }
 
-/// A part as chat has it. One that is not known stays as it is: the engine may know it.
+/// A part as chat has it. A medium that is not known stays as it is: the engine may know it.
 fn part(mut part: Value, at: &str) -> Result<Value, ApiError> {
     match part["type"].as_str() {
         Some("input_text" | "output_text" | "text" | "summary_text" | "reasoning_text") => {
@@ -263,7 +267,15 @@ fn part(mut part: Value, at: &str) -> Result<Value, ApiError> {
             }
             Ok(json!({ "type": "file", "file": file }))
         }
-        Some(_) => Ok(part),
+        Some(kind) if is_medium(kind) => Ok(part),
+        Some(kind) => {
+            let path = format!("{at}.type");
+            let words = format!(
+                "{path} is `{}`, which is not known: use input_text, output_text, input_image, input_audio or input_file",
+                short(kind)
+            );
+            Err(ApiError::invalid(&path, words))
+        }
         None => {
             let words =
                 format!("{at} has no type: give parts of type input_text, output_text, input_image or input_file");
@@ -361,11 +373,11 @@ mod tests {
             {"role": "assistant", "content": "b"},
             {"type": "web_search_call", "id": "ws"},
             {"type": "compaction", "encrypted_content": "x"},
-            {"role": "user", "content": [{"type": "novel", "plot": 1}]},
+            {"role": "user", "content": [{"type": "video_url", "plot": 1}]},
         ]))
         .unwrap();
         assert_eq!(messages.len(), 3);
-        assert_eq!(messages[2]["content"], json!([{"type": "novel", "plot": 1}]));
+        assert_eq!(messages[2]["content"], json!([{"type": "video_url", "plot": 1}]));
         assert!(notes.len() == 2 && notes[0].contains("web_search_call"), "{notes:?}");
     }
 

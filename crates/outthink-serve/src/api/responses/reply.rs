@@ -32,18 +32,24 @@ impl Shape {
     /// A response at its end.
     pub(super) fn finished(&self, outcome: &Outcome, output: &[Value]) -> Value {
         let cut = match outcome.finish {
-            Some(FinishReason::Length | FinishReason::Interrupted) | None => Some("max_output_tokens"),
+            Some(FinishReason::Length) | None => Some("max_output_tokens"),
             Some(FinishReason::ContentFilter) => Some("content_filter"),
-            Some(FinishReason::Unknown | FinishReason::Stop | FinishReason::ToolCalls) => None,
+            Some(FinishReason::Interrupted | FinishReason::Unknown | FinishReason::Stop | FinishReason::ToolCalls) => {
+                None
+            }
         };
         // A reason that the API does not have is in the receipt.
-        let is_cut = cut.is_some() || outcome.finish == Some(FinishReason::Unknown);
+        let is_cut = cut.is_some() || !outcome.finish.is_some_and(FinishReason::is_complete);
         let mut response = self.response(if is_cut { "incomplete" } else { "completed" }, output);
         if let Some(reason) = cut {
             response["incomplete_details"] = json!({ "reason": reason });
         }
         response["usage"] = usage(outcome);
         response["outthink"] = json!(Receipt::of(outcome, self.effort));
+        let unplaced = unplaced(outcome);
+        if !unplaced.is_empty() {
+            response["outthink"]["extra"] = unplaced.into();
+        }
         response
     }
 
@@ -157,6 +163,15 @@ impl Shape {
         message
     }
 
+    /// The images of a reply as output items: those that the engine sent whole.
+    pub(super) fn images(&self, outcome: &Outcome) -> Vec<Value> {
+        let item = |(index, data): (usize, &str)| {
+            let id = format!("{}_{index}", self.item_id("ig"));
+            json!({ "id": id, "type": "image_generation_call", "status": "completed", "result": data })
+        };
+        images(outcome).filter_map(image_data).enumerate().map(item).collect()
+    }
+
     /// The calls of a reply as output items.
     pub(super) fn calls(&self, outcome: &Outcome) -> Vec<Value> {
         let calls = outcome.tool_calls.as_ref().and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -164,6 +179,53 @@ impl Shape {
             |(index, call): (usize, &Value)| self.echo.tools.item(&format!("{}_{index}", self.item_id("fc")), call);
         calls.iter().enumerate().map(item).collect()
     }
+}
+
+/// Fields of an engine's message that have a place in a response here, or that were not asked for.
+const PLACED: [&str; 8] = [
+    "role",
+    "refusal",
+    "annotations",
+    "tool_calls",
+    "reasoning",
+    "reasoning_content",
+    sealed::DETAILS,
+    outthink_core::LOGPROBS,
+];
+
+/// What the engine sent that has no place in a response: sound, images by address, and whatever else.
+fn unplaced(outcome: &Outcome) -> Map<String, Value> {
+    let has_place = |key: &str| match key {
+        "images" => images(outcome).all(|image| image_data(image).is_some()),
+        key => PLACED.contains(&key),
+    };
+    let others = outcome.extra.iter().filter(|(key, value)| !value.is_null() && !has_place(key));
+    let mut others: Map<String, Value> = others.map(|(key, value)| (key.clone(), value.clone())).collect();
+    // Annotations stand with the text that they are of.
+    if let Some(Value::Array(annotations)) = outcome.extra.get("annotations")
+        && said(outcome).is_empty()
+        && !annotations.is_empty()
+    {
+        others.insert("annotations".into(), annotations.clone().into());
+    }
+    others
+}
+
+fn images(outcome: &Outcome) -> impl Iterator<Item = &Value> {
+    outcome.extra.get("images").and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The data of an image, where it is not an address.
+fn image_data(image: &Value) -> Option<&str> {
+    let place = if image.is_object() { &image["image_url"] } else { image };
+    let url = place.as_str().or_else(|| place["url"].as_str())?;
+    Some(url.strip_prefix("data:image/")?.split_once(";base64,")?.1)
+}
+
+/// The text of a reply: its content, or what is said in its sound.
+pub(super) fn said(outcome: &Outcome) -> &str {
+    let spoken = || outcome.extra.get("audio").and_then(|audio| audio["transcript"].as_str());
+    if outcome.content.is_empty() { spoken().unwrap_or_default() } else { &outcome.content }
 }
 
 /// A part of a message.
@@ -189,6 +251,10 @@ pub(super) fn as_message(outcome: &Outcome) -> Value {
     let mut message = Map::new();
     message.insert("role".into(), "assistant".into());
     message.insert("content".into(), outcome.content.as_str().into());
+    // Sound comes back to the engine by its name.
+    if let Some(id) = outcome.extra.get("audio").map(|audio| &audio["id"]).filter(|id| id.is_string()) {
+        message.insert("audio".into(), json!({ "id": id }));
+    }
     if let Some(calls) = &outcome.tool_calls {
         message.insert("tool_calls".into(), calls.clone());
         // The loop goes on from what the model thought.

@@ -3,7 +3,7 @@
 use super::include::Include;
 use super::input;
 use super::tools::Catalogue;
-use crate::api::read::{Efforts, Fields, Said, body_object, lengths, reasoning as thoughts, settings};
+use crate::api::read::{Efforts, Fields, Said, body_object, describe, lengths, reasoning as thoughts, settings};
 use crate::error::ApiError;
 use crate::run::RunRequest;
 use outthink_core::{Effort, Prompt, Sampling};
@@ -148,6 +148,7 @@ impl ResponsesRequest {
         let seed = fields.seed("seed")?;
         let (mut notes, mut engine) = (Vec::new(), Map::new());
         without_effect(&mut fields, &mut notes)?;
+        passed_on(&fields)?;
         echo.include = Include::read(&mut fields, &mut engine, &mut notes)?;
         let so_far = so_far(&mut fields, before, &mut echo, &mut notes)?;
         let mut messages = so_far.clone();
@@ -219,6 +220,34 @@ fn without_effect(fields: &mut Fields, notes: &mut Vec<String>) -> Result<(), Ap
             Ok(())
         }
         Some(_) => Err(ApiError::invalid("truncation", "truncation is not known: use auto or disabled")),
+    }
+}
+
+/// What the engine reads, by the types that the API gives it.
+fn passed_on(fields: &Fields) -> Result<(), ApiError> {
+    let is = |name: &str, what: &str, fits: fn(&Value) -> bool| match fields.look(name) {
+        Some(value) if !fits(value) => {
+            Err(ApiError::invalid(name, format!("{name} is {}: give {what}", describe(value))))
+        }
+        _ => Ok(()),
+    };
+    is("parallel_tool_calls", "true or false", Value::is_boolean)?;
+    is("metadata", "an object of strings", |given| {
+        given.as_object().is_some_and(|fields| fields.values().all(Value::is_string))
+    })?;
+    for name in ["user", "service_tier", "safety_identifier", "prompt_cache_key"] {
+        is(name, "a string", Value::is_string)?;
+    }
+    match fields.look("tool_choice") {
+        None => Ok(()),
+        Some(Value::String(word)) if ["none", "auto", "required"].contains(&word.as_str()) => Ok(()),
+        Some(choice) if choice["type"].as_str().is_some_and(|kind| !kind.is_empty()) || choice["name"].is_string() => {
+            Ok(())
+        }
+        Some(_) => {
+            let words = "tool_choice is not known: use none, auto, required, or an object with the type of a tool";
+            Err(ApiError::invalid("tool_choice", words))
+        }
     }
 }
 
@@ -303,6 +332,10 @@ fn text(fields: &mut Fields, engine: &mut Map<String, Value>, echo: &mut Echo) -
         engine.extend(nested.map(|nested| ("response_format".to_owned(), nested)));
     }
     if let Some(verbosity) = own.string("verbosity")? {
+        if !["low", "medium", "high"].contains(&verbosity.as_str()) {
+            let words = "text.verbosity is not known: use low, medium or high";
+            return Err(ApiError::invalid("text.verbosity", words));
+        }
         engine.insert("verbosity".into(), verbosity.into());
     }
     Ok(())
@@ -352,6 +385,18 @@ mod tests {
             (json!({"input": "x", "reasoning": {"summary": "long"}}), "reasoning.summary"),
             (json!({"input": "x", "tools": [{"name": "add"}]}), "tools[0].type"),
             (json!({"input": "x", "truncation": "some"}), "truncation"),
+            (json!({"input": "x", "tool_choice": "zip"}), "tool_choice"),
+            (json!({"input": "x", "tool_choice": 7}), "tool_choice"),
+            (json!({"input": "x", "tool_choice": {}}), "tool_choice"),
+            (json!({"input": "x", "text": {"verbosity": "loud"}}), "text.verbosity"),
+            (json!({"input": "x", "metadata": "x"}), "metadata"),
+            (json!({"input": "x", "metadata": {"a": 1}}), "metadata"),
+            (json!({"input": "x", "parallel_tool_calls": "x"}), "parallel_tool_calls"),
+            (json!({"input": "x", "user": 7}), "user"),
+            (json!({"input": "x", "service_tier": 7}), "service_tier"),
+            (json!({"input": "x", "prompt_cache_key": 7}), "prompt_cache_key"),
+            (json!({"input": [{"role": "zip", "content": "x"}]}), "input[0].role"),
+            (json!({"input": [{"role": "user", "content": [{"type": "zip"}]}]}), "input[0].content[0].type"),
             (json!({"input": "x", "max_tool_calls": 0}), "max_tool_calls"),
             (json!({"input": "x", "include": 7}), "include"),
             (json!({"input": "x", "prompt": {"id": "p"}}), "prompt"),

@@ -1,7 +1,8 @@
 //! What was bought and what it cost, next to the standard reply.
 
-use outthink_core::{Confidence, Cost, Outcome, Sample, StopReason};
+use outthink_core::{Confidence, Cost, FinishReason, Outcome, Sample, StopReason};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// The `outthink` object of a reply.
 #[derive(Debug, Clone, Serialize)]
@@ -10,6 +11,7 @@ pub(crate) struct Receipt<'a> {
     model: &'a str,
     effort: &'a str,
     samples_drawn: u32,
+    /// Those of them that failed, or that the engine ended before the model did.
     samples_failed: u32,
     discarded_tokens: u64,
     cancelled_tokens: u64,
@@ -29,8 +31,8 @@ pub(crate) struct Receipt<'a> {
     /// What each model did, a fallback under its own name.
     models: Vec<ModelBill<'a>>,
     /// What could not be honoured or went wrong on the way.
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    notes: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<Cow<'a, str>>,
     trace_id: &'a str,
     estimated: bool,
 }
@@ -58,12 +60,14 @@ struct Votes<'a> {
 impl<'a> Receipt<'a> {
     /// What this outcome cost at this effort.
     pub(crate) fn of(outcome: &'a Outcome, effort: &'a str) -> Self {
+        let broken = Broken::of(outcome);
+        let notes = outcome.notes.iter().map(|note| note.as_str().into());
         Self {
             strategy: &outcome.strategy,
             model: &outcome.model,
             effort,
             samples_drawn: outcome.samples_drawn,
-            samples_failed: outcome.samples_failed,
+            samples_failed: outcome.samples_failed + broken.count,
             discarded_tokens: outcome.usage.discarded,
             cancelled_tokens: outcome.usage.cancelled,
             verifier_tokens: outcome.usage.verifier,
@@ -77,10 +81,54 @@ impl<'a> Receipt<'a> {
             answer: outcome.answer.as_ref().map(|a| a.text.as_str()),
             votes: votes(&outcome.samples),
             models: models(outcome),
-            notes: &outcome.notes,
+            notes: notes.chain(broken.note(outcome.samples_drawn).map(Cow::Owned)).collect(),
             trace_id: &outcome.trace_id,
             estimated: outcome.usage.estimated,
         }
+    }
+}
+
+/// The samples that the engine ended before the model did: they have no vote.
+struct Broken<'a> {
+    count: u32,
+    /// How many ended in which way, with the engine's own word for it.
+    kinds: Vec<(FinishReason, Option<&'a str>, u32)>,
+}
+
+impl<'a> Broken<'a> {
+    fn of(outcome: &'a Outcome) -> Self {
+        let mut broken = Self { count: 0, kinds: Vec::new() };
+        for sample in outcome.samples.iter().filter(|s| s.is_done() && s.role.is_reply() && !s.forced) {
+            let word = sample.finish_word.as_deref();
+            let reason = match sample.finish {
+                // The turn of the model goes on where the client asks again.
+                Some(FinishReason::Unknown) if word == Some("pause_turn") => continue,
+                Some(reason @ (FinishReason::Interrupted | FinishReason::ContentFilter | FinishReason::Unknown)) => {
+                    reason
+                }
+                _ => continue,
+            };
+            broken.count += 1;
+            match broken.kinds.iter_mut().find(|kind| (kind.0, kind.1) == (reason, word)) {
+                Some(kind) => kind.2 += 1,
+                None => broken.kinds.push((reason, word, 1)),
+            }
+        }
+        broken
+    }
+
+    fn note(&self, drawn: u32) -> Option<String> {
+        let kind = |&(reason, word, count): &(FinishReason, Option<&str>, u32)| {
+            let how = match reason {
+                FinishReason::Interrupted => "interrupted by the engine",
+                FinishReason::ContentFilter => "withheld by a filter or refused",
+                _ => "ended for a reason that is not known",
+            };
+            let word = word.map(|word| format!(" (`{}`)", word.chars().take(64).collect::<String>()));
+            format!("{count} of {drawn} {how}{}", word.unwrap_or_default())
+        };
+        let kinds: Vec<String> = self.kinds.iter().map(kind).collect();
+        (self.count > 0).then(|| format!("samples that did not come to their own end: {}", kinds.join(", ")))
     }
 }
 
