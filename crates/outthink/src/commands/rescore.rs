@@ -245,10 +245,10 @@ impl Judge {
         let verifier: Arc<dyn Verifier> = match self {
             Self::Gold => {
                 let grader = Grader::new(gold()?, given.question.as_deref());
-                let right = given.answer.as_deref().map_or_else(
-                    || grader.grade(&given.text).correct,
-                    |answer| grader.is_right(answer),
-                );
+                let right = given
+                    .answer
+                    .as_deref()
+                    .map_or_else(|| grader.grade(&given.text).correct, |answer| grader.is_right(answer));
                 return Ok((right, None, Cost::ZERO));
             }
             Self::EachGold(kind) => match format!("{kind}:{}", gold()?).parse() {
