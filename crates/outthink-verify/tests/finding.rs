@@ -17,7 +17,7 @@ fn check(right: bool, rows: &[(&str, &str)]) {
 }
 
 #[test]
-fn denied_values_are_no_answers() {
+fn what_stands_for_a_denied_value_is_the_answer() {
     check(
         true,
         &[
@@ -42,6 +42,10 @@ fn denied_values_are_no_answers() {
             ("6", "उत्तर 5 नहीं, बल्कि 6 है।"),
         ],
     );
+}
+
+#[test]
+fn denied_values_are_no_answers() {
     check(
         false,
         &[

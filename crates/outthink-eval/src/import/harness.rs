@@ -92,12 +92,12 @@ fn records(row: &Value, asked: Option<&str>, gather: &mut Gather) -> Result<Opti
     let record = |text: &str, gather: &mut Gather| {
         let filtered = (texts.len() == 1).then(|| plain(&row["filtered_resps"])).flatten();
         let filtered = filtered.filter(|a| !a.is_empty() && a != "[invalid]");
-        let (answer, ours) = match filtered {
-            Some(answer) => (Some(answer.clone()), grader.is_right(&answer)),
-            None => {
-                let graded = grader.grade(text);
-                (graded.answer.map(|answer| answer.text), graded.correct)
-            }
+        let (answer, ours) = if let Some(answer) = filtered {
+            let right = grader.is_right(&answer);
+            (Some(answer), right)
+        } else {
+            let graded = grader.grade(text);
+            (graded.answer.map(|answer| answer.text), graded.correct)
         };
         SampleRecord {
             cell: gather.next(problem.clone()),

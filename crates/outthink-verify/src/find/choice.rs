@@ -11,6 +11,9 @@ use std::sync::LazyLock;
 /// One letter with its brackets.
 const LETTER: &str = r"[(\[（「]?\*{0,2}\(?[A-J]\)?\*{0,2}[)\]）」]?";
 
+/// Mentions that are looked at, from the last one on.
+const MOST: usize = 64;
+
 /// What one letter and another are joined by.
 fn joint() -> String {
     let words = |spaced: bool| {
@@ -209,7 +212,8 @@ fn said(text: &str) -> Option<String> {
     let found = [&RIGHT, &CHOSEN].into_iter().filter_map(|said| {
         let captures = said.as_ref()?.captures_iter(text);
         let letters = captures.filter_map(|found| found.get(1).or_else(|| found.get(2)));
-        letters.filter(|letters| is_meant(text, letters.start(), letters.end())).last()
+        let letters: Vec<regex::Match<'_>> = letters.collect();
+        letters.into_iter().rev().take(MOST).find(|letters| is_meant(text, letters.start(), letters.end()))
     });
     let letters = found.max_by_key(regex::Match::start)?.as_str();
     let alternatives = OR.as_ref().is_some_and(|or| or.is_match(letters));
