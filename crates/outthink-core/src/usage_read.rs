@@ -301,8 +301,7 @@ impl Usage {
 }
 
 /// The names under which a choice, its delta or its message holds counts.
-const COUNTS_OF_CHOICE: [&str; 6] =
-    ["usage", "usageMetadata", "usage_metadata", "token_usage", "timings", "metrics"];
+const COUNTS_OF_CHOICE: [&str; 6] = ["usage", "usageMetadata", "usage_metadata", "token_usage", "timings", "metrics"];
 
 /// What the choices report, each of its own work on one prompt.
 fn of_choices(body: &Value) -> Option<UsageRead> {

@@ -2,7 +2,7 @@
 //!
 //! Follows the event stream grammar of the HTML standard: lines end in CR, LF or CRLF, comments
 //! begin with a colon, the `data` lines of one event are joined by line breaks. Fields other than
-//! `data` and `event` are passed over. Bytes that are not UTF-8 become replacement characters; nothing panics.
+//! `data` and `event` are passed over, but for `error`, which llama.cpp sends: it is an event of that name. Bytes that are not UTF-8 become replacement characters; nothing panics.
 
 /// The end of chat completion streams: an event with this for its data.
 pub const DONE: &str = "[DONE]";
@@ -217,7 +217,12 @@ impl Decoder {
             return Ok(());
         }
         let colon = line.iter().position(|&b| b == b':').unwrap_or(line.len());
-        if &line[..colon] == b"data" {
+        let is_error = &line[..colon] == b"error" && !line[colon..].trim_ascii().is_empty();
+        if is_error {
+            self.name.clear();
+            self.name.extend_from_slice(b"error");
+        }
+        if is_error || &line[..colon] == b"data" {
             let value = line.get(colon + 1..).unwrap_or_default();
             let value = value.strip_prefix(b" ").unwrap_or(value);
             if self.data.len() + value.len() >= self.limit {

@@ -3,6 +3,7 @@
 use super::assemble::Assembler;
 use super::habit::Manner;
 use super::learned::{Complaint, Refused};
+use super::request::OURS;
 use super::think::Before;
 use crate::reader::NewReader;
 use hyper::body::Bytes;
@@ -54,6 +55,8 @@ pub(super) struct Ask {
     pub(super) body: Bytes,
     /// What of the request it does not say, in words for the receipt.
     pub(super) notes: Vec<String>,
+    /// Whether a stream is asked for, and not a whole reply.
+    pub(super) is_stream: bool,
     spare: Vec<Spare>,
     /// What was changed because the server does not know it.
     refused: Vec<Refused>,
@@ -81,7 +84,14 @@ pub(crate) enum Change {
     LeaveOut,
     /// The other name of the limit.
     Rename,
+    /// A whole reply in place of a stream.
+    Whole,
 }
+
+/// The field that asks for a stream.
+pub(super) const STREAM: &str = "stream";
+/// The fields that go with a stream alone.
+const OF_STREAM: [&str; 1] = ["stream_options"];
 
 impl Spare {
     pub(crate) fn new(field: &str, note: Option<&str>) -> Self {
@@ -101,6 +111,7 @@ impl Spare {
             return false;
         }
         let with_it = match self.field.as_str() {
+            STREAM => complaint.names("streaming") || complaint.names("streamed"),
             "logprobs" => complaint.names("top_logprobs"),
             "thinking" => complaint.names("budget_tokens"),
             "stream_options" => complaint.names("include_usage"),
@@ -117,6 +128,10 @@ impl Spare {
                 if let Some(limit) = body.shift_remove(&self.field) {
                     body.insert(other_limit(&self.field).into(), limit);
                 }
+            }
+            Change::Whole => {
+                body.insert(STREAM.into(), false.into());
+                body.retain(|name, _| !OF_STREAM.contains(&name.as_str()));
             }
             Change::LeaveOut => {
                 if let Some(Value::Object(inner)) = body.get_mut(&self.field)
@@ -138,7 +153,12 @@ impl Spare {
 
 impl Ask {
     pub(super) fn new(body: Bytes, notes: Vec<String>, spare: Vec<Spare>) -> Self {
-        Self { body, notes, spare, refused: Vec::new() }
+        Self { body, notes, is_stream: true, spare, refused: Vec::new() }
+    }
+
+    /// The same, whether it asks for a stream or not.
+    pub(super) fn streaming(self, is_stream: bool) -> Self {
+        Self { is_stream, ..self }
     }
 
     /// Changes the body as the server wants it; whether it complains about something that can be changed.
@@ -147,8 +167,13 @@ impl Ask {
         let Ok(Value::Object(mut body)) = parse_json(&self.body) else { return false };
         let spare = self.spare.remove(at);
         spare.apply(&mut body);
-        self.body = restore_integers(Value::Object(body).to_string()).into();
+        self.body = restore_integers(Value::Object(body.clone()).to_string()).into();
         self.notes.extend(spare.note);
+        if spare.change == Change::Whole {
+            self.is_stream = false;
+            self.refused.extend(without_stream(&body, complaint));
+            return true;
+        }
         // A value that is wrong once says nothing of the field.
         let unknown = complaint.is_unknown_field() && !spare.is_word;
         if unknown || spare.value.is_some() {
@@ -162,6 +187,19 @@ impl Ask {
     pub(super) fn learned(&mut self) -> Vec<Refused> {
         std::mem::take(&mut self.refused)
     }
+}
+
+/// What a server that refused a stream does not stream: replies to the fields of the client that it names, with the
+/// values that they have, or else any.
+fn without_stream(body: &Map<String, Value>, complaint: &Complaint) -> Vec<Refused> {
+    let named = body.iter().filter(|(name, _)| !OURS.contains(&name.as_str()) && complaint.names(name));
+    let named: Vec<Refused> = named.map(|(name, value)| not_streamed_with(name, value)).collect();
+    if named.is_empty() { vec![Refused { field: STREAM.into(), value: None }] } else { named }
+}
+
+/// A stream along with a field of this value.
+pub(super) fn not_streamed_with(name: &str, value: &Value) -> Refused {
+    Refused { field: format!("{STREAM} with {name}"), value: Some(value.to_string()) }
 }
 
 /// The other name of the limit.

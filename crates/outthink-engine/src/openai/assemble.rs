@@ -1,7 +1,7 @@
 //! From the events of a stream to the events of its samples.
 
 use super::choice::{Choice, End};
-use super::fields::Said;
+use super::fields::{self, Said};
 use super::habit::Habit;
 use super::logprobs::{confidences, logprobs, met_stop};
 use super::piece::{Piece, Pieces, Plain};
@@ -22,9 +22,23 @@ pub(super) type Queue = VecDeque<(usize, Result<SampleEvent, EngineError>)>;
 /// What an event has in place of data while nothing happens.
 const IDLE: [&str; 8] = ["", "ping", "pong", "keepalive", "keep-alive", "heartbeat", "processing", "null"];
 
-/// Fields of an event that hold no counts of tokens.
-const USUAL: [&str; 8] =
-    ["id", "object", "created", "model", "system_fingerprint", "service_tier", "provider", "obfuscation"];
+/// Fields of an event that say nothing of the reply.
+const USUAL: [&str; 11] = [
+    "id",
+    "request_id",
+    "object",
+    "created",
+    "model",
+    "system_fingerprint",
+    "service_tier",
+    "provider",
+    "obfuscation",
+    "error",
+    "errors",
+];
+
+/// Other fields of an event that are not passed on: what it is, and what stands for counts and the end.
+const NOT_KEPT: [&str; 6] = ["type", "usage", "x_groq", "timings", "done", "stop"];
 
 /// What was read of one reply so far.
 #[derive(Debug)]
@@ -38,6 +52,8 @@ pub(super) struct Assembler {
     has_news: bool,
     /// Whether the last counts came in an event of their own, as they do at the end of a stream.
     counted_alone: bool,
+    /// Other fields of the events, as they stood last: many servers repeat them with every event.
+    extra: Map<String, Value>,
     prompt_chars: u64,
     passed_on: bool,
     done: bool,
@@ -59,6 +75,7 @@ impl Assembler {
             reported: Reported::default(),
             has_news: false,
             counted_alone: false,
+            extra: Map::new(),
             prompt_chars,
             passed_on: false,
             done: false,
@@ -305,6 +322,7 @@ impl Assembler {
             _ => Vec::new(),
         };
         let alone = choices.is_empty();
+        let outer = if choices.len() == 1 { finish::reason(&mut event) } else { None };
         for (place, choice) in choices.into_iter().enumerate() {
             let Value::Object(choice) = choice else { continue };
             if choice.get("error").is_some_and(error::is_blame) {
@@ -312,6 +330,12 @@ impl Assembler {
                 return Err(error::in_stream(&choice.into(), self.passed_on, key));
             }
             self.choice(choice, place, repaired, out);
+        }
+        // A reason beside the only choice is its own.
+        if let (Some(word), [choice]) = (outer, &mut self.choices[..])
+            && choice.word.is_none()
+        {
+            (choice.word, choice.end) = (Some(word), End::WithText);
         }
         event.retain(|name, value| !value.is_null() && !USUAL.contains(&name.as_str()));
         if event.is_empty() {
@@ -322,7 +346,24 @@ impl Assembler {
             self.report(read);
             self.counted_alone = alone;
         }
+        if let (Value::Object(event), None) = (event, &self.reader) {
+            self.keep(event);
+        }
         Ok(())
+    }
+
+    /// Keeps what an event says of the whole reply, such as the sources that it was written from.
+    fn keep(&mut self, event: Map<String, Value>) {
+        for (name, value) in event {
+            let holds_counts =
+                || Usage::read(&Value::Object(Map::from_iter([(name.clone(), value.clone())]))).is_some();
+            if !fields::is_blank(&value) && value.as_bool() != Some(false) && !NOT_KEPT.contains(&name.as_str()) {
+                if (value.is_object() || value.is_array() || value.is_number()) && holds_counts() {
+                    continue;
+                }
+                self.extra.insert(name, value);
+            }
+        }
     }
 
     /// Takes in an event that says one thing.
@@ -455,6 +496,7 @@ impl Assembler {
         };
         let Some(index) = self.index(index.unwrap_or(place as u64)) else { return };
         let Some(choice) = self.choices.get_mut(index) else { return };
+        let reason = finish::reason_of_choice(&mut event);
         let raw_logprobs = event.shift_remove("logprobs");
         let (confidences, logprobs) = (confidences(raw_logprobs.as_ref()), logprobs(raw_logprobs.as_ref()));
         let mut said = choice.read(&mut event);
@@ -467,8 +509,8 @@ impl Assembler {
             said.extra.insert("tool_calls".to_owned(), calls.into());
         }
         let has_text = said != Said::default() || !logprobs.is_empty();
-        if let Some(word) = finish::word(event.get("finish_reason")) {
-            choice.word = Some(word.to_owned());
+        if let Some(word) = reason {
+            choice.word = Some(word);
             // The end of turn has a log-probability and no text.
             choice.end = if said == Said::default() { End::Alone } else { End::WithText };
             (choice.met_stop, choice.stop_text) = met_stop(&event);
@@ -570,6 +612,10 @@ impl Assembler {
                 None if closed && is_over && choice.spoke => finish(FinishReason::Unknown),
                 _ => Err(error.clone()),
             };
+            if choice.spoke && !self.extra.is_empty() {
+                let delta = Delta { extra: self.extra.clone(), ..Delta::default() };
+                out.push_back((index, Ok(SampleEvent::Delta(delta))));
+            }
             if event.is_err() && self.is_reported(choice) {
                 let estimated = usage.estimated || !self.has_final_counts();
                 out.push_back((index, Ok(SampleEvent::Used(Usage { estimated, ..usage }))));

@@ -172,22 +172,12 @@ impl Blame {
             return Self { message: Some(text.clone()), ..Self::default() };
         }
         let text = |name: &str| value[name].as_str().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
-        let names = [
-            "message",
-            "msg",
-            "error_message",
-            "error_msg",
-            "errorMessage",
-            "error_description",
-            "description",
-            "detail",
-            "title",
-            "reason",
-        ];
+        let names = ["error_description", "description", "detail", "title", "reason"];
         let (details, param) = details(&value["detail"]);
         let refused = value["base_resp"]["status_msg"].as_str().map(str::to_owned);
         let nested = value["message"].as_object().and_then(|m| m.get("message")?.as_str()).map(str::to_owned);
-        let message = details.or_else(|| names.iter().find_map(|name| text(name))).or(nested).or(refused);
+        let message =
+            details.or_else(|| MESSAGES.iter().chain(&names).find_map(|name| text(name))).or(nested).or(refused);
         let numbers = ["code", "status", "status_code", "statusCode", "http_status", "httpStatus", "http_code"];
         let number = numbers.iter().find_map(|name| status(&value[*name]));
         let code = match &value["code"] {
@@ -260,6 +250,26 @@ pub(super) fn status(value: &Value) -> Option<u16> {
         _ => return None,
     };
     (400..600).contains(&number).then_some(number)
+}
+
+/// Where servers put the words of an error.
+pub(super) const MESSAGES: [&str; 8] =
+    ["message", "msg", "error_message", "error_msg", "errorMessage", "errorMsg", "errmsg", "err_msg"];
+/// Where servers put a code of their own.
+pub(super) const CODES: [&str; 5] = ["code", "error_code", "errorCode", "errcode", "err_code"];
+/// Codes of servers that say that all went well.
+const WELL: [&str; 5] = ["ok", "success", "succeeded", "successful", "accepted"];
+
+/// Whether a code, a number of the server's own or a word, says that something failed.
+pub(super) fn is_code_of_failure(code: &Value) -> bool {
+    match code {
+        Value::Number(number) => number.as_f64().is_some_and(|code| code != 0.0 && !(100.0..400.0).contains(&code)),
+        Value::String(word) => match word.trim().parse::<f64>() {
+            Ok(code) => code != 0.0 && !(100.0..400.0).contains(&code),
+            Err(_) => !word.trim().is_empty() && !WELL.iter().any(|well| word.trim().eq_ignore_ascii_case(well)),
+        },
+        _ => false,
+    }
 }
 
 /// The words of a list of details, and the field that the first names: what `FastAPI` makes of a request that is

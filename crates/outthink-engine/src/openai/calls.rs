@@ -164,7 +164,7 @@ impl Call {
         if entry.id.is_empty() {
             // Names without ids: two in one piece are two calls, and so is one after whole arguments.
             let repeated = entry.index.is_some() && self.is_repeated_by(entry);
-            return named && ((in_this_piece && !self.name.is_empty()) || (whole && !repeated));
+            return named && !self.name.is_empty() && (in_this_piece || (whole && !repeated));
         }
         // A new id is a new call, but for servers that split it, give it late, or make one for every piece.
         match (named, begun) {

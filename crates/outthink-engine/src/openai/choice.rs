@@ -11,6 +11,8 @@ use super::usage::{Seen, estimate};
 use outthink_core::{FinishReason, Reasoned};
 use serde_json::{Map, Value};
 
+/// Names of the text of a choice that has neither a delta nor a message.
+const TEXT: [&str; 4] = ["text", "content", "generated_text", "output_text"];
 /// Bytes of a reply that are looked through at its end for where its reasoning ended.
 const HEARD_MOST: usize = 4 << 20;
 
@@ -141,16 +143,24 @@ impl Choice {
 
     pub(super) fn reason(&self) -> Option<FinishReason> {
         let reason = finish::meaning(self.word.as_deref()?);
-        // Servers say that the model stopped where it stopped to call tools.
-        Some(if reason == FinishReason::Stop && !self.calls.is_empty() { FinishReason::ToolCalls } else { reason })
+        // Servers say that the model stopped where it stopped to call tools, and the other way round.
+        Some(match (reason, self.calls.is_empty()) {
+            (FinishReason::Stop, false) => FinishReason::ToolCalls,
+            (FinishReason::ToolCalls, true) => FinishReason::Stop,
+            _ => reason,
+        })
     }
 }
 
 impl Choice {
     /// What the fields of an event say.
     pub(super) fn read(&mut self, event: &mut Map<String, Value>) -> Said {
-        let mut object =
-            |name: &str| event.shift_remove(name).and_then(|v| if let Value::Object(v) = v { Some(v) } else { None });
+        // A text in the place of a delta or a message is its content.
+        let mut object = |name: &str| match event.shift_remove(name)? {
+            Value::Object(fields) => Some(fields),
+            content @ (Value::String(_) | Value::Array(_)) => Some(Map::from_iter([("content".to_owned(), content)])),
+            _ => None,
+        };
         let (delta, message) = (object("delta").filter(|d| !d.is_empty()), object("message"));
         let said = match (delta, message) {
             (Some(delta), _) => fields::read(delta, &mut self.named),
@@ -164,10 +174,11 @@ impl Choice {
                 return said;
             }
             (None, Some(message)) => return fields::read(message, &mut self.named),
-            (None, None) => match event.shift_remove("text") {
-                Some(Value::String(content)) => Said { content, ..Said::default() },
-                _ => return Said::default(),
-            },
+            (None, None) => {
+                let texts = TEXT.into_iter().filter_map(|name| event.shift_remove(name));
+                let Some(content) = texts.into_iter().find(Value::is_string) else { return Said::default() };
+                fields::read(Map::from_iter([("content".to_owned(), content)]), &mut self.named)
+            }
         };
         self.streamed |= !(said.content.is_empty() && said.reasoning.is_empty() && said.calls.is_empty());
         said

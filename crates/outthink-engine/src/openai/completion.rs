@@ -72,7 +72,7 @@ pub(super) fn ask(request: &SampleRequest, to: Addressee<'_>, seed: u64, prompt:
             writer.set(name, value.clone());
         }
     }
-    writer.begin();
+    writer.begin(true);
     // Without a limit, the API's default for text completions is 16 tokens; a limit below 0 stands for none
     // with llama.cpp, and null with vLLM.
     match request.max_tokens {

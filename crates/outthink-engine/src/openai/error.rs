@@ -106,14 +106,16 @@ pub(super) fn is_error(event: &Map<String, Value>) -> bool {
     if named || errors || refused {
         return true;
     }
-    if event.contains_key("choices") {
+    if event.get("choices").is_some_and(|choices| !choices.is_null()) {
         return false;
     }
     let text = |name: &str| event.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let is_named = |name: &str| text(name).is_some_and(|word| word.to_ascii_lowercase().contains("error"));
-    let says = text("message").or(text("msg")).is_some() || event.get("detail").is_some_and(is_blame);
+    let says = blame::MESSAGES.iter().any(|name| text(name).is_some()) || event.get("detail").is_some_and(is_blame);
     let code = ["code", "status", "status_code", "statusCode"].iter().filter_map(|name| event.get(*name));
-    let failed = code.filter_map(blame::status).any(|code| code >= 400);
+    let failed = code.filter_map(blame::status).any(|code| code >= 400)
+        || blame::CODES.iter().filter_map(|name| event.get(*name)).any(blame::is_code_of_failure)
+        || ["success", "ok"].iter().any(|name| event.get(*name) == Some(&Value::Bool(false)));
     is_named("object") || (says && (is_named("type") || failed)) || (event.len() == 1 && event.contains_key("detail"))
 }
 

@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 
 /// Names of reasoning. They mean the same: where a server gives several, the first that holds text is read.
 const REASONING: [&str; 6] = ["reasoning_content", "reasoning", "thinking", "thought", "thoughts", "reasoning_text"];
+/// Names that some servers have for the content.
+const TEXT: [&str; 3] = ["text", "output_text", "generated_text"];
 /// Fields that hold reasoning in parts with signatures. They are passed on whole, and read where no field with
 /// one of the names above has the same text.
 const DETAILS: [&str; 3] = ["reasoning_details", "thinking_blocks", "reasoning_blocks"];
@@ -32,6 +34,12 @@ pub(super) fn read(mut fields: Map<String, Value>, named: &mut bool) -> Said {
         Some(Value::String(text)) => said.content = text,
         Some(content) => part(content, &mut said, 0),
         None => {}
+    }
+    if said.content.is_empty()
+        && let Some(name) = TEXT.into_iter().find(|name| fields.get(*name).is_some_and(Value::is_string))
+        && let Some(Value::String(text)) = fields.shift_remove(name)
+    {
+        said.content = text;
     }
     if fields.is_empty() {
         return said;

@@ -1,7 +1,7 @@
 //! Why a sample ended: what servers call it, and what it means.
 
 use outthink_core::FinishReason;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Words of servers in lower case, by what they mean. What is not here is unknown.
 const WORDS: &[(FinishReason, &[&str])] = &[
@@ -11,7 +11,25 @@ const WORDS: &[(FinishReason, &[&str])] = &[
             "stop",
             "stopped",
             "end_turn",
+            "end_of_turn",
+            "end_of_text",
+            "end_of_sequence",
+            "end_of_sentence",
+            "eot",
+            "eot_id",
+            "im_end",
+            "eos_found",
+            "stopped_eos",
             "stop_sequence",
+            "stop_sequences",
+            "stop_word",
+            "stop_words",
+            "stop_string",
+            "stop_str",
+            "stopped_word",
+            "stop_criteria",
+            "word",
+            "natural",
             "stop_token",
             "eos",
             "eos_token",
@@ -38,6 +56,12 @@ const WORDS: &[(FinishReason, &[&str])] = &[
             "max_completion_tokens",
             "model_length",
             "token_limit",
+            "token_limit_reached",
+            "max_tokens_reached",
+            "max_length_reached",
+            "stopped_limit",
+            "output_limit",
+            "too_long",
             "context_length",
             "context_length_exceeded",
             "context_window_exceeded",
@@ -101,9 +125,42 @@ const WORDS: &[(FinishReason, &[&str])] = &[
     ),
 ];
 
+/// The names of the field of a reason.
+const NAMES: [&str; 3] = ["finish_reason", "finishReason", "done_reason"];
+/// Names that other servers have for it, and under which some write the stop text that they met: a word counts where
+/// its meaning is known.
+const DOUBTFUL: [&str; 4] = ["stop_reason", "stopReason", "stop_type", "native_finish_reason"];
+/// What a reason that is an object has its word under.
+const WORD: [&str; 5] = ["type", "reason", "value", "name", "finish_reason"];
+
+/// The reason that an object gives, of a choice, its delta or message, or around it.
+pub(super) fn reason(fields: &mut Map<String, Value>) -> Option<String> {
+    let found = NAMES.iter().find_map(|name| word(fields.get(*name))).map(str::to_owned);
+    NAMES.iter().for_each(|name| drop(fields.shift_remove(*name)));
+    found.or_else(|| {
+        let name = DOUBTFUL.iter().find(|name| word(fields.get(**name)).is_some_and(is_known))?;
+        word(fields.shift_remove(*name).as_ref()).map(str::to_owned)
+    })
+}
+
+/// The reason that a choice gives, in itself or in its delta or message.
+pub(super) fn reason_of_choice(choice: &mut Map<String, Value>) -> Option<String> {
+    let own = reason(choice);
+    own.or_else(|| ["delta", "message"].into_iter().find_map(|name| reason(choice.get_mut(name)?.as_object_mut()?)))
+}
+
 /// The word in a field of a reason, if it is one: servers that have not ended send null, `""` or `"null"`.
-pub(super) fn word(field: Option<&Value>) -> Option<&str> {
-    said(field?.as_str()?)
+fn word(field: Option<&Value>) -> Option<&str> {
+    match field? {
+        Value::String(word) => said(word),
+        Value::Object(fields) => WORD.iter().find_map(|name| said(fields.get(*name)?.as_str()?)),
+        _ => None,
+    }
+}
+
+/// Whether a word is that of a reason.
+fn is_known(word: &str) -> bool {
+    meaning(word) != FinishReason::Unknown
 }
 
 /// The same of a text.
@@ -121,8 +178,30 @@ pub(super) fn meaning(word: &str) -> FinishReason {
     if let Some(reason) = known(word) {
         return reason;
     }
-    let lower = word.to_ascii_lowercase().replace(['-', ' '], "_");
-    known(lower.strip_prefix("finish_reason_").unwrap_or(&lower)).unwrap_or(FinishReason::Unknown)
+    let word = snake(word);
+    let bare = |prefix: &&str| word.strip_prefix(*prefix);
+    let bare = PREFIXES.iter().find_map(bare).unwrap_or(&word);
+    known(bare).unwrap_or(FinishReason::Unknown)
+}
+
+/// What enumerations have before their words.
+const PREFIXES: [&str; 2] = ["finish_reason_", "stop_reason_"];
+
+/// A word as `WORDS` have it: the last part of a path such as `FinishReason.STOP`, in lower case, its parts joined by
+/// `_`.
+fn snake(word: &str) -> String {
+    let word = word.trim_start_matches('<').split(": ").next().unwrap_or(word).trim_end_matches('>');
+    let word = word.rsplit(['.', ':']).next().unwrap_or(word);
+    let mut snake = String::new();
+    let mut after_small = false;
+    for c in word.chars() {
+        if c.is_ascii_uppercase() && after_small {
+            snake.push('_');
+        }
+        after_small = c.is_ascii_lowercase();
+        snake.push(if matches!(c, '-' | ' ') { '_' } else { c.to_ascii_lowercase() });
+    }
+    snake
 }
 
 /// The word for a receipt: none where it is one of the API's own four.
@@ -140,8 +219,9 @@ mod tests {
         use FinishReason::{ContentFilter, Interrupted, Length, Stop, ToolCalls, Unknown};
         for (reason, words) in [
             (Stop, &["stop", "STOP", "end_turn", "eos", "COMPLETE", "stop_sequence", "FINISH_REASON_STOP"][..]),
-            (Length, &["length", "MAX_TOKENS", "model_length", "max_output_tokens", "incomplete"]),
-            (ToolCalls, &["tool_calls", "tool-calls", "function_call", "tool_use"]),
+            (Stop, &["FinishReason.STOP", "<FinishReason.STOP: 1>", "FinishReason::Stop", "end_of_turn", "endTurn"]),
+            (Length, &["length", "MAX_TOKENS", "model_length", "max_output_tokens", "incomplete", "maxTokens"]),
+            (ToolCalls, &["tool_calls", "tool-calls", "function_call", "tool_use", "toolCalls", "ToolUse"]),
             (
                 ContentFilter,
                 &["content_filter", "SAFETY", "PROHIBITED_CONTENT", "refusal", "sensitive", "content-filter"],

@@ -31,6 +31,12 @@ impl Learned {
         with(None) || value.is_some_and(|v| with(Some(v.to_string())))
     }
 
+    /// Whether exactly this was refused.
+    pub(super) fn has(&self, refused: &Refused) -> bool {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        !all.is_empty() && all.contains(refused)
+    }
+
     /// Remembers a field without which the server took the request.
     pub(super) fn remember(&self, refused: Refused) {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);

@@ -263,9 +263,28 @@ impl Counts {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Event<'a> {
     #[serde(borrow)]
     choices: [Piecewise<'a>; 1],
+    #[serde(default, rename = "id")]
+    _id: IgnoredAny,
+    #[serde(default, rename = "object")]
+    _object: IgnoredAny,
+    #[serde(default, rename = "created")]
+    _created: IgnoredAny,
+    #[serde(default, rename = "model")]
+    _model: IgnoredAny,
+    #[serde(default, rename = "system_fingerprint")]
+    _fingerprint: IgnoredAny,
+    #[serde(default, rename = "service_tier")]
+    _tier: IgnoredAny,
+    #[serde(default, rename = "provider")]
+    _provider: IgnoredAny,
+    #[serde(default, rename = "request_id")]
+    _request: IgnoredAny,
+    #[serde(default, rename = "obfuscation")]
+    _obfuscation: IgnoredAny,
     #[serde(default, rename = "usage")]
     _no_usage: (),
     #[serde(default, rename = "error")]
@@ -287,6 +306,10 @@ struct Piecewise<'a> {
     _no_logprobs: (),
     #[serde(default, rename = "finish_reason")]
     _no_reason: (),
+    #[serde(default, rename = "finishReason")]
+    _no_other_reason: (),
+    #[serde(default, rename = "stop_reason")]
+    _no_stop_reason: (),
     #[serde(default, rename = "usage")]
     _no_usage: (),
     #[serde(default, rename = "error")]

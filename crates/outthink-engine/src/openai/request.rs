@@ -1,7 +1,7 @@
 //! The body of a request in a server's own words.
 
 use super::Continuation;
-use super::ask::{Ask, Change, LIMITS, Spare, other_limit};
+use super::ask::{Ask, Change, LIMITS, STREAM, Spare, not_streamed_with, other_limit};
 use super::dialect::Dialect;
 use super::learned::Learned;
 use super::length::{self, TEMPLATE};
@@ -10,7 +10,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 /// Fields that only we set; what the prompt's `extra` says of them is dropped.
-const OURS: [&str; 11] = [
+pub(super) const OURS: [&str; 11] = [
     "messages",
     "model",
     "n",
@@ -23,6 +23,11 @@ const OURS: [&str; 11] = [
     "logprobs",
     "top_logprobs",
 ];
+
+/// Fields whose replies no server streams: these are asked for as a whole.
+const WHOLE: [&str; 1] = ["prompt_logprobs"];
+/// The one form of audio that is streamed.
+const STREAMED_AUDIO: &str = "pcm16";
 
 /// Candidates of a token that the API gives at most.
 const MOST_CANDIDATES: u32 = 20;
@@ -53,7 +58,8 @@ pub(super) fn ask(request: &SampleRequest, to: Addressee<'_>, seed: u64, n: usiz
         return missing("top_k and min_p");
     }
     let mut writer = Writer::new(to);
-    writer.begin();
+    let is_stream = may_stream(&request.prompt.extra, to.learned);
+    writer.begin(is_stream);
     let prefix = request.prefix.as_deref().filter(|p| !p.is_empty());
     if prefix.is_some() {
         match dialect.continuation {
@@ -75,13 +81,28 @@ pub(super) fn ask(request: &SampleRequest, to: Addressee<'_>, seed: u64, n: usiz
     writer.sampling(request);
     writer.logprobs(request);
     let template = writer.length(request);
+    if is_stream {
+        writer.spare.push(Spare { change: Change::Whole, ..Spare::new(STREAM, None) });
+    }
     let last = prefix.map(|prefix| json!({"role": "assistant", "content": prefix}));
     let messages = Messages { given: &request.prompt.messages, last: last.as_ref() };
     let Writer { ours, notes, spare, .. } = writer;
     let extra = Extra { given: &request.prompt.extra, template: &template, has_tools: request.prompt.has_tools() };
     let body = serde_json::to_string(&Body { extra, ours: &ours, messages })
         .map_err(|e| EngineError::new(Origin::Internal, format!("a request cannot be written: {e}")))?;
-    Ok(Ask::new(restore_integers(body).into(), notes, spare))
+    Ok(Ask::new(restore_integers(body).into(), notes, spare).streaming(is_stream))
+}
+
+/// Whether the reply to a request with these fields may be asked for as a stream.
+fn may_stream(extra: &Map<String, Value>, learned: &Learned) -> bool {
+    let is_set = |value: &Value| !matches!(value, Value::Null | Value::Bool(false));
+    let is_audio = |name: &str, value: &Value| name == "audio" && value["format"].is_string();
+    let is_whole = |(name, value): (&String, &Value)| {
+        (WHOLE.contains(&name.as_str()) && is_set(value))
+            || (is_audio(name, value) && value["format"] != STREAMED_AUDIO)
+            || learned.has(&not_streamed_with(name, value))
+    };
+    !learned.refuses(STREAM, None) && !extra.iter().any(is_whole)
 }
 
 /// Collects the fields that we set.
@@ -104,12 +125,12 @@ impl Writer<'_> {
         self.ours.push((name.to_owned(), value));
     }
 
-    /// The model, and that the reply is to be streamed with its usage.
-    pub(super) fn begin(&mut self) {
+    /// The model, and whether the reply is to be streamed, with its usage.
+    pub(super) fn begin(&mut self, is_stream: bool) {
         let Addressee { model, dialect, learned } = self.to;
         self.set("model", model.into());
-        self.set("stream", true.into());
-        if dialect.stream_usage && !learned.refuses("stream_options", None) {
+        self.set(STREAM, is_stream.into());
+        if is_stream && dialect.stream_usage && !learned.refuses("stream_options", None) {
             self.set("stream_options", json!({"include_usage": true}));
             self.spare.push(Spare::new("stream_options", None));
         }

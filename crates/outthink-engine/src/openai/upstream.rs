@@ -174,7 +174,11 @@ impl Run {
             return;
         }
         let after = failure.error.retry_after;
-        let may = failure.retry && !self.order.has_other && !passed_on && self.attempt < self.wire.max_retries && self.wire.waits(after);
+        let may = failure.retry
+            && !self.order.has_other
+            && !passed_on
+            && self.attempt < self.wire.max_retries
+            && self.wire.waits(after);
         // The failed connection is closed before the wait.
         self.phase = Phase::Waiting;
         // What was refused was not read, whichever way the server says so.
@@ -270,9 +274,12 @@ impl Run {
     /// Sends the request, and waits for the head of the reply.
     async fn send(&mut self) -> Result<(), Failure> {
         let Phase::Ready(connection) = std::mem::replace(&mut self.phase, Phase::Waiting) else { return Ok(()) };
-        let due = Instant::now() + self.wire.timeouts.first_token;
+        // The first token of a whole reply comes with its last.
+        let is_stream = self.order.ask.is_stream;
+        let due = if is_stream { Instant::now() + self.wire.timeouts.first_token } else { self.deadline };
+        let accept = if is_stream { Accept::Events } else { Accept::Anything };
         let place = if self.order.is_completion { &self.wire.completions } else { &self.wire.chat };
-        let request = self.wire.client.send(connection, place, Accept::Events, self.order.ask.body.clone());
+        let request = self.wire.client.send(connection, place, accept, self.order.ask.body.clone());
         let response = match self.wire.first(due, self.deadline, request).await {
             None => {
                 self.is_read = true;

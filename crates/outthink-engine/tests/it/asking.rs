@@ -299,3 +299,63 @@ async fn a_member_is_not_asked_again_while_another_one_is_fit() {
     let all = whole(pool.start(request(&[7])).remove(0)).await;
     assert_eq!((all.content.as_str(), bad.requests().len()), ("4", 2), "{all:?}");
 }
+
+#[tokio::test]
+async fn what_a_server_does_not_stream_is_asked_for_as_a_whole() {
+    let message = r#"{"choices":[{"index":0,"message":{"content":"4"},"finish_reason":"stop"}],
+        "usage":{"prompt_tokens":5,"completion_tokens":2},"prompt_logprobs":[null,{"5":{"logprob":-1.0}}]}"#;
+    let whole_reply = || reply("200 OK", "application/json", message);
+    let wav = serde_json::json!({"format": "wav", "voice": "alloy"});
+    let beams = Value::Bool(true);
+    // The client's field, what the server says against a stream, and whether each request asks for one: the same
+    // request twice, then one without the field.
+    for (field, complaint, streams) in [
+        (Some(("prompt_logprobs", Value::from(1))), None, &[false, false, true][..]),
+        (Some(("audio", wav)), None, &[false, false, true]),
+        (
+            Some(("use_beam_search", beams)),
+            Some("use_beam_search is not available when stream=True"),
+            &[true, false, false, true],
+        ),
+        (None, Some("streaming is not supported for this model"), &[true, false, false, false]),
+        (
+            None,
+            Some("Unsupported value: 'stream' does not support true with this model. Supported values are: false."),
+            &[true, false, false, false],
+        ),
+    ] {
+        let scripts = complaint.map(refusal).into_iter().chain([whole_reply()]).collect();
+        let server = Server::start(scripts).await;
+        let mut options = options(&server);
+        options.timeouts.first_token = Duration::from_secs(2);
+        let engine = OpenAiEngine::new(options).unwrap();
+        for with_field in [true, true, false] {
+            let mut request = request(&[7]);
+            if let Some((name, value)) = field.clone().filter(|_| with_field) {
+                std::sync::Arc::make_mut(&mut request.prompt).extra.insert(name.into(), value);
+            }
+            let all = whole(engine.start(request).remove(0)).await;
+            assert_eq!((all.content.as_str(), all.finish.unwrap().usage.completion), ("4", 2), "{complaint:?}");
+            assert!(all.lost.is_empty() && all.notes.is_empty() && all.error.is_none());
+            assert!(all.extra.iter().any(|extra| extra.contains_key("prompt_logprobs")), "{:?}", all.extra);
+        }
+        let bodies: Vec<Value> = server.requests().iter().map(|request| body(request)).collect();
+        let asked: Vec<bool> = bodies.iter().map(|body| body["stream"] == true).collect();
+        assert_eq!(asked, streams, "{complaint:?}");
+        assert!(bodies.iter().all(|b| b["stream"] == true || b.get("stream_options").is_none()));
+    }
+}
+
+#[tokio::test]
+async fn a_whole_reply_may_come_later_than_a_first_token() {
+    let message = r#"{"choices":[{"index":0,"message":{"content":"4"},"finish_reason":"stop"}]}"#;
+    let mut slow = vec![Do::Pause(Duration::from_millis(400))];
+    slow.extend(reply("200 OK", "application/json", message));
+    let server = Server::start(vec![slow]).await;
+    let mut options = options(&server);
+    options.timeouts.first_token = Duration::from_millis(100);
+    let mut request = request(&[7]);
+    std::sync::Arc::make_mut(&mut request.prompt).extra.insert("prompt_logprobs".into(), 1.into());
+    let all = whole(OpenAiEngine::new(options).unwrap().start(request).remove(0)).await;
+    assert_eq!((all.content.as_str(), all.error), ("4", None));
+}

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 const WORD: &str = r#"{"choices":[{"index":0,"delta":{"content":"hi"}}]}"#;
 const END: &str = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
-const BIG: &str =
-    r#"{"choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":9000,"total_tokens":10000}}"#;
+const BIG: &str = r#"{"choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":9000,"total_tokens":10000}}"#;
 const BOOM: &str = r#"{"error":{"message":"boom","code":500}}"#;
 
 /// An event with the usage of [`BIG`] in it.
@@ -56,9 +55,10 @@ async fn the_last_reported_usage_counts_whatever_ended_the_reply() {
         ("usage with the words, then an error", events(&[&with_usage(WORD), BOOM])),
         ("a broken connection", stalled),
         ("an error before words", events(&[BIG, BOOM])),
-        ("a reason that is an interruption", events(&[
-            r#"{"choices":[{"index":0,"delta":{},"finish_reason":"network_error"}]}"#, BIG, "[DONE]",
-        ])),
+        (
+            "a reason that is an interruption",
+            events(&[r#"{"choices":[{"index":0,"delta":{},"finish_reason":"network_error"}]}"#, BIG, "[DONE]"]),
+        ),
         ("an error of a whole reply", json(with_usage(&broken_off.to_string()))),
         ("a whole reply without choices", json(BIG.to_owned())),
         ("a refusal", reply("400 Bad Request", "application/json", &with_usage(BOOM))),

@@ -13,6 +13,7 @@ mod reward;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod server;
+mod shapes;
 mod streams;
 
 use futures_util::StreamExt as _;

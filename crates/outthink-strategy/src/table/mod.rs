@@ -304,7 +304,8 @@ impl Table {
 
     /// Enters what the engine has counted so far of the attempt that runs.
     pub(crate) fn used(&mut self, id: SampleId, usage: Usage) {
-        let (Some(sample), Some(held)) = (self.state.samples.get_mut(id as usize), self.held.get_mut(id as usize)) else {
+        let (Some(sample), Some(held)) = (self.state.samples.get_mut(id as usize), self.held.get_mut(id as usize))
+        else {
             return;
         };
         held.started = true;
