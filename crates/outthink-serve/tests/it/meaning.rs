@@ -130,11 +130,10 @@ async fn a_refusal_is_a_refusal_in_both_apis() {
 }
 
 #[tokio::test]
-async fn an_end_that_is_not_known_or_broke_is_passed_on_in_the_engines_word() {
+async fn an_end_that_is_not_known_is_passed_on_and_one_that_broke_is_cut() {
     for (reason, word, told) in [
         (FinishReason::Unknown, Some("model_context_window"), "model_context_window"),
-        (FinishReason::Interrupted, Some("insufficient_system_resource"), "insufficient_system_resource"),
-        (FinishReason::Interrupted, None, "abort"),
+        (FinishReason::Interrupted, Some("insufficient_system_resource"), "length"),
         (FinishReason::ContentFilter, Some("SAFETY"), "content_filter"),
     ] {
         let address = before(Raw::new(move |_| vec![delta("Well", json!({})), finish(reason, word)])).await;

@@ -24,10 +24,10 @@ async fn words_of_servers_map_to_their_meaning() {
         ("RECITATION", "content_filter", true),
         ("PROHIBITED_CONTENT", "content_filter", true),
         ("refusal", "content_filter", true),
-        ("insufficient_system_resource", "insufficient_system_resource", true),
-        ("network_error", "network_error", true),
-        ("abort", "abort", true),
-        ("MALFORMED_FUNCTION_CALL", "MALFORMED_FUNCTION_CALL", true),
+        ("insufficient_system_resource", "length", true),
+        ("network_error", "length", true),
+        ("abort", "length", true),
+        ("MALFORMED_FUNCTION_CALL", "length", true),
         ("because", "because", true),
     ] {
         let answer = answer(word, ended(word)).await;

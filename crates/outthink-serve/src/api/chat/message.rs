@@ -156,15 +156,14 @@ fn extra_fields<'a>(outcome: &'a Outcome, told: &'a [&'a str]) -> impl Iterator<
     outcome.extra.iter().filter(move |(key, _)| !known.contains(&key.as_str()) && !told.contains(&key.as_str()))
 }
 
-/// Why the reply ended. One that was cut off by a budget ended for its length; where the engine gave up, or for a
-/// reason that is not known, its own word is passed on: no longer limit would help.
+/// Why the reply ended. One that was cut off, by a budget or because the engine gave up, ended for its length: clients with
+/// types know no other word for it, and the receipt has the engine's own. A reason that is not known is passed on.
 pub(super) fn finish_reason(outcome: &Outcome) -> &str {
     match outcome.finish {
         Some(FinishReason::Stop) => "stop",
         Some(FinishReason::ToolCalls) => "tool_calls",
         Some(FinishReason::ContentFilter) => "content_filter",
-        Some(FinishReason::Length) | None => "length",
-        Some(FinishReason::Interrupted) => outcome.finish_word.as_deref().unwrap_or("abort"),
+        Some(FinishReason::Length | FinishReason::Interrupted) | None => "length",
         Some(FinishReason::Unknown) => outcome.finish_word.as_deref().unwrap_or("unknown"),
     }
 }
