@@ -17,11 +17,12 @@ pub fn answer_in(text: &str) -> Option<Answer> {
     find_answer(text).filter(|answer| answer.kind != AnswerKind::Text && !answer.text.trim().is_empty())
 }
 
-/// Finds the answers of samples that hold a text and name none. As in a live vote, weak evidence does not stand against
-/// answers that are marked or recorded.
-pub(crate) fn find_in_texts(samples: &mut [PoolSample]) {
-    let found: Vec<Option<Answer>> =
-        (samples.iter()).map(|s| s.text.as_deref().filter(|_| s.answer.is_none()).and_then(answer_in)).collect();
+/// Finds the answers of the samples that are `unread`: they hold a text, and their recording says nothing of an answer. As
+/// in a live vote, weak evidence does not stand against answers that are marked or recorded.
+pub(crate) fn find_in_texts(samples: &mut [PoolSample], unread: &[bool]) {
+    let found: Vec<Option<Answer>> = (samples.iter().zip(unread))
+        .map(|(s, unread)| s.text.as_deref().filter(|_| *unread).and_then(answer_in))
+        .collect();
     let weak = |found: &Option<Answer>| found.as_ref().is_some_and(|a| a.kind.is_weak());
     let marked = samples.iter().any(|s| s.answer.is_some()) || found.iter().any(|f| f.is_some() && !weak(f));
     for (sample, found) in samples.iter_mut().zip(found) {
@@ -105,10 +106,10 @@ mod tests {
     fn texts_without_an_answer_are_read() {
         let mut samples =
             [sample(None, true, "So the answer is 4."), sample(None, true, "It must be 4"), sample(None, false, "")];
-        find_in_texts(&mut samples);
+        find_in_texts(&mut samples, &[true; 3]);
         assert_eq!(answers(&samples), [Some("4"), None, None], "weak evidence does not stand against a marked answer");
         let mut samples = [sample(None, true, "It must be 4"), sample(None, false, "so 5")];
-        find_in_texts(&mut samples);
+        find_in_texts(&mut samples, &[true; 2]);
         assert_eq!(answers(&samples), [Some("4"), Some("5")]);
     }
 

@@ -102,8 +102,9 @@ struct Line {
 /// A sample as it is written.
 #[derive(Deserialize)]
 struct Written {
-    #[serde(default)]
-    answer: Value,
+    /// `None` where the field is not there; null says that there is no answer.
+    #[serde(default, deserialize_with = "there")]
+    answer: Option<Value>,
     correct: Value,
     #[serde(default)]
     tokens: Option<f64>,
@@ -136,7 +137,7 @@ impl Written {
         };
         Ok(PoolSample {
             // A text of nothing is no answer.
-            answer: plain(self.answer).filter(|answer| !answer.trim().is_empty()),
+            answer: self.answer.and_then(plain).filter(|answer| !answer.trim().is_empty()),
             correct,
             credit,
             tokens: bounded("tokens", self.tokens, MOST_TOKENS)?,
@@ -163,12 +164,13 @@ impl PoolProblem {
         if line.samples.is_empty() {
             return Err(format!("problem `{problem_id}` has no samples"));
         }
+        let unread: Vec<bool> = line.samples.iter().map(|s| s.answer.is_none()).collect();
         let samples = (1..).zip(line.samples).map(|(number, sample)| {
             sample.read().map_err(|problem| format!("problem `{problem_id}`, sample {number}: {problem}"))
         });
         let mut samples = samples.collect::<Result<Vec<PoolSample>, _>>()?;
         if line.vote_ok {
-            find_in_texts(&mut samples);
+            find_in_texts(&mut samples, &unread);
         }
         Ok(Self {
             samples,
@@ -194,8 +196,8 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Reads a pool: JSON lines, or one array of the same objects. A sample without an answer that holds a text gets the
-    /// answer in it, and answers that mean the same get one wording, as in a live vote.
+    /// Reads a pool: JSON lines, or one array of the same objects. A sample that holds a text and no field `answer`
+    /// gets the answer in it, and answers that mean the same get one wording, as in a live vote.
     ///
     /// # Errors
     /// If the file is missing or empty, a line is not a problem with samples, a number cannot be, or a problem comes
@@ -241,6 +243,10 @@ impl Pool {
     pub fn arms(&self) -> usize {
         self.problems.iter().map(PoolProblem::arm).collect::<HashSet<_>>().len()
     }
+}
+
+fn there<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(from).map(Some)
 }
 
 const fn yes() -> bool {

@@ -149,6 +149,11 @@ impl Outlook {
         self.misses
     }
 
+    /// Whether the points fall after their highest by more than their errors.
+    pub fn falls(&self) -> bool {
+        self.draws.iter().any(|s| s.loss.is_some())
+    }
+
     /// The accuracy measured at `compute`, where that is one of the settings (within half a per cent), with the interval
     /// of its standard error.
     pub fn known(&self, compute: f64) -> Option<Ranged> {

@@ -240,9 +240,8 @@ pub fn more_thinking(standing: &Standing, outlook: &Outlook, aim: Aim) -> PlanOp
             } else {
                 "more likely than not the ceiling of thinking lies below the target".to_owned()
             };
-            let less = reach.median < 0.995 * standing.tokens_per_query;
             PlanOption {
-                name: if less { "less thinking a query" } else { "more thinking a query" }.to_owned(),
+                name: "more thinking a query".to_owned(),
                 accuracy: Some(if reach.median.is_finite() {
                     outlook.measured(reach.median)
                 } else {
@@ -278,7 +277,8 @@ pub fn more_thinking(standing: &Standing, outlook: &Outlook, aim: Aim) -> PlanOp
 }
 
 /// A length of thinking that was measured: the cheapest that reached the accuracy, or the best that the dollars pay for.
-/// `None` where no measured setting does.
+/// `None` where no measured setting does, and where the outlook itself serves the aim: it goes through the points of a
+/// curve that rises, and knows the lengths between them.
 ///
 /// # Examples
 ///
@@ -301,7 +301,10 @@ pub fn more_thinking(standing: &Standing, outlook: &Outlook, aim: Aim) -> PlanOp
 /// ```
 pub fn as_measured(standing: &Standing, outlook: &Outlook, aim: Aim) -> Option<PlanOption> {
     let usd = |tokens: f64| standing.queries * standing.serving_usd(standing.params, tokens);
+    let astray = outlook.falls() || outlook.misses().is_some();
     let (tokens, accuracy, sure) = match aim {
+        Aim::Accuracy(target) if !astray && outlook.reach(target, f64::INFINITY).median.is_finite() => return None,
+        Aim::Usd(_) if !astray => return None,
         Aim::Accuracy(target) => outlook.reached(target).into_iter().next()?,
         Aim::Usd(extra) => {
             let most = (usd(standing.tokens_per_query) + extra) * (1.0 + 1e-9);

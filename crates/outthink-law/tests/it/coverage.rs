@@ -140,3 +140,24 @@ fn the_interval_holds_made_truth() {
     println!("made truth: held {held} of {tried}");
     assert!(f64::from(held) >= 0.85 * f64::from(tried), "{held} of {tried}");
 }
+
+/// One of 40 problems that 16 samples did not solve may be hopeless: no number of samples is forecast to solve it for sure, and
+/// what was measured has the interval of problems like these.
+#[test]
+fn forecasts_of_few_problems_are_never_certain() {
+    let correct: Vec<u64> = (0..40).map(|i| if i == 0 { 0 } else { 3 + i % 13 }).collect();
+    let data = Successes { samples: &[16; 40], correct: &correct };
+    let fitted = fit(&data, CoverageOptions::default()).unwrap();
+    for k in [160, 1_600, 1_000_000] {
+        let f = fitted.forecast(k).unwrap();
+        assert!(f.interval.low <= 39.0 / 40.0 && f.interval.high == 1.0, "{f:?}");
+    }
+    let [_, _, atom] = fitted.intervals();
+    assert!(atom.low == 0.0 && atom.high > 1.0 / 40.0, "{atom:?}");
+    let one = fitted.forecast(1).unwrap();
+    assert!(!one.extrapolated && one.interval.width() > 0.1 && one.interval.contains(one.coverage), "{one:?}");
+    // Where all were solved, more samples of these problems solve them all; a further problem may still be hopeless.
+    let all = fit(&Successes { samples: &[16; 40], correct: &[8; 40] }, CoverageOptions::default()).unwrap();
+    assert_eq!(all.forecast(1_000).unwrap().interval.low, 1.0);
+    assert!(all.intervals()[2].high > 0.05, "{:?}", all.intervals());
+}

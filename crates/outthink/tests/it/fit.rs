@@ -74,7 +74,7 @@ fn what_cannot_be_fitted_is_refused_with_the_mend() {
         .join("\n");
     let cases = [
         ("few", first, "need at least"),
-        ("nan", change(&line, &format!("{},{},NaN", cells[0], cells[1])), "row 7"),
+        ("infinite", change(&line, &format!("{},{},inf", cells[0], cells[1])), "row 7"),
         ("negative", change(&line, &format!("{},{},-2", cells[0], cells[1])), "above 0"),
         ("one size", one_size, "same params"),
         ("unknown column", change("final_loss", "x"), "final_loss"),
@@ -87,6 +87,15 @@ fn what_cannot_be_fitted_is_refused_with_the_mend() {
         assert_eq!(output.status.code(), Some(2), "{name}: {}", text(&output));
         assert!(text(&output).contains(says) && output.stdout.is_empty(), "{name}: {}", text(&output));
     }
+    // What is no number is a gap: left out, and said.
+    let mut args = vec!["fit", "pretrain", "FILE", "--starts", "20", "--bootstraps", "0"];
+    args.extend(MAPS);
+    let gap = with_file("runs.csv", &change(&line, &format!("{},{},NaN", cells[0], cells[1])), &args);
+    assert!(
+        gap.status.success() && text(&gap).contains("left out: 1 rows without `final_loss` (row 7)"),
+        "{}",
+        text(&gap)
+    );
     let none = with_file("runs.csv", &good, &["fit", "pretrain", "FILE"]);
     assert_eq!(none.status.code(), Some(2));
     assert!(text(&none).contains("--map params=COLUMN"), "{}", text(&none));
@@ -492,7 +501,7 @@ fn a_plan_knows_what_was_measured_on_a_curve_that_falls() {
         all.iter().find(|o| o["name"].as_str().unwrap().contains(name)).cloned().unwrap_or_default()
     };
     assert_eq!(named("at a measured length")["accuracy"]["value"], 0.7, "{planned}");
-    assert!(named("less thinking")["probability"].as_f64().unwrap() > 0.6, "{planned}");
+    assert!(named("more thinking")["probability"].as_f64().unwrap() > 0.6, "{planned}");
     // More dollars do not buy more tokens where tokens do harm.
     let best = plan("usd=1000");
     assert!(best["headline"].as_str().unwrap().contains("0.700"), "{}", best["headline"]);
@@ -599,13 +608,19 @@ fn cells_as_people_write_them() {
     // One gap among the standard errors is filled by the largest, and said.
     let gap = "tokens,accuracy,stderr\n1,0.4,0.02\n4,0.5,N/A\n16,0.58,0.03\n";
     assert!(notes(gap).contains("1 points without a standard error"));
-    let runs = runs().replace("params", "params_m");
-    let scaled = json(&with_file(
-        "p.csv",
-        &runs,
-        &["fit", "pretrain", "FILE", "--bootstraps", "0", "--json", "--scale", "params=1"],
-    ));
-    assert!(scaled["chinchilla"].is_object() || scaled["law"].is_string(), "{scaled}");
+    // Parameters in millions by the column's name, and parameters that the compute leaves.
+    let law =
+        |content: &str| json(&with_file("p.csv", content, &["fit", "pretrain", "FILE", "--bootstraps", "0", "--json"]));
+    let (mut millions, mut compute) = ("params_m,tokens,loss\n".to_owned(), "tokens,flops,loss\n".to_owned());
+    for line in runs().lines().skip(1) {
+        let cells: Vec<f64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
+        let _ = writeln!(millions, "{},{},{}", cells[0] / 1e6, cells[1], cells[2]);
+        let _ = writeln!(compute, "{},{},{}", cells[1], 6.0 * cells[0] * cells[1], cells[2]);
+    }
+    for content in [&millions, &compute] {
+        let alpha = law(content)["chinchilla"]["law"]["alpha"].as_f64().unwrap();
+        assert!((alpha - 0.35).abs() < 1e-3, "{alpha}");
+    }
 }
 
 #[test]
