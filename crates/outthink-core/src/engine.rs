@@ -34,6 +34,7 @@ impl Sampling {
 }
 
 /// A request for one or more samples of one prompt.
+#[expect(clippy::struct_excessive_bools, reason = "a record of independent wishes")]
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SampleRequest {
     /// What is asked.

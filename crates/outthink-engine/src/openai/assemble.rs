@@ -7,11 +7,11 @@ use super::logprobs::{confidences, logprobs, met_stop};
 use super::piece::{Piece, Pieces, Plain};
 use super::repair;
 use super::think::Before;
-use super::usage::{Reported, Seen, estimate};
+use super::usage::{Reported, estimate};
 use super::{Secret, error, finish};
 use crate::reader::{Heard, Reader};
 use crate::sse;
-use outthink_core::{Delta, EngineError, Finish, FinishReason, LOGPROBS, SampleEvent, Usage, UsageRead};
+use outthink_core::{Delta, EngineError, Finish, FinishReason, LOGPROBS, SampleEvent, Usage};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -48,10 +48,6 @@ pub(super) struct Assembler {
     only: Option<u64>,
     pieces: Pieces,
     reported: Reported,
-    /// Whether counts came that were not passed on.
-    has_news: bool,
-    /// Whether the last counts came in an event of their own, as they do at the end of a stream.
-    counted_alone: bool,
     /// Other fields of the events, as they stood last: many servers repeat them with every event.
     extra: Map<String, Value>,
     prompt_chars: u64,
@@ -73,8 +69,6 @@ impl Assembler {
             only: None,
             pieces: Pieces::default(),
             reported: Reported::default(),
-            has_news: false,
-            counted_alone: false,
             extra: Map::new(),
             prompt_chars,
             passed_on: false,
@@ -193,84 +187,6 @@ impl Assembler {
         Ok(())
     }
 
-    /// The failure that an event named an error stands for; what it says of tokens counts.
-    fn failed(&mut self, data: &str, key: Option<&Secret>) -> EngineError {
-        self.report_in(data);
-        error::in_event(data, self.passed_on, key)
-    }
-
-    /// Takes in what an error, or the body of a refusal, says of tokens.
-    pub(super) fn report_in(&mut self, body: &str) {
-        if let Some((body, _)) = repair::parse(body) {
-            self.report_of_failure(&body);
-        }
-    }
-
-    /// Takes in what an error says of tokens, where it says that they are usage: its other numbers may be limits.
-    fn report_of_failure(&mut self, event: &Value) {
-        let places = ["usage", "usageMetadata", "usage_metadata", "x_groq", "response", "message", "choices"];
-        let of_usage = |name: &&str| Some(((*name).to_owned(), event.get(*name).filter(|v| !v.is_string())?.clone()));
-        let counts: Map<String, Value> = places.iter().filter_map(of_usage).collect();
-        if let Some(read) = Usage::read(&counts.into()) {
-            self.report(read);
-            self.counted_alone = true;
-        }
-    }
-
-    /// Takes in counts of all choices together.
-    fn report(&mut self, read: UsageRead) {
-        let pieces = self.pieces_seen();
-        self.reported.add(read, pieces);
-        self.has_news = true;
-    }
-
-    fn pieces_seen(&self) -> u64 {
-        self.choices.iter().map(|c| c.seen.pieces).sum()
-    }
-
-    /// What each choice has used so far, where the server reported it since this was asked last.
-    pub(super) fn news(&mut self) -> Option<Vec<Usage>> {
-        std::mem::take(&mut self.has_news).then(|| self.so_far())
-    }
-
-    /// What each choice has used so far: an estimate of what it will have, until the server gave its last counts.
-    fn so_far(&self) -> Vec<Usage> {
-        let is_final = self.has_final_counts();
-        let usages = self.usages().into_iter();
-        usages.map(|usage| Usage { estimated: usage.estimated || !is_final, ..usage }).collect()
-    }
-
-    /// Whether the counts came that stand at the end of a reply.
-    fn has_final_counts(&self) -> bool {
-        self.counted_alone && self.reported.is_whole(self.pieces_seen())
-    }
-
-    /// What each choice has used so far, if the server reported anything of it. It counts as taken over then.
-    pub(super) fn take_reported(&mut self) -> Option<Vec<Usage>> {
-        if !self.choices.iter().any(|choice| self.is_reported(choice)) {
-            return None;
-        }
-        let usages = self.so_far();
-        (self.reported, self.has_news) = (Reported::default(), false);
-        self.choices.iter_mut().for_each(|choice| choice.seen.own = None);
-        Some(usages)
-    }
-
-    /// Whether the server reported anything of the work on a choice.
-    fn is_reported(&self, choice: &Choice) -> bool {
-        self.reported.is_known() || choice.seen.own.is_some()
-    }
-
-    /// Takes in counts, and passes on how long the prompt is, where that is known before the first words.
-    fn count(&mut self, read: UsageRead, out: &mut Queue) {
-        self.report(read);
-        if let Some(tokens) = read.prompt.filter(|&tokens| tokens > 0 && !self.passed_on && !self.reported_prompt) {
-            self.reported_prompt = true;
-            let cached = read.cached.unwrap_or(0).min(tokens);
-            out.push_back((0, Ok(SampleEvent::Prompt { tokens, cached })));
-        }
-    }
-
     /// Reads a reply that is no stream: one JSON body, or the text of a stream after all.
     ///
     /// # Errors
@@ -344,7 +260,7 @@ impl Assembler {
         let event = Value::Object(event);
         if let Some(read) = Usage::read(&event) {
             self.report(read);
-            self.counted_alone = alone;
+            self.reported.is_alone = alone;
         }
         if let (Value::Object(event), None) = (event, &self.reader) {
             self.keep(event);
@@ -355,13 +271,12 @@ impl Assembler {
     /// Keeps what an event says of the whole reply, such as the sources that it was written from.
     fn keep(&mut self, event: Map<String, Value>) {
         for (name, value) in event {
-            let holds_counts =
-                || Usage::read(&Value::Object(Map::from_iter([(name.clone(), value.clone())]))).is_some();
-            if !fields::is_blank(&value) && value.as_bool() != Some(false) && !NOT_KEPT.contains(&name.as_str()) {
-                if (value.is_object() || value.is_array() || value.is_number()) && holds_counts() {
-                    continue;
-                }
-                self.extra.insert(name, value);
+            if fields::is_blank(&value) || value == Value::Bool(false) || NOT_KEPT.contains(&name.as_str()) {
+                continue;
+            }
+            let field = Value::Object(Map::from_iter([(name, value)]));
+            if let (None, Value::Object(field)) = (Usage::read(&field), field) {
+                self.extra.extend(field);
             }
         }
     }
@@ -382,7 +297,7 @@ impl Assembler {
             }
             Plain::Counts(read) => {
                 self.report(read);
-                self.counted_alone = true;
+                self.reported.is_alone = true;
             }
         }
     }
@@ -517,7 +432,7 @@ impl Assembler {
         }
         if let Some(read) = counts {
             choice.seen.own = Some(choice.seen.own.map_or(read, |own| own.later(read)));
-            self.has_news = true;
+            self.reported.is_news = true;
             if self.choices.len() == 1 {
                 self.report(read);
             }
@@ -623,20 +538,10 @@ impl Assembler {
             out.push_back((index, event));
         }
     }
-
-    /// What each choice has used so far.
-    pub(super) fn usages(&self) -> Vec<Usage> {
-        let mut seen: Vec<Seen> = self.choices.iter().map(|choice| choice.seen).collect();
-        // A summary of the reasoning says nothing of its length.
-        if self.reader.is_some() && self.reported.has_reasoning() {
-            for choice in &mut seen {
-                choice.reasoning = 0;
-            }
-        }
-        self.reported.settle(&seen, self.prompt_chars)
-    }
 }
 
+#[path = "assemble_counts.rs"]
+mod counts;
 #[cfg(test)]
 #[path = "assemble_tests.rs"]
 mod tests;

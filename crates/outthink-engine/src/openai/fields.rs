@@ -72,8 +72,8 @@ pub(super) fn read(mut fields: Map<String, Value>, named: &mut bool) -> Said {
             .unwrap_or_default();
     }
     for (name, value) in fields {
-        let is_counts = || UsageRead::of(&value).is_some_and(|read| read.is_known());
-        if !is_blank(&value) && !(value.is_object() && is_counts()) {
+        let is_counts = || value.is_object() && UsageRead::of(&value).is_some_and(|read| read.is_known());
+        if !is_blank(&value) && !is_counts() {
             keep(&mut said.extra, &name, value);
         }
     }

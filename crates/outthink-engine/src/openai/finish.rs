@@ -136,7 +136,9 @@ const WORD: [&str; 5] = ["type", "reason", "value", "name", "finish_reason"];
 /// The reason that an object gives, of a choice, its delta or message, or around it.
 pub(super) fn reason(fields: &mut Map<String, Value>) -> Option<String> {
     let found = NAMES.iter().find_map(|name| word(fields.get(*name))).map(str::to_owned);
-    NAMES.iter().for_each(|name| drop(fields.shift_remove(*name)));
+    for name in NAMES {
+        fields.shift_remove(name);
+    }
     found.or_else(|| {
         let name = DOUBTFUL.iter().find(|name| word(fields.get(**name)).is_some_and(is_known))?;
         word(fields.shift_remove(*name).as_ref()).map(str::to_owned)

@@ -49,6 +49,10 @@ pub(super) struct Reported {
     read: UsageRead,
     /// Pieces that had come by then.
     pieces: u64,
+    /// Whether it was not passed on yet.
+    pub(super) is_news: bool,
+    /// Whether the last of it came by itself, as it does at the end of a stream.
+    pub(super) is_alone: bool,
 }
 
 impl Reported {
@@ -56,6 +60,7 @@ impl Reported {
     pub(super) fn add(&mut self, read: UsageRead, pieces: u64) {
         self.read = self.read.later(read);
         self.pieces = pieces;
+        (self.is_news, self.is_alone) = (true, false);
     }
 
     /// Whether there was any report.
@@ -63,9 +68,9 @@ impl Reported {
         self.read.is_known()
     }
 
-    /// Whether the last report holds a count of what was generated that came after all `pieces`.
-    pub(super) fn is_whole(&self, pieces: u64) -> bool {
-        self.read.completion > Some(0) && self.pieces >= pieces
+    /// Whether it is the one at the end of a reply: it came by itself after all `pieces` and counts them.
+    pub(super) fn is_final(&self, pieces: u64) -> bool {
+        self.is_alone && self.read.completion > Some(0) && self.pieces >= pieces
     }
 
     /// Whether the server counted the tokens of reasoning.
