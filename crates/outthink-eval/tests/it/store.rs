@@ -259,7 +259,7 @@ fn samples_judged_again_keep_their_old_judgement() {
         // One that is not there: nothing is changed.
         let stranger =
             Rejudged { cell: Cell { problem: 0, setting: 0, index: 99 }, correct: true, credit: None, answer: None };
-        let some: Vec<Rejudged> = all.iter().copied().chain([stranger]).collect();
+        let some: Vec<Rejudged> = all.iter().cloned().chain([stranger]).collect();
         assert!(matches!(store.rejudge(&run, "outthink:gold", &some, Cost::ZERO).await, Err(StoreError::Caller(_))));
         assert!(store.earlier_judgements(&run).await.unwrap().is_empty());
         let changed = store.rejudge(&run, "outthink:gold", &all, Cost::from_nano(5)).await.unwrap();
