@@ -85,8 +85,7 @@ fn each_csv(path: &Path, delimiter: u8, mut take: impl FnMut(Value) -> Result<()
     // Where a comma is the decimal point, columns are apart by semicolons.
     let head = source.fill_buf().map_err(|e| at(path, 1, &e))?;
     let first = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let count = |byte: u8| first.iter().filter(|b| **b == byte).count();
-    let semicolons = delimiter == b',' && count(b';') > 0 && count(b',') == 0;
+    let semicolons = delimiter == b',' && first.contains(&b';') && !first.contains(&b',');
     let delimiter = if semicolons { b';' } else { delimiter };
     let read_cell = |cell: &str| cell_value(&if semicolons { with_point(cell) } else { Cow::Borrowed(cell) });
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(source);

@@ -416,7 +416,6 @@ fn range(form: Form, index: usize) -> (f64, f64) {
     match (form, index) {
         (Form::LogLinear, _) => (-1e6, 1e6),
         (Form::PowerOfError, _) => (-60.0, 60.0),
-        (Form::RiseAndFall, 0) => (-14.0, 14.0),
         (Form::RiseAndFall, 2) => (-12.0, 8.0),
         (_, 0 | 3) => (-14.0, 14.0),
         (_, 2) => (-8.0, 8.0),

@@ -547,7 +547,7 @@ fn reinforcement_that_falls_has_no_ceiling() {
 #[test]
 fn logs_of_trainers_are_read() {
     let accuracy = [0.30, 0.42, 0.50, 0.55, 0.58, 0.60, 0.61];
-    let verl: String = accuracy
+    let verl = accuracy
         .iter()
         .enumerate()
         .map(|(i, a)| {
@@ -557,7 +557,8 @@ fn logs_of_trainers_are_read() {
                 10 * (i + 1)
             )
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let trainer = serde_json::json!({"log_history": accuracy.iter().enumerate()
         .map(|(i, a)| serde_json::json!({"step": 10 * (i + 1), "epoch": 0.5 * i as f64, "eval_accuracy": a, "eval_runtime": 12.0}))
         .collect::<Vec<_>>()}).to_string();
@@ -625,7 +626,7 @@ fn cells_as_people_write_them() {
 
 #[test]
 fn a_loss_that_does_not_move_is_refused() {
-    let rows: String = (0..12).map(|i| format!("{}e8,{}e9,2.5\n", 1 + i % 4, 1 + i / 4)).collect();
+    let rows = (0..12).map(|i| format!("{}e8,{}e9,2.5\n", 1 + i % 4, 1 + i / 4)).collect::<Vec<_>>().concat();
     let output = with_file("flat.csv", &format!("params,tokens,loss\n{rows}"), &["fit", "pretrain", "FILE"]);
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(2) && told.contains("the same loss"), "{told}");
