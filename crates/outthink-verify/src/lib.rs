@@ -55,6 +55,7 @@ mod shape;
 pub mod spec;
 mod spoken;
 mod text;
+mod unit_names;
 mod units;
 mod words;
 
