@@ -56,6 +56,7 @@ mod shape;
 pub mod spec;
 mod spoken;
 mod text;
+mod unit_names;
 mod units;
 mod words;
 

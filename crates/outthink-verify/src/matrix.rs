@@ -5,7 +5,23 @@ use crate::ast::Expr;
 /// Rows and columns of a matrix that is computed with.
 const MOST: usize = 8;
 
+/// Factors of a product with matrices, and parts of all cells.
+const MOST_FACTORS: usize = 16;
+const MOST_PARTS: usize = 2_000;
+
 type Rows = Vec<Vec<Expr>>;
+
+/// A cell that is a number as one.
+fn folded(cell: Expr) -> Expr {
+    match crate::exact::exact(&cell, &[]) {
+        Some(value) => Expr::Num { value, decimal: false },
+        None => cell,
+    }
+}
+
+fn size(expr: &Expr) -> usize {
+    1 + expr.children().into_iter().map(size).sum::<usize>()
+}
 
 /// The matrix that a sum or product with matrices comes to; nothing for everything else.
 pub(crate) fn value(expr: &Expr) -> Option<Expr> {
@@ -35,7 +51,10 @@ fn rows(expr: &Expr, depth: u32) -> Option<Rows> {
         Expr::Mul(items) => {
             let mut scale = Vec::new();
             let mut product: Option<Rows> = None;
-            for item in items.iter().take(16) {
+            if items.len() > MOST_FACTORS {
+                return None;
+            }
+            for item in items {
                 match rows(item, depth + 1) {
                     Some(next) => product = Some(product.map_or(Some(next.clone()), |before| times(&before, &next))?),
                     None if item.is_scalar() => scale.push(item.clone()),
@@ -110,9 +129,6 @@ pub(crate) fn power(matrix: &Expr, exponent: &num_rational::BigRational) -> Opti
     let mut product = rows.clone();
     for _ in 1..n {
         product = times(&product, &rows)?;
-        for cell in product.iter_mut().flatten() {
-            *cell = Expr::Num { value: crate::exact::exact(cell, &[])?, decimal: false };
-        }
     }
     Some(Expr::Matrix(product))
 }
@@ -127,5 +143,8 @@ fn times(a: &Rows, b: &Rows) -> Option<Rows> {
             row.iter().zip(b).filter_map(|(x, other)| Some(Expr::Mul(vec![x.clone(), other.get(column)?.clone()])));
         Expr::Add(parts.collect())
     };
-    Some(a.iter().map(|row| (0..width).map(|column| cell(row, column)).collect()).collect())
+    // Cells grow with each product, but where they are numbers.
+    let product: Rows = a.iter().map(|row| (0..width).map(|column| folded(cell(row, column))).collect()).collect();
+    let size: usize = product.iter().flatten().map(size).sum();
+    (size <= MOST_PARTS).then_some(product)
 }

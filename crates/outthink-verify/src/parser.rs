@@ -7,6 +7,8 @@ use crate::parser_quantities::Behind;
 
 /// Nesting past this is not parsed.
 pub(crate) const MAX_DEPTH: usize = 64;
+/// More sums, integrals and determinants are not computed.
+const MAX_TRIES: u32 = 8;
 /// More marks behind one atom are not parsed.
 const MAX_MARKS: usize = 8;
 
@@ -45,6 +47,8 @@ pub(crate) struct Parser {
     pub(crate) ambiguous: bool,
     /// The word before the last item: whether it was "or" (else "and"), and whether it was a sign of logic.
     conjunction: Option<(bool, bool)>,
+    /// How many more sums and integrals are tried. Not given back: what fails is parsed again as it stands.
+    pub(crate) tries: u32,
     /// Whether `dx` is the differential of `x`, for there is a quotient of such.
     pub(crate) differentials: bool,
 }
@@ -59,7 +63,17 @@ pub(crate) struct Place {
 impl Parser {
     pub(crate) fn new(tokens: Vec<Token>, letters: bool) -> Self {
         let differentials = has_differentials(&tokens);
-        Self { tokens, at: 0, depth: 0, bars: 0, letters, ambiguous: false, conjunction: None, differentials }
+        Self {
+            tokens,
+            at: 0,
+            depth: 0,
+            bars: 0,
+            letters,
+            ambiguous: false,
+            conjunction: None,
+            tries: MAX_TRIES,
+            differentials,
+        }
     }
 
     pub(crate) const fn place(&self) -> Place {
@@ -211,7 +225,7 @@ impl Parser {
     }
 
     /// Takes `\pmod{5}` or `(mod 5)`; the outer nothing where it is not well formed.
-    #[expect(clippy::option_option, reason = "a failure is told from nothing to take")]
+    #[expect(clippy::option_option, reason = "a failure is not the same as nothing to take")]
     fn take_modulus(&mut self) -> Option<Option<Expr>> {
         if self.take_cmd("pmod") {
             return self.argument().map(Some);
@@ -345,6 +359,10 @@ impl Parser {
             } else if self.take_sym('*') || self.take_times() {
                 factors.push(self.signed_power()?);
             } else if self.take_mod() {
+                // Each is one more level of the expression.
+                if factors.iter().any(|factor| matches!(factor, Expr::Call(Func::Mod, _))) {
+                    return None;
+                }
                 let value = product_of(factors)?;
                 factors = vec![Expr::Call(Func::Mod, vec![value, self.signed_power()?])];
             } else if self.take_sym('/') {

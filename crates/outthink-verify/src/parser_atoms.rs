@@ -287,7 +287,12 @@ impl Parser {
 
     fn named(&mut self, name: &str) -> Option<Expr> {
         let place = self.place();
+        let tried = matches!(name, "sum" | "prod" | "int" | "det");
+        if tried && self.tries > 0 {
+            self.tries -= 1;
+        }
         let computed = match name {
+            _ if tried && self.tries == 0 => None,
             "sum" => self.series(Func::Sum),
             "prod" => self.series(Func::Product),
             "int" => self.integral(),
@@ -389,7 +394,10 @@ impl Parser {
             inside.push(crate::lexer::Token { tok: Tok::Word(rest), spaced: false });
         }
         let mut parser = Parser::new(inside, false);
-        let integrand = if parser.tokens.is_empty() { Expr::int(1) } else { parser.sum()? };
+        parser.tries = self.tries;
+        let integrand = if parser.tokens.is_empty() { Some(Expr::int(1)) } else { parser.sum() };
+        self.tries = parser.tries;
+        let integrand = integrand?;
         if parser.at != parser.tokens.len() {
             return None;
         }

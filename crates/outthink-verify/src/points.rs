@@ -124,9 +124,10 @@ fn is_piecewise(expr: &Expr) -> bool {
     })
 }
 
-/// As [`is_piecewise`], also where the pieces only show in the normal form.
+/// Whether agreement of values proves nothing: as [`is_piecewise`], also where the pieces only show in the normal
+/// form, and where a summand is too small to show in a value.
 fn in_pieces(expr: &Expr) -> bool {
-    is_piecewise(expr) || poly::is_piecewise(expr)
+    is_piecewise(expr) || poly::is_piecewise(expr) || poly::is_delicate(expr)
 }
 
 /// The value of a variable at a point: of either sign, and of four sizes up to some thousands.

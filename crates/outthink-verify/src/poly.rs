@@ -20,6 +20,10 @@ const FUEL: usize = 6_000;
 const MOST_POWER: i64 = 24;
 /// Bits of a coefficient.
 const MOST_BITS: u64 = 512;
+/// Binary orders of magnitude between the coefficients of a sum that values can still tell apart.
+const MOST_APART: i64 = 28;
+/// Bytes of the name of a function with its arguments.
+const MOST_KEY: usize = 8_192;
 /// Factors of integers are looked for up to here.
 const MOST_FACTOR: u64 = 2_000;
 
@@ -87,6 +91,18 @@ pub(crate) fn is_piecewise(expr: &Expr) -> bool {
         _ => false,
     };
     form.top.keys().chain(form.bottom.keys()).any(|mono| mono.keys().any(in_pieces))
+}
+
+/// Whether the coefficients of the normal form are so far apart that values in double precision prove nothing.
+pub(crate) fn is_delicate(expr: &Expr) -> bool {
+    let mut normal = Normal { atoms: Vec::new(), fuel: FUEL };
+    let Some(form) = normal.of(expr) else { return false };
+    let apart = |poly: &Poly| {
+        let bits = |c: &BigRational| c.numer().bits().cast_signed() - c.denom().bits().cast_signed();
+        let (least, most) = poly.values().map(bits).fold((0, 0), |(a, b), n| (n.min(a), n.max(b)));
+        poly.len() > 1 && most - least > MOST_APART
+    };
+    apart(&form.top) || apart(&form.bottom)
 }
 
 fn constant(value: BigRational) -> Poly {
@@ -491,7 +507,7 @@ impl Normal {
                     && argument.top.len() > 1
                 {
                     argument.top = plus(argument.top, &constant(-c.clone()))?;
-                    let key = format!("{func:?}[{:?}]", self.key(&argument));
+                    let key = format!("{func:?}[{}]", self.key(&argument));
                     let rest = self.whole(Atom::Opaque(key), Exponent::one());
                     return self.add(&rest, &Quotient { top: constant(c), bottom: constant(BigRational::one()) });
                 }
@@ -509,7 +525,8 @@ impl Normal {
         if matches!(func, Func::Max | Func::Min | Func::Gcd | Func::Lcm) {
             keys.sort_unstable();
         }
-        Some(self.whole(Atom::Opaque(format!("{func:?}{keys:?}")), Exponent::one()))
+        let key = format!("{func:?}[{}]", keys.join(";"));
+        (key.len() <= MOST_KEY).then(|| self.whole(Atom::Opaque(key), Exponent::one()))
     }
 
     /// A quotient as a text: equal texts are equal quotients.

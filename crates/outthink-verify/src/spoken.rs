@@ -114,12 +114,22 @@ pub(crate) fn value(text: &str, letters: bool) -> Option<Expr> {
     if NOTHING.contains(&lower.as_str()) {
         return Some(Expr::Set(Vec::new()));
     }
-    let scalar = |text: &str| match read(text.trim(), letters) {
-        Reading::Math(parsed) => match parsed.expr {
-            value @ (Expr::Quantity(..) | Expr::Percent(_)) => Some(value),
-            value => value.is_scalar().then_some(value),
-        },
-        _ => None,
+    // One sign is enough: "minus minus 5" is not read.
+    let signed = |text: &str| {
+        let text = text.trim().to_lowercase();
+        NEGATIVE.iter().any(|words| text.starts_with(words)) || BELOW.iter().any(|words| text.ends_with(words))
+    };
+    let scalar = |text: &str| {
+        if signed(text) {
+            return None;
+        }
+        match read(text.trim(), letters) {
+            Reading::Math(parsed) => match parsed.expr {
+                value @ (Expr::Quantity(..) | Expr::Percent(_)) => Some(value),
+                value => value.is_scalar().then_some(value),
+            },
+            _ => None,
+        }
     };
     for words in NEGATIVE {
         if lower.starts_with(words)

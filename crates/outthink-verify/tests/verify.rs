@@ -164,7 +164,15 @@ fn adversarial_inputs_end_soon() {
     let bars = "|".repeat(3_000);
     let boxes = "\\boxed{".repeat(20_000);
     let minus = "-".repeat(4_000) + "1";
-    let all = [deep, tower, fractions, factorials, sum, product, set, nested, bars, boxes, minus];
+    let integrals = format!("{} x^3 dx", "\\int_{-1}^{1} ".repeat(200));
+    let sums = format!("{} k", "\\sum_{k=1}^{1000} ".repeat(200));
+    let remainders = "x\\bmod 3".repeat(400);
+    let floors = format!("{}x{}", "\\lfloor ".repeat(60), "\\rfloor ".repeat(60));
+    let matrices = "\\begin{pmatrix}a&2\\\\3&b\\end{pmatrix}".repeat(60);
+    let all = [
+        deep, tower, fractions, factorials, sum, product, set, nested, bars, boxes, minus, integrals, sums, remainders,
+        floors, matrices,
+    ];
     for a in &all {
         let _ = find_answer(a);
         let _ = canonical(a);
