@@ -262,20 +262,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
     let of_loss = args.pretrain.is_some() || args.life.published();
     let mut options = Vec::new();
     if let Some(aim) = aim {
-        if let (Aim::Accuracy(target), true) = (aim, effort.is_none() && args.rl.is_none() && of_loss) {
-            return Err(CliError::usage(format!(
-                "a law of the loss does not say what reaches an accuracy of {target}"
-            ))
-            .hint(
-                "give a goal that it serves (--goal loss=1.92 or usd=5e6), or an accuracy curve by --inference or \
-                     --rl; `outthink fit task` leads from a loss to the accuracy of a task",
-            ));
-        }
-        if effort.is_none() && args.rl.is_none() && !of_loss {
-            return Err(CliError::usage("a plan towards an aim needs a law to go by").hint(
-                "give data by --inference, --rl or --pretrain, or a recording; without an aim, plan prints the bills",
-            ));
-        }
+        served(aim, effort.is_some() || args.rl.is_some(), of_loss)?;
         if let Some((group, outlook)) = &effort {
             options.push(more_thinking(&standing, outlook, aim));
             options.extend(as_measured(&standing, outlook, aim));
@@ -333,6 +320,23 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode, CliError> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses an aim that none of the laws given serves.
+fn served(aim: Aim, by_accuracy: bool, by_loss: bool) -> Result<(), CliError> {
+    match aim {
+        Aim::Accuracy(target) if by_loss && !by_accuracy => Err(CliError::usage(format!(
+            "a law of the loss does not say what reaches an accuracy of {target}"
+        ))
+        .hint(
+            "give a goal that it serves (--goal loss=1.92 or usd=5e6), or an accuracy curve by --inference or --rl; \
+                 `outthink fit task` leads from a loss to the accuracy of a task",
+        )),
+        _ if !by_accuracy && !by_loss => Err(CliError::usage("a plan towards an aim needs a law to go by").hint(
+            "give data by --inference, --rl or --pretrain, or a recording; without an aim, plan prints the bills",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Operations of training the model in use.

@@ -159,23 +159,17 @@ pub(crate) fn as_run(group: &Group) -> Run {
 pub(crate) fn begun(group: &Group, rms: Option<f64>) -> Result<(Vec<f64>, Vec<f64>, Noise), CliError> {
     let keep: Vec<usize> = (0..group.compute.len()).filter(|&i| group.compute[i] > 0.0).collect();
     let pick = |column: &[f64]| keep.iter().map(|&i| column[i]).collect::<Vec<f64>>();
-    let (stderr, shared) = match &group.stderr {
-        Some(stderr) => (pick(stderr), pick(&group.shared)),
-        None => {
-            let size = match rms {
-                Some(rms) => rms,
-                None => {
-                    let (compute, accuracy) = (pick(&group.compute), pick(&group.accuracy));
-                    let curve = Curve { compute: &compute, accuracy: &accuracy };
-                    let bends = Noise::from_bends(&curve, 0.003).map_err(|e| law_error(&e))?;
-                    bends.map_or(0.0, |noise| noise.own(0))
-                }
-            };
-            (vec![size.max(0.003); keep.len()], vec![0.0; keep.len()])
-        }
+    let (compute, accuracy) = (pick(&group.compute), pick(&group.accuracy));
+    let (stderr, shared) = if let Some(stderr) = &group.stderr {
+        (pick(stderr), pick(&group.shared))
+    } else {
+        let bends = || Noise::from_bends(&Curve { compute: &compute, accuracy: &accuracy }, 0.003);
+        let scatter = if rms.is_none() { bends().map_err(|e| law_error(&e))? } else { None };
+        let size = rms.or(scatter.map(|noise| noise.own(0))).unwrap_or_default();
+        (vec![size.max(0.003); keep.len()], vec![0.0; keep.len()])
     };
     let noise = Noise::stated_each(&stderr, &shared).map_err(|e| law_error(&e))?;
-    Ok((pick(&group.compute), pick(&group.accuracy), noise))
+    Ok((compute, accuracy, noise))
 }
 
 /// Where the accuracy of a run falls by more than its errors: the laws of reinforcement learning here only rise.
