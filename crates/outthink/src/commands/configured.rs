@@ -136,3 +136,38 @@ fn report(pools: impl Iterator<Item = Arc<PoolEngine>>) -> Vec<UpstreamHealth> {
     }
     all.into_values().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt as _;
+    use outthink_core::{Prompt, SampleEvent, SampleRequest};
+    use outthink_serve::config::Source;
+    use outthink_testkit::server::{self, Reply, Scenario};
+
+    #[tokio::test]
+    async fn a_fallback_takes_over_at_once_and_is_named_and_paid_as_itself() {
+        let down = Reply::json(serde_json::json!({"error": {"message": "busy"}})).status(503);
+        let down = server::Server::start(Scenario::chat([down]));
+        let good = server::Server::start(Scenario::chat([Reply::text("4")]));
+        let text = format!(
+            "[[upstreams]]\nname = \"a\"\nurl = \"{}\"\n[[upstreams]]\nname = \"b\"\nurl = \"{}\"\n\
+            [[models]]\nname = \"small\"\nupstreams = [\"a\"]\ninput_usd = 0.1\noutput_usd = 0.2\nfallbacks = [\"large\"]\n\
+            [[models]]\nname = \"large\"\nupstreams = [\"b\"]\ninput_usd = 2.5\noutput_usd = 10.0\n",
+            down.url(),
+            good.url()
+        );
+        let config = Config::parse(&Source { name: "t".into(), text, variables: Vec::new() }).unwrap();
+        let pool = pool(members(&config, &config.models[0]).await.unwrap(), &config.balance).unwrap();
+        let before = down.requests().len();
+        let request = SampleRequest { prompt: Prompt::user("2+2?").into(), seeds: vec![1], ..SampleRequest::default() };
+        let events: Vec<_> = pool.start(request).remove(0).collect().await;
+        let sources: Vec<_> =
+            events.iter().filter_map(|e| if let Ok(SampleEvent::Started(s)) = e { Some(s) } else { None }).collect();
+        let names: Vec<_> = sources.iter().map(|s| (s.model.as_str(), s.member.as_deref())).collect();
+        assert_eq!(names, [("small", Some("a")), ("large", Some("b"))]);
+        assert!(sources[1].price.output > sources[0].price.output && pool.model().id == "small");
+        assert!(matches!(events.last(), Some(Ok(SampleEvent::Finish(_)))));
+        assert_eq!(down.requests().len(), before + 1, "not asked again");
+    }
+}
