@@ -88,16 +88,6 @@ impl MessagesRequest {
         let offers_tools = settings::offers_tools(engine.get("tools"));
         let said = Said { effort, effort_field: "output_config.effort", length, offers_tools };
         let mut run = settings::read(&mut fields, efforts, said)?;
-        // With tools, reasoning between the calls may have more than one reply.
-        if let (Asked::Budget(tokens), Some(most), false) = (asked, length, offers_tools)
-            && tokens >= most
-        {
-            let words = format!(
-                "thinking.budget_tokens is {tokens} and max_tokens {most}, which holds the reasoning and the reply: \
-                 give fewer tokens of reasoning, or a larger max_tokens"
-            );
-            return Err(ApiError::invalid("thinking.budget_tokens", words));
-        }
         match asked {
             Asked::Nothing => {}
             Asked::Adaptive => {
@@ -220,7 +210,7 @@ mod tests {
     #[test]
     fn fields_find_the_engines_names() {
         let request = parse(json!({
-            "max_tokens": 4096, "system": "be brief", "stop_sequences": ["END"], "temperature": 1.0, "top_k": 40,
+            "system": "be brief", "stop_sequences": ["END"], "temperature": 1.0, "top_k": 40,
             "thinking": {"type": "enabled", "budget_tokens": 2048}, "metadata": {"user_id": "u1"},
             "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
             "service_tier": "standard_only", "container": "c", "odd": 1,
@@ -229,7 +219,7 @@ mod tests {
         let run = &request.run;
         assert_eq!(run.prompt.messages.len(), 2);
         assert_eq!(run.sampling.stop, ["END"]);
-        assert_eq!((run.strategy.max_tokens_per_sample, run.thinking.budget), (Some(4096), Some(2048)));
+        assert_eq!((run.strategy.max_tokens_per_sample, run.thinking.budget), (Some(64), Some(2048)));
         assert_eq!(run.session.as_deref(), Some("u1"));
         assert_eq!(run.prompt.extra["response_format"]["json_schema"]["schema"]["type"], "object");
         assert_eq!((&run.prompt.extra["service_tier"], &run.prompt.extra["odd"]), (&json!("default"), &json!(1)));
@@ -267,7 +257,6 @@ mod tests {
             (json!({"reasoning_effort": "low"}), "reasoning_effort"),
             (json!({"thinking": {"type": "enabled"}}), "thinking.budget_tokens"),
             (json!({"thinking": {"type": "some"}}), "thinking.type"),
-            (json!({"thinking": {"type": "enabled", "budget_tokens": 64}}), "thinking.budget_tokens"),
             (json!({"stop_sequences": "END"}), "stop_sequences"),
             (json!({"stop_sequences": [7]}), "stop_sequences"),
             (json!({"output_config": {"effort": "huge"}}), "output_config.effort"),
