@@ -110,7 +110,7 @@ class Figures(TypedDict):
     weighted: dict[int, Estimated]
 
 class Judged(TypedDict):
-    verdict: Literal["still rising", "slowing", "at the wall", "inconclusive"]
+    verdict: Literal["still rising", "slowing", "at the wall", "saturated", "inconclusive"]
     probability: float | None
     question: str
     because: str

@@ -387,9 +387,17 @@ fn longest_reading(clause: &str) -> Reading<'_> {
         {
             Reading::Whole
         }
+        // "3rd Street" is a name and no number.
+        Some((text, rest)) if is_ordinal(text) && rest.trim_start().starts_with(char::is_alphabetic) => Reading::Whole,
         Some((text, _)) => Reading::Part(text),
         None => Reading::None,
     }
+}
+
+/// Whether a number is written as a place in a row: "3rd".
+fn is_ordinal(text: &str) -> bool {
+    let digits = ["st", "nd", "rd", "th"].iter().find_map(|end| text.trim_end().strip_suffix(end));
+    digits.is_some_and(|digits| digits.ends_with(|c: char| c.is_ascii_digit()))
 }
 
 /// "18 eggs that are left": the number with as many of its words as make sense, and the rest.
