@@ -21,6 +21,7 @@ mod effort;
 mod engine;
 mod entry;
 mod error;
+mod estimate;
 mod integers;
 mod isotonic;
 mod json_length;
@@ -48,6 +49,7 @@ pub use engine::{
 };
 pub use entry::{DefaultValue, Entry, Kind, Paper, Setting, nearest, unknown};
 pub use error::{EngineError, Origin};
+pub use estimate::{TOKEN_BYTES, estimated_tokens};
 pub use integers::{digits as large_integer, mark as mark_integers, parse as parse_json, restore as restore_integers};
 pub use isotonic::Isotonic;
 pub use json_length::json_length;

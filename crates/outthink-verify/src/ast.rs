@@ -46,6 +46,23 @@ pub(crate) enum Func {
     Integral,
 }
 
+impl Func {
+    /// Whether exact arithmetic alone gives its value: it takes whole numbers, or binds a variable.
+    pub(crate) const fn is_exact_only(self) -> bool {
+        matches!(
+            self,
+            Self::Gcd
+                | Self::Lcm
+                | Self::DoubleFactorial
+                | Self::Mod
+                | Self::Residue
+                | Self::Sum
+                | Self::Product
+                | Self::Integral
+        )
+    }
+}
+
 /// How two sides are related.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rel {

@@ -3,10 +3,10 @@
 use crate::exact::exact;
 use crate::judge::Judge;
 use crate::normal::{squeeze, squeezed_alike};
+use crate::numerals::number_word;
 use crate::options::option_letter;
 use crate::points::{Same, scalars};
 use crate::read::{MAX_LENGTH, Reading, mathematics, plain, read};
-use crate::words::number_word;
 use crate::{ast::Expr, parser::Parsed};
 use num_rational::BigRational;
 use std::borrow::Cow;

@@ -374,6 +374,17 @@ fn at(rows: &[&[&str]], word: &str) -> Option<u64> {
     rows.iter().find_map(place).and_then(|at| u64::try_from(at).ok())
 }
 
+/// The number that an English word names, up to a hundred: what a finder takes for a number in a sentence.
+pub(crate) fn number_word(word: &str) -> Option<u64> {
+    if let Some(small) = at(&COUNTED[..1], word) {
+        return Some(small);
+    }
+    let (tens, ones) = word.split_once(['-', ' ']).unwrap_or((word, "zero"));
+    let tens = at(&TENS[..1], tens).or((tens == "hundred").then_some(8))?;
+    let ones = at(&COUNTED[..1], ones).filter(|ones| *ones < 10)?;
+    Some((tens + 2) * 10 + ones)
+}
+
 /// The number that a text in lower case names, whole or a fraction; digits alone are no words.
 pub(crate) fn number(text: &str) -> Option<BigRational> {
     let text = text.trim();
@@ -686,6 +697,13 @@ pub(crate) fn ordinal(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_of_number() {
+        assert_eq!(number_word("twelve"), Some(12));
+        assert_eq!(number_word("forty-two"), Some(42));
+        assert_eq!((number_word("hundred"), number_word("twenty-ten"), number_word("apple")), (Some(100), None, None));
+    }
 
     #[test]
     fn words_are_numbers_in_all_languages() {

@@ -102,25 +102,8 @@ fn rounds_alike(x: f64, y: f64) -> bool {
 /// Whether a function that is not one formula everywhere is left: agreement at points then proves nothing.
 fn is_piecewise(expr: &Expr) -> bool {
     expr.any(&|part| {
-        matches!(
-            part,
-            Expr::Call(
-                Func::Abs
-                    | Func::Floor
-                    | Func::Ceil
-                    | Func::Max
-                    | Func::Min
-                    | Func::Gcd
-                    | Func::Lcm
-                    | Func::DoubleFactorial
-                    | Func::Mod
-                    | Func::Residue
-                    | Func::Sum
-                    | Func::Product
-                    | Func::Integral,
-                _
-            )
-        )
+        let Expr::Call(func, _) = part else { return false };
+        func.is_exact_only() || matches!(func, Func::Abs | Func::Floor | Func::Ceil | Func::Max | Func::Min)
     })
 }
 

@@ -260,50 +260,12 @@ pub(crate) fn truth(word: &str) -> Option<bool> {
     }
 }
 
-/// The number that an English word names, up to a hundred.
-pub(crate) fn number_word(word: &str) -> Option<u32> {
-    const SMALL: &[&str] = &[
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-    ];
-    const TENS: &[&str] = &["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred"];
-    let of = |list: &[&str], word: &str| list.iter().position(|w| *w == word).and_then(|at| u32::try_from(at).ok());
-    if let Some(small) = of(SMALL, word) {
-        return Some(small);
-    }
-    let (tens, ones) = word.split_once(['-', ' ']).unwrap_or((word, "zero"));
-    let tens = of(TENS, tens)?;
-    let ones = of(SMALL.get(..10)?, ones)?;
-    Some((tens + 2) * 10 + ones)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn words_of_number() {
-        assert_eq!(number_word("twelve"), Some(12));
-        assert_eq!(number_word("forty-two"), Some(42));
-        assert_eq!(number_word("apple"), None);
         assert_eq!(magnitude("crore"), Some(10_000_000));
         assert!(is_operator("squared,") && is_operator("million") && !is_operator("apples"));
         assert_eq!(truth("oui"), Some(true));

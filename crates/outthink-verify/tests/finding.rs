@@ -1,20 +1,9 @@
 //! Where answers stand in replies of many languages: denied ones, compound ones, letters, options of the question.
 
-use outthink_verify::{Grader, find_answer, is_correct};
+mod rows;
 
-fn graded(gold: &str, reply: &str) -> bool {
-    find_answer(reply).is_some_and(|answer| is_correct(&answer.text, gold))
-}
-
-/// Rows of reference and reply, each of which must be graded as said; all that are not are named.
-fn check(right: bool, rows: &[(&str, &str)]) {
-    let wrong: Vec<String> = rows
-        .iter()
-        .filter(|(gold, reply)| graded(gold, reply) != right)
-        .map(|(gold, reply)| format!("{gold:?} {reply:?} found {:?}", find_answer(reply)))
-        .collect();
-    assert!(wrong.is_empty(), "graded other than {right}:\n{}", wrong.join("\n"));
-}
+use outthink_verify::{Grader, find_answer};
+use rows::check;
 
 #[test]
 fn what_stands_for_a_denied_value_is_the_answer() {

@@ -1,20 +1,9 @@
 //! Kinds of replies and answers, with several examples of each: what grades rely on.
 
-use outthink_verify::{equivalent, find_answer, is_correct};
+mod rows;
 
-fn graded(gold: &str, reply: &str) -> bool {
-    find_answer(reply).is_some_and(|answer| is_correct(&answer.text, gold))
-}
-
-/// Rows of reference and reply, each of which must be graded as said; all that are not are named.
-fn check(right: bool, rows: &[(&str, &str)]) {
-    let wrong: Vec<String> = rows
-        .iter()
-        .filter(|(gold, reply)| graded(gold, reply) != right)
-        .map(|(gold, reply)| format!("{gold:?} {reply:?} found {:?}", find_answer(reply)))
-        .collect();
-    assert!(wrong.is_empty(), "graded other than {right}:\n{}", wrong.join("\n"));
-}
+use outthink_verify::equivalent;
+use rows::check;
 
 fn check_equal(equal: bool, rows: &[(&str, &str)]) {
     let wrong: Vec<String> = rows

@@ -7,11 +7,11 @@ use super::logprobs::{confidences, logprobs, met_stop};
 use super::piece::{Piece, Pieces, Plain};
 use super::repair;
 use super::think::Before;
-use super::usage::{Reported, estimate};
+use super::usage::Reported;
 use super::{Secret, error, finish};
 use crate::reader::{Heard, Reader};
 use crate::sse;
-use outthink_core::{Delta, EngineError, Finish, FinishReason, LOGPROBS, SampleEvent, Usage};
+use outthink_core::{Delta, EngineError, Finish, FinishReason, LOGPROBS, SampleEvent, Usage, estimated_tokens};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -320,7 +320,7 @@ impl Assembler {
             return;
         }
         let Piece { content, reasoning, .. } = piece;
-        let (of_content, of_reasoning) = (estimate(&content), estimate(&reasoning));
+        let (of_content, of_reasoning) = (estimated_tokens(&content), estimated_tokens(&reasoning));
         choice.came(1, of_content + of_reasoning, content.len() + reasoning.len());
         choice.seen.reasoning += of_reasoning;
         self.text(index, (content, reasoning), out);
@@ -342,7 +342,7 @@ impl Assembler {
             if pieces > 0 || self.passes(&piece) {
                 text.push_str(next);
                 pieces += 1;
-                tokens += estimate(next);
+                tokens += estimated_tokens(next);
             } else {
                 self.piece(piece, out);
             }

@@ -7,8 +7,8 @@ use super::habit::Habit;
 use super::piece::Piece;
 use super::repair::{self, Halves};
 use super::think::{Before, Think, closed_only};
-use super::usage::{Seen, estimate};
-use outthink_core::{FinishReason, Reasoned};
+use super::usage::Seen;
+use outthink_core::{FinishReason, Reasoned, estimated_tokens};
 use serde_json::{Map, Value};
 
 /// Names of the text of a choice that has neither a delta nor a message.
@@ -119,7 +119,7 @@ impl Choice {
         {
             self.habit = Some(Habit::Reasons(tags));
             self.reasoned = Reasoned::Until { end: at, answer: at + tags.1.len() };
-            let found = estimate(&self.heard[..at]);
+            let found = estimated_tokens(&self.heard[..at]);
             self.seen.reasoning = (self.seen.reasoning + found).min(self.seen.tokens);
         }
         (self.listens, self.heard) = (false, String::new());
@@ -208,8 +208,8 @@ impl Choice {
                 value => value.to_string(),
             })
             .collect();
-        let of_content = estimate(&said.content) + estimate(refusal) + estimate(&called);
-        let of_reasoning = estimate(&said.reasoning);
+        let of_content = estimated_tokens(&said.content) + estimated_tokens(refusal) + estimated_tokens(&called);
+        let of_reasoning = estimated_tokens(&said.reasoning);
         let bytes = said.content.len() + said.reasoning.len() + refusal.len() + called.len();
         let is_empty = said.extra.is_empty() && said.calls.is_empty();
         let tokens = match (certain, of_content + of_reasoning) {
@@ -234,7 +234,7 @@ impl Choice {
         if !content.is_empty() {
             self.think.push(&content, &mut answer, &mut reasoning);
         }
-        let found = estimate(&reasoning[named..]);
+        let found = estimated_tokens(&reasoning[named..]);
         self.seen.reasoning = (self.seen.reasoning + found).min(self.seen.tokens);
         (said.content, said.reasoning) = (answer, reasoning);
     }

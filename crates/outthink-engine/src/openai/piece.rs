@@ -205,8 +205,22 @@ struct Bare<C, U> {
     _fingerprint: IgnoredAny,
     #[serde(default, rename = "service_tier")]
     _tier: IgnoredAny,
+    #[serde(default, rename = "provider")]
+    _provider: IgnoredAny,
+    #[serde(default, rename = "request_id")]
+    _request: IgnoredAny,
+    #[serde(default, rename = "obfuscation")]
+    _obfuscation: IgnoredAny,
+    #[serde(default, rename = "error")]
+    _no_error: (),
+    #[serde(default, rename = "x_groq")]
+    _no_x_groq: (),
+    #[serde(default, rename = "usageMetadata")]
+    _no_metadata: (),
 }
 
+/// One choice that goes on, without counts.
+type Event<'a> = Bare<[Piecewise<'a>; 1], ()>;
 /// The counts of a stream in an event of their own.
 type Report = Bare<[IgnoredAny; 0], Counts>;
 /// One choice that begins or ends, without counts.
@@ -260,39 +274,6 @@ impl Counts {
     fn is_empty(self) -> bool {
         [self.prompt_tokens, self.completion_tokens, self.total_tokens].into_iter().flatten().all(|count| count == 0)
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Event<'a> {
-    #[serde(borrow)]
-    choices: [Piecewise<'a>; 1],
-    #[serde(default, rename = "id")]
-    _id: IgnoredAny,
-    #[serde(default, rename = "object")]
-    _object: IgnoredAny,
-    #[serde(default, rename = "created")]
-    _created: IgnoredAny,
-    #[serde(default, rename = "model")]
-    _model: IgnoredAny,
-    #[serde(default, rename = "system_fingerprint")]
-    _fingerprint: IgnoredAny,
-    #[serde(default, rename = "service_tier")]
-    _tier: IgnoredAny,
-    #[serde(default, rename = "provider")]
-    _provider: IgnoredAny,
-    #[serde(default, rename = "request_id")]
-    _request: IgnoredAny,
-    #[serde(default, rename = "obfuscation")]
-    _obfuscation: IgnoredAny,
-    #[serde(default, rename = "usage")]
-    _no_usage: (),
-    #[serde(default, rename = "error")]
-    _no_error: (),
-    #[serde(default, rename = "x_groq")]
-    _no_x_groq: (),
-    #[serde(default, rename = "usageMetadata")]
-    _no_metadata: (),
 }
 
 /// A choice that goes on.

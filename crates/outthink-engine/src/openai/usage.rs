@@ -7,24 +7,10 @@
 
 use outthink_core::{Usage, UsageRead};
 
-/// Bytes of a word that is taken for one token at most. What is longer, or more than a word, has a token for each
-/// [`TOKEN_BYTES`].
-const ONE_TOKEN: usize = 16;
-/// Bytes of a token, about.
-const TOKEN_BYTES: usize = 4;
 /// Tokens that no reply has, whatever the model: a report of more is a mistake.
 const MOST_TOKENS: u64 = 1 << 24;
 /// Bytes that no token has.
 const MOST_BYTES: u64 = 128;
-
-/// The tokens of a piece of text, about.
-pub(super) fn estimate(text: &str) -> u64 {
-    match text.len() {
-        0 => 0,
-        1..=ONE_TOKEN if !text.trim_ascii().as_bytes().contains(&b' ') => 1,
-        bytes => bytes.div_ceil(TOKEN_BYTES) as u64,
-    }
-}
 
 /// What was seen of one choice.
 #[derive(Debug, Clone, Copy, Default)]
@@ -144,6 +130,7 @@ fn share(of: u64, part: u64, whole: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use outthink_core::estimated_tokens;
     use proptest::prelude::*;
 
     fn seen(pieces: u64) -> Seen {
@@ -229,8 +216,11 @@ mod tests {
 
     #[test]
     fn a_large_piece_is_more_than_one_token() {
-        assert_eq!((estimate(""), estimate(" word\n"), estimate("The answer is 42")), (0, 1, 4));
-        assert_eq!((estimate(&"word ".repeat(80)), estimate("international")), (100, 1));
+        assert_eq!(
+            (estimated_tokens(""), estimated_tokens(" word\n"), estimated_tokens("The answer is 42")),
+            (0, 1, 4)
+        );
+        assert_eq!((estimated_tokens(&"word ".repeat(80)), estimated_tokens("international")), (100, 1));
     }
 
     proptest! {

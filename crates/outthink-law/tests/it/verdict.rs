@@ -192,7 +192,7 @@ fn less_than_a_doubling_says_nothing_of_one() {
     // The last step is 0.47 doublings; over all three settings accuracy does not fall by more than its errors.
     let step = of(&[4e3, 13e3, 18e3], &[0.66, 0.72, 0.67], &[0.012; 3]);
     assert!(step.verdict == Verdict::Inconclusive && step.next_doubling.is_none(), "{step:?}");
-    // Over more than a doubling the fall is told by all settings, and not by the short step.
+    // Over more than a doubling all settings show the fall, and not the short step alone.
     let falls = of(&[4e3, 13e3, 18e3], &[0.80, 0.70, 0.645], &[0.012; 3]);
     let lost = falls.next_doubling.unwrap().value;
     assert!(falls.verdict == Verdict::AtTheWall && (-0.08..-0.05).contains(&lost), "{falls:?}");

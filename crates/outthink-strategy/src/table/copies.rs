@@ -26,8 +26,8 @@ impl Table {
         let terse = self.kind_of(sample) == SampleKind::Program;
         let mut earlier = self.state.samples.iter().filter(like);
         let bytes = sample.content.len() + sample.reasoning.len();
-        let repeated = earlier.clone().filter(|s| same_text(s)).count() * bytes;
-        let long = !terse && bytes >= SHORT && repeated >= CERTAIN;
+        let repeated = || earlier.clone().filter(|s| same_text(s)).count() * bytes;
+        let long = !terse && bytes >= SHORT && repeated() >= CERTAIN;
         let root = sample.is_root();
         let (copy, by_length) = match earlier.find(|s| (greedy && root) || same_text(s)) {
             None => return,

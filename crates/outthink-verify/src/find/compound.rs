@@ -1,7 +1,8 @@
 //! Whether an answer goes on behind a part of it that reads as a value: "2 hours | 30 minutes", "3 | out of 4".
 
 use super::denial;
-use crate::words::{is_operator, number_word};
+use crate::numerals::number_word;
+use crate::words::is_operator;
 
 /// What ends the answer for certain.
 const CLAUSES: &[&str] =

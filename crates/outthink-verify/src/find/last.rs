@@ -254,7 +254,7 @@ pub(super) fn number_in_words(text: &str) -> Option<(String, AnswerKind)> {
     let sentence = sentences(line).pop()?;
     let number = |word: &&str| {
         let lower = word.to_lowercase();
-        lower != "one" && lower != "hundred" && crate::words::number_word(&lower).is_some()
+        lower != "one" && lower != "hundred" && crate::numerals::number_word(&lower).is_some()
     };
     let trimmed = |word: &'_ str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
     let words: Vec<String> = sentence.split_whitespace().map(trimmed).collect();

@@ -1,12 +1,7 @@
 //! How much of a reply has been generated, where its server says nothing: counted as the engines count chat.
 
+use outthink_core::{TOKEN_BYTES, estimated_tokens};
 use serde_json::Value;
-
-/// Bytes of a word that is taken for one token at most; what is longer, or more than a word, has a token for each
-/// [`TOKEN`].
-const WORD: usize = 16;
-/// Bytes of a token, about.
-const TOKEN: usize = 4;
 
 /// What of a reply was seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,18 +27,14 @@ impl Count {
 
     /// Counts a text.
     pub(super) fn text(&mut self, text: &str) {
-        self.tokens += match text.len() {
-            0 => return,
-            1..=WORD if !text.trim_ascii().as_bytes().contains(&b' ') => 1,
-            bytes => bytes.div_ceil(TOKEN) as u64,
-        };
-        self.pieces += 1;
+        self.tokens += estimated_tokens(text);
+        self.pieces += u64::from(!text.is_empty());
         self.bytes += text.len() as u64;
     }
 
     /// Whether it is more than `most` tokens beyond doubt: a piece may be a letter of a token, or several tokens.
     pub(super) const fn is_surely_over(&self, most: u64) -> bool {
-        self.pieces > most && self.bytes / TOKEN as u64 > most
+        self.pieces > most && self.bytes / TOKEN_BYTES as u64 > most
     }
 
     fn texts(&mut self, value: &Value, name: Option<&str>) {
